@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import {
+  DesiredDocument,
+  JoinAnswer,
+  ReportAnswer,
+  type CheckReport,
+  type JoinRequest,
+  type Report,
+} from '@trunkline/contracts';
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { UnexpectedAnswer } from './errors.ts';
+import { signRequest, type AgentIdentity } from './signature.ts';
+import {
+  createTransport,
+  defaultTimeoutMs,
+  failUnlessOk,
+  type QueryValues,
+  type ServerLocation,
+  type Transport,
+  type WireRequest,
+} from './transport.ts';
+
+/** Where the server is and who speaks. */
+export type AgentClientOptions = ServerLocation & {
+  readonly identity: AgentIdentity;
+  /** Random at every start of the agent; two live agents with one identity are found by it. */
+  readonly instance: string;
+  /** Now; for tests. */
+  readonly clock?: () => Date;
+};
+
+/** What is asked for with {@link AgentClient.desired}. */
+export type DesiredOptions = {
+  /** The revision the agent has; left out: it has none. */
+  readonly after?: string;
+  /** How long the server may hold the answer for a change, in seconds (0 to 60). */
+  readonly wait?: number;
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * The agent's side of the agent protocol. Every method fails with `ApiError`, `ServerUnreachable`, or
+ * `UnexpectedAnswer` for an answer that is not what the protocol says.
+ */
+export type AgentClient = {
+  /** The host's whole desired document, or `unchanged` when it is still the revision `after`. */
+  readonly desired: (options?: DesiredOptions) => Promise<DesiredDocument | 'unchanged'>;
+  /** Says what is. */
+  readonly report: (report: Report, signal?: AbortSignal) => Promise<ReportAnswer>;
+  /** Says how a check went. */
+  readonly checkResult: (id: string, report: CheckReport, signal?: AbortSignal) => Promise<void>;
+  /** Closes the connections; running calls fail. */
+  readonly close: () => Promise<void>;
+};
+
+/** Speaks for a host that has joined; signs every request (RFC 9421). */
+export function createAgentClient(options: AgentClientOptions): AgentClient {
+  const transport = createTransport(options);
+  const clock = options.clock ?? (() => new Date());
+  const bound = options.fetchTimeoutMs ?? defaultTimeoutMs;
+
+  async function send(call: SignedCall) {
+    const unsigned = wireRequest(transport, { ...call, timeoutMs: bound + (call.extraMs ?? 0) });
+    const signature = await signRequest(unsigned, options.identity, {
+      created: clock(),
+      nonce: randomBytes(16).toString('base64url'),
+      instance: options.instance,
+    });
+    const wire = { ...unsigned, headers: { ...unsigned.headers, ...signature } };
+    const answer = await transport.send(wire);
+    if (answer.status !== 304) await failUnlessOk(wire, answer);
+    return answer;
+  }
+
+  return {
+    desired: async ({ after, wait = 0, signal } = {}) => {
+      const answer = await send({
+        method: 'GET',
+        path: '/agent/v1/desired',
+        query: { after, wait },
+        extraMs: wait * 1000,
+        signal,
+      });
+      if (answer.status === 304) {
+        await answer.discard();
+        return 'unchanged';
+      }
+      return parseAs(DesiredDocument, await answer.text(), 'desired document');
+    },
+    report: async (report, signal) => {
+      const answer = await send({ method: 'POST', path: '/agent/v1/report', body: report, signal });
+      return parseAs(ReportAnswer, await answer.text(), 'answer to the report');
+    },
+    checkResult: async (id, report, signal) => {
+      const path = `/agent/v1/checks/${encodeURIComponent(id)}`;
+      const answer = await send({ method: 'POST', path, body: report, signal });
+      await answer.discard();
+    },
+    close: transport.close,
+  };
+}
+
+/**
+ * Trades a join token for an identity. Not signed: the token is the proof. Fails with `ApiError` (`join_token_invalid`,
+ * `host_exists`, `agent_too_old`), `ServerUnreachable` or `UnexpectedAnswer`.
+ */
+export async function joinHost(
+  location: ServerLocation,
+  request: JoinRequest,
+  signal?: AbortSignal,
+): Promise<JoinAnswer> {
+  const transport = createTransport(location);
+  try {
+    const wire = wireRequest(transport, {
+      method: 'POST',
+      path: '/agent/v1/join',
+      body: request,
+      timeoutMs: location.fetchTimeoutMs ?? defaultTimeoutMs,
+      signal,
+    });
+    const answer = await transport.send(wire);
+    await failUnlessOk(wire, answer);
+    return parseAs(JoinAnswer, await answer.text(), 'answer to the join');
+  } finally {
+    await transport.close();
+  }
+}
+
+type SignedCall = {
+  readonly method: WireRequest['method'];
+  readonly path: string;
+  readonly query?: QueryValues;
+  readonly body?: unknown;
+  /** Time the server may hold the answer, in milliseconds. */
+  readonly extraMs?: number;
+  readonly signal?: AbortSignal | undefined;
+};
+
+function wireRequest(transport: Transport, call: SignedCall & { readonly timeoutMs: number }): WireRequest {
+  const body = call.body === undefined ? '' : JSON.stringify(call.body);
+  return {
+    method: call.method,
+    url: transport.url(call.path, call.query),
+    headers: {
+      accept: 'application/json, application/problem+json',
+      ...(body === '' ? {} : { 'content-type': 'application/json' }),
+    },
+    body,
+    timeoutMs: call.timeoutMs,
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
+  };
+}
+
+/** Reads JSON that must fit a schema to the last field; nothing half understood reaches the host. */
+function parseAs<T>(schema: TSchema & { static?: T }, text: string, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UnexpectedAnswer(`the ${what} is not valid JSON`, { cause: error });
+  }
+  if (!Value.Check(schema, value)) {
+    const [first] = Value.Errors(schema, value);
+    throw new UnexpectedAnswer(
+      `the ${what} is not what this agent understands (${first?.instancePath ?? ''}: ${first?.message ?? 'invalid'}); ` +
+        'are server and agent of the same version?',
+    );
+  }
+  return value as T;
+}

@@ -1,0 +1,53 @@
+import type {
+  FreeRange,
+  Network,
+  NetworkCreate,
+  NetworkPatch,
+  NetworkPut,
+  Placement,
+} from '@trunkline/contracts';
+import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
+import { mergePatch } from './hosts.ts';
+
+const at = (name: string, rest = '') => `/v1/networks/${encodeURIComponent(name)}${rest}`;
+
+/** `/v1/networks`, with their placements and free ranges. */
+export function createNetworks({ call, all }: Requester) {
+  return {
+    create: (body: NetworkCreate, options?: WriteOptions): Promise<Answer<Network>> =>
+      call({ method: 'POST', path: '/v1/networks', body }, options),
+    /** One page of networks. */
+    list: (query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<Network>>> =>
+      call({ method: 'GET', path: '/v1/networks', ...(query && { query }) }, options),
+    /** Every network. */
+    all: (query?: ListQuery, options?: CallOptions): AsyncIterable<Network> =>
+      all('/v1/networks', query, options),
+    get: (name: string, options?: CallOptions): Promise<Answer<Network>> =>
+      call({ method: 'GET', path: at(name) }, options),
+    /** Replaces the network as it should be; `ifMatch` is required where it exists. */
+    put: (name: string, body: NetworkPut, options?: WriteOptions): Promise<Answer<Network>> =>
+      call({ method: 'PUT', path: at(name), body }, options),
+    /** Changes some of it (merge patch); `ifMatch` is required. */
+    patch: (name: string, body: NetworkPatch, options?: WriteOptions): Promise<Answer<Network>> =>
+      call({ method: 'PATCH', path: at(name), body, contentType: mergePatch }, options),
+    /** Removes it from its hosts and then altogether; `ifMatch` is required. */
+    remove: (name: string, options?: WriteOptions): Promise<Answer<unknown>> =>
+      call({ method: 'DELETE', path: at(name) }, options),
+    /** One page of its placements, one a host. */
+    placements: (
+      name: string,
+      query?: ListQuery,
+      options?: CallOptions,
+    ): Promise<Answer<PageOf<Placement>>> =>
+      call({ method: 'GET', path: at(name, '/placements'), ...(query && { query }) }, options),
+    /** Every placement. */
+    allPlacements: (name: string, query?: ListQuery, options?: CallOptions): AsyncIterable<Placement> =>
+      all(at(name, '/placements'), query, options),
+    /** One page of its free ranges. */
+    free: (name: string, query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<FreeRange>>> =>
+      call({ method: 'GET', path: at(name, '/free'), ...(query && { query }) }, options),
+    /** Every free range. */
+    allFree: (name: string, query?: ListQuery, options?: CallOptions): AsyncIterable<FreeRange> =>
+      all(at(name, '/free'), query, options),
+  };
+}

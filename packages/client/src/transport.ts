@@ -1,0 +1,166 @@
+import tls from 'node:tls';
+import { Agent, request, type Dispatcher } from 'undici';
+import type { Problem } from '@trunkline/contracts';
+import { ApiError, ServerUnreachable } from './errors.ts';
+
+/** Where the server is. */
+export type ServerLocation = {
+  /** `http://127.0.0.1:7400`, `https://trunkline.example`. A path is kept and goes in front of every route. */
+  readonly baseUrl: string;
+  /** PEM certificates to trust besides the machine's own. */
+  readonly ca?: string;
+  /** How long an answer may take, in milliseconds, on top of any `wait`. Default 30 000. */
+  readonly fetchTimeoutMs?: number;
+};
+
+/** One request on the wire. */
+export type WireRequest = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** '' sends none. */
+  readonly body: string;
+  /** How long the headers of the answer, and then each piece of its body, may take, in milliseconds; 0: no bound. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+};
+
+/** One answer, body not read yet. */
+export type WireAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: () => Promise<string>;
+  readonly stream: AsyncIterable<Uint8Array>;
+  /** Gives the connection back without reading the body. */
+  readonly discard: () => Promise<void>;
+};
+
+/** The one place that talks HTTP. */
+export type Transport = {
+  readonly location: ServerLocation;
+  /** Builds the address of a route; values of `undefined` are left out of the query. */
+  readonly url: (path: string, query?: QueryValues) => URL;
+  /** Sends; answers any status. Fails with {@link ServerUnreachable}, or with the signal's reason. */
+  readonly send: (wire: WireRequest) => Promise<WireAnswer>;
+  /** Closes its connections, running requests included. */
+  readonly close: () => Promise<void>;
+};
+
+/** Query parameters as callers write them. */
+export type QueryValues = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Default bound of an answer, in milliseconds. */
+export const defaultTimeoutMs = 30_000;
+
+/** Opens a pool of connections to one server. Fails with `TypeError` when `baseUrl` is no http(s) URL. */
+export function createTransport(location: ServerLocation): Transport {
+  const base = new URL(location.baseUrl);
+  if (base.protocol !== 'http:' && base.protocol !== 'https:') {
+    throw new TypeError(`${location.baseUrl} is no http or https URL`);
+  }
+  const prefix = base.pathname.replace(/\/+$/, '');
+  const ca = location.ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), location.ca] };
+  const dispatcher = new Agent({ connect: { timeout: 10_000, ...ca } });
+  return {
+    location,
+    url: (path, query = {}) => {
+      const url = new URL(base);
+      url.pathname = `${prefix}${path}`;
+      url.search = '';
+      for (const [name, value] of Object.entries(query)) {
+        if (value !== undefined) url.searchParams.set(name, String(value));
+      }
+      return url;
+    },
+    send: (wire) => send(dispatcher, location.baseUrl, wire),
+    close: () => dispatcher.destroy(),
+  };
+}
+
+/** Turns an answer that is not 2xx into an {@link ApiError} and throws it. */
+export async function failUnlessOk(wire: WireRequest, answer: WireAnswer): Promise<void> {
+  if (answer.status >= 200 && answer.status < 300) return;
+  const text = await answer.text();
+  throw new ApiError({
+    method: wire.method,
+    path: wire.url.pathname,
+    status: answer.status,
+    problem: problemOf(answer.headers['content-type'] ?? '', text),
+    retryAfter: retryAfterSeconds(answer.headers['retry-after'], Date.now()),
+    text,
+  });
+}
+
+/** `Retry-After` in seconds from `nowMs`: a number or a date (RFC 9110 section 10.2.3); null without a valid one. */
+export function retryAfterSeconds(header: string | undefined, nowMs: number): number | null {
+  if (header === undefined) return null;
+  if (/^[0-9]+$/.test(header)) return Number(header);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - nowMs) / 1000));
+}
+
+async function send(dispatcher: Dispatcher, baseUrl: string, wire: WireRequest): Promise<WireAnswer> {
+  const unreachable = (error: unknown): Error => {
+    if (wire.signal?.aborted === true) return abortReason(wire.signal);
+    return new ServerUnreachable(baseUrl, errorWord(error), error);
+  };
+  try {
+    wire.signal?.throwIfAborted();
+    const { statusCode, headers, body } = await request(wire.url, {
+      dispatcher,
+      method: wire.method,
+      headers: wire.headers,
+      body: wire.body === '' ? null : wire.body,
+      headersTimeout: wire.timeoutMs,
+      bodyTimeout: wire.timeoutMs,
+      ...(wire.signal === undefined ? {} : { signal: wire.signal }),
+    });
+    return {
+      status: statusCode,
+      headers: flatHeaders(headers),
+      text: () => body.text().catch((error: unknown) => Promise.reject(unreachable(error))),
+      stream: translated(body, unreachable),
+      discard: () => body.dump().catch(() => {}),
+    };
+  } catch (error) {
+    throw unreachable(error);
+  }
+}
+
+async function* translated(
+  body: AsyncIterable<Uint8Array>,
+  unreachable: (error: unknown) => Error,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw unreachable(error);
+  }
+}
+
+function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('given up', { cause: signal.reason });
+}
+
+function errorWord(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return error instanceof Error ? error.name : 'unknown';
+}
+
+function flatHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return flat;
+}
+
+function problemOf(contentType: string, text: string): Problem | null {
+  if (!contentType.startsWith('application/problem+json')) return null;
+  try {
+    const parsed = JSON.parse(text) as Partial<Problem> | null;
+    return typeof parsed?.code === 'string' && typeof parsed.detail === 'string' ? (parsed as Problem) : null;
+  } catch {
+    return null;
+  }
+}

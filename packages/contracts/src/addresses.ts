@@ -1,0 +1,154 @@
+import { Type, type Static } from 'typebox';
+import {
+  IpAddress,
+  CidrText,
+  ContainerName,
+  Count,
+  HostName,
+  Labels,
+  MacAddress,
+  NetworkName,
+  OwnerKey,
+  Timestamp,
+} from './common.ts';
+import { RangeText } from './networks.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
+
+export const addressStates = ['reserved', 'leased', 'bound', 'quarantined', 'conflicted'] as const;
+
+export const AddressState = Words(addressStates, {
+  description:
+    "`reserved`: an owner holds it, nothing runs on it yet. `leased`: in a host's warm pool. `bound`: on a live container. " +
+    '`quarantined`: freed, not to be reused before a time. `conflicted`: something foreign answers for it. An address that is not listed is free.',
+  examples: ['reserved'],
+});
+export type AddressState = Static<typeof AddressState>;
+
+export const Family = Words(['ipv4', 'ipv6'], { description: 'IP version.', examples: ['ipv4'] });
+
+export const Address = Closed(
+  {
+    ip: Described(IpAddress, { description: 'The address.', examples: ['172.16.100.10'] }),
+    network: NetworkName,
+    subnet: Described(CidrText, { description: 'The subnet it lies in.', examples: ['172.16.100.0/24'] }),
+    state: AddressState,
+    owner: Nullable(OwnerKey, {
+      description: 'Key of the owner; null: reserved without one.',
+      examples: ['web-1'],
+    }),
+    host: Nullable(HostName, {
+      description: 'The host it is leased to or bound on.',
+      examples: ['docker01'],
+    }),
+    container: Nullable(ContainerName, { description: 'The container it is for.', examples: ['box1'] }),
+    mac: Nullable(MacAddress, {
+      description: 'The Ethernet address seen or asked for.',
+      examples: ['02:42:ac:10:64:0a'],
+    }),
+    labels: Labels,
+    generation: Type.Integer({
+      description: 'Raised by every change of holder; an old release frees nothing.',
+      examples: [1],
+    }),
+    quarantinedUntil: Nullable(Timestamp, {
+      description: 'When a quarantined address is free again.',
+      examples: [null],
+    }),
+    createdAt: Described(Timestamp, {
+      description: 'When it was first taken.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+    updatedAt: Described(Timestamp, {
+      description: 'When its state last changed.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+  },
+  { $id: 'Address', description: 'One IP address of a subnet with its state and its owner.' },
+);
+export type Address = Static<typeof Address>;
+
+const family = Type.Optional(
+  Described(Family, {
+    description: 'Which IP version; left out: IPv4 where the network has it.',
+    examples: ['ipv4'],
+  }),
+);
+const labels = Type.Optional(Labels);
+
+export const AddressReserve = Closed(
+  {
+    address: Type.Optional(
+      Described(IpAddress, {
+        description: 'This one; left out: the next free.',
+        examples: ['172.16.100.10'],
+      }),
+    ),
+    owner: Type.Optional(OwnerKey),
+    family,
+    mac: Type.Optional(
+      Described(MacAddress, {
+        description: 'The Ethernet address that will use it.',
+        examples: ['02:42:ac:10:64:0a'],
+      }),
+    ),
+    labels,
+    count: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description:
+          'This many at once, all or none; the answer is then a list. Not with `address`, `owner` or `mac`.',
+        examples: [1],
+      }),
+    ),
+  },
+  {
+    $id: 'AddressReserve',
+    description: 'What to reserve; `{}` is the next free address.',
+    examples: [{ owner: 'web-1' }, { address: '172.16.100.10', owner: 'web-1' }, { count: 8 }],
+  },
+);
+export type AddressReserve = Static<typeof AddressReserve>;
+
+export const AddressByOwner = Closed(
+  {
+    address: Type.Optional(
+      Described(IpAddress, {
+        description: 'This one; left out: the one it has, else the next free.',
+        examples: ['172.16.100.10'],
+      }),
+    ),
+    family,
+    mac: Type.Optional(
+      Described(MacAddress, {
+        description: 'The Ethernet address that will use it.',
+        examples: ['02:42:ac:10:64:0a'],
+      }),
+    ),
+    labels,
+  },
+  {
+    $id: 'AddressByOwner',
+    description: 'The address an owner should have. Asking again changes nothing.',
+    examples: [{}],
+  },
+);
+export type AddressByOwner = Static<typeof AddressByOwner>;
+
+export const AddressList = Closed(
+  { items: Type.Array(Address, { description: 'The addresses, in the order they were taken.' }) },
+  { $id: 'AddressList', description: 'Addresses reserved together.' },
+);
+
+export const FreeRange = Closed(
+  {
+    subnet: Described(CidrText, { description: 'The subnet.', examples: ['172.16.100.0/24'] }),
+    range: Described(RangeText, {
+      description: 'First and last free address.',
+      examples: ['172.16.100.11-172.16.100.254'],
+    }),
+    count: Described(Count, { description: 'How many that are.', examples: ['244'] }),
+  },
+  { $id: 'FreeRange', description: 'A run of free addresses.' },
+);
+export type FreeRange = Static<typeof FreeRange>;

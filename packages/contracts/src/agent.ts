@@ -1,0 +1,287 @@
+import { Type, type Static } from 'typebox';
+import {
+  IpAddress,
+  CidrText,
+  Conditions,
+  ContainerName,
+  HostName,
+  Id,
+  InterfaceName,
+  Labels,
+  MacAddress,
+  NetworkName,
+  Revision,
+  Timestamp,
+} from './common.ts';
+import { ConnectivityResult } from './checks.ts';
+import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
+import { HostFacts } from './hosts.ts';
+import { MacvlanMode } from './networks.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
+
+/** Version of what agent and server say to each other. The server refuses older ones with `agent_too_old`. */
+export const agentProtocolVersion = 1;
+
+/** Random at every start of the agent, signed with every request: two live agents with one identity are found by it. */
+export const instanceHeader = 'trunkline-instance';
+
+/** What an agent's signature must cover (RFC 9421 section 2; Content-Digest is RFC 9530). */
+export const signedComponents = ['@method', '@path', '@query', 'content-digest', instanceHeader] as const;
+
+/** How far the clocks of agent and server may be apart, in seconds. */
+export const signatureLifetimeSeconds = 60;
+
+export const JoinRequest = Closed(
+  {
+    protocol: Type.Integer({ minimum: 1, description: 'Version of the agent protocol.', examples: [1] }),
+    token: Type.String({
+      minLength: 8,
+      maxLength: 128,
+      description: 'Join token.',
+      examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
+    }),
+    name: HostName,
+    publicKey: Type.String({
+      minLength: 43,
+      maxLength: 43,
+      pattern: '^[A-Za-z0-9_-]{43}$',
+      description: 'Raw Ed25519 public key, base64url.',
+      examples: ['11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'],
+    }),
+    facts: HostFacts,
+  },
+  { description: 'A host asks to join.' },
+);
+export type JoinRequest = Static<typeof JoinRequest>;
+
+export const JoinAnswer = Closed(
+  {
+    hostId: Id,
+    name: HostName,
+    heartbeatSeconds: Type.Integer({
+      minimum: 1,
+      description: 'How often to report at least.',
+      examples: [10],
+    }),
+  },
+  { description: 'The identity of the host: requests are signed with keyid = hostId.' },
+);
+export type JoinAnswer = Static<typeof JoinAnswer>;
+
+const dead = {
+  description: '`absent`: remove it here. What is not listed is left alone: silence never deletes.',
+  examples: ['present'],
+};
+
+export const DesiredNetwork = Closed(
+  {
+    id: Id,
+    name: NetworkName,
+    generation: Type.Integer({ description: 'Generation of the network.', examples: [1] }),
+    state: Words(['present', 'absent'], dead),
+    parent: Nullable(InterfaceName, {
+      description: 'Parent on this host; null: interface of the default route.',
+      examples: ['ens33'],
+    }),
+    vlan: Nullable(Type.Integer({ minimum: 1, maximum: 4094 }), {
+      description: 'VLAN id.',
+      examples: [null],
+    }),
+    mode: MacvlanMode,
+    promiscuous: Type.Boolean({ description: 'Put the parent into promiscuous mode.', examples: [true] }),
+    internal: Type.Boolean({ description: 'No default route in containers.', examples: [false] }),
+    subnets: Type.Array(
+      Closed({ cidr: CidrText, gateway: Nullable(IpAddress) }, { description: 'A subnet.' }),
+      { maxItems: 16, description: 'Subnets.' },
+    ),
+  },
+  { description: 'A network as it should be on this host.' },
+);
+export type DesiredNetwork = Static<typeof DesiredNetwork>;
+
+export const DesiredContainer = Closed(
+  {
+    id: Id,
+    name: ContainerName,
+    generation: Type.Integer({ description: 'Generation of the container.', examples: [1] }),
+    state: Words(['present', 'absent'], dead),
+    image: Type.String({ description: 'Image reference.', examples: ['busybox'] }),
+    command: Nullable(Type.Array(Type.String()), { description: 'Arguments.', examples: [null] }),
+    env: Type.Record(Type.String(), Type.String(), { description: 'Environment.' }),
+    tty: Type.Boolean({ description: 'Terminal.', examples: [true] }),
+    stdinOpen: Type.Boolean({ description: 'Open input.', examples: [true] }),
+    restart: RestartPolicy,
+    pull: PullPolicy,
+    hostname: Nullable(Type.String(), { description: 'Host name inside.', examples: [null] }),
+    labels: Labels,
+    networkMode: Nullable(Type.String(), { description: '`container:<name>` or null.', examples: [null] }),
+    attachments: Type.Array(
+      Closed(
+        {
+          networkId: Id,
+          network: NetworkName,
+          address: Nullable(IpAddress),
+          address6: Nullable(IpAddress),
+          mac: Nullable(MacAddress),
+        },
+        { description: 'A place on a network.' },
+      ),
+      { maxItems: 16, description: 'Places on networks.' },
+    ),
+  },
+  { description: 'A container as it should be on this host.' },
+);
+export type DesiredContainer = Static<typeof DesiredContainer>;
+
+export const DesiredCheck = Closed(
+  {
+    id: Id,
+    kind: Words(['connectivity'], { description: 'Kind of check.' }),
+    fromContainer: ContainerName,
+    toContainer: ContainerName,
+    toAddresses: Type.Array(IpAddress, { maxItems: 32, description: 'Addresses of the other container.' }),
+    count: Type.Integer({ minimum: 1, maximum: 20, description: 'Echo requests to each.', examples: [5] }),
+    expiresAt: Described(Timestamp, { description: 'Not worth running after that.' }),
+  },
+  { description: 'A check to run once.' },
+);
+export type DesiredCheck = Static<typeof DesiredCheck>;
+
+export const DesiredDocument = Closed(
+  {
+    hostId: Id,
+    revision: Revision,
+    heartbeatSeconds: Type.Integer({
+      minimum: 1,
+      maximum: 600,
+      description: 'How often to report at least, in seconds.',
+      examples: [10],
+    }),
+    networks: Type.Array(DesiredNetwork, { maxItems: 4096, description: 'Networks on this host.' }),
+    containers: Type.Array(DesiredContainer, { maxItems: 65_536, description: 'Containers on this host.' }),
+    checks: Type.Array(DesiredCheck, { maxItems: 256, description: 'Checks not yet answered.' }),
+  },
+  { description: 'All that one host should be.' },
+);
+export type DesiredDocument = Static<typeof DesiredDocument>;
+
+export const DesiredQuery = Closed({
+  after: Type.Optional(Revision),
+  wait: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 60,
+      default: 0,
+      description: 'Hold the answer this long for a change, in seconds.',
+      examples: [25],
+    }),
+  ),
+});
+
+export const PlacementReport = Closed(
+  {
+    networkId: Id,
+    generation: Type.Integer({ minimum: 0, description: 'Generation carried out.', examples: [1] }),
+    removed: Type.Boolean({ description: 'Looked, and nothing of it is left here.', examples: [false] }),
+    dockerNetworkId: Nullable(Type.String({ maxLength: 128 }), {
+      description: "Docker's id.",
+      examples: ['7c1b8a…'],
+    }),
+    link: Nullable(Type.String({ maxLength: 15 }), {
+      description: 'Interface it hangs on.',
+      examples: ['ens33'],
+    }),
+    lastAction: Nullable(Type.String({ maxLength: 1024 }), {
+      description: 'What was last done.',
+      examples: [null],
+    }),
+    conditions: Conditions,
+  },
+  { description: 'A network as it is on this host.' },
+);
+export type PlacementReport = Static<typeof PlacementReport>;
+
+export const ContainerReport = Closed(
+  {
+    containerId: Id,
+    generation: Type.Integer({ minimum: 0, description: 'Generation carried out.', examples: [1] }),
+    state: ContainerState,
+    dockerId: Nullable(Type.String({ maxLength: 128 }), { description: "Docker's id." }),
+    startedAt: Nullable(Timestamp),
+    exitCode: Nullable(Type.Integer()),
+    endpoints: Type.Array(
+      Closed(
+        {
+          network: Type.String({ maxLength: 128 }),
+          ipv4: Nullable(IpAddress),
+          ipv6: Nullable(IpAddress),
+          mac: Nullable(MacAddress),
+        },
+        { description: 'An interface as seen.' },
+      ),
+      { maxItems: 32, description: 'Its interfaces.' },
+    ),
+    conditions: Conditions,
+  },
+  { description: 'A container as it is on this host.' },
+);
+export type ContainerReport = Static<typeof ContainerReport>;
+
+export const InventoryItem = Closed(
+  {
+    dockerId: Type.String({ maxLength: 128, description: "Docker's id." }),
+    name: Type.String({ maxLength: 255, description: 'Name on the host.' }),
+    state: ContainerState,
+    networkId: Id,
+    ipv4: Nullable(IpAddress),
+    ipv6: Nullable(IpAddress),
+    mac: Nullable(MacAddress),
+  },
+  { description: 'A container seen on a managed network, whoever started it.' },
+);
+export type InventoryItem = Static<typeof InventoryItem>;
+
+export const Report = Closed(
+  {
+    observedAt: Described(Timestamp, { description: 'When the agent began to look, by its clock.' }),
+    observedRevision: Described(Revision, {
+      description: 'Revision of the desired document that was carried out.',
+    }),
+    facts: HostFacts,
+    conditions: Conditions,
+    placements: Type.Array(PlacementReport, { maxItems: 4096, description: 'Networks here.' }),
+    containers: Type.Array(ContainerReport, {
+      maxItems: 65_536,
+      description: 'Containers that Trunkline runs here.',
+    }),
+    inventory: Type.Array(InventoryItem, {
+      maxItems: 65_536,
+      description: 'Everything seen on managed networks.',
+    }),
+  },
+  { description: 'What is, on one host.' },
+);
+export type Report = Static<typeof Report>;
+
+export const ReportAnswer = Closed(
+  {
+    revision: Revision,
+    heartbeatSeconds: Type.Integer({
+      minimum: 1,
+      description: 'How often to report at least, in seconds.',
+      examples: [10],
+    }),
+  },
+  { description: 'Taken. `revision` is what the host should carry out.' },
+);
+export type ReportAnswer = Static<typeof ReportAnswer>;
+
+export const CheckReport = Closed(
+  {
+    state: Words(['running', 'done', 'failed'], { description: 'Where it stands.' }),
+    result: Type.Union([ConnectivityResult, Type.Null()], { description: 'What it found, when done.' }),
+    error: Nullable(Type.String({ maxLength: 4096 }), { description: 'Why it could not run.' }),
+  },
+  { description: 'How a check went.' },
+);
+export type CheckReport = Static<typeof CheckReport>;

@@ -1,0 +1,256 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import { Closed, Nullable, Words } from './schema.ts';
+
+/** Instants are RFC 3339 in UTC with milliseconds. */
+export const Timestamp = Type.String({
+  format: 'date-time',
+  description: 'An instant, RFC 3339, UTC.',
+  examples: ['2026-11-24T09:30:00.000Z'],
+});
+
+export const Id = Type.String({
+  format: 'uuid',
+  description: 'Identifier given by the server; never reused.',
+  examples: ['0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11'],
+});
+
+/** Revisions and other numbers that may pass 2^53 travel as strings. */
+export const Revision = Type.String({
+  pattern: '^(0|[1-9][0-9]{0,18})$',
+  description:
+    'Revision of the whole database: one number, raised by every change of desired state. A string, because it may pass 2^53.',
+  examples: ['1042'],
+});
+
+export const Count = Type.String({
+  pattern: '^[0-9]{1,39}$',
+  description: 'A count that may pass 2^53 (an IPv6 subnet has 2^64 addresses), so a string.',
+  examples: ['254'],
+});
+
+export const HostName = Type.String({
+  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$',
+  description: 'Name of a host, unique in the fleet: 1 to 63 letters, digits, `_`, `.` or `-`.',
+  examples: ['docker01'],
+});
+
+export const NetworkName = Type.String({
+  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
+  description:
+    'Name of a network, unique in the fleet, and the name of the Docker network on each host: 2 to 63 letters, digits, `_`, `.` or `-`.',
+  examples: ['mac_net1'],
+});
+
+export const ContainerName = Type.String({
+  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
+  description: 'Name of a container, unique in the fleet (stricter than Docker, which asks only per host).',
+  examples: ['box1'],
+});
+
+export const SpaceName = Type.String({
+  pattern: '^[a-z0-9][a-z0-9_.-]{0,62}$',
+  description:
+    'A space: subnets may not overlap within one. Networks that never meet on a wire may reuse addresses in spaces of their own.',
+  examples: ['default'],
+});
+
+/** IFNAMSIZ is 16 with the closing zero (linux/if.h); the rest keeps names safe in files and logs. */
+export const InterfaceName = Type.String({
+  pattern: '^(?!\\.{1,2}$)[a-zA-Z0-9_.][a-zA-Z0-9_.-]{0,14}$',
+  description:
+    'Name of a network interface on a host: 1 to 15 letters, digits, `_`, `.` or `-`, not starting with `-` (Linux IFNAMSIZ).',
+  examples: ['ens33'],
+});
+
+export const IpAddress = Type.String({
+  minLength: 2,
+  maxLength: 45,
+  description: 'An IP address, IPv4 dotted or IPv6 as RFC 5952 writes it; never IPv4-mapped.',
+  examples: ['172.16.100.10'],
+});
+
+export const CidrText = Type.String({
+  minLength: 4,
+  maxLength: 49,
+  description: 'A subnet in CIDR form with no host bits set.',
+  examples: ['172.16.100.0/24'],
+});
+
+export const MacAddress = Type.String({
+  pattern: '^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$',
+  description: 'An Ethernet address: six hexadecimal pairs. Answered in lower case with colons.',
+  examples: ['02:42:ac:10:64:0a'],
+});
+
+export const OwnerKey = Type.String({
+  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.:@/-]{0,127}$',
+  description:
+    'Who the address is for, in words of the caller: the same key asking again gets the same address until it is released. ' +
+    '`container:<name>` belongs to containers that Trunkline runs.',
+  examples: ['web-1'],
+});
+
+export const Labels = Type.Record(
+  Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$' }),
+  Type.String({ maxLength: 255 }),
+  {
+    // Without it a key that fits no pattern goes unchecked, its value too.
+    additionalProperties: false,
+    maxProperties: 64,
+    description: 'Free key/value pairs of the operator: up to 64, keys of 1 to 63 bytes, values up to 255.',
+    examples: [{ rack: 'a3' }],
+  },
+);
+
+export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
+  description:
+    '`True`: it holds. `False`: it does not; `message` says what to do. `Unknown`: nobody could look.',
+  examples: ['True'],
+});
+
+/** As Kubernetes uses it: https://github.com/kubernetes/community (api-conventions, typical status properties). */
+export const Condition = Closed(
+  {
+    type: Type.String({
+      pattern: '^[A-Z][A-Za-z0-9]{1,62}$',
+      description: 'What is spoken of, unique in its list. `Ready` sums the others up.',
+      examples: ['ParentReady'],
+    }),
+    status: ConditionStatus,
+    reason: Type.String({
+      pattern: '^[A-Z][A-Za-z0-9]{1,62}$',
+      description: 'One word for programs: why the status is what it is.',
+      examples: ['ParentMissing'],
+    }),
+    message: Type.String({
+      maxLength: 4096,
+      description: 'For people: what was found and what to do.',
+      examples: ['interface ens34 does not exist on docker01; it has: ens33'],
+    }),
+    observedGeneration: Type.Integer({
+      minimum: 0,
+      description:
+        'The generation of the desired state that this speaks of. Older than `generation`: not looked at yet.',
+      examples: [1],
+    }),
+    lastTransitionTime: Type.String({
+      format: 'date-time',
+      description: 'When `status` last changed.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+  },
+  { description: 'One thing that holds, does not hold, or is not known.' },
+);
+export type Condition = Static<typeof Condition>;
+
+export const Conditions = Type.Array(Condition, {
+  maxItems: 32,
+  description: 'What is, one entry a type.',
+  examples: [[]],
+});
+
+/** RFC 9457, with a stable `code`; answered on every status that is not 2xx. */
+export const Problem = Closed(
+  {
+    type: Type.String({
+      description: 'Address of the description of `code`.',
+      examples: ['/docs/errors#subnet_full'],
+    }),
+    title: Type.String({
+      description: 'What `code` means, always the same.',
+      examples: ['The subnet is full'],
+    }),
+    status: Type.Integer({ description: 'The HTTP status.', examples: [409] }),
+    code: Type.String({
+      description: 'Stable word for programs; the table of codes is in the documentation.',
+      examples: ['subnet_full'],
+    }),
+    detail: Type.String({
+      description: 'What happened this time and what to do next.',
+      examples: ['subnet 172.16.100.0/24 is full (253 of 253 in use): release addresses or add a subnet'],
+    }),
+    instance: Type.String({
+      description: 'The path that was asked for.',
+      examples: ['/v1/networks/mac_net1/addresses'],
+    }),
+    requestId: Type.String({
+      description: 'Names this request in the logs of the server.',
+      examples: ['req-4f2a'],
+    }),
+    retryable: Type.Boolean({
+      description: 'Whether the same request may succeed later without a change by the caller.',
+      examples: [false],
+    }),
+    errors: Type.Optional(
+      Type.Array(
+        Closed({
+          pointer: Type.String({
+            description:
+              'Where in the body (JSON Pointer, RFC 6901), or `query:<name>`, `path:<name>`, `header:<name>`.',
+            examples: ['/subnets/0/gateway'],
+          }),
+          message: Type.String({
+            description: 'What is wrong there.',
+            examples: ['is not inside 172.16.100.0/24'],
+          }),
+        }),
+        { description: 'Each thing that is wrong with the request.' },
+      ),
+    ),
+    data: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'Facts that belong to `code`, for programs, such as the holder of an address.',
+        examples: [{ holder: '/v1/networks/mac_net1/addresses/172.16.100.10' }],
+      }),
+    ),
+  },
+  { $id: 'Problem', description: 'What went wrong (RFC 9457, application/problem+json).' },
+);
+export type Problem = Static<typeof Problem>;
+
+/** One page of a list. */
+export function Page<T extends TSchema>(item: T, description: string) {
+  return Closed(
+    {
+      items: Type.Array(item, { description: 'The items of this page.' }),
+      nextCursor: Nullable(Type.String(), {
+        description: 'Give it as `cursor` to get the next page; null on the last.',
+        examples: ['eyJuIjoibWFjX25ldDEifQ'],
+      }),
+    },
+    { description },
+  );
+}
+
+export const PageQuery = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Items a page.', examples: [100] }),
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: 512,
+      description: '`nextCursor` of the page before. Opaque.',
+      examples: ['eyJuIjoibWFjX25ldDEifQ'],
+    }),
+  ),
+};
+
+export const WaitQuery = {
+  wait: Type.Optional(
+    Type.String({
+      pattern: '^[0-9]{1,3}s$',
+      description:
+        'Hold the answer until the change is real on its hosts, or this time is up (`0s` to `300s`). The answer then says what is, either way.',
+      examples: ['30s'],
+    }),
+  ),
+};
+
+export const DryRunQuery = {
+  dryRun: Type.Optional(
+    Type.Boolean({
+      description: 'Check everything and answer what would be, but change nothing.',
+      examples: [false],
+    }),
+  ),
+};

@@ -1,0 +1,201 @@
+import { Type, type Static } from 'typebox';
+import {
+  IpAddress,
+  Conditions,
+  ContainerName,
+  HostName,
+  Id,
+  Labels,
+  MacAddress,
+  NetworkName,
+  Timestamp,
+} from './common.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
+
+const address = {
+  description: 'IPv4 address (IPv6 on a network that has no IPv4 subnet); left out: the next free.',
+  examples: ['172.16.100.10'],
+};
+const address6 = {
+  description: 'IPv6 address on a network that has both; left out: the next free.',
+  examples: ['fd00:16:100::10'],
+};
+const mac = { description: 'Ethernet address; left out: Docker chooses.', examples: ['02:42:ac:10:64:0a'] };
+
+export const AttachmentInput = Closed(
+  {
+    network: NetworkName,
+    address: Type.Optional(Described(IpAddress, address)),
+    address6: Type.Optional(Described(IpAddress, address6)),
+    mac: Type.Optional(Described(MacAddress, mac)),
+  },
+  { description: 'A place on one network.', examples: [{ network: 'mac_net1', address: '172.16.100.10' }] },
+);
+export type AttachmentInput = Static<typeof AttachmentInput>;
+
+export const Attachment = Closed(
+  {
+    network: NetworkName,
+    address: Nullable(IpAddress, {
+      description: 'IPv4 address reserved for it.',
+      examples: ['172.16.100.10'],
+    }),
+    address6: Nullable(IpAddress, { description: 'IPv6 address reserved for it.', examples: [null] }),
+    mac: Nullable(MacAddress, {
+      description: 'Ethernet address asked for; null: Docker chooses.',
+      examples: [null],
+    }),
+    observedMac: Nullable(MacAddress, {
+      description: 'Ethernet address seen on the running container.',
+      examples: ['02:42:ac:10:64:0a'],
+    }),
+  },
+  { description: 'A place on one network: what was reserved and what was seen.' },
+);
+export type Attachment = Static<typeof Attachment>;
+
+export const RestartPolicy = Words(['no', 'on-failure', 'always', 'unless-stopped'], {
+  description: 'What Docker does when it ends, as in `docker run --restart`.',
+  examples: ['unless-stopped'],
+});
+export const PullPolicy = Words(['missing', 'always', 'never'], {
+  description: 'When the host pulls the image.',
+  examples: ['missing'],
+});
+const NetworkMode = Type.String({
+  pattern: '^container:[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
+  description:
+    '`container:<name>` shares the network stack of another Trunkline container on the same host (scenario S3). Excludes `attachments`.',
+  examples: ['container:box1'],
+});
+const EnvironmentNames = Type.Record(
+  Type.String({ pattern: '^[^=\\u0000]{1,255}$' }),
+  Type.String({ maxLength: 32_768 }),
+  {
+    additionalProperties: false,
+    maxProperties: 256,
+    description: 'Environment variables.',
+    examples: [{ TZ: 'UTC' }],
+  },
+);
+const argv = {
+  maxItems: 256,
+  description: 'Arguments in place of those of the image, one an item; no shell.',
+  examples: [['sleep', 'infinity']],
+};
+
+const fields = {
+  image: Type.String({
+    minLength: 1,
+    maxLength: 512,
+    pattern: '^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$',
+    description: 'Image reference.',
+    examples: ['busybox'],
+  }),
+  command: Type.Array(Type.String({ maxLength: 32_768 }), argv),
+  env: EnvironmentNames,
+  tty: Type.Boolean({ description: 'Give it a terminal (`-t`).', examples: [true] }),
+  stdinOpen: Type.Boolean({ description: 'Keep its input open (`-i`).', examples: [true] }),
+  restart: RestartPolicy,
+  pull: PullPolicy,
+};
+const hostname = Type.String({
+  pattern: '^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?$',
+  description: 'Host name inside the container; left out: its name.',
+  examples: ['box1'],
+});
+
+export const ContainerCreate = Closed(
+  {
+    name: ContainerName,
+    host: Described(HostName, { description: 'The host it runs on.', examples: ['docker01'] }),
+    image: fields.image,
+    command: Type.Optional(fields.command),
+    env: Type.Optional(fields.env),
+    tty: Type.Optional({ ...fields.tty, default: false }),
+    stdinOpen: Type.Optional({ ...fields.stdinOpen, default: false }),
+    restart: Type.Optional({ ...fields.restart, default: 'unless-stopped' }),
+    pull: Type.Optional({ ...fields.pull, default: 'missing' }),
+    hostname: Type.Optional(hostname),
+    labels: Type.Optional(Labels),
+    attachments: Type.Optional(
+      Type.Array(AttachmentInput, {
+        maxItems: 16,
+        description: 'Its places on networks; the first carries the default route.',
+      }),
+    ),
+    networkMode: Type.Optional(NetworkMode),
+  },
+  {
+    $id: 'ContainerCreate',
+    description: 'A container to run: `attachments` or `networkMode`.',
+    examples: [
+      {
+        name: 'box1',
+        host: 'docker01',
+        image: 'busybox',
+        tty: true,
+        stdinOpen: true,
+        attachments: [{ network: 'mac_net1', address: '172.16.100.10' }],
+      },
+    ],
+  },
+);
+export type ContainerCreate = Static<typeof ContainerCreate>;
+
+/** What Docker says of a container (`docker inspect`, State.Status), and `absent`. */
+export const ContainerState = Words(
+  ['absent', 'created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'],
+  {
+    description: 'What Docker says of it; `absent`: it is not there.',
+    examples: ['running'],
+  },
+);
+export type ContainerState = Static<typeof ContainerState>;
+
+export const ContainerObserved = Closed(
+  {
+    state: ContainerState,
+    dockerId: Nullable(Type.String(), { description: "Docker's id.", examples: ['8e2f…'] }),
+    startedAt: Nullable(Timestamp, { description: 'When it was last started.' }),
+    exitCode: Nullable(Type.Integer(), { description: 'How it ended, when it did.', examples: [null] }),
+    observedAt: Described(Timestamp, {
+      description: 'When the agent looked.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+  },
+  { description: 'What the agent saw.' },
+);
+
+export const Container = Closed(
+  {
+    id: Id,
+    name: ContainerName,
+    host: HostName,
+    ...fields,
+    command: Nullable(fields.command),
+    hostname: Nullable(hostname),
+    labels: Labels,
+    attachments: Type.Array(Attachment, { description: 'Its places on networks.' }),
+    networkMode: Nullable(NetworkMode, { examples: [null] }),
+    generation: Type.Integer({ description: 'Raised by every change; the `ETag`.', examples: [1] }),
+    deletingSince: Nullable(Timestamp, {
+      description: 'Since when it is being removed; null: it is not.',
+      examples: [null],
+    }),
+    createdAt: Described(Timestamp, {
+      description: 'When it was asked for.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+    running: Type.Boolean({
+      description: 'It was seen running with the addresses reserved for it.',
+      examples: [true],
+    }),
+    observed: Type.Union([ContainerObserved, Type.Null()], {
+      description: 'What the agent saw; null: it has not looked yet.',
+    }),
+    conditions: Conditions,
+  },
+  { $id: 'Container', description: 'A container that the API was asked to run.' },
+);
+export type Container = Static<typeof Container>;

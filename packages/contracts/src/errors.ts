@@ -1,0 +1,99 @@
+/** What a code of the API means. `retryable`: the same request may succeed later without a change by the caller. */
+export interface ErrorKind {
+  status: number;
+  title: string;
+  retryable: boolean;
+}
+
+/**
+ * Every error the API answers, once. `code` is stable: programs may depend on it. What happened this time is in
+ * `detail`, facts for programs in `data`.
+ */
+export const errorTable = {
+  // The request
+  invalid_request: { status: 400, title: 'The request is not valid', retryable: false },
+  invalid_json: { status: 400, title: 'The body is not valid JSON', retryable: false },
+  invalid_cursor: { status: 400, title: 'The cursor is not one of ours', retryable: false },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body has a media type that is not taken here',
+    retryable: false,
+  },
+  body_too_large: { status: 413, title: 'The body is too large', retryable: false },
+  not_found: { status: 404, title: 'There is no such route', retryable: false },
+  method_not_allowed: { status: 405, title: 'The resource does not take this method', retryable: false },
+  precondition_required: { status: 428, title: 'If-Match is required', retryable: false },
+  precondition_failed: { status: 412, title: 'The resource has changed since', retryable: false },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request',
+    retryable: false,
+  },
+  idempotency_key_invalid: { status: 400, title: 'The Idempotency-Key is not valid', retryable: false },
+  secret_already_shown: { status: 409, title: 'The secret was shown once and is not kept', retryable: false },
+
+  // Who asks
+  unauthenticated: { status: 401, title: 'No valid token', retryable: false },
+  forbidden: { status: 403, title: 'The role of the token is too low', retryable: false },
+  signature_invalid: { status: 401, title: 'The signature of the agent is not valid', retryable: false },
+  signature_replayed: { status: 401, title: 'The signed request was already used', retryable: false },
+  signature_expired: {
+    status: 401,
+    title: 'The signed request is too old or from the future',
+    retryable: true,
+  },
+  agent_superseded: { status: 409, title: 'Another agent speaks for this host', retryable: false },
+  join_token_invalid: { status: 401, title: 'The join token cannot be used', retryable: false },
+  agent_too_old: { status: 426, title: 'The agent is too old for this server', retryable: false },
+
+  // Hosts
+  host_not_found: { status: 404, title: 'There is no such host', retryable: false },
+  host_exists: { status: 409, title: 'A host of this name exists', retryable: false },
+  host_in_use: { status: 409, title: 'The host still holds containers or addresses', retryable: false },
+  join_token_not_found: { status: 404, title: 'There is no such join token', retryable: false },
+
+  // Networks
+  network_not_found: { status: 404, title: 'There is no such network', retryable: false },
+  network_exists: { status: 409, title: 'A network of this name exists', retryable: false },
+  network_in_use: { status: 409, title: 'The network is in use', retryable: false },
+  network_deleting: { status: 409, title: 'The network is being removed', retryable: false },
+  network_not_placed: { status: 409, title: 'The network is not on this host', retryable: false },
+  subnet_overlaps: { status: 409, title: 'The subnet overlaps another of the same space', retryable: false },
+  subnet_holds_addresses: { status: 409, title: 'Addresses of the subnet are in use', retryable: false },
+
+  // Addresses
+  address_not_found: { status: 404, title: 'There is no such address', retryable: false },
+  address_taken: { status: 409, title: 'The address is taken', retryable: false },
+  address_quarantined: { status: 409, title: 'The address was freed a short while ago', retryable: true },
+  address_not_allocatable: { status: 422, title: 'The address cannot be given out', retryable: false },
+  address_in_use: { status: 409, title: 'Something runs on the address', retryable: false },
+  owner_has_address: { status: 409, title: 'The owner already has another address', retryable: false },
+  subnet_full: { status: 409, title: 'The subnet is full', retryable: true },
+  allocator_busy: { status: 503, title: 'The subnet is busy', retryable: true },
+
+  // Containers
+  container_not_found: { status: 404, title: 'There is no such container', retryable: false },
+  container_exists: { status: 409, title: 'A container of this name exists', retryable: false },
+  container_in_use: { status: 409, title: 'Another container shares its network stack', retryable: false },
+
+  // Checks, events, tokens
+  check_not_found: { status: 404, title: 'There is no such check', retryable: false },
+  event_log_truncated: {
+    status: 410,
+    title: 'The event log no longer reaches so far back',
+    retryable: false,
+  },
+  token_not_found: { status: 404, title: 'There is no such token', retryable: false },
+  token_exists: { status: 409, title: 'A token of this name exists', retryable: false },
+  last_admin_token: { status: 409, title: 'The last admin token cannot be revoked', retryable: false },
+
+  // The server
+  database_unavailable: { status: 503, title: 'The database cannot be reached', retryable: true },
+  storage_full: { status: 507, title: 'The disk of the server is full', retryable: true },
+  conflict: { status: 409, title: 'The change met another one', retryable: true },
+  overloaded: { status: 503, title: 'The server has too much to do', retryable: true },
+  internal: { status: 500, title: 'The server failed', retryable: true },
+} as const satisfies Record<string, ErrorKind>;
+
+/** A stable word for what went wrong. */
+export type ErrorCode = keyof typeof errorTable;

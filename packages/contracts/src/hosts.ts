@@ -1,0 +1,198 @@
+import { Type, type Static } from 'typebox';
+import { Conditions, HostName, Id, Labels, MacAddress, Timestamp } from './common.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
+
+export const InterfaceFacts = Closed(
+  {
+    name: Type.String({ description: 'Name of the interface.', examples: ['ens33'] }),
+    mac: Nullable(MacAddress, {
+      description: 'Its Ethernet address; null where it has none.',
+      examples: ['00:0c:29:3a:5b:01'],
+    }),
+    mtu: Type.Integer({ description: 'Largest packet, in bytes.', examples: [1500] }),
+    up: Type.Boolean({ description: 'Set up by the administrator.', examples: [true] }),
+    carrier: Type.Boolean({
+      description: 'A cable (or its like) is plugged in and alive.',
+      examples: [true],
+    }),
+    promiscuous: Type.Boolean({
+      description: 'Takes frames for every MAC, as macvlan behind some switches needs.',
+      examples: [true],
+    }),
+    kind: Nullable(Type.String(), {
+      description: 'Kind of virtual interface (vlan, bond, bridge, …); null for a NIC.',
+      examples: [null],
+    }),
+    vlan: Nullable(Type.Integer(), { description: 'VLAN id of a VLAN sub-interface.', examples: [null] }),
+    parent: Nullable(Type.String(), { description: 'The interface below it.', examples: [null] }),
+    addresses: Type.Array(Type.String(), {
+      description: 'Its addresses with prefix length.',
+      examples: [['172.16.1.30/24']],
+    }),
+  },
+  { description: 'A network interface as the agent saw it.' },
+);
+export type InterfaceFacts = Static<typeof InterfaceFacts>;
+
+export const HostFacts = Closed(
+  {
+    hostname: Type.String({ description: 'What the machine calls itself.', examples: ['docker01'] }),
+    bootId: Type.String({
+      description: 'Changes with every boot (/proc/sys/kernel/random/boot_id).',
+      examples: ['6f0c3f3e-4b0e-4a86-9d55-5d5cb2a4e0a1'],
+    }),
+    os: Type.String({
+      description: 'Distribution (os-release PRETTY_NAME).',
+      examples: ['Debian GNU/Linux 12 (bookworm)'],
+    }),
+    kernel: Type.String({
+      description: 'Kernel release; macvlan needs 3.9 or later.',
+      examples: ['6.1.0-18-amd64'],
+    }),
+    architecture: Type.String({ description: 'Processor architecture.', examples: ['x64'] }),
+    cpus: Type.Integer({ description: 'Processors.', examples: [4] }),
+    memoryBytes: Type.String({ description: 'Memory, in bytes.', examples: ['8327454720'] }),
+    agentVersion: Type.String({ description: 'Version of the agent.', examples: ['0.1.0'] }),
+    docker: Closed(
+      {
+        reachable: Type.Boolean({ description: 'Whether the Docker Engine answered.', examples: [true] }),
+        version: Nullable(Type.String(), {
+          description: 'Version of the Docker Engine.',
+          examples: ['20.10.24'],
+        }),
+        apiVersion: Nullable(Type.String(), {
+          description: 'API version that agent and Engine speak.',
+          examples: ['1.41'],
+        }),
+      },
+      { description: 'The Docker Engine of the host.' },
+    ),
+    interfaces: Type.Array(InterfaceFacts, { maxItems: 512, description: 'Network interfaces of the host.' }),
+  },
+  { description: 'What the agent saw of its machine.' },
+);
+export type HostFacts = Static<typeof HostFacts>;
+
+export const Host = Closed(
+  {
+    id: Id,
+    name: HostName,
+    labels: Labels,
+    online: Type.Boolean({
+      description:
+        'Whether the agent was heard within three heartbeats. Silence frees nothing and deletes nothing.',
+      examples: [true],
+    }),
+    lastSeenAt: Nullable(Timestamp, { description: 'When the agent was last heard.' }),
+    observedAt: Nullable(Timestamp, {
+      description: 'When the agent looked at what `facts` and `conditions` say.',
+    }),
+    facts: Nullable(HostFacts, {
+      description: 'What the agent saw of its machine; null until its first report.',
+    }),
+    conditions: Conditions,
+    desiredRevision: Type.String({
+      description: 'Revision of the last change that concerns this host.',
+      examples: ['1042'],
+    }),
+    observedRevision: Type.String({
+      description: 'Revision that the agent has carried out.',
+      examples: ['1042'],
+    }),
+    version: Type.Integer({
+      description: 'Raised by every change an operator makes; the `ETag`.',
+      examples: [1],
+    }),
+    createdAt: Described(Timestamp, {
+      description: 'When it joined.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+  },
+  { $id: 'Host', description: 'A machine with a Docker Engine and one agent.' },
+);
+export type Host = Static<typeof Host>;
+
+export const HostPatch = Closed(
+  {
+    labels: Type.Optional(
+      Nullable(
+        Type.Record(
+          Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$' }),
+          Nullable(Type.String({ maxLength: 255 })),
+          { additionalProperties: false, maxProperties: 64 },
+        ),
+        {
+          description:
+            'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
+          examples: [{ rack: 'a3', old: null }],
+        },
+      ),
+    ),
+  },
+  { description: 'What to change of a host (JSON merge patch).', examples: [{ labels: { rack: 'a3' } }] },
+);
+export type HostPatch = Static<typeof HostPatch>;
+
+export const JoinTokenCreate = Closed(
+  {
+    host: Type.Optional(
+      Nullable(HostName, {
+        description: 'Only a host of this name may use the token; null: any one host.',
+        examples: ['docker01'],
+      }),
+    ),
+    expiresInSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: 3600,
+        default: 3600,
+        description: 'How long it can be used, in seconds; an hour at most.',
+        examples: [3600],
+      }),
+    ),
+  },
+  { description: 'A join token to make.', examples: [{ host: 'docker01' }] },
+);
+export type JoinTokenCreate = Static<typeof JoinTokenCreate>;
+
+export const JoinTokenState = Words(['unused', 'used', 'expired', 'revoked'], {
+  description: 'Only an unused token lets a host join, once.',
+  examples: ['unused'],
+});
+
+const joinTokenFields = {
+  id: Id,
+  host: Nullable(HostName, {
+    description: 'The only host name that may use it; null: any.',
+    examples: ['docker01'],
+  }),
+  state: JoinTokenState,
+  expiresAt: Described(Timestamp, {
+    description: 'When it can no longer be used.',
+    examples: ['2026-11-24T10:30:00.000Z'],
+  }),
+  usedAt: Nullable(Timestamp, { description: 'When a host joined with it.' }),
+  usedBy: Nullable(HostName, { description: 'The host that joined with it.' }),
+  createdAt: Described(Timestamp, {
+    description: 'When it was made.',
+    examples: ['2026-11-24T09:30:00.000Z'],
+  }),
+};
+
+export const JoinToken = Closed(joinTokenFields, {
+  $id: 'JoinToken',
+  description: 'Lets one host join, once, within an hour. Its secret is kept only as a hash.',
+});
+export type JoinToken = Static<typeof JoinToken>;
+
+export const JoinTokenCreated = Closed(
+  {
+    ...joinTokenFields,
+    secret: Type.String({
+      description: 'The token itself, for TRUNKLINE_JOIN_TOKEN. Shown this once.',
+      examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
+    }),
+  },
+  { $id: 'JoinTokenCreated', description: 'A join token with its secret.' },
+);
+export type JoinTokenCreated = Static<typeof JoinTokenCreated>;

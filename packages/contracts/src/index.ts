@@ -1,0 +1,15 @@
+/**
+ * What the API and the agent protocol look like: the one source of types, validation and OpenAPI, and the table of
+ * error codes. Imports nothing of ours.
+ */
+export * from './addresses.ts';
+export * from './agent.ts';
+export * from './checks.ts';
+export * from './common.ts';
+export * from './containers.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './hosts.ts';
+export * from './networks.ts';
+export * from './schema.ts';
+export * from './tokens.ts';

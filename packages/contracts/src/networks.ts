@@ -1,0 +1,347 @@
+import { Type, type Static } from 'typebox';
+import {
+  IpAddress,
+  CidrText,
+  Conditions,
+  Count,
+  HostName,
+  Id,
+  InterfaceName,
+  Labels,
+  NetworkName,
+  SpaceName,
+  Timestamp,
+} from './common.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
+
+export const MacvlanMode = Words(['bridge', 'private', 'vepa', 'passthru'], {
+  description:
+    'How containers of one host reach each other (ip-link(8)): `bridge` directly, `private` never, `vepa` through the switch, `passthru` one container a NIC.',
+  examples: ['bridge'],
+});
+
+export const RangeText = Type.String({
+  minLength: 2,
+  maxLength: 91,
+  description: 'Addresses, both ends included: `first-last`, a CIDR, or a single address.',
+  examples: ['172.16.100.50-172.16.100.99'],
+});
+
+const gateway = {
+  description:
+    'The router of the subnet, never given out; null for a subnet without a way out. It must lie inside the subnet.',
+  examples: ['172.16.100.1'],
+};
+
+export const SubnetInput = Closed(
+  {
+    cidr: CidrText,
+    gateway: Type.Optional(Nullable(IpAddress, gateway)),
+    ranges: Type.Optional(
+      Type.Array(RangeText, {
+        maxItems: 64,
+        description:
+          'Where addresses may be taken from; empty: the whole subnet. Share a subnet with a DHCP server by giving each its range.',
+        examples: [['172.16.100.50-172.16.100.99']],
+      }),
+    ),
+    exclude: Type.Optional(
+      Type.Array(RangeText, {
+        maxItems: 256,
+        description: 'Addresses never to be given out, such as those of printers.',
+        examples: [['172.16.100.60']],
+      }),
+    ),
+  },
+  {
+    description: 'One subnet of a network.',
+    examples: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+  },
+);
+export type SubnetInput = Static<typeof SubnetInput>;
+
+export const HostSelector = Closed(
+  {
+    all: Type.Optional(
+      Type.Boolean({ description: 'Every host, also those that join later.', examples: [true] }),
+    ),
+    names: Type.Optional(
+      Type.Array(HostName, {
+        maxItems: 1000,
+        uniqueItems: true,
+        description: 'Hosts by name, also ones that have yet to join.',
+        examples: [['docker01']],
+      }),
+    ),
+    labels: Type.Optional(
+      Described(Labels, { description: 'Hosts that carry all of these labels.', examples: [{ rack: 'a3' }] }),
+    ),
+  },
+  {
+    minProperties: 1,
+    description: 'Which hosts the network should be on: exactly one of `all`, `names`, `labels`.',
+    examples: [{ all: true }],
+  },
+);
+export type HostSelector = Static<typeof HostSelector>;
+
+const Parents = Type.Record(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$' }), InterfaceName, {
+  additionalProperties: false,
+  maxProperties: 1000,
+  description: 'Another parent on some hosts, by host name.',
+  examples: [{ docker07: 'eno1' }],
+});
+
+const parent = {
+  description:
+    "The NIC or bond that carries the network on each host, a name of 1 to 15 letters, digits, `_`, `.` or `-` that does not start with `-`; null: the interface of the host's default route.",
+  examples: ['ens33'],
+};
+const vlan = Type.Integer({ minimum: 1, maximum: 4094 });
+const vlanText = { description: 'VLAN id, 1 to 4094 (IEEE 802.1Q); null: untagged.', examples: [null] };
+const quarantineSeconds = Type.Integer({
+  minimum: 0,
+  maximum: 86_400,
+  description:
+    'How long a freed address rests before it is given to another owner, so that neighbours forget the old MAC.',
+  examples: [300],
+});
+const promiscuous = Type.Boolean({
+  description: 'Put the parent into promiscuous mode on each host (a virtual switch may need to allow it).',
+  examples: [true],
+});
+const internal = Type.Boolean({ description: 'No default route in the containers.', examples: [false] });
+const subnets = Type.Array(SubnetInput, {
+  minItems: 1,
+  maxItems: 16,
+  description: 'Subnets of the network, IPv4 and IPv6.',
+});
+
+export const NetworkCreate = Closed(
+  {
+    name: NetworkName,
+    parent: Type.Optional(Nullable(InterfaceName, parent)),
+    parents: Type.Optional(Parents),
+    vlan: Type.Optional(Nullable(vlan, vlanText)),
+    mode: Type.Optional({ ...MacvlanMode, default: 'bridge' }),
+    promiscuous: Type.Optional({ ...promiscuous, default: true }),
+    internal: Type.Optional({ ...internal, default: false }),
+    space: Type.Optional({ ...SpaceName, default: 'default' }),
+    hosts: Type.Optional(HostSelector),
+    subnets,
+    quarantineSeconds: Type.Optional({ ...quarantineSeconds, default: 300 }),
+    labels: Type.Optional(Labels),
+  },
+  {
+    $id: 'NetworkCreate',
+    description: 'A network to make. Only `name` and `subnets` are required.',
+    examples: [
+      {
+        name: 'mac_net1',
+        parent: 'ens33',
+        hosts: { all: true },
+        subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+      },
+    ],
+  },
+);
+export type NetworkCreate = Static<typeof NetworkCreate>;
+
+export const NetworkPatch = Closed(
+  {
+    parent: Type.Optional(Nullable(InterfaceName, parent)),
+    parents: Type.Optional(
+      Nullable(
+        Type.Record(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$' }), Nullable(InterfaceName), {
+          additionalProperties: false,
+          maxProperties: 1000,
+        }),
+        {
+          description:
+            'Merged into `parents` (RFC 7396): a null value removes an entry, null itself removes all.',
+          examples: [{ docker07: 'eno2' }],
+        },
+      ),
+    ),
+    vlan: Type.Optional(Nullable(vlan, vlanText)),
+    mode: Type.Optional(MacvlanMode),
+    promiscuous: Type.Optional(promiscuous),
+    internal: Type.Optional(internal),
+    hosts: Type.Optional(
+      Described(HostSelector, {
+        description: 'Replaces the selection of hosts as a whole.',
+        examples: [{ all: true }],
+      }),
+    ),
+    subnets: Type.Optional(
+      Described(subnets, {
+        description:
+          'Replaces the list of subnets (RFC 7396: arrays are replaced whole). A subnet that holds addresses cannot leave.',
+      }),
+    ),
+    quarantineSeconds: Type.Optional(quarantineSeconds),
+    labels: Type.Optional(
+      Nullable(
+        Type.Record(
+          Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$' }),
+          Nullable(Type.String({ maxLength: 255 })),
+          { additionalProperties: false, maxProperties: 64 },
+        ),
+        {
+          description:
+            'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
+          examples: [{ team: 'core' }],
+        },
+      ),
+    ),
+  },
+  {
+    $id: 'NetworkPatch',
+    minProperties: 1,
+    description: 'What to change of a network (JSON merge patch, RFC 7396). `name` and `space` never change.',
+    examples: [{ quarantineSeconds: 600, labels: { team: 'core' } }],
+  },
+);
+export type NetworkPatch = Static<typeof NetworkPatch>;
+
+export const NetworkPut = Closed(
+  { ...NetworkCreate.properties },
+  {
+    $id: 'NetworkPut',
+    description:
+      'The network as it should be, whole: what is left out takes its default. `name` must be the one in the path.',
+    examples: [
+      { name: 'mac_net1', parent: 'ens33', subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }] },
+    ],
+  },
+);
+export type NetworkPut = Static<typeof NetworkPut>;
+
+export const Subnet = Closed(
+  {
+    id: Id,
+    cidr: CidrText,
+    gateway: Nullable(IpAddress, gateway),
+    ranges: Type.Array(RangeText, { description: 'As asked for; empty: the whole subnet.', examples: [[]] }),
+    exclude: Type.Array(RangeText, { description: 'As asked for.', examples: [[]] }),
+    allocatable: Described(Count, {
+      description: 'Addresses that may be given out in all.',
+      examples: ['253'],
+    }),
+    free: Described(Count, {
+      description: 'Of those, how many nobody holds and none rests in quarantine.',
+      examples: ['251'],
+    }),
+  },
+  { description: 'One subnet of a network.' },
+);
+export type Subnet = Static<typeof Subnet>;
+
+export const NetworkStatus = Closed(
+  {
+    ready: Type.Boolean({
+      description: 'The network is real on every host it should be on.',
+      examples: [true],
+    }),
+    hosts: Closed(
+      {
+        total: Type.Integer({ description: 'Hosts it should be on.', examples: [2] }),
+        ready: Type.Integer({ description: 'Hosts where it is.', examples: [2] }),
+        notReady: Type.Integer({ description: 'Hosts where something stands in the way.', examples: [0] }),
+        unknown: Type.Integer({
+          description: 'Hosts that are silent or have not looked yet.',
+          examples: [0],
+        }),
+      },
+      { description: 'Hosts, counted by what their placement says.' },
+    ),
+    addresses: Closed(
+      {
+        allocatable: Described(Count, {
+          description: 'Addresses that may be given out, over all subnets.',
+          examples: ['253'],
+        }),
+        free: Described(Count, { description: 'Of those, free.', examples: ['251'] }),
+      },
+      { description: 'Addresses, counted. What it costs on the LAN: each one in use is one more station.' },
+    ),
+    conditions: Conditions,
+  },
+  { description: 'What is.' },
+);
+export type NetworkStatus = Static<typeof NetworkStatus>;
+
+export const Network = Closed(
+  {
+    id: Id,
+    name: NetworkName,
+    space: SpaceName,
+    parent: Nullable(InterfaceName, parent),
+    parents: Parents,
+    vlan: Nullable(vlan, vlanText),
+    mode: MacvlanMode,
+    promiscuous,
+    internal,
+    hosts: HostSelector,
+    subnets: Type.Array(Subnet, { description: 'Subnets of the network.' }),
+    quarantineSeconds,
+    labels: Labels,
+    generation: Type.Integer({
+      description: 'Raised by every change of what should be; the `ETag`.',
+      examples: [1],
+    }),
+    deletingSince: Nullable(Timestamp, {
+      description: 'Since when it is being removed; null: it is not.',
+      examples: [null],
+    }),
+    createdAt: Described(Timestamp, {
+      description: 'When it was made.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+    updatedAt: Described(Timestamp, {
+      description: 'When an operator last changed it.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+    status: NetworkStatus,
+  },
+  { $id: 'Network', description: 'One layer-2 network offered to containers, on the hosts it should be on.' },
+);
+export type Network = Static<typeof Network>;
+
+export const Placement = Closed(
+  {
+    network: NetworkName,
+    host: HostName,
+    parent: Nullable(InterfaceName, {
+      description: "The parent asked for on this host; null: the default route's.",
+      examples: ['ens33'],
+    }),
+    generation: Type.Integer({
+      description: 'Generation of the network that should be real here.',
+      examples: [1],
+    }),
+    observedGeneration: Type.Integer({
+      description: 'Generation that the agent carried out; 0: none yet.',
+      examples: [1],
+    }),
+    removing: Type.Boolean({ description: 'The network should leave this host.', examples: [false] }),
+    dockerNetworkId: Nullable(Type.String(), {
+      description: 'Id of the Docker network on this host.',
+      examples: ['7c1b8a…'],
+    }),
+    link: Nullable(Type.String(), {
+      description: 'The interface the Docker network hangs on.',
+      examples: ['ens33'],
+    }),
+    lastAction: Nullable(Type.String(), {
+      description: 'What the agent last did for it.',
+      examples: ['created Docker network mac_net1 on ens33'],
+    }),
+    observedAt: Nullable(Timestamp, {
+      description: 'When the agent looked. What is said here is never newer than that.',
+    }),
+    conditions: Conditions,
+  },
+  { $id: 'Placement', description: 'A network on one host: what should be and what is.' },
+);
+export type Placement = Static<typeof Placement>;

@@ -1,0 +1,65 @@
+import { Type, type Static } from 'typebox';
+import { Id, Timestamp } from './common.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
+
+export const Role = Words(['viewer', 'operator', 'admin'], {
+  description:
+    '`viewer` reads; `operator` also changes networks, addresses, containers, checks and labels of hosts; `admin` also retires hosts and handles join tokens and tokens.',
+  examples: ['operator'],
+});
+export type Role = Static<typeof Role>;
+
+const name = Type.String({
+  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$',
+  description: 'Name of the token, shown in events.',
+  examples: ['terraform'],
+});
+
+export const TokenCreate = Closed(
+  {
+    name,
+    role: Role,
+    expiresAt: Type.Optional(
+      Nullable(Timestamp, {
+        description: 'When it stops working; null: never.',
+        examples: ['2027-11-24T00:00:00.000Z'],
+      }),
+    ),
+  },
+  {
+    $id: 'TokenCreate',
+    description: 'An API token to make.',
+    examples: [{ name: 'terraform', role: 'operator' }],
+  },
+);
+export type TokenCreate = Static<typeof TokenCreate>;
+
+const fields = {
+  id: Id,
+  name,
+  role: Role,
+  expiresAt: Nullable(Timestamp, { description: 'When it stops working; null: never.', examples: [null] }),
+  lastUsedAt: Nullable(Timestamp, { description: 'When it was last used, to the minute.' }),
+  createdAt: Described(Timestamp, {
+    description: 'When it was made.',
+    examples: ['2026-11-24T09:30:00.000Z'],
+  }),
+};
+
+export const Token = Closed(fields, {
+  $id: 'Token',
+  description: 'An API token. Its secret is kept only as a hash.',
+});
+export type Token = Static<typeof Token>;
+
+export const TokenCreated = Closed(
+  {
+    ...fields,
+    secret: Type.String({
+      description: 'The token itself, for `Authorization: Bearer`. Shown this once.',
+      examples: ['tl_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
+    }),
+  },
+  { $id: 'TokenCreated', description: 'An API token with its secret.' },
+);
+export type TokenCreated = Static<typeof TokenCreated>;

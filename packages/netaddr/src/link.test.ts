@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidAddress, isInterfaceName, isLocalMac, isUnicastMac, isVlanId, parseMac } from './index.ts';
+
+describe('a MAC address', () => {
+  it.each(['02:42:AC:10:64:0a', '02-42-ac-10-64-0A'])('%s is 02:42:ac:10:64:0a', (text) => {
+    expect(parseMac(text)).toBe('02:42:ac:10:64:0a');
+  });
+
+  it.each([
+    '',
+    '02:42:ac:10:64',
+    '02:42:ac:10:64:0a:00',
+    '02:42-ac:10:64:0a',
+    '0242.ac10.640a',
+    '2:42:ac:10:64:a',
+    '02:42:ac:10:64:0g',
+    '02:42:ac:10:64:0a\n',
+  ])('%j is refused', (text) => {
+    expect(() => parseMac(text)).toThrow(InvalidAddress);
+  });
+
+  it.each([
+    ['02:42:ac:10:64:0a', true, true],
+    ['00:0c:29:00:00:01', true, false],
+    ['01:00:5e:00:00:01', false, false],
+    ['ff:ff:ff:ff:ff:ff', false, true],
+    ['00:00:00:00:00:00', false, false],
+  ])('%s: fit for an interface %s, locally administered %s', (text, unicast, local) => {
+    expect(isUnicastMac(text)).toBe(unicast);
+    expect(isLocalMac(text)).toBe(local);
+  });
+});
+
+describe('names and numbers of links', () => {
+  it.each(['e', 'ens33', 'ens33.10', 'bond0_a-b', '123456789012345', '...'])(
+    '%s may name an interface',
+    (text) => {
+      expect(isInterfaceName(text)).toBe(true);
+    },
+  );
+
+  it.each([
+    '',
+    '.',
+    '..',
+    '1234567890123456',
+    '-ens33',
+    'en s33',
+    'ens33/1',
+    'ens33;reboot',
+    '$(id)',
+    'eth%d',
+    'eth0@if2',
+    'eth0:1',
+    'ens33\n',
+    'ëns33',
+  ])('%j may not', (text) => {
+    expect(isInterfaceName(text)).toBe(false);
+  });
+
+  it.each([
+    [0, false],
+    [1, true],
+    [4094, true],
+    [4095, false],
+    [-1, false],
+    [1.5, false],
+    [Number.NaN, false],
+  ])('VLAN %s: %s', (id, valid) => {
+    expect(isVlanId(id)).toBe(valid);
+  });
+});
