@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, { LogController, type FastifyServerOptions } from 'fastify';
+import { addressRoutes } from './features/addresses/addresses.routes.ts';
+import { createAddressesService } from './features/addresses/addresses.service.ts';
+import { agentRoutes } from './features/agents/agents.routes.ts';
+import { createAgentsService } from './features/agents/agents.service.ts';
+import { checkRoutes } from './features/checks/checks.routes.ts';
+import { createChecksService } from './features/checks/checks.service.ts';
+import { containerRoutes } from './features/containers/containers.routes.ts';
+import { createContainersService } from './features/containers/containers.service.ts';
+import { errorCodeRoutes } from './features/docs/error-codes.routes.ts';
+import { eventRoutes } from './features/events/events.routes.ts';
+import { createEventsService } from './features/events/events.service.ts';
+import { healthRoutes } from './features/health/health.routes.ts';
+import { hostRoutes } from './features/hosts/hosts.routes.ts';
+import { createHostsService } from './features/hosts/hosts.service.ts';
+import { joinTokenRoutes } from './features/join-tokens/join-tokens.routes.ts';
+import { createJoinTokensService } from './features/join-tokens/join-tokens.service.ts';
+import { networkRoutes } from './features/networks/networks.routes.ts';
+import { createNetworksService } from './features/networks/networks.service.ts';
+import { tokenRoutes } from './features/tokens/tokens.routes.ts';
+import { createTokensService } from './features/tokens/tokens.service.ts';
+import type { App } from './platform/app-types.ts';
+import { auth } from './platform/auth.ts';
+import { mergePatchParser } from './platform/merge-patch-parser.ts';
+import { requestMetrics } from './platform/metrics.ts';
+import { openapi } from './platform/openapi.ts';
+import type { Platform } from './platform/platform.ts';
+import { problems } from './platform/problems.ts';
+import { createValidatorCompiler } from './platform/validation.ts';
+
+export interface AppOptions {
+  version: string;
+  /** TLS key and certificate chain, PEM; undefined: plain HTTP. */
+  tls?: { key: Buffer; cert: Buffer } | undefined;
+}
+
+/** Everything that must run beside the routes: what happens by time, not by request. */
+export interface Features {
+  app: App;
+  /** Starts the sweeps; answers how to stop them. */
+  startSweeps(): () => Promise<void>;
+  /** Makes the first admin token when there is none; answers its secret when it was made now. */
+  ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
+}
+
+function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerOptions {
+  return {
+    loggerInstance: platform.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => `req-${randomUUID().slice(0, 13)}`,
+    bodyLimit: 1024 * 1024,
+    // A client has this long to send its request; answers may take longer (`?wait`, event streams).
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256, caseSensitive: true },
+    ...(options.tls === undefined ? {} : { https: options.tls }),
+  };
+}
+
+/** Wires every feature by name. Listens on nothing: `main.ts` does, and tests inject. */
+export async function buildApp(platform: Platform, options: AppOptions): Promise<Features> {
+  const app: App = fastify(fastifyOptions(platform, options)).withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(createValidatorCompiler());
+
+  const tokens = createTokensService(platform);
+  const events = createEventsService(platform);
+  const joinTokens = createJoinTokensService(platform);
+  const addresses = createAddressesService(platform);
+  const hosts = createHostsService(platform, {
+    // Which networks a host should have follows from its labels.
+    selectionChanged: (change, host) => networks.placeHost(change, host),
+    leaving: async (change, host) => {
+      await containers.forgetHost(change, host);
+      await networks.forgetHost(change, host);
+    },
+  });
+  const networks = createNetworksService(platform, { addresses, hosts });
+  const containers = createContainersService(platform, { addresses, hosts, networks });
+  const checks = createChecksService(platform, { containers });
+  const agents = createAgentsService(platform, { hosts, joinTokens, networks, containers, checks });
+
+  await app.register(problems);
+  await app.register(mergePatchParser);
+  await app.register(auth, { findCaller: tokens.findCaller });
+  await app.register(requestMetrics, { metrics: platform.metrics });
+  await app.register(openapi, { version: options.version });
+  await app.register(errorCodeRoutes);
+  await app.register(healthRoutes, { platform });
+  await app.register(networkRoutes, { platform, networks });
+  await app.register(addressRoutes, { platform, addresses });
+  await app.register(containerRoutes, { platform, containers });
+  await app.register(checkRoutes, { platform, checks });
+  await app.register(hostRoutes, { platform, hosts });
+  await app.register(joinTokenRoutes, { platform, joinTokens });
+  await app.register(eventRoutes, { platform, events });
+  await app.register(tokenRoutes, { platform, tokens });
+  await app.register(agentRoutes, { platform, agents });
+
+  return {
+    app,
+    ensureAdminToken: (chosen) => tokens.ensureAdminToken(chosen),
+    startSweeps() {
+      const sweeps = [addresses.startSweep(), checks.startSweep(), events.startSweep(), agents.startSweep()];
+      return async () => {
+        await Promise.all(sweeps.map((stop) => stop()));
+      };
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** What the server reads from its environment, once. */
+export interface ServerConfig {
+  listen: { host: string; port: number };
+  dataDir: string;
+  /** The first admin token, when the operator chose it. */
+  adminToken: string | undefined;
+  /** PostgreSQL to use; undefined: the server runs its own under `dataDir`. */
+  databaseUrl: string | undefined;
+  tls: { keyFile: string; certFile: string } | undefined;
+  logLevel: string;
+}
+
+/** A variable that cannot be used, and what to write instead. */
+export class ConfigError extends Error {}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every variable the server knows; the README's table is this one. */
+export const serverVariables = [
+  ['TRUNKLINE_LISTEN', '127.0.0.1:7400', 'Address and port to listen on; `[::]:7400` for all.'],
+  [
+    'TRUNKLINE_DATA_DIR',
+    '/var/lib/trunkline (root) or ~/.local/share/trunkline',
+    'Where its database and the first admin token live.',
+  ],
+  [
+    'TRUNKLINE_ADMIN_TOKEN',
+    'made and written to admin-token',
+    'The first admin token, 20 characters or more.',
+  ],
+  [
+    'DATABASE_URL',
+    'its own PostgreSQL',
+    '`postgres://user:password@host:5432/name` of a PostgreSQL 15 or later.',
+  ],
+  [
+    'TRUNKLINE_TLS_KEY, TRUNKLINE_TLS_CERT',
+    'plain HTTP',
+    'PEM files of the private key and the certificate chain; both or none.',
+  ],
+  ['TRUNKLINE_LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent.'],
+] as const;
+
+function parseListen(text: string): ServerConfig['listen'] {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || !Number.isInteger(port) || port > 65_535) {
+    throw new ConfigError(
+      `TRUNKLINE_LISTEN is "${text}": write address:port, such as 127.0.0.1:7400 or [::]:7400`,
+    );
+  }
+  return { host, port };
+}
+
+function parseDatabaseUrl(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new ConfigError('DATABASE_URL is not a URL: write postgres://user:password@host:5432/name');
+  }
+  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') {
+    throw new ConfigError(
+      `DATABASE_URL begins with ${url.protocol}: only PostgreSQL is supported, write postgres://…`,
+    );
+  }
+  return text;
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** Reads and checks the environment. Throws ConfigError, naming the variable, at the first that cannot be used. */
+export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
+  const read = (name: string): string | undefined =>
+    env[name] === undefined || env[name] === '' ? undefined : env[name];
+  const key = read('TRUNKLINE_TLS_KEY');
+  const cert = read('TRUNKLINE_TLS_CERT');
+  if ((key === undefined) !== (cert === undefined)) {
+    throw new ConfigError(
+      'TRUNKLINE_TLS_KEY and TRUNKLINE_TLS_CERT go together: set both, or none for plain HTTP',
+    );
+  }
+  const adminToken = read('TRUNKLINE_ADMIN_TOKEN');
+  if (adminToken !== undefined && !/^[\x21-\x7e]{20,200}$/.test(adminToken)) {
+    throw new ConfigError(
+      'TRUNKLINE_ADMIN_TOKEN must be 20 to 200 printable characters without spaces: `openssl rand -base64 33` makes one',
+    );
+  }
+  const logLevel = read('TRUNKLINE_LOG_LEVEL') ?? 'info';
+  if (!logLevels.includes(logLevel))
+    throw new ConfigError(`TRUNKLINE_LOG_LEVEL is "${logLevel}": write one of ${logLevels.join(', ')}`);
+  const databaseUrl = read('DATABASE_URL');
+  return {
+    listen: parseListen(read('TRUNKLINE_LISTEN') ?? '127.0.0.1:7400'),
+    dataDir: resolve(
+      read('TRUNKLINE_DATA_DIR') ??
+        (isRoot
+          ? '/var/lib/trunkline'
+          : join(read('XDG_DATA_HOME') ?? join(homedir(), '.local/share'), 'trunkline')),
+    ),
+    adminToken,
+    databaseUrl: databaseUrl === undefined ? undefined : parseDatabaseUrl(databaseUrl),
+    tls: key === undefined || cert === undefined ? undefined : { keyFile: key, certFile: cert },
+    logLevel,
+  };
+}

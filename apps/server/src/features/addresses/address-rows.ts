@@ -1,0 +1,50 @@
+import type { Address, AddressState } from '@trunkline/contracts';
+
+/** An address with the names of what it belongs to. */
+export interface AddressRow {
+  ip: string;
+  cidr: string;
+  network: string;
+  state: AddressState;
+  owner: string | null;
+  host: string | null;
+  container: string | null;
+  mac: string | null;
+  labels: Record<string, string>;
+  generation: string | number | bigint;
+  quarantined_until: Date | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+/** Columns of an AddressRow, from `address a` joined by `addressJoins`. */
+export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS network, a.state::text AS state, a.owner, h.name AS host,
+  c.name AS container, a.mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at`;
+
+export const addressJoins = `JOIN network n ON n.id = a.network_id
+  LEFT JOIN host h ON h.id = a.host_id
+  LEFT JOIN container c ON c.id = a.container_id`;
+
+/** The address as the API shows it. */
+export function presentAddress(row: AddressRow): Address {
+  return {
+    ip: row.ip,
+    network: row.network,
+    subnet: row.cidr,
+    state: row.state,
+    owner: row.owner,
+    host: row.host,
+    container: row.container,
+    mac: row.mac,
+    labels: row.labels,
+    generation: Number(row.generation),
+    quarantinedUntil: row.quarantined_until?.toISOString() ?? null,
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+  };
+}
+
+/** Path of an address in the API. */
+export function addressPath(network: string, ip: string): string {
+  return `/v1/networks/${network}/addresses/${ip}`;
+}

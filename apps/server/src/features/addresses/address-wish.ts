@@ -1,0 +1,67 @@
+import type { AddressReserve } from '@trunkline/contracts';
+import { formatIp, isUnicastMac, parseIp, parseMac } from '@trunkline/netaddr';
+import { invalidFields } from '../../platform/errors.ts';
+import type { AllocationItem } from './allocation.ts';
+
+const families = { ipv4: 4, ipv6: 6 } as const;
+
+/** Canonical form of an address in a request; a text that is none is the caller's mistake. */
+export function readIp(text: string, pointer: string): string {
+  try {
+    return formatIp(parseIp(text));
+  } catch (error) {
+    throw invalidFields([
+      { pointer, message: error instanceof Error ? error.message : 'is not an IP address' },
+    ]);
+  }
+}
+
+/** Canonical form of an Ethernet address that one station can have. */
+export function readMac(text: string, pointer: string): string {
+  if (!isUnicastMac(text))
+    throw invalidFields([
+      {
+        pointer,
+        message:
+          'is a group address (the lowest bit of the first byte is set): one station needs a unicast address',
+      },
+    ]);
+  return parseMac(text);
+}
+
+/** What a request for an address asks of the allocator; says field by field what is wrong with it. */
+export function readItem(wish: AddressReserve): { item: AllocationItem; family: 4 | 6 | null } {
+  if (wish.count !== undefined) {
+    const other = (['address', 'owner', 'mac'] as const).filter((name) => wish[name] !== undefined);
+    if (wish.count > 1 && other.length > 0)
+      throw invalidFields(other.map((name) => ({ pointer: `/${name}`, message: 'does not go with count' })));
+  }
+  const address = wish.address === undefined ? undefined : readIp(wish.address, '/address');
+  const ofAddress = address === undefined ? undefined : parseIp(address).family;
+  const asked = wish.family === undefined ? undefined : families[wish.family];
+  if (ofAddress !== undefined && asked !== undefined && ofAddress !== asked) {
+    throw invalidFields([{ pointer: '/family', message: `is not the family of ${address ?? ''}` }]);
+  }
+  return {
+    family: ofAddress ?? asked ?? null,
+    item: {
+      count: wish.count ?? 1,
+      ...(address === undefined ? {} : { address }),
+      ...(wish.owner === undefined ? {} : { owner: wish.owner }),
+      ...(wish.mac === undefined ? {} : { mac: readMac(wish.mac, '/mac') }),
+      ...(wish.labels === undefined ? {} : { labels: wish.labels }),
+    },
+  };
+}
+
+/** Owner keys that the product itself gives out; callers may look them up but not take them. */
+const reservedOwner = /^container:/;
+
+/** Refuses an owner key that callers may not take. */
+export function checkOwner(owner: string | undefined, pointer: string): void {
+  if (owner !== undefined && reservedOwner.test(owner)) {
+    throw invalidFields([
+      { pointer, message: 'begins with container:, which belongs to containers that Trunkline runs' },
+    ]);
+  }
+}

@@ -1,0 +1,289 @@
+import type { Address, AddressByOwner, AddressReserve, FreeRange } from '@trunkline/contracts';
+import {
+  allocatableRanges,
+  formatIp,
+  formatRange,
+  parseCidr,
+  parseIp,
+  parseRange,
+  rangeSize,
+  type IpRange,
+} from '@trunkline/netaddr';
+import type { Change, ChangeContext } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError } from '../../platform/errors.ts';
+import { findReply, type Reply } from '../../platform/idempotency.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { startSweep } from '../../platform/sweep.ts';
+import { addressPath, presentAddress } from './address-rows.ts';
+import { decideRelease } from './address-states.ts';
+import {
+  endQuarantines,
+  findAddress,
+  freeRanges,
+  listAddresses,
+  lockAddress,
+  poolQuery,
+  releaseAddresses,
+  transactionQuery,
+  writeRanges,
+  type AddressFilter,
+} from './addresses.store.ts';
+import {
+  allocateInTransaction,
+  allocationReply,
+  AlreadyAnswered,
+  type AllocationRequest,
+} from './allocation-batch.ts';
+import { createAllocator } from './allocator.ts';
+import { checkOwner, readIp, readItem } from './address-wish.ts';
+import { createContainerAddresses, type ContainerAddresses } from './container-addresses.ts';
+
+/** What a subnet's addresses are taken from, as the operator wrote it. */
+export interface SubnetSpec {
+  id: string;
+  cidr: string;
+  gateway: string | null;
+  ranges: readonly string[];
+  exclude: readonly string[];
+}
+
+export interface AddressesService extends ContainerAddresses {
+  reserve(
+    network: string,
+    wish: AddressReserve,
+    context: ChangeContext,
+  ): Promise<Reply & { replayed?: boolean }>;
+  /** The address an owner should have: the one it has, or one more. */
+  reserveByOwner(
+    network: string,
+    owner: string,
+    wish: AddressByOwner,
+    context: ChangeContext,
+  ): Promise<Reply>;
+  byOwner(network: string, owner: string): Promise<Address[]>;
+  list(
+    network: string,
+    filter: AddressFilter,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<PageOf<Address>>;
+  get(network: string, ip: string): Promise<Address>;
+  release(network: string, ip: string, force: boolean, context: ChangeContext): Promise<void>;
+  free(network: string, page: { limit: number; cursor?: string | undefined }): Promise<PageOf<FreeRange>>;
+  /** Writes down what may be given out of a subnet; after it was made, or its ranges changed. */
+  prepareSubnet(db: TransactionClient, subnet: SubnetSpec): Promise<void>;
+  /** Addresses of a network that somebody holds; the ones in quarantine do not count. */
+  countHeld(db: TransactionClient, networkId: string): Promise<number>;
+  holders(
+    db: TransactionClient,
+    networkId: string,
+    limit: number,
+  ): Promise<{ ip: string; owner: string | null }[]>;
+  /** Drops what rests in quarantine, before the network itself goes. */
+  forgetNetwork(change: Change, networkId: string): Promise<void>;
+  /** Frees addresses whose quarantine is over, from time to time. */
+  startSweep(): () => Promise<void>;
+}
+
+const sweepMs = 5_000;
+const sweepMost = 1_000;
+
+const rangeRows = (kind: 'allocatable' | 'excluded', ranges: readonly IpRange[]) =>
+  ranges.map(({ family, first, last }) => ({
+    kind,
+    first: formatIp({ family, value: first }),
+    last: formatIp({ family, value: last }),
+  }));
+
+export function createAddressesService(platform: Platform): AddressesService {
+  const { database, changes } = platform;
+  const query = poolQuery(database.pool);
+  const allocator = createAllocator({
+    pool: database.pool,
+    metrics: platform.metrics,
+    reply: allocationReply,
+  });
+
+  const networkId = async (name: string): Promise<string> => {
+    const [row] = await query<{ id: string }>('SELECT id FROM network WHERE name = $1', [name]);
+    if (row === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
+    return row.id;
+  };
+
+  const allocate = async (
+    request: Omit<AllocationRequest, 'actor'>,
+    context: ChangeContext,
+  ): Promise<Reply & { replayed?: boolean }> => {
+    if (context.dryRun === true) {
+      return changes.make(context, async (change) => {
+        const reply = allocationReply(
+          request,
+          await allocateInTransaction(transactionQuery(change.db), request),
+        );
+        return { ...reply, status: 200 };
+      });
+    }
+    const { actor, requestId, idempotency } = context;
+    const full = {
+      ...request,
+      actor,
+      ...(requestId === undefined ? {} : { requestId }),
+      ...(idempotency === undefined ? {} : { idempotency }),
+    };
+    try {
+      return allocationReply(request, await allocator.allocate(full));
+    } catch (error) {
+      if (!(error instanceof AlreadyAnswered) || idempotency === undefined) throw error;
+      return { ...(await findReply(database.prisma, idempotency)), replayed: true };
+    }
+  };
+
+  return {
+    ...createContainerAddresses(),
+
+    async reserve(network, wish, context) {
+      checkOwner(wish.owner, '/owner');
+      const { item, family } = readItem(wish);
+      return allocate({ network, family, item }, context);
+    },
+
+    async reserveByOwner(network, owner, wish, context) {
+      checkOwner(owner, 'path:owner');
+      const { item, family } = readItem({ ...wish, owner });
+      const reply = await allocate({ network, family, item }, context);
+      const address = reply.body as Address;
+      const wanted = { mac: item.mac ?? address.mac, labels: item.labels ?? address.labels };
+      if (
+        reply.status !== 200 ||
+        context.dryRun === true ||
+        (wanted.mac === address.mac && JSON.stringify(wanted.labels) === JSON.stringify(address.labels))
+      )
+        return reply;
+      const body = await changes.make(context, async (change) => {
+        const q = transactionQuery(change.db);
+        const id = await networkId(network);
+        const row = await lockAddress(q, id, address.ip);
+        if (row?.owner !== owner)
+          throw new ApiError('conflict', `${address.ip} was released meanwhile: ask again`, {
+            retryAfterSeconds: 1,
+          });
+        await q(
+          'UPDATE address SET mac = $3, labels = $4::jsonb, updated_at = now() WHERE network_id = $1::uuid AND ip = $2::inet',
+          [id, address.ip, wanted.mac, JSON.stringify(wanted.labels)],
+        );
+        change.record({
+          type: 'address.changed',
+          subject: addressPath(network, address.ip),
+          network,
+          data: { owner, ...wanted },
+        });
+        return { ...address, ...wanted };
+      });
+      return { ...reply, body };
+    },
+
+    async byOwner(network, owner) {
+      const rows = await listAddresses(query, await networkId(network), { owner }, undefined, 64);
+      if (rows.length === 0) throw new ApiError('address_not_found', `${owner} has no address on ${network}`);
+      return rows.map(presentAddress);
+    },
+
+    async list(network, filter, { limit, cursor }) {
+      const after = decodeCursor('addresses', cursor);
+      const rows = await listAddresses(query, await networkId(network), filter, after, limit + 1);
+      const page = pageOf('addresses', rows, limit, (row) => row.ip);
+      return { ...page, items: page.items.map(presentAddress) };
+    },
+
+    async get(network, text) {
+      const ip = readIp(text, 'path:ip');
+      const row = await findAddress(query, await networkId(network), ip);
+      if (row === undefined)
+        throw new ApiError(
+          'address_not_found',
+          `nobody holds ${ip} on ${network}: it is free, excluded, or not of this network`,
+        );
+      return presentAddress(row);
+    },
+
+    async release(network, text, force, context) {
+      const ip = readIp(text, 'path:ip');
+      const id = await networkId(network);
+      await changes.make(context, async (change) => {
+        const q = transactionQuery(change.db);
+        const row = await lockAddress(q, id, ip);
+        if (row === undefined)
+          throw new ApiError(
+            'address_not_found',
+            `nobody holds ${ip} on ${network}: there is nothing to release`,
+          );
+        const decision = decideRelease(row, force);
+        if (!decision.release) {
+          if (decision.because === 'resting') return;
+          throw new ApiError('address_in_use', decision.detail, {
+            data: { state: row.state, host: row.host, container: row.container },
+          });
+        }
+        await releaseAddresses(q, id, [ip], decision.immediately);
+        change.record({
+          type: 'address.released',
+          subject: addressPath(network, ip),
+          network,
+          data: { owner: row.owner, forced: force, generation: Number(row.generation) },
+        });
+      });
+    },
+
+    async free(network, { limit, cursor }) {
+      const position = decodeCursor('free', cursor)?.split('|');
+      const after =
+        position?.[1] === undefined ? undefined : { ordinal: Number(position[0]), last: position[1] };
+      const rows = await freeRanges(query, await networkId(network), after, limit + 1);
+      const page = pageOf('free', rows, limit, (row) => `${row.ordinal}|${row.last}`);
+      return {
+        ...page,
+        items: page.items.map(({ subnet, first, last }) => {
+          const range = parseRange(`${first}-${last}`);
+          return { subnet, range: formatRange(range), count: rangeSize(range).toString() };
+        }),
+      };
+    },
+
+    async prepareSubnet(db, { id, cidr, gateway, ranges, exclude }) {
+      const excluded = exclude.map((text) => parseRange(text));
+      const allocatable = allocatableRanges({
+        cidr: parseCidr(cidr),
+        ...(gateway === null ? {} : { gateway: parseIp(gateway) }),
+        ...(ranges.length === 0 ? {} : { ranges: ranges.map((text) => parseRange(text)) }),
+        exclude: excluded,
+      });
+      const size = allocatable.reduce((sum, range) => sum + rangeSize(range), 0n);
+      await writeRanges(
+        transactionQuery(db),
+        id,
+        [...rangeRows('allocatable', allocatable), ...rangeRows('excluded', excluded)],
+        size,
+      );
+    },
+
+    countHeld: (db, id) => db.address.count({ where: { networkId: id, state: { not: 'quarantined' } } }),
+
+    async holders(db, id, limit) {
+      return transactionQuery(db)(
+        `SELECT host(ip) AS ip, owner FROM address WHERE network_id = $1::uuid AND state <> 'quarantined' ORDER BY ip LIMIT $2::int`,
+        [id, limit],
+      );
+    },
+
+    async forgetNetwork(change, id) {
+      await change.db.address.deleteMany({ where: { networkId: id, state: 'quarantined' } });
+    },
+
+    startSweep() {
+      return startSweep('quarantine', sweepMs, platform.log, async () => {
+        while ((await endQuarantines(database, sweepMost)) >= sweepMost && !platform.stopping.aborted);
+      });
+    },
+  };
+}

@@ -1,0 +1,196 @@
+import type { Database, TransactionClient } from '../../platform/database/database.ts';
+import { addressColumns, addressJoins, type AddressRow } from './address-rows.ts';
+import type { AllocationItem, AllocationOutcome, RefusalFacts } from './allocation.ts';
+
+/** Runs one statement: `pg` and Prisma alike. With a name, `pg` has the server plan it once for each connection. */
+export type Query = <T>(sql: string, values: unknown[], name?: string) => Promise<T[]>;
+
+interface Queryable {
+  query(config: { text: string; values: unknown[]; name?: string }): Promise<{ rows: unknown[] }>;
+}
+
+export const poolQuery =
+  (pool: Queryable): Query =>
+  async <T>(text: string, values: unknown[], name?: string) =>
+    (await pool.query({ text, values, ...(name === undefined ? {} : { name }) })).rows as T[];
+
+export const transactionQuery =
+  (db: TransactionClient): Query =>
+  (sql, values) =>
+    db.$queryRawUnsafe(sql, ...values);
+
+/** Requests for one family of one network, answered together. */
+export interface AllocationGroup {
+  network: string;
+  family: 4 | 6 | null;
+  items: readonly {
+    pos: number;
+    item: AllocationItem;
+    /** Who asks; undefined when the addresses are part of a change that records its own events. */
+    actor?: string | undefined;
+    requestId?: string | undefined;
+  }[];
+}
+
+/** What became of the request at `pos`; with the address it got, or the one that is in its way. */
+export type AllocationAnswer = { pos: number; outcome: AllocationOutcome; fam: 4 | 6 | null } & (
+  AddressRow | { ip: null }
+);
+
+/** Chooses, locks, inserts and records, in one statement (prisma/migrations/…_allocation). */
+export function allocateGroups(
+  query: Query,
+  groups: readonly AllocationGroup[],
+): Promise<AllocationAnswer[]> {
+  const asked = groups.map(({ network, family, items }) => ({
+    network,
+    family,
+    items: items.map(({ pos, item: { containerId, ...item }, actor, requestId }) => ({
+      pos,
+      ...item,
+      container: containerId,
+      actor,
+      requestId,
+    })),
+  }));
+  return query('SELECT * FROM allocate_batch($1::jsonb)', [JSON.stringify(asked)], 'allocate');
+}
+
+/** Subnets of a network with how full they are, in their order. */
+export function subnetsOf(query: Query, network: string): Promise<RefusalFacts['subnets'][number][]> {
+  return query(
+    `SELECT text(s.cidr) AS cidr, family(s.cidr) AS family, s.allocatable::text, s.free::text
+     FROM subnet s JOIN network n ON n.id = s.network_id WHERE n.name = $1 ORDER BY s.ordinal`,
+    [network],
+  );
+}
+
+export interface AddressFilter {
+  state?: string;
+  owner?: string;
+  host?: string;
+  container?: string;
+}
+
+/** Addresses of a network after one, in the order of their IPs. */
+export function listAddresses(
+  query: Query,
+  networkId: string,
+  filter: AddressFilter,
+  after: string | undefined,
+  limit: number,
+): Promise<AddressRow[]> {
+  const values: unknown[] = [networkId, limit];
+  const where = ['a.network_id = $1::uuid'];
+  const add = (sql: (n: number) => string, value: unknown): void => {
+    if (value === undefined) return;
+    values.push(value);
+    where.push(sql(values.length));
+  };
+  add((n) => `a.ip > $${n}::inet`, after);
+  add((n) => `a.state = $${n}::address_state`, filter.state);
+  add((n) => `a.owner = $${n}`, filter.owner);
+  add((n) => `h.name = $${n}`, filter.host);
+  add((n) => `c.name = $${n}`, filter.container);
+  return query(
+    `SELECT ${addressColumns} FROM address a ${addressJoins} WHERE ${where.join(' AND ')} ORDER BY a.ip LIMIT $2::int`,
+    values,
+  );
+}
+
+export async function findAddress(
+  query: Query,
+  networkId: string,
+  ip: string,
+): Promise<AddressRow | undefined> {
+  const [row] = await query<AddressRow>(
+    `SELECT ${addressColumns} FROM address a ${addressJoins} WHERE a.network_id = $1::uuid AND a.ip = $2::inet`,
+    [networkId, ip],
+  );
+  return row;
+}
+
+/** As `findAddress`, and holds the row until the transaction ends, after the subnets (the order everybody keeps). */
+export async function lockAddress(
+  query: Query,
+  networkId: string,
+  ip: string,
+): Promise<AddressRow | undefined> {
+  await query(`SELECT lock_subnets($1::uuid, family($2::inet))`, [networkId, ip]);
+  await query(`SELECT 1 FROM address WHERE network_id = $1::uuid AND ip = $2::inet FOR UPDATE`, [
+    networkId,
+    ip,
+  ]);
+  return findAddress(query, networkId, ip);
+}
+
+export interface FreeRangeRow {
+  subnet: string;
+  ordinal: number;
+  first: string;
+  last: string;
+}
+
+/** Runs of free addresses after a place, subnet by subnet. */
+export function freeRanges(
+  query: Query,
+  networkId: string,
+  after: { ordinal: number; last: string } | undefined,
+  limit: number,
+): Promise<FreeRangeRow[]> {
+  return query(
+    `SELECT text(s.cidr) AS subnet, s.ordinal, host(e.first) AS first, host(e.last) AS last
+     FROM free_extent e JOIN subnet s ON s.id = e.subnet_id
+     WHERE s.network_id = $1::uuid AND ($3::int IS NULL OR (s.ordinal, e.last) > ($3::int, $4::inet))
+     ORDER BY s.ordinal, e.last LIMIT $2::int`,
+    [networkId, limit, after?.ordinal ?? null, after?.last ?? null],
+  );
+}
+
+/** Ends the hold on addresses; answers how many that changed. */
+export async function releaseAddresses(
+  query: Query,
+  networkId: string,
+  ips: readonly string[],
+  immediately: boolean,
+): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    `SELECT release_addresses($1::uuid, $2::inet[], $3::boolean) AS n`,
+    [networkId, [...ips], immediately],
+  );
+  return row?.n ?? 0;
+}
+
+/** Writes what a subnet's ranges come to and builds its free space. `size`: how many addresses may be given out. */
+export async function writeRanges(
+  query: Query,
+  subnetId: string,
+  ranges: readonly { kind: 'allocatable' | 'excluded'; first: string; last: string }[],
+  size: bigint,
+): Promise<void> {
+  await query(`DELETE FROM subnet_range WHERE subnet_id = $1::uuid`, [subnetId]);
+  await query(
+    `INSERT INTO subnet_range (subnet_id, kind, first, last)
+     SELECT $1::uuid, r.kind::subnet_range_kind, r.first, r.last FROM unnest($2::text[], $3::inet[], $4::inet[]) AS r (kind, first, last)`,
+    [subnetId, ranges.map((r) => r.kind), ranges.map((r) => r.first), ranges.map((r) => r.last)],
+  );
+  await query(`SELECT rebuild_free_space($1::uuid, $2::numeric)`, [subnetId, size.toString()]);
+}
+
+/** Puts addresses whose quarantine is over back into the free space, some of every subnet; answers how many. */
+export async function endQuarantines(database: Pick<Database, 'prisma'>, most: number): Promise<number> {
+  return database.prisma.$transaction(async (db) => {
+    const due = await db.$queryRaw<{ id: string }[]>`
+      SELECT s.id FROM subnet s
+      WHERE EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'quarantined' AND a.quarantined_until <= now())
+      ORDER BY s.id FOR UPDATE OF s SKIP LOCKED`;
+    let ended = 0;
+    for (const { id } of due) {
+      const [row] = await db.$queryRaw<
+        { n: number }[]
+      >`SELECT end_quarantine(${id}::uuid, ${most}::int) AS n`;
+      ended += row?.n ?? 0;
+    }
+    return ended;
+  });
+}

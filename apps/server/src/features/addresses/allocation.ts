@@ -1,0 +1,136 @@
+import { ApiError } from '../../platform/errors.ts';
+import { addressPath, type AddressRow } from './address-rows.ts';
+
+/** What is asked of the allocator. */
+export interface AllocationItem {
+  /** Exactly this address; undefined: the next free. */
+  address?: string;
+  /** The same owner asking again gets what it has. */
+  owner?: string;
+  /** This many, all or none. */
+  count: number;
+  mac?: string;
+  labels?: Record<string, string>;
+  containerId?: string;
+}
+
+/** What the database made of it: see `allocate_group` in prisma/migrations. */
+export type AllocationOutcome =
+  | 'created'
+  | 'existing'
+  | 'owner_has_other'
+  | 'taken'
+  | 'quarantined'
+  | 'outside'
+  | 'gateway'
+  | 'network_address'
+  | 'broadcast_address'
+  | 'excluded'
+  | 'full'
+  | 'no_network'
+  | 'no_family'
+  | 'deleting';
+
+/** What a refusal is explained with. */
+export interface RefusalFacts {
+  network: string;
+  family: 4 | 6 | null;
+  item: AllocationItem;
+  /** The address in the way, when there is one. */
+  holder?: AddressRow | undefined;
+  /** The subnets of the network. */
+  subnets: readonly { cidr: string; family: number; allocatable: string; free: string }[];
+}
+
+const list = (subnets: RefusalFacts['subnets']): string => subnets.map((subnet) => subnet.cidr).join(', ');
+
+/** The answer to a request that got no address. Pure: the same facts, the same words. */
+export function refusal(
+  outcome: Exclude<AllocationOutcome, 'created' | 'existing'>,
+  facts: RefusalFacts,
+): ApiError {
+  const { network, item, holder, subnets } = facts;
+  const address = item.address ?? '';
+  const holderData =
+    holder === undefined
+      ? {}
+      : {
+          holder: addressPath(network, holder.ip),
+          owner: holder.owner,
+          state: holder.state,
+          container: holder.container,
+        };
+  switch (outcome) {
+    case 'no_network':
+      return new ApiError('network_not_found', `there is no network ${network}`);
+    case 'deleting':
+      return new ApiError(
+        'network_deleting',
+        `network ${network} is being removed: it gives out no addresses`,
+      );
+    case 'no_family':
+      return new ApiError(
+        'address_not_allocatable',
+        `network ${network} has no ${facts.family === 6 ? 'IPv6' : 'IPv4'} subnet, only ${list(subnets)}`,
+      );
+    case 'outside':
+      return new ApiError(
+        'address_not_allocatable',
+        `${address} is in no subnet of ${network}, which has ${list(subnets)}`,
+      );
+    case 'gateway':
+      return new ApiError('address_not_allocatable', `${address} is the gateway of its subnet`);
+    case 'network_address':
+      return new ApiError(
+        'address_not_allocatable',
+        `${address} is the address of the subnet itself${address.includes(':') ? ' (subnet-router anycast, RFC 4291 2.6.1)' : ''}`,
+      );
+    case 'broadcast_address':
+      return new ApiError('address_not_allocatable', `${address} is the broadcast address of its subnet`);
+    case 'excluded':
+      return new ApiError(
+        'address_not_allocatable',
+        `${address} is excluded: take it out of the subnet's exclude first`,
+      );
+    case 'taken':
+      return new ApiError(
+        'address_taken',
+        `${address} is ${holder?.state ?? 'taken'}${holder?.owner == null ? '' : ` by ${holder.owner}`}: choose another, or release it first`,
+        { data: holderData },
+      );
+    case 'quarantined': {
+      const until = holder?.quarantined_until?.toISOString();
+      return new ApiError(
+        'address_quarantined',
+        `${address} was freed a short while ago and rests until ${until ?? 'a while'}: choose another, or end its rest with DELETE and ?force=true`,
+        {
+          data: { ...holderData, quarantinedUntil: until ?? null },
+        },
+      );
+    }
+    case 'owner_has_other':
+      return new ApiError(
+        'owner_has_address',
+        `${item.owner ?? ''} already has ${holder?.ip ?? 'another address'} here: release that first, or ask for it`,
+        { data: holderData },
+      );
+    case 'full': {
+      const of = subnets.filter((subnet) => facts.family === null || subnet.family === facts.family);
+      const usage = of
+        .map(
+          (s) =>
+            `${s.cidr} (${(BigInt(s.allocatable) - BigInt(s.free)).toString()} of ${s.allocatable} in use)`,
+        )
+        .join(', ');
+      const wanted = item.count > 1 ? ` for ${item.count} addresses` : '';
+      return new ApiError(
+        'subnet_full',
+        `subnet ${usage} is full${wanted}: release addresses, widen its ranges or add a subnet to ${network}`,
+        {
+          data: { network, subnets: of.map(({ cidr, allocatable, free }) => ({ cidr, allocatable, free })) },
+          retryAfterSeconds: 30,
+        },
+      );
+    }
+  }
+}

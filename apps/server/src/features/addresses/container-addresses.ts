@@ -1,0 +1,85 @@
+import type { Change } from '../../platform/changes.ts';
+import { addressPath } from './address-rows.ts';
+import { releaseAddresses, transactionQuery } from './addresses.store.ts';
+import { allocateInTransaction, reservedEvent } from './allocation-batch.ts';
+
+/** Addresses of containers that Trunkline runs: reserved with the container, bound while it runs, let go with it. */
+export interface ContainerAddresses {
+  /** The container's address on a network, in the transaction that makes the container. Throws why there is none. */
+  reserveForContainer(
+    change: Change,
+    wish: {
+      network: string;
+      containerId: string;
+      containerName: string;
+      family: 'ipv4' | 'ipv6';
+      address?: string;
+      mac?: string;
+    },
+  ): Promise<string>;
+  /** The container is gone, its host says: its addresses go into quarantine. */
+  releaseOfContainer(change: Change, containerId: string): Promise<void>;
+  /** The container was seen running with the address. True when that was news. */
+  bindContainer(
+    change: Change,
+    seen: { containerId: string; hostId: string; ip: string; mac: string | null },
+  ): Promise<boolean>;
+  /** The container was seen not running: its addresses stay reserved for it. True when that was news. */
+  unbindContainer(change: Change, containerId: string): Promise<boolean>;
+}
+
+export function createContainerAddresses(): ContainerAddresses {
+  return {
+    async reserveForContainer(change, { network, containerId, containerName, family, address, mac }) {
+      const { addresses } = await allocateInTransaction(transactionQuery(change.db), {
+        network,
+        family: family === 'ipv4' ? 4 : 6,
+        item: {
+          count: 1,
+          owner: `container:${containerName}`,
+          containerId,
+          ...(address === undefined ? {} : { address }),
+          ...(mac === undefined ? {} : { mac }),
+        },
+      });
+      const [row] = addresses;
+      if (row === undefined) throw new Error('the database gave no address');
+      change.record(reservedEvent(row));
+      return row.ip;
+    },
+
+    async releaseOfContainer(change, containerId) {
+      const query = transactionQuery(change.db);
+      const rows = await query<{ network_id: string; network: string; ip: string; owner: string | null }>(
+        `SELECT a.network_id, n.name AS network, host(a.ip) AS ip, a.owner FROM address a JOIN network n ON n.id = a.network_id
+         WHERE a.container_id = $1::uuid ORDER BY n.name, a.ip`,
+        [containerId],
+      );
+      for (const { network_id: networkId, network, ip, owner } of rows) {
+        await releaseAddresses(query, networkId, [ip], false);
+        change.record({
+          type: 'address.released',
+          subject: addressPath(network, ip),
+          network,
+          data: { owner, forced: false },
+        });
+      }
+    },
+
+    async bindContainer(change, { containerId, hostId, ip, mac }) {
+      const changed = await change.db.$executeRaw`
+        UPDATE address SET state = 'bound', host_id = ${hostId}::uuid, mac = COALESCE(${mac}, mac),
+               generation = nextval('address_generation'), updated_at = now()
+        WHERE container_id = ${containerId}::uuid AND ip = ${ip}::inet AND state IN ('reserved', 'bound')
+          AND (state <> 'bound' OR host_id IS DISTINCT FROM ${hostId}::uuid OR mac IS DISTINCT FROM COALESCE(${mac}, mac))`;
+      return changed > 0;
+    },
+
+    async unbindContainer(change, containerId) {
+      const changed = await change.db.$executeRaw`
+        UPDATE address SET state = 'reserved', host_id = NULL, generation = nextval('address_generation'), updated_at = now()
+        WHERE container_id = ${containerId}::uuid AND state = 'bound'`;
+      return changed > 0;
+    },
+  };
+}

@@ -1,0 +1,244 @@
+import {
+  agentProtocolVersion,
+  instanceHeader,
+  signatureLifetimeSeconds,
+  type CheckReport,
+  type ContainerReport,
+  type DesiredCheck,
+  type DesiredContainer,
+  type DesiredDocument,
+  type DesiredNetwork,
+  type JoinAnswer,
+  type JoinRequest,
+  type PlacementReport,
+  type Report,
+  type ReportAnswer,
+} from '@trunkline/contracts';
+import type { Change, ChangeContext } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { startSweep } from '../../platform/sweep.ts';
+import type { HostRef, HostsService } from '../hosts/hosts.service.ts';
+import type { JoinTokensService } from '../join-tokens/join-tokens.service.ts';
+import {
+  deleteOldInstances,
+  deleteOldNonces,
+  desiredChanges,
+  desiredRevision,
+  findAgent,
+  findByKey,
+  lockAgentHost,
+  putInstance,
+  takeNonce,
+  type AgentRow,
+} from './agents.store.ts';
+import { createDesiredWaits } from './desired-waits.ts';
+import { checkSignature, openSignature, type ReceivedRequest } from './signature.ts';
+
+/** What agents need of other features. */
+export interface AgentsDeps {
+  hosts: HostsService;
+  joinTokens: JoinTokensService;
+  networks: {
+    desiredFor(db: TransactionClient, hostId: string): Promise<DesiredNetwork[]>;
+    recordPlacements(
+      change: Change,
+      host: HostRef,
+      reports: readonly PlacementReport[],
+      observedAt: Date,
+    ): Promise<void>;
+  };
+  containers: {
+    desiredFor(db: TransactionClient, hostId: string): Promise<DesiredContainer[]>;
+    recordReports(
+      change: Change,
+      host: HostRef,
+      reports: readonly ContainerReport[],
+      observedAt: Date,
+    ): Promise<void>;
+  };
+  checks: {
+    desiredFor(db: TransactionClient, hostId: string): Promise<DesiredCheck[]>;
+    recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
+  };
+}
+
+/** What agents call. */
+export interface AgentsService {
+  /** Trades a join token for an identity. Throws join_token_invalid, host_exists, agent_too_old. */
+  join(request: JoinRequest, requestId: string): Promise<JoinAnswer>;
+  /**
+   * Who signed a request. Throws signature_invalid, signature_expired, signature_replayed, and agent_superseded for a
+   * process after which another one has spoken for the host.
+   */
+  authenticate(request: ReceivedRequest, requestId: string): Promise<HostRef>;
+  /**
+   * All that a host should be, as soon as it is not of the revision `after`; undefined when it still is after
+   * `waitSeconds`, or when `gone` fires.
+   */
+  desired(
+    host: HostRef,
+    poll: { after: bigint | undefined; waitSeconds: number; gone: AbortSignal },
+  ): Promise<DesiredDocument | undefined>;
+  report(host: HostRef, report: Report, requestId: string): Promise<ReportAnswer>;
+  checkResult(host: HostRef, checkId: string, report: CheckReport, requestId: string): Promise<void>;
+  startSweep(): () => Promise<void>;
+}
+
+const sweepMs = 5_000;
+const keepInstancesMs = 30 * 24 * 3_600_000;
+/** Nonces outlive their requests by more than the clocks of replicas may differ, in milliseconds. */
+const keepNoncesMs = 5 * 60_000;
+const longestWaitSeconds = 60;
+
+/** The agent of a host as the one who changes something. */
+function actor(host: { name: string }, requestId: string): ChangeContext {
+  return { actor: `agent:${host.name}`, requestId };
+}
+
+export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
+  const { database, changes, feed, log, metrics, now, stopping } = platform;
+  const { hosts, joinTokens, networks, containers, checks } = deps;
+  const waits = createDesiredWaits({
+    changesAfter: (revision) => desiredChanges(database.prisma, revision),
+    subscribe: (listener) => feed.subscribe(listener),
+    warn: (error) => log.warn({ err: error }, 'changes of desired state not read, will try again'),
+  });
+
+  /** A process that was not heard before speaks for the host from now on. */
+  const takeOver = (host: AgentRow, instance: string, requestId: string): Promise<AgentRow> =>
+    changes.make(actor(host, requestId), async (change) => {
+      await lockAgentHost(change.db, host.id);
+      const current = await findAgent(change.db, host.id, instance);
+      if (current === undefined) throw unknownHost(host.id);
+      if (current.instance === instance || current.superseded_at !== null) return current;
+      await putInstance(change.db, host.id, instance, now());
+      const data = { instance, before: current.instance };
+      change.record({ type: 'host.agent-started', subject: `/v1/hosts/${host.name}`, host: host.name, data });
+      return { ...current, instance };
+    });
+
+  /** Whoever was superseded and still speaks shows that two live agents have one identity. */
+  const refuseSuperseded = async (host: AgentRow, requestId: string): Promise<never> => {
+    const message = `two live agents speak as ${host.name}: stop one of them; a copied state directory must not be used on two machines`;
+    await changes.make(actor(host, requestId), (change) => hosts.recordConflict(change, host.id, message));
+    throw new ApiError('agent_superseded', `another agent has spoken for ${host.name} since; ${message}`);
+  };
+
+  return {
+    async join(request, requestId) {
+      if (request.protocol < agentProtocolVersion) {
+        throw new ApiError(
+          'agent_too_old',
+          `the agent speaks protocol ${request.protocol}, this server wants ${agentProtocolVersion}: update the agent`,
+        );
+      }
+      if (request.protocol > agentProtocolVersion) {
+        const message = `is newer than this server's ${agentProtocolVersion}: update the server first`;
+        throw invalidFields([{ pointer: '/protocol', message }]);
+      }
+      const publicKey = new Uint8Array(Buffer.from(request.publicKey, 'base64url'));
+      const { name, token } = request;
+      const hostId = await changes.make(actor(request, requestId), async (change) => {
+        // A join whose answer was lost is asked again with the same key, and is still the same join.
+        const known = await findByKey(change.db, publicKey);
+        if (known?.name === name && (await joinTokens.wasSpentBy(change, token, name))) return known.id;
+        await joinTokens.spend(change, token, name);
+        return (await hosts.createHost(change, { name, publicKey })).id;
+      });
+      return { hostId, name, heartbeatSeconds: await hosts.heartbeatSeconds() };
+    },
+
+    async authenticate(request, requestId) {
+      const parameters = openSignature(request, now());
+      const instance = request.headers[instanceHeader];
+      if (typeof instance !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(instance)) {
+        throw new ApiError(
+          'signature_invalid',
+          `${instanceHeader} must be 1 to 128 printable ASCII characters`,
+        );
+      }
+      const found = await findAgent(database.prisma, parameters.keyid, instance);
+      if (found === undefined) throw unknownHost(parameters.keyid);
+      await checkSignature(request, parameters, found.public_key);
+      const expiresAt = new Date((parameters.created + signatureLifetimeSeconds) * 1000 + keepNoncesMs);
+      if (!(await takeNonce(database.prisma, found.id, parameters.nonce, expiresAt))) {
+        throw new ApiError(
+          'signature_replayed',
+          'this signed request was taken before: every request needs a nonce of its own',
+        );
+      }
+      const isNew = found.instance !== instance && found.superseded_at === null;
+      const agent = isNew ? await takeOver(found, instance, requestId) : found;
+      if (agent.instance !== instance) return refuseSuperseded(agent, requestId);
+      return { id: agent.id, name: agent.name, labels: agent.labels };
+    },
+
+    async desired(host, { after, waitSeconds, gone }) {
+      const read = (): Promise<DesiredDocument> =>
+        database.prisma.$transaction(
+          async (db) => ({
+            hostId: host.id,
+            revision: (await desiredRevision(db, host.id)).toString(),
+            heartbeatSeconds: await hosts.heartbeatSeconds(),
+            networks: await networks.desiredFor(db, host.id),
+            containers: await containers.desiredFor(db, host.id),
+            checks: await checks.desiredFor(db, host.id),
+          }),
+          { isolationLevel: 'RepeatableRead' },
+        );
+      if (after === undefined) return read();
+      const waitMs = Math.min(waitSeconds, longestWaitSeconds) * 1000;
+      const wait = waits.start(host.id, after, waitMs, AbortSignal.any([gone, stopping]));
+      metrics.agentsConnected.set(waits.size());
+      try {
+        // Not equal, rather than newer: after a restored backup the agent may have more than the database.
+        if ((await desiredRevision(database.prisma, host.id)) !== after) return await read();
+        await wait.changed;
+        if (gone.aborted || stopping.aborted) return undefined;
+        return (await desiredRevision(database.prisma, host.id)) === after ? undefined : await read();
+      } finally {
+        wait.cancel();
+        metrics.agentsConnected.set(waits.size());
+      }
+    },
+
+    async report(host, report, requestId) {
+      const { facts, conditions, observedRevision } = report;
+      await changes.make(actor(host, requestId), async (change) => {
+        const turn = await hosts.openReport(change, host.id, new Date(report.observedAt));
+        if (turn.newest) {
+          await networks.recordPlacements(change, host, report.placements, turn.observedAt);
+          await containers.recordReports(change, host, report.containers, turn.observedAt);
+        }
+        await hosts.recordReport(change, host.id, turn, {
+          facts,
+          conditions,
+          observedRevision,
+          observedAt: turn.observedAt,
+        });
+      });
+      const revision = await desiredRevision(database.prisma, host.id);
+      return { revision: revision.toString(), heartbeatSeconds: await hosts.heartbeatSeconds() };
+    },
+
+    checkResult: (host, checkId, report, requestId) =>
+      changes.make(actor(host, requestId), (change) => checks.recordResult(change, host.id, checkId, report)),
+
+    startSweep: () =>
+      startSweep('agents', sweepMs, log, async () => {
+        await deleteOldNonces(database.prisma, now());
+        await deleteOldInstances(database.prisma, new Date(now().getTime() - keepInstancesMs));
+        await joinTokens.sweep();
+        await hosts.sweepSilent();
+      }),
+  };
+}
+
+function unknownHost(keyid: string): ApiError {
+  return new ApiError(
+    'signature_invalid',
+    `no host ${keyid} has joined this server: it was retired, or the agent talks to another server; to join anew, give the agent a new join token and an empty state directory`,
+  );
+}

@@ -1,0 +1,104 @@
+import type { TransactionClient } from '../../platform/database/database.ts';
+
+/** A host as far as knowing its agent goes. */
+export interface AgentRow {
+  id: string;
+  name: string;
+  labels: Record<string, string>;
+  public_key: Uint8Array;
+  /** The process that speaks for the host now. */
+  instance: string | null;
+  /** Set when the process that asks was superseded by another. */
+  superseded_at: Date | null;
+}
+
+/** The host of a key, and how the process that asks stands with it. */
+export async function findAgent(
+  db: TransactionClient,
+  hostId: string,
+  instance: string,
+): Promise<AgentRow | undefined> {
+  const [row] = await db.$queryRaw<AgentRow[]>`
+    SELECT h.id, h.name, h.labels, h.public_key, h.instance, i.superseded_at
+    FROM host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = ${instance}
+    WHERE h.id = ${hostId}::uuid`;
+  return row;
+}
+
+/**
+ * Takes a nonce; false when it was used before. Not waited for on the disk: what a crash of the database forgets is at
+ * most the last moment, and only an attacker who sits on the wire in that moment could use it.
+ */
+export async function takeNonce(
+  db: TransactionClient,
+  hostId: string,
+  nonce: string,
+  expiresAt: Date,
+): Promise<boolean> {
+  const [row] = await db.$queryRaw<{ taken: bigint }[]>`
+    WITH setting AS (SELECT set_config('synchronous_commit', 'off', true) AS value),
+         inserted AS (
+           INSERT INTO agent_nonce (host_id, nonce, expires_at)
+           SELECT ${hostId}::uuid, ${nonce}, ${expiresAt}::timestamptz FROM setting WHERE setting.value = 'off'
+           ON CONFLICT DO NOTHING RETURNING 1
+         )
+    SELECT count(*) AS taken FROM inserted`;
+  return row?.taken === 1n;
+}
+
+/** The process that asks speaks for the host from now on; the ones before it never again. Call with the host locked. */
+export async function putInstance(
+  db: TransactionClient,
+  hostId: string,
+  instance: string,
+  at: Date,
+): Promise<void> {
+  await db.agentInstance.updateMany({ where: { hostId, supersededAt: null }, data: { supersededAt: at } });
+  await db.agentInstance.create({ data: { hostId, instance, firstSeenAt: at } });
+  await db.host.update({ where: { id: hostId }, data: { instance }, select: { id: true } });
+}
+
+export async function lockAgentHost(db: TransactionClient, hostId: string): Promise<void> {
+  await db.$executeRaw`SELECT 1 FROM host WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`;
+}
+
+/** The host that has joined with a key. */
+export function findByKey(
+  db: TransactionClient,
+  publicKey: Uint8Array<ArrayBuffer>,
+): Promise<{ id: string; name: string } | null> {
+  return db.host.findUnique({ where: { publicKey }, select: { id: true, name: true } });
+}
+
+/** Revision of the desired document of a host; 0 when it has none yet. */
+export async function desiredRevision(db: TransactionClient, hostId: string): Promise<bigint> {
+  const row = await db.hostDesired.findUnique({ where: { hostId }, select: { revision: true } });
+  return row?.revision ?? 0n;
+}
+
+/**
+ * Hosts whose documents changed after a revision, and the revision of the database in the same view. When that is
+ * lower than what was seen before, the database was restored from a backup, and everything counts as changed.
+ */
+export async function desiredChanges(
+  db: TransactionClient,
+  after: bigint,
+): Promise<{ revision: bigint; hosts: { hostId: string; revision: bigint }[] }> {
+  const rows = await db.$queryRaw<{ value: bigint; host_id: string | null; revision: bigint | null }[]>`
+    SELECT r.value, d.host_id, d.revision FROM revision r
+    LEFT JOIN host_desired d ON d.revision > CASE WHEN r.value < ${after} THEN 0 ELSE ${after} END`;
+  return {
+    revision: rows[0]?.value ?? 0n,
+    hosts: rows.flatMap(({ host_id: hostId, revision }) =>
+      hostId === null || revision === null ? [] : [{ hostId, revision }],
+    ),
+  };
+}
+
+export async function deleteOldNonces(db: TransactionClient, before: Date): Promise<void> {
+  await db.$executeRaw`DELETE FROM agent_nonce WHERE expires_at < ${before}`;
+}
+
+export async function deleteOldInstances(db: TransactionClient, before: Date): Promise<void> {
+  await db.$executeRaw`DELETE FROM agent_instance WHERE superseded_at < ${before}`;
+}

@@ -1,0 +1,91 @@
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { signatureLifetimeSeconds, signedComponents } from '@trunkline/contracts';
+import { httpbis } from 'http-message-signatures';
+import { ApiError } from '../../platform/errors.ts';
+import { isSignature, readSignatureInput, type SignatureParameters } from './signature-input.ts';
+
+/** A request as it came over the wire. */
+export interface ReceivedRequest {
+  method: string;
+  /** Path and query, as in the request line. */
+  url: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+const howAgentsSign = 'see docs/agent-protocol.md for what an agent signs';
+
+/** Reads what the signature says of itself. Throws signature_invalid, and signature_expired outside of its lifetime. */
+export function openSignature(request: ReceivedRequest, now: Date): SignatureParameters {
+  const parameters = readSignatureInput(request.headers['signature-input']);
+  if (parameters === undefined || !isSignature(request.headers['signature'])) {
+    throw new ApiError('signature_invalid', `the request carries no signature of an agent: ${howAgentsSign}`);
+  }
+  const ageSeconds = Math.round(now.getTime() / 1000 - parameters.created);
+  if (Math.abs(ageSeconds) > signatureLifetimeSeconds) {
+    throw new ApiError(
+      'signature_expired',
+      `the request was signed ${Math.abs(ageSeconds)} s ${ageSeconds > 0 ? 'ago' : 'in the future'}, ${signatureLifetimeSeconds} s are allowed: set the clocks of agent and server right (NTP)`,
+      { data: { serverTime: now.toISOString() } },
+    );
+  }
+  return parameters;
+}
+
+/** Raw Ed25519 public key, 32 bytes, as node:crypto takes it. */
+function keyOf(raw: Uint8Array) {
+  return createPublicKey({
+    key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw).toString('base64url') },
+    format: 'jwk',
+  });
+}
+
+/** A URL that reads the same once normalized: what was signed is then what is routed. */
+function plainUrl(url: string): URL | undefined {
+  if (!url.startsWith('/') || url.startsWith('//')) return undefined;
+  const parsed = new URL(url, 'http://server.invalid');
+  return `${parsed.pathname}${parsed.search}` === url ? parsed : undefined;
+}
+
+/** Checks the signature over method, path, query, digest and instance (RFC 9421 section 3.2). Throws signature_invalid. */
+export async function checkSignature(
+  request: ReceivedRequest,
+  parameters: SignatureParameters,
+  publicKey: Uint8Array,
+): Promise<void> {
+  const url = plainUrl(request.url);
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const good =
+    url !== undefined &&
+    (await httpbis
+      .verifyMessage(
+        {
+          requiredFields: [...signedComponents],
+          // The lifetime was checked against the server's own clock.
+          notAfter: Number.MAX_SAFE_INTEGER,
+          all: true,
+          keyLookup: async () => ({
+            id: parameters.keyid,
+            algs: ['ed25519'],
+            verify: async (data, signature) => verify(null, data, keyOf(publicKey), signature),
+          }),
+        },
+        { method: request.method, url, headers },
+      )
+      .catch(() => false));
+  if (good !== true) {
+    throw new ApiError(
+      'signature_invalid',
+      `the signature does not fit this request and the key of the host: it was changed on the way (a proxy that rewrites paths?), or made with another key; ${howAgentsSign}`,
+    );
+  }
+}
+
+/** Checks that the body is the one whose digest was signed (RFC 9530). Throws signature_invalid. */
+export function checkDigest(header: string | string[] | undefined, body: Uint8Array): void {
+  const digest = `sha-256=:${createHash('sha256').update(body).digest('base64')}:`;
+  if (header !== digest) {
+    throw new ApiError('signature_invalid', `Content-Digest does not fit the body: ${howAgentsSign}`);
+  }
+}

@@ -1,0 +1,90 @@
+import { Check, CheckCreate, DryRunQuery, Id, Page, PageQuery, WaitQuery } from '@trunkline/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { holdUntil } from '../../platform/database/change-feed.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { callerGone, changeContext, sendReply, waitMs } from '../../platform/request-context.ts';
+import { isFinished, type ChecksService } from './checks.service.ts';
+
+const tags = ['checks'];
+
+export async function checkRoutes(
+  app: App,
+  { platform, checks }: { platform: Platform; checks: ChecksService },
+): Promise<void> {
+  app.post(
+    '/v1/checks',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'createCheck',
+        summary: 'Run a check',
+        description:
+          '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks its resolver for the name. ' +
+          'Answers 202 at once; poll the Location, or hold the answer with `?wait=30s`, then 200 says that it has ended.',
+        querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
+        body: CheckCreate,
+        response: answers({
+          200: { ...Check, description: 'It has ended (or a dry run).' },
+          202: { ...Check, description: 'It is under way.' },
+        }),
+      },
+    },
+    async (request, reply) => {
+      const made = await checks.create(request.body, changeContext(request));
+      const wait = waitMs(request);
+      if (wait === 0) return sendReply(reply, made);
+      const { id } = made.body as Check;
+      const gone = AbortSignal.any([callerGone(request), platform.stopping]);
+      const finished = await holdUntil(
+        platform.feed,
+        async () => isFinished(await checks.get(id)),
+        wait,
+        gone,
+      );
+      return sendReply(reply, { ...made, status: finished ? 200 : 202, body: await checks.get(id) });
+    },
+  );
+
+  app.get(
+    '/v1/checks',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'listChecks',
+        summary: 'Checks of the last 7 days',
+        description: 'Newest first.',
+        querystring: Type.Object(PageQuery),
+        response: answers({ 200: Page(Check, 'A page of checks.') }),
+      },
+    },
+    async ({ query }) => checks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  );
+
+  app.get(
+    '/v1/checks/:id',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'getCheck',
+        summary: 'How a check went',
+        description: 'With `?wait=30s` the answer is held until it has ended.',
+        params: Type.Object({ id: Id }),
+        querystring: Type.Object(WaitQuery),
+        response: answers({ 200: Check }),
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const gone = AbortSignal.any([callerGone(request), platform.stopping]);
+      const wait = waitMs(request);
+      if (wait > 0) await holdUntil(platform.feed, async () => isFinished(await checks.get(id)), wait, gone);
+      return checks.get(id);
+    },
+  );
+}

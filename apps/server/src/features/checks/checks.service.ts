@@ -1,0 +1,179 @@
+import type { Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
+import type { Change, ChangeContext } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError } from '../../platform/errors.ts';
+import type { Reply } from '../../platform/idempotency.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { startSweep } from '../../platform/sweep.ts';
+import {
+  answerCheck,
+  deleteChecksBefore,
+  expireChecks,
+  findCheck,
+  insertCheck,
+  listChecks,
+  openChecksOf,
+  type CheckRow,
+} from './checks.store.ts';
+
+/** What checks need of containers. */
+export interface ChecksDeps {
+  containers: {
+    findRunning(db: TransactionClient, name: string): Promise<{ id: string; hostId: string } | undefined>;
+    addressesOf(db: TransactionClient, containerId: string): Promise<string[]>;
+  };
+}
+
+export interface ChecksService {
+  create(input: CheckCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  list(page: { limit: number; cursor: string | undefined }): Promise<PageOf<Check>>;
+  get(id: string): Promise<Check>;
+  /** Checks that a host should run. */
+  desiredFor(db: TransactionClient, hostId: string): Promise<DesiredCheck[]>;
+  /** Takes what a host says of one of its checks; one that is over, or another's, is left as it is. */
+  recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
+  startSweep(): () => Promise<void>;
+}
+
+const defaults = { count: 5, timeoutSeconds: 30 };
+const mostOpenOnHost = 256;
+const sweepMs = 2_000;
+const keepMs = 7 * 86_400_000;
+
+export const checkPath = (id: string): string => `/v1/checks/${id}`;
+
+/** It has ended, one way or another. */
+export const isFinished = (check: Check): boolean => check.state !== 'pending' && check.state !== 'running';
+
+const expiredError =
+  'the host did not answer in time: see whether it is online (GET /v1/hosts), then ask again';
+
+function present(row: CheckRow, now: Date): Check {
+  const { from, to, count, timeoutSeconds } = row.spec;
+  const overdue = (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
+  return {
+    id: row.id,
+    kind: 'connectivity',
+    from: { container: from },
+    to: { container: to },
+    count,
+    timeoutSeconds,
+    host: row.host,
+    state: overdue ? 'expired' : row.state,
+    result: row.result,
+    error: overdue ? expiredError : row.error,
+    createdAt: row.createdAt.toISOString(),
+    finishedAt: (overdue ? row.expiresAt : row.finishedAt)?.toISOString() ?? null,
+  };
+}
+
+export function createChecksService(
+  platform: Pick<Platform, 'database' | 'changes' | 'now' | 'log'>,
+  { containers }: ChecksDeps,
+): ChecksService {
+  const { changes, now } = platform;
+  const { prisma } = platform.database;
+
+  const find = async (change: Change, name: string): Promise<{ id: string; hostId: string }> => {
+    const container = await containers.findRunning(change.db, name);
+    if (container === undefined)
+      throw new ApiError(
+        'container_not_found',
+        `there is no container ${name}: checks run between containers that Trunkline runs`,
+      );
+    return container;
+  };
+
+  return {
+    create(input, context) {
+      return changes.makeOnce(context, async (change) => {
+        const from = await find(change, input.from.container);
+        const to = await find(change, input.to.container);
+        const spec = {
+          from: input.from.container,
+          to: input.to.container,
+          toAddresses: await containers.addressesOf(change.db, to.id),
+          count: input.count ?? defaults.count,
+          timeoutSeconds: input.timeoutSeconds ?? defaults.timeoutSeconds,
+        };
+        const made = now();
+        const row = await insertCheck(change.db, {
+          hostId: from.hostId,
+          spec,
+          expiresAt: new Date(made.getTime() + spec.timeoutSeconds * 1000),
+          now: made,
+        });
+        change.record({
+          type: 'check.created',
+          subject: checkPath(row.id),
+          ...(row.host === null ? {} : { host: row.host }),
+          data: { kind: row.kind, from: spec.from, to: spec.to },
+        });
+        change.concerns([from.hostId]);
+        return {
+          status: context.dryRun === true ? 200 : 202,
+          headers: { location: checkPath(row.id) },
+          body: present(row, made),
+        };
+      });
+    },
+
+    async list({ limit, cursor }) {
+      const rows = await listChecks(prisma, decodeCursor('checks', cursor), limit + 1);
+      const page = pageOf('checks', rows, limit, (row) => row.id);
+      return { ...page, items: page.items.map((row) => present(row, now())) };
+    },
+
+    async get(id) {
+      const row = await findCheck(prisma, id);
+      if (row === undefined)
+        throw new ApiError('check_not_found', `there is no check ${id}: checks are kept for 7 days`);
+      return present(row, now());
+    },
+
+    async desiredFor(db, hostId) {
+      const rows = await openChecksOf(db, hostId, now(), mostOpenOnHost);
+      return rows.map(({ id, spec, expiresAt }) => ({
+        id,
+        kind: 'connectivity' as const,
+        fromContainer: spec.from,
+        toContainer: spec.to,
+        toAddresses: spec.toAddresses,
+        count: spec.count,
+        expiresAt: expiresAt.toISOString(),
+      }));
+    },
+
+    async recordResult(change, hostId, checkId, { state, result, error }) {
+      const answered = await answerCheck(change.db, {
+        id: checkId,
+        hostId,
+        state,
+        error,
+        now: now(),
+        result: result ?? undefined,
+      });
+      if (!answered) return;
+      change.record({
+        type: `check.${state}`,
+        subject: checkPath(checkId),
+        data: { error, ...(result === null ? {} : { reachable: result.reachable }) },
+      });
+      // It leaves the host's desired document when it has ended.
+      if (state !== 'running') change.concerns([hostId]);
+    },
+
+    startSweep() {
+      return startSweep('checks', sweepMs, platform.log, async () => {
+        await changes.make({ actor: 'server' }, async (change) => {
+          for (const { id, host_id: hostId } of await expireChecks(change.db, now(), expiredError)) {
+            change.record({ type: 'check.expired', subject: checkPath(id) });
+            if (hostId !== null) change.concerns([hostId]);
+          }
+        });
+        await deleteChecksBefore(prisma, new Date(now().getTime() - keepMs));
+      });
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import type { ConnectivityResult } from '@trunkline/contracts';
+import type { Prisma, PrismaClient, TransactionClient } from '../../platform/database/database.ts';
+
+/** What a connectivity check was asked for, with what was true then. */
+export interface ConnectivitySpec {
+  from: string;
+  to: string;
+  /** Addresses of the other container when the check was made. */
+  toAddresses: string[];
+  count: number;
+  timeoutSeconds: number;
+}
+
+export interface CheckRow {
+  id: string;
+  kind: string;
+  spec: ConnectivitySpec;
+  host: string | null;
+  hostId: string | null;
+  state: 'pending' | 'running' | 'done' | 'failed' | 'expired';
+  result: ConnectivityResult | null;
+  error: string | null;
+  expiresAt: Date;
+  createdAt: Date;
+  finishedAt: Date | null;
+}
+
+const include = { host: { select: { name: true } } } as const;
+type Stored = Prisma.CheckJobGetPayload<{ include: typeof include }>;
+
+const read = ({ host, ...row }: Stored): CheckRow => ({
+  ...row,
+  spec: row.spec as unknown as ConnectivitySpec,
+  state: row.state as CheckRow['state'],
+  result: row.result as unknown as CheckRow['result'],
+  host: host?.name ?? null,
+});
+
+export async function insertCheck(
+  db: TransactionClient,
+  check: { hostId: string; spec: ConnectivitySpec; expiresAt: Date; now: Date },
+): Promise<CheckRow> {
+  const { hostId, spec, expiresAt, now } = check;
+  return read(
+    await db.checkJob.create({
+      data: { kind: 'connectivity', state: 'pending', hostId, spec: { ...spec }, expiresAt, createdAt: now },
+      include,
+    }),
+  );
+}
+
+export async function findCheck(db: TransactionClient, id: string): Promise<CheckRow | undefined> {
+  const row = await db.checkJob.findUnique({ where: { id }, include });
+  return row === null ? undefined : read(row);
+}
+
+/** Newest first; ids are time-ordered (UUID version 7). */
+export async function listChecks(
+  db: PrismaClient,
+  before: string | undefined,
+  limit: number,
+): Promise<CheckRow[]> {
+  const rows = await db.checkJob.findMany({
+    where: before === undefined ? {} : { id: { lt: before } },
+    orderBy: { id: 'desc' },
+    take: limit,
+    include,
+  });
+  return rows.map(read);
+}
+
+/** Checks of a host that wait for an answer and are still worth one. */
+export async function openChecksOf(
+  db: TransactionClient,
+  hostId: string,
+  now: Date,
+  limit: number,
+): Promise<CheckRow[]> {
+  const rows = await db.checkJob.findMany({
+    where: { hostId, state: { in: ['pending', 'running'] }, expiresAt: { gt: now } },
+    orderBy: { id: 'asc' },
+    take: limit,
+    include,
+  });
+  return rows.map(read);
+}
+
+/** Moves an open check of a host on; false when it is not open, or not of that host. */
+export async function answerCheck(
+  db: TransactionClient,
+  check: {
+    id: string;
+    hostId: string;
+    state: string;
+    result: Prisma.InputJsonValue | undefined;
+    error: string | null;
+    now: Date;
+  },
+): Promise<boolean> {
+  const { id, hostId, state, result, error, now } = check;
+  const { count } = await db.checkJob.updateMany({
+    where: { id, hostId, state: { in: ['pending', 'running'] }, expiresAt: { gt: now } },
+    data: {
+      state,
+      error,
+      ...(result === undefined ? {} : { result }),
+      ...(state === 'running' ? {} : { finishedAt: now }),
+    },
+  });
+  return count === 1;
+}
+
+/** Ends checks whose time is up; answers them. */
+export async function expireChecks(
+  db: TransactionClient,
+  now: Date,
+  error: string,
+): Promise<{ id: string; host_id: string | null }[]> {
+  return db.$queryRaw`
+    UPDATE check_job SET state = 'expired', finished_at = ${now}, error = ${error}
+    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
+    RETURNING id, host_id`;
+}
+
+export async function deleteChecksBefore(db: PrismaClient, before: Date): Promise<void> {
+  await db.checkJob.deleteMany({
+    where: { createdAt: { lt: before }, state: { notIn: ['pending', 'running'] } },
+  });
+}

@@ -1,0 +1,210 @@
+import type { Change } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError, invalidFields, type FieldError } from '../../platform/errors.ts';
+import { containerPath } from './container-reports.ts';
+import { reservationsFor, type ContainerWish, type Reservation } from './container-wish.ts';
+import {
+  findContainer,
+  holdContainer,
+  holderOfMac,
+  insertAttachments,
+  insertContainer,
+  type AttachmentWrite,
+} from './containers.store.ts';
+
+/** A network as far as attaching to it goes. */
+interface Attachable {
+  id: string;
+  name: string;
+  deleting: boolean;
+  families: (4 | 6)[];
+}
+
+/** What making a container needs of other features. */
+export interface ContainerDeps {
+  hosts: {
+    findByNames(db: TransactionClient, names: readonly string[]): Promise<{ id: string; name: string }[]>;
+  };
+  networks: {
+    findForAttachment(change: Change, names: readonly string[]): Promise<Attachable[]>;
+    keepPlacedOn(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<string[]>;
+  };
+  addresses: {
+    reserveForContainer(
+      change: Change,
+      wish: {
+        network: string;
+        containerId: string;
+        containerName: string;
+        family: 'ipv4' | 'ipv6';
+        address?: string;
+        mac?: string;
+      },
+    ): Promise<string>;
+  };
+}
+
+/** A place to take, with where in the request it stands. */
+interface Place {
+  ordinal: number;
+  network: Attachable;
+  mac: string | undefined;
+  reservations: Reservation[];
+}
+
+/** Makes a container with its places on networks, all or nothing: an address that cannot be had undoes everything. */
+export async function createContainer(
+  change: Change,
+  deps: ContainerDeps,
+  wish: ContainerWish,
+  now: Date,
+): Promise<void> {
+  const { db } = change;
+  const places = await findPlaces(change, deps, wish);
+  const [host] = await deps.hosts.findByNames(db, [wish.host]);
+  if (host === undefined) {
+    throw new ApiError('host_not_found', `there is no host ${wish.host}: it has to join first`, {
+      errors: [{ pointer: '/host', message: 'is no host that has joined' }],
+    });
+  }
+  await refuseUnplaced(db, deps, places, host);
+  if ((await findContainer(db, wish.name)) !== null) {
+    throw new ApiError(
+      'container_exists',
+      `there is a container ${wish.name}: names are unique in the fleet`,
+      {
+        data: { container: containerPath(wish.name) },
+      },
+    );
+  }
+  await refuseTakenMacs(db, places);
+  const sharesStackOf = wish.sharesStackOf === null ? null : await stackToShare(db, wish.sharesStackOf, host);
+  const containerId = await insertContainer(db, wish, { hostId: host.id, sharesStackOf, now });
+  await insertAttachments(db, await reserve(change, deps, places, { id: containerId, name: wish.name }));
+  change.record({
+    type: 'container.created',
+    subject: containerPath(wish.name),
+    host: host.name,
+    data: { image: wish.spec.image, networks: wish.attachments.map(({ network }) => network) },
+  });
+  change.concerns([host.id]);
+}
+
+async function findPlaces(change: Change, deps: ContainerDeps, wish: ContainerWish): Promise<Place[]> {
+  if (wish.attachments.length === 0) return [];
+  const names = wish.attachments.map(({ network }) => network);
+  const networks = new Map(
+    (await deps.networks.findForAttachment(change, names)).map((one) => [one.name, one]),
+  );
+  const faults: FieldError[] = [];
+  const places = wish.attachments.map((attachment, ordinal) => {
+    const network = networks.get(attachment.network);
+    const pointer = `/attachments/${ordinal}`;
+    if (network === undefined) {
+      throw new ApiError('network_not_found', `there is no network ${attachment.network}`, {
+        errors: [{ pointer: `${pointer}/network`, message: 'is no network' }],
+      });
+    }
+    if (network.deleting) {
+      throw new ApiError(
+        'network_deleting',
+        `network ${network.name} is being removed: it takes no containers`,
+        {
+          errors: [{ pointer: `${pointer}/network`, message: 'is being removed' }],
+        },
+      );
+    }
+    const fit = reservationsFor(attachment, network.families, pointer);
+    faults.push(...fit.faults);
+    return { ordinal, network, mac: attachment.mac, reservations: fit.reservations };
+  });
+  if (faults.length > 0) throw invalidFields(faults);
+  return places;
+}
+
+async function refuseUnplaced(
+  db: TransactionClient,
+  deps: ContainerDeps,
+  places: readonly Place[],
+  host: { id: string; name: string },
+): Promise<void> {
+  if (places.length === 0) return;
+  const ids = places.map(({ network }) => network.id);
+  const placed = new Set(await deps.networks.keepPlacedOn(db, ids, host.id));
+  const missing = places.find(({ network }) => !placed.has(network.id));
+  if (missing === undefined) return;
+  const { name } = missing.network;
+  throw new ApiError(
+    'network_not_placed',
+    `network ${name} is not on ${host.name}: select the host in its hosts, or run the container where it is`,
+    {
+      data: { placements: `/v1/networks/${name}/placements` },
+      errors: [{ pointer: `/attachments/${missing.ordinal}/network`, message: `is not on ${host.name}` }],
+    },
+  );
+}
+
+async function refuseTakenMacs(db: TransactionClient, places: readonly Place[]): Promise<void> {
+  for (const { ordinal, network, mac } of places) {
+    const holder = mac === undefined ? undefined : await holderOfMac(db, network.id, mac);
+    if (holder !== undefined) {
+      throw invalidFields([
+        {
+          pointer: `/attachments/${ordinal}/mac`,
+          message: `is the MAC of container ${holder} on ${network.name}`,
+        },
+      ]);
+    }
+  }
+}
+
+const wrong = (message: string): FieldError[] => [{ pointer: '/networkMode', message }];
+
+async function stackToShare(
+  db: TransactionClient,
+  name: string,
+  host: { id: string; name: string },
+): Promise<string> {
+  const target = await holdContainer(db, name);
+  if (target === null || target.deletingSince !== null) {
+    const why = target === null ? `there is no container ${name}` : `container ${name} is being removed`;
+    throw new ApiError('container_not_found', `${why}: its network stack cannot be shared`, {
+      errors: wrong('names no container that stays'),
+    });
+  }
+  if (target.hostId !== host.id)
+    throw invalidFields(
+      wrong(`names ${name}, which runs on ${target.host.name}: a stack is shared on one host only`),
+    );
+  if (target.stackOwner !== null)
+    throw invalidFields(
+      wrong(`names ${name}, which itself shares the stack of ${target.stackOwner.name}: name that one`),
+    );
+  return target.id;
+}
+
+async function reserve(
+  change: Change,
+  deps: ContainerDeps,
+  places: readonly Place[],
+  container: { id: string; name: string },
+): Promise<AttachmentWrite[]> {
+  const attachments: AttachmentWrite[] = [];
+  // In one order for everybody, so that two containers on the same networks do not wait for each other.
+  const ordered = places.toSorted((a, b) => (a.network.id < b.network.id ? -1 : 1));
+  for (const { ordinal, network, mac, reservations } of ordered) {
+    const ips: Record<Reservation['family'], string | null> = { ipv4: null, ipv6: null };
+    for (const { family, address } of reservations) {
+      ips[family] = await deps.addresses.reserveForContainer(change, {
+        network: network.name,
+        containerId: container.id,
+        containerName: container.name,
+        family,
+        ...(address === undefined ? {} : { address }),
+        ...(mac === undefined ? {} : { mac }),
+      });
+    }
+    attachments.push({ containerId: container.id, ordinal, networkId: network.id, ...ips, mac: mac ?? null });
+  }
+  return attachments;
+}

@@ -1,0 +1,114 @@
+import type { ContainerReport } from '@trunkline/contracts';
+import type { Change } from '../../platform/changes.ts';
+import { mergeConditions } from '../../platform/conditions.ts';
+import { judgeReport, type KnownContainer } from './container-verdict.ts';
+import { canonicalIp, conditionsOf, observedOf } from './container-view.ts';
+import {
+  containersOn,
+  deleteContainer,
+  touchObserved,
+  writeObserved,
+  writeObservedMac,
+  type ContainerRow,
+} from './containers.store.ts';
+
+/** What reports of containers do to addresses. */
+export interface AddressesOfReports {
+  bindContainer(
+    change: Change,
+    seen: { containerId: string; hostId: string; ip: string; mac: string | null },
+  ): Promise<boolean>;
+  unbindContainer(change: Change, containerId: string): Promise<boolean>;
+  releaseOfContainer(change: Change, containerId: string): Promise<void>;
+}
+
+/** Path of a container in the API. */
+export const containerPath = (name: string): string => `/v1/containers/${name}`;
+
+const knownOf = (row: ContainerRow): KnownContainer => ({
+  generation: row.generation,
+  deleting: row.deletingSince !== null,
+  observedGeneration: row.observedGeneration,
+  observed: observedOf(row),
+  conditions: conditionsOf(row),
+  places: row.attachments.map(({ networkId, network, ipv4, ipv6, observedMac }) => ({
+    networkId,
+    network: network.name,
+    ipv4: canonicalIp(ipv4),
+    ipv6: canonicalIp(ipv6),
+    observedMac,
+  })),
+});
+
+/** Takes what the agent of a host says of its containers. What it says of containers of other hosts is not heard. */
+export async function recordContainerReports(
+  change: Change,
+  addresses: AddressesOfReports,
+  host: { id: string; name: string },
+  reports: readonly ContainerReport[],
+  observedAt: Date,
+): Promise<void> {
+  if (reports.length === 0) return;
+  const byId = new Map(reports.map((report) => [report.containerId, report]));
+  const unchanged: string[] = [];
+  for (const row of await containersOn(change.db, host.id, [...byId.keys()])) {
+    const report = byId.get(row.id);
+    if (report === undefined) continue;
+    const known = knownOf(row);
+    const verdict = judgeReport(known, report);
+    if (verdict.gone) {
+      // Addresses before containers, as everywhere. What is read of a container being removed does not change any more.
+      await addresses.releaseOfContainer(change, row.id);
+      if (await deleteContainer(change.db, row.id)) {
+        change.record(eventOf('removed', row, host.name, report));
+        change.concerns([host.id]);
+      }
+      continue;
+    }
+    if (verdict.moved) {
+      if (verdict.unbound) await addresses.unbindContainer(change, row.id);
+      for (const { ip, mac } of verdict.bound)
+        await addresses.bindContainer(change, { containerId: row.id, hostId: host.id, ip, mac });
+      for (const { networkId, mac } of verdict.macs) {
+        const place = known.places.find((one) => one.networkId === networkId);
+        if (place?.observedMac !== mac) await writeObservedMac(change.db, row.id, networkId, mac);
+      }
+    }
+    if (verdict.event === null && !verdict.moved && sameMessages(row, report)) {
+      unchanged.push(row.id);
+      continue;
+    }
+    const { state, dockerId, startedAt, exitCode, endpoints } = report;
+    await writeObserved(change.db, row.id, {
+      observed: { state, dockerId, startedAt, exitCode, endpoints, observedAt: observedAt.toISOString() },
+      observedGeneration: report.generation,
+      conditions: mergeConditions(known.conditions, report.conditions),
+    });
+    if (verdict.event !== null) change.record(eventOf(verdict.event, row, host.name, report));
+  }
+  await touchObserved(change.db, unchanged, observedAt);
+}
+
+const sameMessages = (row: ContainerRow, report: ContainerReport): boolean => {
+  const before = conditionsOf(row);
+  return report.conditions.every(({ type, message }) =>
+    before.some((condition) => condition.type === type && condition.message === message),
+  );
+};
+
+function eventOf(happened: string, row: ContainerRow, host: string, report: ContainerReport) {
+  const ready = report.conditions.find(({ type }) => type === 'Ready');
+  return {
+    type: `container.${happened}`,
+    subject: containerPath(row.name),
+    host,
+    data: {
+      state: report.state,
+      exitCode: report.exitCode,
+      generation: report.generation,
+      ready: ready?.status ?? 'Unknown',
+      reason: ready?.reason ?? null,
+      message: ready?.message ?? null,
+    },
+  };
+}

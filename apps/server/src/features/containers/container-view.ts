@@ -1,0 +1,87 @@
+import type { Condition, Container, DesiredContainer } from '@trunkline/contracts';
+import { formatIp, parseIp } from '@trunkline/netaddr';
+import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
+import type { ObservedContainer } from './container-verdict.ts';
+import type { ContainerSpec } from './container-wish.ts';
+import type { ContainerRow } from './containers.store.ts';
+
+/** An address of the database in canonical form. */
+export const canonicalIp = (ip: string | null): string | null => (ip === null ? null : formatIp(parseIp(ip)));
+
+export const specOf = (row: ContainerRow): ContainerSpec => row.spec as unknown as ContainerSpec;
+export const observedOf = (row: ContainerRow): ObservedContainer | null =>
+  row.observed as unknown as ObservedContainer | null;
+export const conditionsOf = (row: ContainerRow): Condition[] => row.conditions as unknown as Condition[];
+const labelsOf = (row: ContainerRow): Record<string, string> => row.labels as Record<string, string>;
+
+const networkModeOf = (row: ContainerRow): string | null =>
+  row.stackOwner === null ? null : `container:${row.stackOwner.name}`;
+
+/** Whether it was seen running as it should be, on a host that is heard of. */
+export function isRunning(row: ContainerRow, online: boolean): boolean {
+  const ready = conditionsOf(row).find(({ type }) => type === 'Ready');
+  return (
+    online &&
+    observedOf(row)?.state === 'running' &&
+    ready?.status === 'True' &&
+    row.observedGeneration >= row.generation
+  );
+}
+
+/** A container as the API shows it. */
+export function presentContainer(row: ContainerRow, online: boolean): Container {
+  const spec = specOf(row);
+  const observed = observedOf(row);
+  const said = conditionsOf(row);
+  const seen = said.length > 0 ? said : unseenConditions(row.host.name, row.createdAt);
+  return {
+    id: row.id,
+    name: row.name,
+    host: row.host.name,
+    ...spec,
+    labels: labelsOf(row),
+    attachments: row.attachments.map(({ network, ipv4, ipv6, mac, observedMac }) => ({
+      network: network.name,
+      address: canonicalIp(ipv4),
+      address6: canonicalIp(ipv6),
+      mac,
+      observedMac,
+    })),
+    networkMode: networkModeOf(row),
+    generation: row.generation,
+    deletingSince: row.deletingSince?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+    running: isRunning(row, online),
+    observed:
+      observed === null
+        ? null
+        : {
+            state: observed.state,
+            dockerId: observed.dockerId,
+            startedAt: observed.startedAt,
+            exitCode: observed.exitCode,
+            observedAt: observed.observedAt,
+          },
+    conditions: online ? seen : silentConditions(row.host.name, row.host.lastSeenAt, row.createdAt, said),
+  };
+}
+
+/** A container as its host is told. */
+export function desiredContainer(row: ContainerRow): DesiredContainer {
+  return {
+    id: row.id,
+    name: row.name,
+    generation: row.generation,
+    state: row.deletingSince === null ? 'present' : 'absent',
+    ...specOf(row),
+    labels: labelsOf(row),
+    networkMode: networkModeOf(row),
+    attachments: row.attachments.map(({ networkId, network, ipv4, ipv6, mac }) => ({
+      networkId,
+      network: network.name,
+      address: canonicalIp(ipv4),
+      address6: canonicalIp(ipv6),
+      mac,
+    })),
+  };
+}

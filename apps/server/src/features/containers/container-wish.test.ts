@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { ApiError } from '../../platform/errors.ts';
+import { readContainer, reservationsFor } from './container-wish.ts';
+
+const base = { name: 'box1', host: 'docker01', image: 'busybox' };
+
+function faultsOf(more: Partial<Parameters<typeof readContainer>[0]>): string[] {
+  try {
+    readContainer({ ...base, ...more });
+  } catch (error) {
+    if (error instanceof ApiError) return (error.errors ?? []).map(({ pointer }) => pointer);
+    throw error;
+  }
+  return [];
+}
+
+test.each([
+  [
+    'attachments and networkMode together',
+    { attachments: [{ network: 'mac_net1' }], networkMode: 'container:t1' },
+    ['/networkMode'],
+  ],
+  ['neither of them', {}, ['/attachments']],
+  ['its own stack', { networkMode: 'container:box1' }, ['/networkMode']],
+  ['a host name in a shared stack', { networkMode: 'container:t1', hostname: 'x' }, ['/hostname']],
+  [
+    'one network twice',
+    { attachments: [{ network: 'mac_net1' }, { network: 'mac_net1' }] },
+    ['/attachments/1/network'],
+  ],
+  [
+    'a text that is no address',
+    { attachments: [{ network: 'mac_net1', address: '172.16.100.010' }] },
+    ['/attachments/0/address'],
+  ],
+  [
+    'IPv4 as address6',
+    { attachments: [{ network: 'mac_net1', address6: '172.16.100.10' }] },
+    ['/attachments/0/address6'],
+  ],
+  [
+    'a multicast MAC',
+    { attachments: [{ network: 'mac_net1', mac: '01:00:5e:00:00:01' }] },
+    ['/attachments/0/mac'],
+  ],
+  [
+    'a MAC of zeros',
+    { attachments: [{ network: 'mac_net1', mac: '00:00:00:00:00:00' }] },
+    ['/attachments/0/mac'],
+  ],
+  [
+    'a MAC of mixed marks',
+    { attachments: [{ network: 'mac_net1', mac: '02:42-ac:10:64:0a' }] },
+    ['/attachments/0/mac'],
+  ],
+])('%s is refused', (_name, more, pointers) => {
+  expect(faultsOf(more)).toEqual(pointers);
+});
+
+test('addresses and MACs are kept in canonical form', () => {
+  const wish = readContainer({
+    ...base,
+    attachments: [{ network: 'mac_net1', address6: 'FD00:0:0::00A', mac: '02-42-AC-10-64-0A' }],
+  });
+  expect(wish.attachments).toEqual([{ network: 'mac_net1', address6: 'fd00::a', mac: '02:42:ac:10:64:0a' }]);
+});
+
+const take = (wish: { address?: string; address6?: string }, families: (4 | 6)[]) =>
+  reservationsFor({ network: 'mac_net1', ...wish }, families, '/attachments/0');
+
+test('a container gets one address of each IP version that its network has', () => {
+  expect(take({}, [4, 6]).reservations).toEqual([{ family: 'ipv4' }, { family: 'ipv6' }]);
+  expect(take({ address: '10.0.0.5' }, [4]).reservations).toEqual([{ family: 'ipv4', address: '10.0.0.5' }]);
+  expect(take({ address: 'fd00::5' }, [6]).reservations).toEqual([{ family: 'ipv6', address: 'fd00::5' }]);
+  expect(take({ address: '10.0.0.5', address6: 'fd00::5' }, [4, 6])).toEqual({
+    reservations: [
+      { family: 'ipv4', address: '10.0.0.5' },
+      { family: 'ipv6', address: 'fd00::5' },
+    ],
+    faults: [],
+  });
+  expect(take({ address: 'fd00::5' }, [4, 6]).faults).toMatchObject([{ pointer: '/attachments/0/address' }]);
+  expect(take({ address: '10.0.0.5' }, [6]).faults).toMatchObject([{ pointer: '/attachments/0/address' }]);
+  expect(take({ address6: 'fd00::5' }, [4]).faults).toMatchObject([{ pointer: '/attachments/0/address6' }]);
+  expect(take({ address6: 'fd00::5' }, [6]).faults).toMatchObject([{ pointer: '/attachments/0/address6' }]);
+});

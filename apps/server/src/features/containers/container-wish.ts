@@ -1,0 +1,165 @@
+import type { ContainerCreate } from '@trunkline/contracts';
+import { formatIp, InvalidAddress, isUnicastMac, parseIp, parseMac } from '@trunkline/netaddr';
+import type { FieldError } from '../../platform/errors.ts';
+import { invalidFields } from '../../platform/errors.ts';
+
+/** What a container is made from, apart from its networks. */
+export interface ContainerSpec {
+  image: string;
+  command: string[] | null;
+  env: Record<string, string>;
+  tty: boolean;
+  stdinOpen: boolean;
+  restart: 'no' | 'on-failure' | 'always' | 'unless-stopped';
+  pull: 'missing' | 'always' | 'never';
+  hostname: string | null;
+}
+
+/** A place on a network, as asked for. Addresses canonical, MAC in lower case with colons. */
+export interface AttachmentWish {
+  network: string;
+  address?: string;
+  address6?: string;
+  mac?: string;
+}
+
+/** A container that is asked for. */
+export interface ContainerWish {
+  name: string;
+  host: string;
+  labels: Record<string, string>;
+  spec: ContainerSpec;
+  attachments: AttachmentWish[];
+  /** Name of the container whose network stack it shares, instead of attachments. */
+  sharesStackOf: string | null;
+}
+
+type Say = (pointer: string, message: string) => void;
+
+/** Reads a request; throws all that is wrong with it that can be seen without the database. */
+export function readContainer(input: ContainerCreate): ContainerWish {
+  const faults: FieldError[] = [];
+  const say: Say = (pointer, message) => void faults.push({ pointer, message });
+  const sharesStackOf = input.networkMode?.slice('container:'.length) ?? null;
+  const given = input.attachments ?? [];
+  if (given.length > 0 && sharesStackOf !== null)
+    say(
+      '/networkMode',
+      'does not go with attachments: a container that shares a stack has no networks of its own',
+    );
+  if (given.length === 0 && sharesStackOf === null)
+    say(
+      '/attachments',
+      'needs at least one network, unless networkMode shares the stack of another container',
+    );
+  if (sharesStackOf === input.name) say('/networkMode', 'names the container itself');
+  if (sharesStackOf !== null && input.hostname !== undefined)
+    say('/hostname', 'does not go with networkMode: the host name belongs to the stack that is shared');
+  const attachments = given.map((attachment, i) => readAttachment(attachment, `/attachments/${i}`, say));
+  for (const [i, { network }] of attachments.entries()) {
+    if (attachments.findIndex((other) => other.network === network) < i)
+      say(
+        `/attachments/${i}/network`,
+        `names ${network} a second time: a container has one place on a network`,
+      );
+  }
+  if (faults.length > 0) throw invalidFields(faults);
+  return {
+    name: input.name,
+    host: input.host,
+    labels: input.labels ?? {},
+    spec: {
+      image: input.image,
+      command: input.command ?? null,
+      env: input.env ?? {},
+      tty: input.tty ?? false,
+      stdinOpen: input.stdinOpen ?? false,
+      restart: input.restart ?? 'unless-stopped',
+      pull: input.pull ?? 'missing',
+      hostname: input.hostname ?? null,
+    },
+    attachments,
+    sharesStackOf,
+  };
+}
+
+function readAttachment(given: AttachmentWish, at: string, say: Say): AttachmentWish {
+  const address = reading(given.address, `${at}/address`, say, canonicalIp);
+  const address6 = reading(given.address6, `${at}/address6`, say, canonicalIp);
+  const mac = reading(given.mac, `${at}/mac`, say, parseMac);
+  if (address6?.includes(':') === false) say(`${at}/address6`, 'is no IPv6 address');
+  if (mac !== undefined && !isUnicastMac(mac))
+    say(
+      `${at}/mac`,
+      'is no address of one station: the lowest bit of its first byte must be 0, and not all of it',
+    );
+  return {
+    network: given.network,
+    ...(address === undefined ? {} : { address }),
+    ...(address6 === undefined ? {} : { address6 }),
+    ...(mac === undefined ? {} : { mac }),
+  };
+}
+
+const canonicalIp = (text: string): string => formatIp(parseIp(text));
+
+/** What `parse` reads; undefined when there is nothing, or, and said, when it cannot be read. */
+function reading(
+  text: string | undefined,
+  at: string,
+  say: Say,
+  parse: (text: string) => string,
+): string | undefined {
+  try {
+    return text === undefined ? undefined : parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidAddress)) throw error;
+    say(at, error.message);
+    return undefined;
+  }
+}
+
+/** An address to reserve for a container: this one, or the next free. */
+export interface Reservation {
+  family: 'ipv4' | 'ipv6';
+  address?: string;
+}
+
+/**
+ * The addresses that a place on a network takes: one of each IP version that the network has. `address` is IPv4 where
+ * the network has it. Says what does not fit.
+ */
+export function reservationsFor(
+  wish: AttachmentWish,
+  families: readonly (4 | 6)[],
+  at: string,
+): { reservations: Reservation[]; faults: FieldError[] } {
+  const faults: FieldError[] = [];
+  const say: Say = (pointer, message) => void faults.push({ pointer, message });
+  const has = (family: 4 | 6): boolean => families.includes(family);
+  const isV6 = wish.address?.includes(':') === true;
+  if (wish.address !== undefined && isV6 && has(4)) {
+    say(
+      `${at}/address`,
+      has(6)
+        ? 'is the IPv4 address here: give the IPv6 address as address6'
+        : `is IPv6; network ${wish.network} has IPv4 only`,
+    );
+  }
+  if (wish.address !== undefined && !isV6 && !has(4))
+    say(`${at}/address`, `is IPv4; network ${wish.network} has IPv6 only`);
+  if (wish.address6 !== undefined && !(has(4) && has(6))) {
+    say(
+      `${at}/address6`,
+      has(6)
+        ? `is for networks with both; ${wish.network} has IPv6 only: give it as address`
+        : `is IPv6; network ${wish.network} has IPv4 only`,
+    );
+  }
+  const v6 = has(4) ? wish.address6 : wish.address;
+  const reservations: Reservation[] = [];
+  if (has(4))
+    reservations.push({ family: 'ipv4', ...(wish.address === undefined ? {} : { address: wish.address }) });
+  if (has(6)) reservations.push({ family: 'ipv6', ...(v6 === undefined ? {} : { address: v6 }) });
+  return { reservations, faults };
+}

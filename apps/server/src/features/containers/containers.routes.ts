@@ -1,0 +1,137 @@
+import {
+  Closed,
+  Container,
+  ContainerCreate,
+  ContainerName,
+  DryRunQuery,
+  HostName,
+  NetworkName,
+  Page,
+  PageQuery,
+  WaitQuery,
+} from '@trunkline/contracts';
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { holdUntil } from '../../platform/database/change-feed.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { checkIfMatch } from '../../platform/preconditions.ts';
+import { callerGone, changeContext, sendReply, waitMs } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
+import { containerTag, type ContainersService } from './containers.service.ts';
+
+const tags = ['containers'];
+const OfContainer = Type.Object({ name: ContainerName });
+const Filter = Closed({
+  ...PageQuery,
+  host: Type.Optional(HostName),
+  network: Type.Optional(NetworkName),
+});
+const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
+const Gone = Type.Null({ description: 'It is gone, and its addresses are freed.' });
+
+const sendContainer = async (reply: FastifyReply, status: number, container: Container): Promise<void> => {
+  await reply.code(status).header('etag', containerTag(container)).send(container);
+};
+
+export async function containerRoutes(
+  app: App,
+  { platform, containers }: { platform: Pick<Platform, 'feed'>; containers: ContainersService },
+): Promise<void> {
+  app.get(
+    '/v1/containers',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'listContainers',
+        summary: 'Containers that Trunkline runs',
+        description: 'In the order of their names; of one host or on one network where asked.',
+        querystring: Filter,
+        response: answers({ 200: Page(Container, 'A page of containers.') }),
+      },
+    },
+    async ({ query }) => {
+      const { limit, cursor, ...filter } = query;
+      return containers.list(filter, { limit: limit ?? defaultLimit, cursor });
+    },
+  );
+
+  app.post(
+    '/v1/containers',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'createContainer',
+        summary: 'Run a container',
+        description:
+          'Its addresses are reserved with it, all or nothing: `address` and `address6`, or the next free; on a network with both IP versions it gets one of each. ' +
+          'With `wait` the answer comes when it was seen running with them; if its host is silent, at once.',
+        headers: IdempotencyKeyHeader,
+        querystring: Writing,
+        body: ContainerCreate,
+        response: answers({ 200: Container, 201: Container }),
+      },
+    },
+    async (request, reply) => {
+      const made = await containers.create(request.body, changeContext(request));
+      const ms = waitMs(request);
+      const container = made.body as Container;
+      if (made.status !== 201 || ms === 0) return sendReply(reply, made);
+      await holdUntil(platform.feed, () => containers.settled(container.id), ms, callerGone(request));
+      const body = (await containers.isGone(container.id)) ? container : await containers.get(container.name);
+      return sendReply(reply, { ...made, headers: { ...made.headers, etag: containerTag(body) }, body });
+    },
+  );
+
+  app.get(
+    '/v1/containers/:name',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'getContainer',
+        summary: 'One container',
+        description: 'What should be, and under `observed` and `conditions` what its host saw.',
+        params: OfContainer,
+        response: answers({ 200: Container }),
+      },
+    },
+    async ({ params }, reply) => sendContainer(reply, 200, await containers.get(params.name)),
+  );
+
+  app.delete(
+    '/v1/containers/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'deleteContainer',
+        summary: 'Stop and remove a container',
+        description:
+          'Its host removes it; when the host has said so it is gone and its addresses rest in quarantine. 202: under way, also while the host is silent. ' +
+          '204: it is gone. With `wait` the answer comes when it is gone, or the time is up. `If-Match` is checked when given.',
+        headers: IfMatchHeader,
+        params: OfContainer,
+        querystring: Writing,
+        response: answers({ 200: Container, 202: Container, 204: Gone }),
+      },
+    },
+    async (request, reply) => {
+      const context = changeContext(request);
+      const check = (tag: string): void => {
+        if (request.headers['if-match'] !== undefined) checkIfMatch(request, tag);
+      };
+      const container = await containers.remove(request.params.name, check, context);
+      if (context.dryRun === true) return sendContainer(reply, 200, container);
+      const ms = waitMs(request);
+      if (ms > 0)
+        await holdUntil(platform.feed, () => containers.settled(container.id), ms, callerGone(request));
+      if (await containers.isGone(container.id)) return reply.code(204).send(null);
+      return sendContainer(reply, 202, container);
+    },
+  );
+}

@@ -1,0 +1,179 @@
+import type { Container, ContainerCreate, ContainerReport, DesiredContainer } from '@trunkline/contracts';
+import type { Change, ChangeContext } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError } from '../../platform/errors.ts';
+import type { Reply } from '../../platform/idempotency.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { entityTag } from '../../platform/preconditions.ts';
+import { createContainer, type ContainerDeps } from './container-creation.ts';
+import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
+import { canonicalIp, desiredContainer, isRunning, presentContainer } from './container-view.ts';
+import { readContainer } from './container-wish.ts';
+import {
+  containersOn,
+  findContainer,
+  findContainerById,
+  forgetContainers,
+  listContainers,
+  lockContainer,
+  markContainerDeleting,
+  sharersOf,
+  type ContainerFilter,
+  type ContainerRow,
+} from './containers.store.ts';
+
+/** What containers need of other features. */
+export interface ContainersDeps extends ContainerDeps {
+  addresses: ContainerDeps['addresses'] & AddressesOfReports;
+  hosts: ContainerDeps['hosts'] & { isOnline(host: { lastSeenAt: Date | null }): boolean };
+}
+
+/** A container as other features see it. */
+export interface ContainerRef {
+  id: string;
+  name: string;
+  hostId: string;
+  host: string;
+  /** It was seen running as it should be, on a host that is heard of. */
+  running: boolean;
+}
+
+export interface ContainersService {
+  create(input: ContainerCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  list(
+    filter: ContainerFilter,
+    page: { limit: number; cursor: string | undefined },
+  ): Promise<PageOf<Container>>;
+  get(name: string): Promise<Container>;
+  /** Begins to remove it; it is gone when its host says so. `check` throws when the caller has not seen this form. */
+  remove(name: string, check: (tag: string) => void, context: ChangeContext): Promise<Container>;
+  /** Whether waiting any longer is of no use: it runs, or is gone, or its host is silent. */
+  settled(id: string): Promise<boolean>;
+  isGone(id: string): Promise<boolean>;
+  /** Containers a host should run, and those it should remove. */
+  desiredFor(db: TransactionClient, hostId: string): Promise<DesiredContainer[]>;
+  /** Takes what an agent says of its containers, and ends removals for which it brings the evidence. */
+  recordReports(
+    change: Change,
+    host: { id: string; name: string },
+    reports: readonly ContainerReport[],
+    observedAt: Date,
+  ): Promise<void>;
+  /** Their host leaves the fleet: its containers are forgotten, their addresses go into quarantine. */
+  forgetHost(change: Change, host: { id: string; name: string }): Promise<void>;
+  findRunning(db: TransactionClient, name: string): Promise<ContainerRef | undefined>;
+  /** Addresses reserved for a container; for one that shares a stack, those of the stack. */
+  addressesOf(db: TransactionClient, containerId: string): Promise<string[]>;
+  hostIdOf(db: TransactionClient, name: string): Promise<string | undefined>;
+}
+
+/** The entity tag of a container. */
+export const containerTag = (container: { id: string; generation: number }): string =>
+  entityTag(container.id, container.generation);
+
+const found = (row: ContainerRow | null, name: string): ContainerRow => {
+  if (row === null) throw new ApiError('container_not_found', `there is no container ${name}`);
+  return row;
+};
+
+export function createContainersService(
+  platform: Pick<Platform, 'database' | 'changes' | 'now'>,
+  deps: ContainersDeps,
+): ContainersService {
+  const { changes, now } = platform;
+  const { prisma } = platform.database;
+  const present = (row: ContainerRow): Container => presentContainer(row, deps.hosts.isOnline(row.host));
+  const refOf = (row: ContainerRow): ContainerRef => ({
+    id: row.id,
+    name: row.name,
+    hostId: row.hostId,
+    host: row.host.name,
+    running: isRunning(row, deps.hosts.isOnline(row.host)),
+  });
+
+  return {
+    create(input, context) {
+      const wish = readContainer(input);
+      return changes.makeOnce(context, async (change) => {
+        await createContainer(change, deps, wish, now());
+        const body = present(found(await findContainer(change.db, wish.name), wish.name));
+        if (context.dryRun === true) return { status: 200, body };
+        const headers = { location: containerPath(wish.name), etag: containerTag(body) };
+        return { status: 201, headers, body };
+      });
+    },
+
+    async list(filter, { limit, cursor }) {
+      const rows = await listContainers(prisma, filter, decodeCursor('containers', cursor), limit + 1);
+      const page = pageOf('containers', rows, limit, ({ name }) => name);
+      return { ...page, items: page.items.map(present) };
+    },
+
+    get: async (name) => present(found(await findContainer(prisma, name), name)),
+
+    remove(name, check, context) {
+      return changes.make(context, async (change) => {
+        const { db } = change;
+        const row = found(await lockContainer(db, name), name);
+        check(containerTag(row));
+        if (row.deletingSince !== null) return present(row);
+        const sharers = await sharersOf(db, row.id);
+        if (sharers.length > 0) {
+          throw new ApiError(
+            'container_in_use',
+            `${sharers.join(', ')} shares the network stack of ${name}: remove that first`,
+            { data: { containers: sharers.map(containerPath) } },
+          );
+        }
+        await markContainerDeleting(db, row.id, now());
+        change.record({
+          type: 'container.deleting',
+          subject: containerPath(name),
+          host: row.host.name,
+          data: { generation: row.generation + 1 },
+        });
+        change.concerns([row.hostId]);
+        return present(found(await findContainer(db, name), name));
+      });
+    },
+
+    async settled(id) {
+      const row = await findContainerById(prisma, id);
+      if (row === null || !deps.hosts.isOnline(row.host)) return true;
+      return row.deletingSince === null && isRunning(row, true);
+    },
+
+    isGone: async (id) =>
+      (await prisma.container.findUnique({ where: { id }, select: { id: true } })) === null,
+
+    desiredFor: async (db, hostId) => (await containersOn(db, hostId)).map(desiredContainer),
+
+    recordReports: (change, host, reports, observedAt) =>
+      recordContainerReports(change, deps.addresses, host, reports, observedAt),
+
+    async forgetHost(change, host) {
+      const rows = await containersOn(change.db, host.id);
+      for (const { id } of rows) await deps.addresses.releaseOfContainer(change, id);
+      await forgetContainers(change.db, host.id);
+      for (const { name } of rows) {
+        change.record({ type: 'container.forgotten', subject: containerPath(name), host: host.name });
+      }
+    },
+
+    async findRunning(db, name) {
+      const row = await findContainer(db, name);
+      return row === null ? undefined : refOf(row);
+    },
+
+    async addressesOf(db, containerId) {
+      const row = await findContainerById(db, containerId);
+      const owner = row?.sharesStackOf == null ? row : await findContainerById(db, row.sharesStackOf);
+      return (owner?.attachments ?? [])
+        .flatMap(({ ipv4, ipv6 }) => [canonicalIp(ipv4), canonicalIp(ipv6)])
+        .filter((ip) => ip !== null);
+    },
+
+    hostIdOf: async (db, name) => (await findContainer(db, name))?.hostId,
+  };
+}

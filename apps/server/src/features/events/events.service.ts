@@ -1,0 +1,85 @@
+import type { Event } from '@trunkline/contracts';
+import { ApiError } from '../../platform/errors.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { startSweep } from '../../platform/sweep.ts';
+import {
+  deleteEventsBefore,
+  listEvents,
+  logBounds,
+  type EventFilter,
+  type EventRow,
+} from './events.store.ts';
+
+export interface EventsService {
+  list(
+    filter: EventFilter,
+    page: { limit: number; cursor?: string | undefined; after?: string | undefined },
+  ): Promise<PageOf<Event>>;
+  /** The revision after which a stream that names none begins: now. */
+  head(): Promise<bigint>;
+  /** Events after a revision, oldest first; throws `event_log_truncated` where the log no longer reaches so far back. */
+  after(revision: bigint, filter: EventFilter, limit: number): Promise<Event[]>;
+  startSweep(): () => Promise<void>;
+}
+
+/** How long events are kept, in days. */
+export const keepDays = 30;
+const sweepMs = 600_000;
+
+function present(row: EventRow): Event {
+  return {
+    revision: row.revision.toString(),
+    at: row.at.toISOString(),
+    type: row.type,
+    subject: row.subject,
+    network: row.network,
+    host: row.host,
+    actor: row.actor,
+    requestId: row.requestId,
+    data: row.data as Event['data'],
+  };
+}
+
+export function createEventsService(platform: Platform): EventsService {
+  const { prisma } = platform.database;
+
+  const after: EventsService['after'] = async (revision, filter, limit) => {
+    const { first, head } = await logBounds(prisma);
+    if (revision > head) {
+      throw new ApiError(
+        'event_log_truncated',
+        `the log ends at ${head}: ${revision} is from another database; begin anew without Last-Event-ID`,
+        { data: { head: head.toString() } },
+      );
+    }
+    if (first !== null && revision + 1n < first) {
+      throw new ApiError(
+        'event_log_truncated',
+        `the log begins at ${first}: read the resources anew, then follow from ${head}`,
+        { data: { first: first.toString(), head: head.toString() } },
+      );
+    }
+    return (await listEvents(prisma, filter, revision, limit)).map(present);
+  };
+
+  return {
+    after,
+    async head() {
+      return (await logBounds(prisma)).head;
+    },
+    async list(filter, { limit, cursor, after: from }) {
+      const position = decodeCursor('events', cursor) ?? from;
+      const items =
+        position === undefined
+          ? (await listEvents(prisma, filter, 0n, limit + 1)).map(present)
+          : await after(BigInt(position), filter, limit + 1);
+      return pageOf('events', items, limit, (event) => event.revision);
+    },
+    startSweep() {
+      return startSweep('events', sweepMs, platform.log, async () => {
+        await deleteEventsBefore(prisma, new Date(platform.now().getTime() - keepDays * 86_400_000));
+      });
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import type { PrismaClient } from '../../platform/database/database.ts';
+
+export interface EventFilter {
+  type?: string;
+  network?: string;
+  host?: string;
+}
+
+export interface EventRow {
+  revision: bigint;
+  at: Date;
+  type: string;
+  subject: string;
+  network: string | null;
+  host: string | null;
+  actor: string;
+  requestId: string | null;
+  data: unknown;
+}
+
+/** Oldest event kept (null: none) and the revision of the last change. */
+export async function logBounds(prisma: PrismaClient): Promise<{ first: bigint | null; head: bigint }> {
+  const [row] = await prisma.$queryRaw<{ first: bigint | null; head: bigint }[]>`
+    SELECT (SELECT min(revision) FROM event) AS first, (SELECT value FROM revision) AS head`;
+  return row ?? { first: null, head: 0n };
+}
+
+export function listEvents(
+  prisma: PrismaClient,
+  filter: EventFilter,
+  after: bigint,
+  limit: number,
+): Promise<EventRow[]> {
+  return prisma.event.findMany({
+    where: { ...filter, revision: { gt: after } },
+    orderBy: { revision: 'asc' },
+    take: limit,
+  });
+}
+
+/** Deletes old events in bounded steps, so that no lock is held long. */
+export async function deleteEventsBefore(prisma: PrismaClient, before: Date): Promise<void> {
+  for (;;) {
+    const n = await prisma.$executeRaw`
+      DELETE FROM event WHERE revision IN (SELECT revision FROM event WHERE at < ${before} ORDER BY revision LIMIT 5000)`;
+    if (n < 5000) return;
+  }
+}

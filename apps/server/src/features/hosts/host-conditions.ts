@@ -1,0 +1,147 @@
+import type { Condition } from '@trunkline/contracts';
+
+/** Conditions that the server decides on; what an agent says under these names is not heard. */
+const ownTypes = new Set(['AgentConnected', 'IdentityUnique']);
+
+/** After this long without another agent under the same identity the identity counts as unique again, in milliseconds. */
+export const conflictRestsMs = 10 * 60_000;
+
+/** What a host's conditions are made from. */
+export interface HostStanding {
+  name: string;
+  version: number;
+  lastSeenAt: Date | null;
+  createdAt: Date;
+  conditions: readonly Condition[];
+}
+
+/** A condition that has a new status or reason: worth an event. */
+export type ConditionChange = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+const find = (conditions: readonly Condition[], type: string): Condition | undefined =>
+  conditions.find((condition) => condition.type === type);
+
+/** The conditions with one put in its place; its time of transition stays while its status does. */
+export function withCondition(conditions: readonly Condition[], next: Condition): Condition[] {
+  const before = find(conditions, next.type);
+  const lastTransitionTime =
+    before?.status === next.status ? before.lastTransitionTime : next.lastTransitionTime;
+  return [...conditions.filter(({ type }) => type !== next.type), { ...next, lastTransitionTime }];
+}
+
+export function agentConnected(version: number, at: Date): Condition {
+  return {
+    type: 'AgentConnected',
+    status: 'True',
+    reason: 'AgentHeard',
+    message: 'the agent reports',
+    observedGeneration: version,
+    lastTransitionTime: at.toISOString(),
+  };
+}
+
+export function agentSilent(host: Omit<HostStanding, 'conditions'>, at: Date): Condition {
+  return {
+    type: 'AgentConnected',
+    status: 'Unknown',
+    reason: 'AgentSilent',
+    message: `nothing was heard of the agent of ${host.name} since ${(host.lastSeenAt ?? host.createdAt).toISOString()}: what runs there keeps running; see that the agent runs and reaches this server`,
+    observedGeneration: host.version,
+    lastTransitionTime: at.toISOString(),
+  };
+}
+
+export function identityShared(version: number, at: Date, message: string): Condition {
+  return {
+    type: 'IdentityUnique',
+    status: 'False',
+    reason: 'TwoAgents',
+    message,
+    observedGeneration: version,
+    lastTransitionTime: at.toISOString(),
+  };
+}
+
+/** A time by the agent's clock, never later than now by ours (promise 9). */
+export function notAfter(time: string, now: Date): string {
+  const at = new Date(time);
+  return (at > now ? now : at).toISOString();
+}
+
+/**
+ * The conditions after a report: what the agent says, with the time of transition kept where the status is the same,
+ * and those of the server beside it. Answers also which of them changed.
+ */
+export function afterReport(
+  host: HostStanding,
+  reported: readonly Condition[],
+  now: Date,
+): { conditions: Condition[]; changes: ConditionChange[]; reconnected: boolean } {
+  let conditions: Condition[] = reported
+    .filter(({ type }) => !ownTypes.has(type))
+    .map((condition) => {
+      const before = find(host.conditions, condition.type);
+      const lastTransitionTime =
+        before?.status === condition.status
+          ? before.lastTransitionTime
+          : notAfter(condition.lastTransitionTime, now);
+      return { ...condition, lastTransitionTime };
+    });
+  const changes: ConditionChange[] = conditions.filter((condition) => {
+    const before = find(host.conditions, condition.type);
+    return before?.status !== condition.status || before.reason !== condition.reason;
+  });
+
+  const connected = find(host.conditions, 'AgentConnected');
+  const reconnected = connected?.status !== 'True';
+  const back = agentConnected(host.version, now);
+  conditions = [
+    ...conditions,
+    reconnected ? back : { ...back, lastTransitionTime: connected.lastTransitionTime },
+  ];
+
+  const identity = find(host.conditions, 'IdentityUnique');
+  const rested =
+    identity !== undefined && now.getTime() - Date.parse(identity.lastTransitionTime) >= conflictRestsMs;
+  if (identity !== undefined && !rested) conditions = [...conditions, identity];
+  return { conditions, changes, reconnected };
+}
+
+/** The conditions as the API shows them now: silence turns `Ready` into `Unknown`, and says how old the last word is. */
+export function presentConditions(host: HostStanding, online: boolean, now: Date): Condition[] {
+  const own = find(host.conditions, 'AgentConnected');
+  const seen = host.lastSeenAt ?? host.createdAt;
+  const age = Math.max(0, Math.round((now.getTime() - seen.getTime()) / 1000));
+  const base = online ? agentConnected(host.version, seen) : agentSilent(host, seen);
+  const connected: Condition = {
+    ...base,
+    message: online
+      ? `last heard ${age} s ago, at ${seen.toISOString()}`
+      : `silent for ${age} s: ${base.message}`,
+    lastTransitionTime: own?.status === base.status ? own.lastTransitionTime : base.lastTransitionTime,
+  };
+  const rest = host.conditions.filter(({ type }) => type !== 'AgentConnected');
+  const ready = find(rest, 'Ready') ?? {
+    type: 'Ready',
+    status: 'Unknown' as const,
+    reason: 'Pending',
+    message: `the agent of ${host.name} has not reported yet`,
+    observedGeneration: 0,
+    lastTransitionTime: host.createdAt.toISOString(),
+  };
+  const shown: Condition =
+    online || ready.reason === 'Pending'
+      ? ready
+      : {
+          ...ready,
+          status: 'Unknown',
+          reason: 'AgentSilent',
+          message:
+            `silent for ${age} s; before, it said ${ready.status} (${ready.reason}): ${ready.message}`.slice(
+              0,
+              4096,
+            ),
+          lastTransitionTime: ready.status === 'Unknown' ? ready.lastTransitionTime : seen.toISOString(),
+        };
+  return [shown, connected, ...rest.filter(({ type }) => type !== 'Ready')];
+}

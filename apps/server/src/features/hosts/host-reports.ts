@@ -1,0 +1,125 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Condition, Report } from '@trunkline/contracts';
+import type { Change } from '../../platform/changes.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { heartbeatsToSilence, type Fleet } from './fleet.ts';
+import { afterReport, agentSilent, identityShared, withCondition } from './host-conditions.ts';
+import {
+  findHostById,
+  lockHost,
+  silentHosts,
+  takeReportTurn,
+  writeConditions,
+  writeReport,
+  type HostRow,
+} from './hosts.store.ts';
+
+/** What an agent says of its host as a whole. */
+export type HostReport = Pick<Report, 'facts' | 'conditions' | 'observedRevision'> & { observedAt: Date };
+
+/** The turn of one report of a host; no other one is recorded until the transaction ends. */
+export interface ReportTurn {
+  /** False: a newer report is here already, and this one must not be put over it. */
+  newest: boolean;
+  /** When the agent looked: by its clock, but never later than now by ours (promise 9). */
+  observedAt: Date;
+}
+
+/** Hosts as their agents speak for them. */
+export interface HostReports {
+  openReport(change: Change, hostId: string, observedAt: Date): Promise<ReportTurn>;
+  /** Writes what the host itself is. Called last: the host's row is locked from here on. */
+  recordReport(change: Change, hostId: string, turn: ReportTurn, report: HostReport): Promise<void>;
+  /** Another live agent has the same identity. Recorded once, until it has been quiet for a while. */
+  recordConflict(change: Change, hostId: string, message: string): Promise<void>;
+  /** Marks hosts that fell silent. A server that has just started first gives them the time to be heard. */
+  sweepSilent(): Promise<void>;
+}
+
+const hostPath = (name: string): string => `/v1/hosts/${name}`;
+const conditionsOf = (row: HostRow): Condition[] => row.conditions as unknown as Condition[];
+const mostSilentARound = 200;
+
+export function createHostReports(
+  platform: Pick<Platform, 'database' | 'changes' | 'now'>,
+  fleet: Fleet,
+): HostReports {
+  const { database, changes, now } = platform;
+  const startedAt = now();
+
+  return {
+    async openReport(change, hostId, observedAt) {
+      await takeReportTurn(change.db, hostId);
+      const row = await findHostById(change.db, hostId);
+      const seen = new Date(Math.min(observedAt.getTime(), now().getTime()));
+      return {
+        newest: row !== null && (row.observedAt === null || row.observedAt <= seen),
+        observedAt: seen,
+      };
+    },
+
+    async recordReport(change, hostId, turn, report) {
+      const row = await lockHost(change.db, { id: hostId });
+      if (row === null) return;
+      const at = now();
+      if (!turn.newest) return writeReport(change.db, hostId, { lastSeenAt: at });
+      const stored = conditionsOf(row);
+      const after = afterReport({ ...row, conditions: stored }, report.conditions, at);
+      const facts = row.facts as { bootId?: string } | null;
+      const about = { subject: hostPath(row.name), host: row.name };
+      if (after.reconnected) change.record({ type: 'host.connected', ...about });
+      for (const { type, status, reason, message } of after.changes) {
+        change.record({ type: 'host.condition-changed', ...about, data: { type, status, reason, message } });
+      }
+      if (facts !== null && facts.bootId !== report.facts.bootId)
+        change.record({ type: 'host.rebooted', ...about });
+      await writeReport(change.db, hostId, {
+        lastSeenAt: at,
+        observedAt: turn.observedAt,
+        observedRevision: BigInt(report.observedRevision),
+        ...(isDeepStrictEqual(facts, report.facts) ? {} : { facts: report.facts }),
+        ...(isDeepStrictEqual(stored, after.conditions) ? {} : { conditions: after.conditions }),
+      });
+    },
+
+    async recordConflict(change, hostId, message) {
+      const row = await lockHost(change.db, { id: hostId });
+      if (row === null) return;
+      const stored = conditionsOf(row);
+      if (stored.some(({ type, status }) => type === 'IdentityUnique' && status === 'False')) return;
+      await writeConditions(
+        change.db,
+        hostId,
+        withCondition(stored, identityShared(row.version, now(), message)),
+      );
+      change.record({
+        type: 'host.identity-conflict',
+        subject: hostPath(row.name),
+        host: row.name,
+        data: { message },
+      });
+    },
+
+    async sweepSilent() {
+      await fleet.refresh();
+      const silenceMs = heartbeatsToSilence * fleet.heartbeatSeconds() * 1000;
+      if (now().getTime() - startedAt.getTime() < silenceMs) return;
+      const before = new Date(now().getTime() - silenceMs);
+      for (const { id } of await silentHosts(database.prisma, before, mostSilentARound)) {
+        await changes.make({ actor: 'server' }, async (change) => {
+          const row = await lockHost(change.db, { id });
+          if (row === null || row.lastSeenAt === null || row.lastSeenAt >= before) return;
+          const stored = conditionsOf(row);
+          if (!stored.some(({ type, status }) => type === 'AgentConnected' && status === 'True')) return;
+          await writeConditions(change.db, id, withCondition(stored, agentSilent(row, row.lastSeenAt)));
+          change.record({
+            type: 'host.silent',
+            subject: hostPath(row.name),
+            host: row.name,
+            data: { lastSeenAt: row.lastSeenAt.toISOString() },
+          });
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import { DryRunQuery, Host, HostName, HostPatch, Page, PageQuery } from '@trunkline/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { checkIfMatch } from '../../platform/preconditions.ts';
+import { changeContext } from '../../platform/request-context.ts';
+import { hostTag, type HostsService } from './hosts.service.ts';
+
+const tags = ['hosts'];
+const OfHost = Type.Object({ name: HostName });
+
+const Filter = Type.Object({
+  ...PageQuery,
+  label: Type.Optional(
+    Type.String({
+      pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=.{0,255}$',
+      description: 'Only hosts with this label: `key=value`.',
+      examples: ['rack=a3'],
+    }),
+  ),
+});
+
+function labelOf(text: string | undefined): { key: string; value: string } | undefined {
+  if (text === undefined) return undefined;
+  const at = text.indexOf('=');
+  return { key: text.slice(0, at), value: text.slice(at + 1) };
+}
+
+export async function hostRoutes(
+  app: App,
+  { hosts }: { platform: Platform; hosts: HostsService },
+): Promise<void> {
+  app.get(
+    '/v1/hosts',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'listHosts',
+        summary: 'Hosts',
+        description:
+          'In the order of their names. `lastSeenAt` and `observedAt` say how old what is said of a host is.',
+        querystring: Filter,
+        response: answers({ 200: Page(Host, 'A page of hosts.') }),
+      },
+    },
+    async ({ query }) =>
+      hosts.list(
+        { label: labelOf(query.label) },
+        { limit: query.limit ?? defaultLimit, cursor: query.cursor },
+      ),
+  );
+
+  app.get(
+    '/v1/hosts/:name',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'getHost',
+        summary: 'One host',
+        description:
+          'Facts and conditions as its agent saw them at `observedAt`. The ETag changes with what operators change, not with reports.',
+        params: OfHost,
+        response: answers({ 200: Host }),
+      },
+    },
+    async ({ params }, reply) => {
+      const host = await hosts.get(params.name);
+      reply.header('etag', hostTag(host));
+      return host;
+    },
+  );
+
+  app.patch(
+    '/v1/hosts/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'patchHost',
+        summary: 'Change the labels of a host',
+        description:
+          'JSON merge patch (RFC 7396). Networks that select hosts by labels come to it or leave it; 409 `network_in_use` when containers are attached to one that would leave. Needs If-Match.',
+        params: OfHost,
+        querystring: Type.Object(DryRunQuery),
+        body: HostPatch,
+        response: answers({ 200: Host }),
+      },
+    },
+    async (request, reply) => {
+      const host = await hosts.patch(
+        request.params.name,
+        request.body,
+        (tag) => checkIfMatch(request, tag),
+        changeContext(request),
+      );
+      reply.header('etag', hostTag(host));
+      return host;
+    },
+  );
+
+  app.delete(
+    '/v1/hosts/:name',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'retireHost',
+        summary: 'Retire a host',
+        description:
+          'Takes it out of the fleet: its agent is not heard any more. 409 `host_in_use` while it holds containers or addresses. ' +
+          'What runs on the machine is left as it is. Needs If-Match.',
+        params: OfHost,
+        querystring: Type.Object({
+          force: Type.Optional(
+            Type.Boolean({
+              description:
+                'Also forget its containers and release their addresses (into quarantine). You say that nothing of it runs any more.',
+              examples: [false],
+            }),
+          ),
+          ...DryRunQuery,
+        }),
+        response: answers({ 204: Type.Null({ description: 'Retired.' }) }),
+      },
+    },
+    async (request, reply) => {
+      await hosts.retire(
+        request.params.name,
+        request.query.force === true,
+        (tag) => checkIfMatch(request, tag),
+        changeContext(request),
+      );
+      await reply.code(204).send(null);
+    },
+  );
+}

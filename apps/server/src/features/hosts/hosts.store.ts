@@ -1,0 +1,159 @@
+import type { Condition, HostFacts } from '@trunkline/contracts';
+import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
+
+const whole = { desired: true } as const;
+export type HostRow = Prisma.HostGetPayload<{ include: typeof whole }>;
+
+export function findHost(db: TransactionClient, name: string): Promise<HostRow | null> {
+  return db.host.findUnique({ where: { name }, include: whole });
+}
+
+export function findHostById(db: TransactionClient, id: string): Promise<HostRow | null> {
+  return db.host.findUnique({ where: { id }, include: whole });
+}
+
+/**
+ * The host, held until the transaction ends. NO KEY UPDATE: it does not stand in the way of rows that are being made to
+ * refer to the host (placements, containers), whose foreign keys take KEY SHARE.
+ */
+export async function lockHost(
+  db: TransactionClient,
+  by: { name: string } | { id: string },
+): Promise<HostRow | null> {
+  const [row] =
+    'id' in by
+      ? await db.$queryRaw<{ id: string }[]>`SELECT id FROM host WHERE id = ${by.id}::uuid FOR NO KEY UPDATE`
+      : await db.$queryRaw<{ id: string }[]>`SELECT id FROM host WHERE name = ${by.name} FOR NO KEY UPDATE`;
+  return row === undefined ? null : findHostById(db, row.id);
+}
+
+/** The host, kept from being retired until the transaction ends. */
+export function keepHost(
+  db: TransactionClient,
+  name: string,
+): Promise<{ id: string; name: string; labels: Record<string, string> }[]> {
+  return db.$queryRaw`SELECT id, name, labels FROM host WHERE name = ${name} FOR KEY SHARE`;
+}
+
+/** A label to have. */
+export interface LabelFilter {
+  key: string;
+  value: string;
+}
+
+export function listHosts(
+  db: TransactionClient,
+  filter: { label?: LabelFilter | undefined },
+  after: string | undefined,
+  take: number,
+): Promise<HostRow[]> {
+  return db.host.findMany({
+    where: {
+      ...(after === undefined ? {} : { name: { gt: after } }),
+      ...(filter.label === undefined
+        ? {}
+        : { labels: { path: [filter.label.key], equals: filter.label.value } }),
+    },
+    orderBy: { name: 'asc' },
+    take,
+    include: whole,
+  });
+}
+
+export async function selectableHosts(
+  db: TransactionClient,
+  names?: readonly string[],
+): Promise<{ id: string; name: string; labels: Record<string, string> }[]> {
+  const rows = await db.host.findMany({
+    where: names === undefined ? {} : { name: { in: [...names] } },
+    orderBy: { name: 'asc' },
+    select: { id: true, name: true, labels: true },
+  });
+  return rows.map((row) => ({ ...row, labels: row.labels as Record<string, string> }));
+}
+
+export function countHosts(db: TransactionClient): Promise<number> {
+  return db.host.count();
+}
+
+export async function insertHost(
+  db: TransactionClient,
+  host: { name: string; publicKey: Uint8Array<ArrayBuffer>; conditions: Condition[]; at: Date },
+): Promise<string> {
+  const { name, publicKey, conditions, at } = host;
+  const row = await db.host.create({
+    data: { name, publicKey, conditions, lastSeenAt: at, createdAt: at },
+    select: { id: true },
+  });
+  return row.id;
+}
+
+export async function writeLabels(
+  db: TransactionClient,
+  id: string,
+  labels: Record<string, string>,
+): Promise<void> {
+  await db.host.update({ where: { id }, data: { labels, version: { increment: 1 } } });
+}
+
+export async function writeConditions(
+  db: TransactionClient,
+  id: string,
+  conditions: Condition[],
+): Promise<void> {
+  await db.host.update({ where: { id }, data: { conditions } });
+}
+
+/** What a report changes; what is left out stays. */
+export interface ReportWrite {
+  lastSeenAt: Date;
+  observedAt?: Date;
+  observedRevision?: bigint;
+  facts?: HostFacts;
+  conditions?: Condition[];
+}
+
+export async function writeReport(db: TransactionClient, id: string, write: ReportWrite): Promise<void> {
+  const { facts, conditions, ...plain } = write;
+  await db.host.update({
+    where: { id },
+    data: {
+      ...plain,
+      ...(facts === undefined ? {} : { facts }),
+      ...(conditions === undefined ? {} : { conditions }),
+    },
+    select: { id: true },
+  });
+}
+
+/** Reports of one host come one after the other. No row is locked by it, so it stands outside the order of locks. */
+export async function takeReportTurn(db: TransactionClient, id: string): Promise<void> {
+  await db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('trunkline.report:' || ${id}, 0))`;
+}
+
+/** Hosts that fell silent and are not yet marked so. */
+export function silentHosts(db: TransactionClient, before: Date, take: number): Promise<{ id: string }[]> {
+  return db.$queryRaw`
+    SELECT id FROM host
+    WHERE last_seen_at < ${before} AND conditions @> '[{"type": "AgentConnected", "status": "True"}]'
+    ORDER BY id LIMIT ${take}`;
+}
+
+/** Paths of what a host still holds. */
+export async function holdingsOf(
+  db: TransactionClient,
+  id: string,
+  most: number,
+): Promise<{ containers: string[]; addresses: string[] }> {
+  const containers = await db.$queryRaw<{ path: string }[]>`
+    SELECT '/v1/containers/' || name AS path FROM container WHERE host_id = ${id}::uuid ORDER BY name LIMIT ${most}`;
+  const addresses = await db.$queryRaw<{ path: string }[]>`
+    SELECT '/v1/networks/' || n.name || '/addresses/' || host(a.ip) AS path
+    FROM address a JOIN network n ON n.id = a.network_id
+    WHERE a.host_id = ${id}::uuid AND a.state <> 'quarantined' ORDER BY n.name, a.ip LIMIT ${most}`;
+  return { containers: containers.map(({ path }) => path), addresses: addresses.map(({ path }) => path) };
+}
+
+export async function deleteHost(db: TransactionClient, id: string): Promise<void> {
+  await db.host.delete({ where: { id } });
+}

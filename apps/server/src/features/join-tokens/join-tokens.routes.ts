@@ -1,0 +1,78 @@
+import {
+  DryRunQuery,
+  Id,
+  JoinToken,
+  JoinTokenCreate,
+  JoinTokenCreated,
+  Page,
+  PageQuery,
+} from '@trunkline/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { changeContext, sendReply } from '../../platform/request-context.ts';
+import type { JoinTokensService } from './join-tokens.service.ts';
+
+const tags = ['join-tokens'];
+
+export async function joinTokenRoutes(
+  app: App,
+  { joinTokens }: { platform: Platform; joinTokens: JoinTokensService },
+): Promise<void> {
+  app.post(
+    '/v1/join-tokens',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'createJoinToken',
+        summary: 'Let a host join',
+        description:
+          'One token lets one host join, once, within an hour. Its secret is in this answer and nowhere else; give it to the agent as `TRUNKLINE_JOIN_TOKEN`.',
+        querystring: Type.Object(DryRunQuery),
+        body: JoinTokenCreate,
+        response: answers({ 200: { ...JoinToken, description: 'A dry run.' }, 201: JoinTokenCreated }),
+      },
+    },
+    async (request, reply) => sendReply(reply, await joinTokens.create(request.body, changeContext(request))),
+  );
+
+  app.get(
+    '/v1/join-tokens',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'listJoinTokens',
+        summary: 'Join tokens',
+        description: 'Newest first, with who used them. They leave the list a month after they expired.',
+        querystring: Type.Object(PageQuery),
+        response: answers({ 200: Page(JoinToken, 'A page of join tokens.') }),
+      },
+    },
+    async ({ query }) => joinTokens.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  );
+
+  app.delete(
+    '/v1/join-tokens/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'revokeJoinToken',
+        summary: 'Revoke a join token',
+        description:
+          'No host can join with it from now on. A host that joined with it stays: retire it with DELETE /v1/hosts/{name}.',
+        params: Type.Object({ id: Id }),
+        querystring: Type.Object(DryRunQuery),
+        response: answers({ 204: Type.Null({ description: 'It cannot be used.' }) }),
+      },
+    },
+    async (request, reply) => {
+      await joinTokens.revoke(request.params.id, changeContext(request));
+      await reply.code(204).send(null);
+    },
+  );
+}

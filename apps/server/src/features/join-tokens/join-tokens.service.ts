@@ -1,0 +1,118 @@
+import type { JoinToken, JoinTokenCreate } from '@trunkline/contracts';
+import { hashSecret, newSecret } from '../../platform/auth.ts';
+import type { Change, ChangeContext } from '../../platform/changes.ts';
+import { ApiError } from '../../platform/errors.ts';
+import type { Reply } from '../../platform/idempotency.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { joinRefusal, joinTokenState } from './join-token-state.ts';
+import {
+  deleteJoinTokensBefore,
+  insertJoinToken,
+  listJoinTokens,
+  lockJoinToken,
+  markRevoked,
+  markUsed,
+  type JoinTokenRow,
+} from './join-tokens.store.ts';
+
+/** Join tokens: each lets one host join, once, within an hour (promise 8). */
+export interface JoinTokensService {
+  create(wish: JoinTokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<JoinToken>>;
+  /** No host can join with it from now on. Throws join_token_not_found. */
+  revoke(id: string, context: ChangeContext): Promise<void>;
+  /** Takes the token in the transaction that makes the host. Throws join_token_invalid, saying why. */
+  spend(change: Change, secret: string, hostName: string): Promise<void>;
+  /** Whether this host joined with this token: then its joining again is the same join, whose answer was lost. */
+  wasSpentBy(change: Change, secret: string, hostName: string): Promise<boolean>;
+  /** Forgets tokens that expired long ago. */
+  sweep(): Promise<void>;
+}
+
+const longestSeconds = 3_600;
+/** How long an expired token stays in the list, in milliseconds. */
+const keepMs = 30 * 24 * 3_600_000;
+
+const joinTokenPath = (id: string): string => `/v1/join-tokens/${id}`;
+
+export function createJoinTokensService(platform: Platform): JoinTokensService {
+  const { database, changes, now } = platform;
+
+  const present = (row: JoinTokenRow): JoinToken => ({
+    id: row.id,
+    host: row.hostName,
+    state: joinTokenState(row, now()),
+    expiresAt: row.expiresAt.toISOString(),
+    usedAt: row.usedAt?.toISOString() ?? null,
+    usedBy: row.usedBy,
+    createdAt: row.createdAt.toISOString(),
+  });
+
+  return {
+    create: (wish, context) =>
+      changes.makeOnce(context, async (change) => {
+        const secret = newSecret('tlj_');
+        const createdAt = now();
+        const expiresAt = new Date(createdAt.getTime() + (wish.expiresInSeconds ?? longestSeconds) * 1000);
+        const hostName = wish.host ?? null;
+        const row = await insertJoinToken(change.db, {
+          hostName,
+          expiresAt,
+          createdAt,
+          hash: hashSecret(secret),
+        });
+        change.record({
+          type: 'join-token.created',
+          subject: joinTokenPath(row.id),
+          ...(hostName === null ? {} : { host: hostName }),
+          data: { expiresAt: expiresAt.toISOString() },
+        });
+        if (context.dryRun === true) return { status: 200, body: present(row) };
+        return {
+          status: 201,
+          headers: { location: joinTokenPath(row.id) },
+          body: { ...present(row), secret },
+          secret: true,
+        };
+      }),
+
+    async list({ limit, cursor }) {
+      const rows = await listJoinTokens(database.prisma, decodeCursor('join-tokens', cursor), limit + 1);
+      const page = pageOf('join-tokens', rows, limit, (row) => row.id);
+      return { ...page, items: page.items.map(present) };
+    },
+
+    revoke: (id, context) =>
+      changes.make(context, async (change) => {
+        const row = await lockJoinToken(change.db, { id });
+        if (row === null) {
+          throw new ApiError(
+            'join_token_not_found',
+            'there is no join token of this id: see GET /v1/join-tokens',
+          );
+        }
+        // A token that can no longer be used has nothing left to revoke.
+        if (joinTokenState(row, now()) !== 'unused') return;
+        await markRevoked(change.db, id, now());
+        change.record({ type: 'join-token.revoked', subject: joinTokenPath(id) });
+      }),
+
+    async spend(change, secret, hostName) {
+      const row = await lockJoinToken(change.db, { hash: hashSecret(secret) });
+      const refusal =
+        row === null
+          ? 'the join token is unknown: check that it was copied whole, and made on this server (POST /v1/join-tokens)'
+          : joinRefusal(row, hostName, now());
+      if (row === null || refusal !== undefined) throw new ApiError('join_token_invalid', refusal ?? '');
+      await markUsed(change.db, row.id, hostName, now());
+    },
+
+    async wasSpentBy(change, secret, hostName) {
+      const row = await lockJoinToken(change.db, { hash: hashSecret(secret) });
+      return row !== null && row.usedAt !== null && row.usedBy === hostName;
+    },
+
+    sweep: () => deleteJoinTokensBefore(database.prisma, new Date(now().getTime() - keepMs)),
+  };
+}

@@ -1,0 +1,68 @@
+import type { TransactionClient } from '../../platform/database/database.ts';
+import type { JoinTokenFacts } from './join-token-state.ts';
+
+/** A join token as it is kept: never its secret. */
+export interface JoinTokenRow extends JoinTokenFacts {
+  id: string;
+  createdAt: Date;
+}
+
+const columns = {
+  id: true,
+  hostName: true,
+  expiresAt: true,
+  usedAt: true,
+  usedBy: true,
+  revokedAt: true,
+  createdAt: true,
+} as const;
+
+const bytes = (hash: Buffer): Uint8Array<ArrayBuffer> => new Uint8Array(hash);
+
+export function insertJoinToken(
+  db: TransactionClient,
+  token: { hostName: string | null; expiresAt: Date; createdAt: Date; hash: Buffer },
+): Promise<JoinTokenRow> {
+  const { hash, ...rest } = token;
+  return db.joinToken.create({ data: { ...rest, secretHash: bytes(hash) }, select: columns });
+}
+
+/** Up to `take` join tokens, newest first (ids are in the order of time), before one. */
+export function listJoinTokens(
+  db: TransactionClient,
+  before: string | undefined,
+  take: number,
+): Promise<JoinTokenRow[]> {
+  return db.joinToken.findMany({
+    where: before === undefined ? {} : { id: { lt: before } },
+    orderBy: { id: 'desc' },
+    take,
+    select: columns,
+  });
+}
+
+/** The token, held until the transaction ends: two joins with one token are told one after the other. */
+export async function lockJoinToken(
+  db: TransactionClient,
+  by: { id: string } | { hash: Buffer },
+): Promise<JoinTokenRow | null> {
+  const [row] =
+    'id' in by
+      ? await db.$queryRaw<{ id: string }[]>`SELECT id FROM join_token WHERE id = ${by.id}::uuid FOR UPDATE`
+      : await db.$queryRaw<{ id: string }[]>`
+          SELECT id FROM join_token WHERE secret_hash = ${bytes(by.hash)} FOR UPDATE`;
+  return row === undefined ? null : db.joinToken.findUnique({ where: { id: row.id }, select: columns });
+}
+
+export async function markUsed(db: TransactionClient, id: string, by: string, at: Date): Promise<void> {
+  await db.joinToken.update({ where: { id }, data: { usedAt: at, usedBy: by } });
+}
+
+export async function markRevoked(db: TransactionClient, id: string, at: Date): Promise<void> {
+  await db.joinToken.update({ where: { id }, data: { revokedAt: at } });
+}
+
+/** Tokens of no more use to anybody. */
+export async function deleteJoinTokensBefore(db: TransactionClient, expired: Date): Promise<void> {
+  await db.joinToken.deleteMany({ where: { expiresAt: { lt: expired } } });
+}

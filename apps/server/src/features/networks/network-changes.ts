@@ -1,0 +1,148 @@
+import { formatRange, normalizeRanges, parseRange } from '@trunkline/netaddr';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
+import type { NetworkDifference } from './network-difference.ts';
+import { canonicalSpec, type NetworkSpec, type SubnetSpec } from './network-spec.ts';
+import { networkFaults } from './network-validation.ts';
+import {
+  deleteSubnet,
+  findOverlap,
+  heldInSubnet,
+  holderOf,
+  insertSubnet,
+  lockSubnets,
+  updateSubnet,
+  type NetworkRow,
+} from './networks.store.ts';
+import { refuseWhileAttached } from './placements.service.ts';
+
+/** Makes the free space of a subnet, whenever what may be given out of it changes. */
+export type PrepareSubnet = (db: TransactionClient, subnet: SubnetSpec & { id: string }) => Promise<void>;
+
+/** The network in canonical form; throws all that is wrong with it. */
+export function validSpec(spec: NetworkSpec): NetworkSpec {
+  const faults = networkFaults(spec);
+  if (faults.length > 0) throw invalidFields(faults);
+  return canonicalSpec(spec);
+}
+
+/** Refuses subnets that another network of the space has. The database refuses them too; here it is said whose they are. */
+export async function refuseOverlaps(
+  db: TransactionClient,
+  network: { id: string | null; space: string },
+  subnets: readonly SubnetSpec[],
+): Promise<void> {
+  const cidrs = subnets.map(({ cidr }) => cidr);
+  const overlap = await findOverlap(db, network.space, cidrs, network.id);
+  if (overlap === undefined) return;
+  const { asked, network: other, cidr } = overlap;
+  throw new ApiError(
+    'subnet_overlaps',
+    `${asked} overlaps ${cidr} of network ${other} in space ${network.space}: take another subnet, or another space if the two never meet on a wire`,
+    {
+      data: { network: `/v1/networks/${other}`, cidr },
+      errors: [{ pointer: `/subnets/${cidrs.indexOf(asked)}/cidr`, message: `overlaps ${cidr} of ${other}` }],
+    },
+  );
+}
+
+/** Adds subnets to a network, each with its free space. */
+export async function addSubnets(
+  db: TransactionClient,
+  network: { id: string; space: string },
+  wanted: readonly SubnetSpec[],
+  added: readonly SubnetSpec[],
+  prepare: PrepareSubnet,
+): Promise<void> {
+  for (const [ordinal, subnet] of wanted.entries()) {
+    if (!added.includes(subnet)) continue;
+    const id = await insertSubnet(db, network, subnet, ordinal);
+    await prepare(db, withExclusions(subnet, id));
+  }
+}
+
+/** Exclusions may overlap in a request; what is stored of them may not. */
+const withExclusions = (subnet: SubnetSpec, id: string): SubnetSpec & { id: string } => ({
+  ...subnet,
+  id,
+  exclude: normalizeRanges(subnet.exclude.map((text) => parseRange(text))).map(formatRange),
+});
+
+/** Refuses a change that Docker cannot make to a network while containers are attached to it. */
+export async function refuseReplacement(
+  db: TransactionClient,
+  network: NetworkRow,
+  difference: NetworkDifference,
+): Promise<void> {
+  const fields = difference.fields.filter((field) =>
+    ['parent', 'parents', 'vlan', 'mode', 'internal', 'subnets'].includes(field),
+  );
+  await refuseWhileAttached(
+    db,
+    network,
+    `Docker cannot change ${fields.join(', ')} of a network`,
+    ({ host }) => difference.replaces || difference.reparents(host),
+  );
+}
+
+/** Makes the subnets of a network what they should be. One that holds addresses does not leave. */
+export async function changeSubnets(
+  db: TransactionClient,
+  network: NetworkRow,
+  wanted: readonly SubnetSpec[],
+  difference: NetworkDifference,
+  prepare: PrepareSubnet,
+): Promise<void> {
+  await lockSubnets(db, network.id);
+  // The rows are read in PostgreSQL's spelling, the difference is in ours: both keep the order.
+  const ids = new Map(difference.before.map((subnet, i) => [subnet.cidr, network.subnets[i]?.id ?? '']));
+  const idOf = (subnet: SubnetSpec): string => ids.get(subnet.cidr) ?? '';
+
+  for (const subnet of difference.subnets.removed) {
+    await refuseHeld(db, idOf(subnet), subnet.cidr);
+    await deleteSubnet(db, idOf(subnet));
+  }
+  for (const subnet of difference.subnets.moved) await refuseHeldGateway(db, idOf(subnet), subnet, wanted);
+  const { added, moved, resized } = difference.subnets;
+  for (const [ordinal, subnet] of wanted.entries()) {
+    if (added.includes(subnet)) continue;
+    await updateSubnet(db, idOf(subnet), subnet, ordinal);
+    if (moved.includes(subnet) || resized.includes(subnet))
+      await prepare(db, withExclusions(subnet, idOf(subnet)));
+  }
+  await addSubnets(db, network, wanted, added, prepare);
+}
+
+async function refuseHeld(db: TransactionClient, subnetId: string, cidr: string): Promise<void> {
+  const held = await heldInSubnet(db, subnetId, 100);
+  if (held.length === 0) return;
+  const some = held
+    .slice(0, 5)
+    .map(({ ip, owner }) => (owner === null ? ip : `${ip} (${owner})`))
+    .join(', ');
+  throw new ApiError(
+    'subnet_holds_addresses',
+    `${cidr} cannot leave while addresses of it are held: ${some}${held.length > 5 ? ' and more' : ''}; release them first`,
+    { data: { cidr, addresses: held } },
+  );
+}
+
+async function refuseHeldGateway(
+  db: TransactionClient,
+  subnetId: string,
+  subnet: SubnetSpec,
+  wanted: readonly SubnetSpec[],
+): Promise<void> {
+  if (subnet.gateway === null) return;
+  const holder = await holderOf(db, subnetId, subnet.gateway);
+  if (holder === undefined) return;
+  const who = holder.owner === null ? 'reserved' : `held by ${holder.owner}`;
+  throw new ApiError(
+    'subnet_holds_addresses',
+    `the new gateway ${subnet.gateway} is ${who}: release it first`,
+    {
+      data: { cidr: subnet.cidr, addresses: [{ ip: subnet.gateway, owner: holder.owner }] },
+      errors: [{ pointer: `/subnets/${wanted.indexOf(subnet)}/gateway`, message: `is ${who}` }],
+    },
+  );
+}

@@ -1,0 +1,98 @@
+import type { Condition } from '@trunkline/contracts';
+import { placementConditions, standingOf, type PlacementFacts } from './placement-status.ts';
+
+/** What the state of a network follows from. */
+export interface NetworkFacts {
+  generation: number;
+  deleting: boolean;
+  updatedAt: Date;
+  placements: readonly PlacementFacts[];
+  /** Hosts asked for by name that have not joined. */
+  unknownHosts: readonly string[];
+}
+
+/** A network over all of its hosts. */
+export interface NetworkSummary {
+  ready: boolean;
+  hosts: { total: number; ready: number; notReady: number; unknown: number };
+  conditions: Condition[];
+}
+
+const mostNamed = 5;
+
+function named(texts: readonly string[], joint: string): string {
+  const more = texts.length > mostNamed ? `${joint}and ${texts.length - mostNamed} more` : '';
+  return texts.slice(0, mostNamed).join(joint) + more;
+}
+
+/** Sums up the placements of a network. Pure: the same facts, the same words. */
+export function summarizeNetwork(facts: NetworkFacts): NetworkSummary {
+  const standings = facts.placements.map((placement) => standingOf(placement, facts.generation));
+  const count = (standing: string): number => standings.filter((one) => one === standing).length;
+  const hosts = {
+    total: standings.length,
+    ready: count('ready'),
+    notReady: count('notReady'),
+    unknown: count('unknown'),
+  };
+  const verdict = readiness(facts, hosts);
+  const transitions = facts.placements.flatMap(({ conditions }) =>
+    conditions.filter(({ type }) => type === 'Ready').map(({ lastTransitionTime }) => lastTransitionTime),
+  );
+  const lastTransitionTime = [facts.updatedAt.toISOString(), ...transitions].sort().at(-1) ?? '';
+  const stamp = { observedGeneration: facts.generation, lastTransitionTime };
+  const known: Pick<Condition, 'status' | 'reason' | 'message'> =
+    facts.unknownHosts.length === 0
+      ? { status: 'True', reason: 'AllJoined', message: 'every host asked for has joined' }
+      : {
+          status: 'False',
+          reason: 'HostsMissing',
+          message: `asked for by name and not joined: ${named(facts.unknownHosts, ', ')}; it will be made there when they join`,
+        };
+  return {
+    ready: verdict.status === 'True',
+    hosts,
+    conditions: [
+      { type: 'Ready', ...verdict, ...stamp },
+      { type: 'HostsKnown', ...known, ...stamp },
+    ],
+  };
+}
+
+function readiness(
+  facts: NetworkFacts,
+  hosts: NetworkSummary['hosts'],
+): Pick<Condition, 'status' | 'reason' | 'message'> {
+  const on = `on ${hosts.ready} of ${hosts.total} hosts`;
+  const why = (standing: string): string =>
+    named(
+      facts.placements
+        .filter((placement) => standingOf(placement, facts.generation) === standing)
+        .map((placement) => `${placement.host}: ${reasonOf(placement, facts.generation)}`),
+      '; ',
+    );
+  if (facts.deleting)
+    return { status: 'False', reason: 'Deleting', message: `being removed; still on ${hosts.total} hosts` };
+  if (hosts.notReady > 0)
+    return { status: 'False', reason: 'NotOnAllHosts', message: `${on}. ${why('notReady')}` };
+  if (hosts.unknown > 0)
+    return { status: 'Unknown', reason: 'HostsPending', message: `${on}. ${why('unknown')}` };
+  if (facts.unknownHosts.length > 0)
+    return {
+      status: 'False',
+      reason: 'HostsMissing',
+      message: `${on}; not joined: ${named(facts.unknownHosts, ', ')}`,
+    };
+  if (hosts.total === 0)
+    return { status: 'False', reason: 'NoHosts', message: 'no host that has joined is selected by hosts' };
+  return { status: 'True', reason: 'OnAllHosts', message: on };
+}
+
+function reasonOf(placement: PlacementFacts, generation: number): string {
+  const conditions = placementConditions(placement);
+  const ready = conditions.find(({ type }) => type === 'Ready') ?? conditions[0];
+  if (placement.online && placement.removing) return 'it is being removed there';
+  if (ready?.status === 'True' && placement.observedGeneration < generation)
+    return `generation ${placement.observedGeneration} is real there, ${generation} not yet`;
+  return ready === undefined ? 'nothing is known' : `${ready.reason}, ${ready.message}`;
+}

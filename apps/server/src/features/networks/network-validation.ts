@@ -1,0 +1,151 @@
+import {
+  allocatableRanges,
+  cidrContains,
+  cidrContainsRange,
+  cidrsOverlap,
+  compareIp,
+  formatCidr,
+  HostBitsSet,
+  InvalidAddress,
+  parseCidr,
+  parseIp,
+  parseRange,
+  unusableAddresses,
+  type Cidr,
+  type Ip,
+  type IpRange,
+} from '@trunkline/netaddr';
+import type { FieldError } from '../../platform/errors.ts';
+import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
+
+/** Where no station of a LAN can be given an address (IANA special-purpose registries, RFC 6890). */
+const unusable: readonly { block: Cidr; what: string }[] = [
+  { block: parseCidr('0.0.0.0/8'), what: 'means "this network" (RFC 791)' },
+  { block: parseCidr('127.0.0.0/8'), what: 'is loopback' },
+  { block: parseCidr('169.254.0.0/16'), what: 'is link-local, which hosts give themselves (RFC 3927)' },
+  { block: parseCidr('224.0.0.0/4'), what: 'is multicast' },
+  { block: parseCidr('240.0.0.0/4'), what: 'is reserved' },
+  { block: parseCidr('::/8'), what: 'holds the unspecified, loopback and IPv4-mapped addresses (RFC 4291)' },
+  { block: parseCidr('fe80::/10'), what: 'is link-local, which hosts give themselves (RFC 4291)' },
+  { block: parseCidr('ff00::/8'), what: 'is multicast' },
+];
+
+const prefixLimits = { 4: { shortest: 8, longest: 32 }, 6: { shortest: 48, longest: 126 } } as const;
+
+type Say = (pointer: string, message: string) => void;
+
+/**
+ * All that is wrong with a network, field by field; empty when it is valid. What a schema can say (types, names, VLAN
+ * ids) has been checked before; this is what takes arithmetic.
+ */
+export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets'>): FieldError[] {
+  const faults: FieldError[] = [];
+  const say: Say = (pointer, message) => void faults.push({ pointer, message });
+  checkSelector(spec.hosts, say);
+  const read = spec.subnets.map((subnet, i) => checkSubnet(subnet, `/subnets/${i}`, say));
+  for (const [i, cidr] of read.entries()) {
+    const other = read
+      .slice(0, i)
+      .find((before) => before !== undefined && cidr !== undefined && cidrsOverlap(before, cidr));
+    if (other !== undefined)
+      say(
+        `/subnets/${i}/cidr`,
+        `overlaps ${formatCidr(other)} of the same network: each address has one subnet`,
+      );
+  }
+  return faults;
+}
+
+function checkSelector(selector: NetworkSpec['hosts'], say: Say): void {
+  const given = (['all', 'names', 'labels'] as const).filter((key) => selector[key] !== undefined);
+  if (given.length !== 1) {
+    say('/hosts', `takes exactly one of all, names and labels, not ${given.join(' and ') || 'none of them'}`);
+  } else if (selector.all === false) {
+    say('/hosts/all', 'can only be true; for no host at all give names: []');
+  } else if (selector.labels !== undefined && Object.keys(selector.labels).length === 0) {
+    say('/hosts/labels', 'needs at least one label; for every host give all: true');
+  }
+}
+
+function checkSubnet(subnet: SubnetSpec, at: string, say: Say): Cidr | undefined {
+  const cidr = reading(`${at}/cidr`, say, () => parseCidr(subnet.cidr));
+  if (cidr === undefined) return undefined;
+  const before = unusable.find(({ block }) => cidrsOverlap(block, cidr));
+  if (before !== undefined) {
+    say(
+      `${at}/cidr`,
+      `cannot be used: ${formatCidr(before.block)} ${before.what}; take a subnet of your LAN`,
+    );
+    return cidr;
+  }
+  const { shortest, longest } = prefixLimits[cidr.family];
+  if (cidr.prefix < shortest || cidr.prefix > longest) {
+    say(
+      `${at}/cidr`,
+      `has the prefix /${cidr.prefix}; an IPv${cidr.family} subnet takes /${shortest} to /${longest}`,
+    );
+    return cidr;
+  }
+  const gateway = subnet.gateway === null ? null : checkGateway(subnet.gateway, cidr, `${at}/gateway`, say);
+  const ranges = checkRanges(subnet.ranges, cidr, `${at}/ranges`, say);
+  const exclude = checkRanges(subnet.exclude, cidr, `${at}/exclude`, say);
+  if (gateway === undefined || ranges === undefined || exclude === undefined) return cidr;
+  if (allocatableRanges({ cidr, gateway, ranges, exclude }).length === 0) {
+    const where =
+      subnet.ranges.length > 0 ? `${at}/ranges` : subnet.exclude.length > 0 ? `${at}/exclude` : `${at}/cidr`;
+    say(
+      where,
+      `leaves no address of ${formatCidr(cidr)} to give out: widen the subnet, its ranges or its exclusions`,
+    );
+  }
+  return cidr;
+}
+
+function checkGateway(text: string, cidr: Cidr, at: string, say: Say): Ip | undefined {
+  const gateway = reading(at, say, () => parseIp(text));
+  if (gateway === undefined) return undefined;
+  if (gateway.family !== cidr.family) {
+    say(at, `is an IPv${gateway.family} address, but ${formatCidr(cidr)} is IPv${cidr.family}`);
+    return undefined;
+  }
+  if (!cidrContains(cidr, gateway)) {
+    say(at, `is not inside ${formatCidr(cidr)}`);
+    return undefined;
+  }
+  if (unusableAddresses(cidr).some((ip) => compareIp(ip, gateway) === 0)) {
+    const what =
+      gateway.value !== cidr.base ? 'broadcast' : cidr.family === 6 ? 'subnet-router anycast' : 'network';
+    say(at, `is the ${what} address of ${formatCidr(cidr)}: no router can have it`);
+    return undefined;
+  }
+  return gateway;
+}
+
+function checkRanges(texts: readonly string[], cidr: Cidr, at: string, say: Say): IpRange[] | undefined {
+  const ranges: IpRange[] = [];
+  for (const [i, text] of texts.entries()) {
+    const range = reading(`${at}/${i}`, say, () => parseRange(text));
+    if (range === undefined) continue;
+    if (range.family !== cidr.family)
+      say(`${at}/${i}`, `is IPv${range.family}, but ${formatCidr(cidr)} is IPv${cidr.family}`);
+    else if (!cidrContainsRange(cidr, range))
+      say(`${at}/${i}`, `does not lie wholly inside ${formatCidr(cidr)}`);
+    else ranges.push(range);
+  }
+  return ranges.length === texts.length ? ranges : undefined;
+}
+
+/** What `parse` reads; undefined, and said, when the text cannot be read. */
+function reading<T>(at: string, say: Say, parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof HostBitsSet) {
+      say(at, `has host bits set: the network is ${formatCidr(error.network)}`);
+      return undefined;
+    }
+    if (!(error instanceof InvalidAddress)) throw error;
+    say(at, error.message);
+    return undefined;
+  }
+}

@@ -1,0 +1,140 @@
+import type { Condition, HostSelector, Network, Placement } from '@trunkline/contracts';
+import { formatCidr, formatIp, parseCidr, parseIp } from '@trunkline/netaddr';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { unknownNames, type HostRef } from './host-selection.ts';
+import { parentOn, type NetworkSpec } from './network-spec.ts';
+import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
+import type { NetworkRow } from './networks.store.ts';
+import { placementConditions, type PlacementFacts } from './placement-status.ts';
+import { placementStandings, type PlacementRow, type PlacementStandingRow } from './placements.store.ts';
+
+/** What networks need to know of hosts. */
+export interface HostsOfNetworks {
+  /** Every host that has joined. */
+  listForSelection(db: TransactionClient): Promise<HostRef[]>;
+  /** The host was heard of within three heartbeats. */
+  isOnline(host: { lastSeenAt: Date | null }): boolean;
+}
+
+/** The network as an operator asked for it. PostgreSQL's way to write addresses is not ours: they are read anew. */
+export function specOf(row: NetworkRow): NetworkSpec {
+  return {
+    parent: row.parent,
+    parents: row.parents as Record<string, string>,
+    vlan: row.vlan,
+    mode: row.mode as NetworkSpec['mode'],
+    promiscuous: row.promiscuous,
+    internal: row.internal,
+    hosts: row.hostSelector as HostSelector,
+    subnets: row.subnets.map(({ cidr, gateway, ranges, exclude }) => ({
+      cidr: formatCidr(parseCidr(cidr)),
+      gateway: gateway === null ? null : formatIp(parseIp(gateway)),
+      ranges,
+      exclude,
+    })),
+    quarantineSeconds: row.quarantineSeconds,
+    labels: row.labels as Record<string, string>,
+  };
+}
+
+const factsOf = (row: PlacementStandingRow, hosts: HostsOfNetworks): PlacementFacts => ({
+  ...row,
+  online: hosts.isOnline(row),
+  conditions: row.ready === null ? [] : [row.ready],
+});
+
+/** The state of networks over all of their hosts, by network id. */
+export async function summarize(
+  db: TransactionClient,
+  hosts: HostsOfNetworks,
+  rows: readonly NetworkRow[],
+): Promise<Map<string, NetworkSummary>> {
+  const placements = Map.groupBy(
+    await placementStandings(
+      db,
+      rows.map(({ id }) => id),
+    ),
+    ({ networkId }) => networkId,
+  );
+  return new Map(
+    rows.map((row) => {
+      const own = placements.get(row.id) ?? [];
+      return [
+        row.id,
+        summarizeNetwork({
+          generation: row.generation,
+          deleting: row.deletingSince !== null,
+          updatedAt: row.updatedAt,
+          placements: own.map((placement) => factsOf(placement, hosts)),
+          unknownHosts: unknownNames(
+            row.hostSelector as HostSelector,
+            own.map(({ host }) => host),
+          ),
+        }),
+      ];
+    }),
+  );
+}
+
+/** Networks as the API shows them. */
+export async function presentNetworks(
+  db: TransactionClient,
+  hosts: HostsOfNetworks,
+  rows: readonly NetworkRow[],
+): Promise<Network[]> {
+  const summaries = await summarize(db, hosts, rows);
+  return rows.map((row) => present(row, summaries.get(row.id)));
+}
+
+function present(row: NetworkRow, summary: NetworkSummary | undefined): Network {
+  if (summary === undefined) throw new Error(`network ${row.name} was not summed up`);
+  const { subnets, ...spec } = specOf(row);
+  const sum = (count: 'allocatable' | 'free'): string =>
+    row.subnets.reduce((total, subnet) => total + BigInt(subnet[count].toFixed(0)), 0n).toString();
+  return {
+    id: row.id,
+    name: row.name,
+    space: row.space,
+    ...spec,
+    subnets: row.subnets.map(({ id, allocatable, free }, i) => ({
+      id,
+      cidr: subnets[i]?.cidr ?? '',
+      gateway: subnets[i]?.gateway ?? null,
+      ranges: subnets[i]?.ranges ?? [],
+      exclude: subnets[i]?.exclude ?? [],
+      allocatable: allocatable.toFixed(0),
+      free: free.toFixed(0),
+    })),
+    generation: row.generation,
+    deletingSince: row.deletingSince?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    status: { ...summary, addresses: { allocatable: sum('allocatable'), free: sum('free') } },
+  };
+}
+
+/** A placement as the API shows it. */
+export function presentPlacement(network: NetworkRow, row: PlacementRow, hosts: HostsOfNetworks): Placement {
+  const facts: PlacementFacts = {
+    host: row.host.name,
+    online: hosts.isOnline(row.host),
+    lastSeenAt: row.host.lastSeenAt,
+    removing: row.removing,
+    observedGeneration: row.observedGeneration,
+    createdAt: row.createdAt,
+    conditions: row.conditions as unknown as Condition[],
+  };
+  return {
+    network: network.name,
+    host: row.host.name,
+    parent: parentOn(specOf(network), row.host.name),
+    generation: network.generation,
+    observedGeneration: row.observedGeneration,
+    removing: row.removing || network.deletingSince !== null,
+    dockerNetworkId: row.dockerNetworkId,
+    link: row.link,
+    lastAction: row.lastAction,
+    observedAt: row.observedAt?.toISOString() ?? null,
+    conditions: placementConditions(facts),
+  };
+}

@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { callNetworks, freshSubnet, type NetworkCalls } from './network-calls.fixture.ts';
+import { carryOut, placementDone, placementFailed } from './reports.fixture.ts';
+
+let server: TestServer;
+let call: NetworkCalls;
+let docker01: TestAgent;
+let docker02: TestAgent;
+
+beforeAll(async () => {
+  server = await createTestServer();
+  call = callNetworks(server);
+  docker01 = await server.joinHost('docker01');
+  docker02 = await server.joinHost('docker02');
+});
+afterAll(() => server?.close());
+
+const parentOn = async (agent: TestAgent, network: string) =>
+  (await agent.document()).networks.find(({ name }) => name === network)?.parent;
+
+describe('S1 through the API', () => {
+  test('a network is made on every host, and the answer comes when it is real on all of them', async () => {
+    const asked = server.request('POST', '/v1/networks?wait=20s', {
+      name: 'mac_net1',
+      parent: 'ens33',
+      hosts: { all: true },
+      subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+    });
+    await expect.poll(async () => (await docker02.document()).networks.length).toBe(1);
+    const { networks } = await docker01.document();
+    expect(networks).toMatchObject([
+      {
+        name: 'mac_net1',
+        state: 'present',
+        generation: 1,
+        parent: 'ens33',
+        vlan: null,
+        mode: 'bridge',
+        promiscuous: true,
+        subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+      },
+    ]);
+    await carryOut(docker01);
+    await carryOut(docker02);
+    const { status, headers, body } = await asked;
+    expect(status).toBe(201);
+    expect(headers['location']).toBe('/v1/networks/mac_net1');
+    expect(body).toMatchObject({
+      generation: 1,
+      status: {
+        ready: true,
+        hosts: { total: 2, ready: 2, notReady: 0, unknown: 0 },
+        addresses: { allocatable: '253', free: '253' },
+      },
+    });
+    expect(headers['etag']).toMatch(/^"1\./);
+    const { body: placement } = await server.request('GET', '/v1/networks/mac_net1/placements/docker01');
+    expect(placement).toMatchObject({
+      observedGeneration: 1,
+      dockerNetworkId: 'docker-mac_net1',
+      link: 'ens33',
+      removing: false,
+    });
+  });
+});
+
+describe('where networks are', () => {
+  test('a host that has not joined is named; the network is made there when it joins', async () => {
+    const { body } = await call.make('ahead', { hosts: { names: ['docker01', 'docker09'] } });
+    expect(body.status).toMatchObject({ ready: false, hosts: { total: 1 } });
+    expect(body.status.conditions).toContainEqual(
+      expect.objectContaining({
+        type: 'HostsKnown',
+        status: 'False',
+        message: expect.stringContaining('docker09'),
+      }),
+    );
+    const docker09 = await server.joinHost('docker09');
+    expect((await docker09.document()).networks.map(({ name }) => name)).toContain('ahead');
+    await carryOut(docker01);
+    await carryOut(docker09);
+    expect((await server.request('GET', '/v1/networks/ahead')).body.status).toMatchObject({
+      ready: true,
+      hosts: { total: 2, ready: 2 },
+    });
+  });
+
+  test('hosts that leave the selection take the network down, and are gone when they say so', async () => {
+    await call.make('moving', { hosts: { names: ['docker01', 'docker02'] } });
+    await carryOut(docker01);
+    await carryOut(docker02);
+    const { body } = await call.patch('moving', { hosts: { names: ['docker01'] } });
+    expect(body.status.hosts.total).toBe(2);
+    expect((await docker02.document()).networks.find(({ name }) => name === 'moving')).toMatchObject({
+      state: 'absent',
+      generation: 2,
+    });
+    await carryOut(docker01);
+    // A report from before it was told proves nothing.
+    const told = (await docker02.document()).networks.find(({ name }) => name === 'moving')!;
+    await docker02.report({ placements: [placementDone(told, { generation: 1 })] });
+    expect((await server.request('GET', '/v1/networks/moving/placements/docker02')).body.removing).toBe(true);
+    await carryOut(docker02);
+    expect((await server.request('GET', '/v1/networks/moving/placements/docker02')).status).toBe(404);
+    expect((await server.request('GET', '/v1/networks/moving')).body.status).toMatchObject({
+      ready: true,
+      hosts: { total: 1, ready: 1 },
+    });
+  });
+
+  test('a host whose labels change gets and loses networks', async () => {
+    await call.make('racked', { hosts: { labels: { rack: 'a3' } } });
+    expect((await call.label('docker01', { rack: 'a3' })).status).toBe(200);
+    expect((await docker01.document()).networks.map(({ name }) => name)).toContain('racked');
+    await carryOut(docker01);
+    expect((await call.label('docker01', { rack: null })).status).toBe(200);
+    await carryOut(docker01);
+    expect((await docker01.document()).networks.map(({ name }) => name)).not.toContain('racked');
+  });
+
+  test('a parent that differs on one host is told to that host only', async () => {
+    await call.make('parents', { parents: { docker02: 'eno1' } });
+    expect([await parentOn(docker01, 'parents'), await parentOn(docker02, 'parents')]).toEqual([
+      'ens33',
+      'eno1',
+    ]);
+  });
+
+  test('what stands in the way on a host is in its placement and in the network', async () => {
+    await call.make('blocked', { hosts: { names: ['docker01'] } });
+    const told = (await docker01.document()).networks.find(({ name }) => name === 'blocked')!;
+    await docker01.report({ placements: [placementFailed(told, 'ParentMissing')] });
+    const { body } = await server.request('GET', '/v1/networks/blocked');
+    expect(body.status).toMatchObject({ ready: false, hosts: { notReady: 1 } });
+    expect(body.status.conditions[0]).toMatchObject({
+      status: 'False',
+      message: expect.stringContaining('docker01: ParentMissing'),
+    });
+    const { body: events } = await server.request('GET', '/v1/events?limit=1000');
+    expect(events.items).toContainEqual(
+      expect.objectContaining({ type: 'placement.changed', network: 'blocked', host: 'docker01' }),
+    );
+  });
+
+  test('a report that says nothing new makes no event', async () => {
+    await carryOut(docker01);
+    const before = await call.revision();
+    await carryOut(docker01);
+    expect(await call.revision()).toBe(before);
+  });
+
+  test('hosts that join while networks are made get all of them', async () => {
+    const names = Array.from({ length: 6 }, (_, i) => `meanwhile${i}`);
+    const [agents] = await Promise.all([
+      Promise.all(['docker21', 'docker22', 'docker23'].map((name) => server.joinHost(name))),
+      Promise.all(names.map((name) => call.make(name))),
+    ]);
+    for (const agent of agents) {
+      const has = (await agent.document()).networks.map(({ name }) => name);
+      expect(has).toEqual(expect.arrayContaining(names));
+    }
+  });
+
+  test('promise 8: an agent cannot speak of networks that its host does not have', async () => {
+    await call.make('foreign', { hosts: { names: ['docker02'] } });
+    const told = (await docker02.document()).networks.find(({ name }) => name === 'foreign')!;
+    expect((await docker01.report({ placements: [placementDone(told)] })).status).toBe(200);
+    expect((await server.request('GET', '/v1/networks/foreign')).body.status).toMatchObject({
+      ready: false,
+      hosts: { total: 1, ready: 0 },
+    });
+  });
+});
+
+describe('a host that is offline', () => {
+  test('when a network is made: its placement says so, the caller is not held, and it is made when the host is back', async () => {
+    const offline = await server.joinHost('docker03');
+    server.clock.advance(3_600_000);
+    await carryOut(docker01);
+    await carryOut(docker02);
+    const asked = Date.now();
+    const { body } = await server.request('POST', '/v1/networks?wait=20s', {
+      name: 'patient',
+      subnets: [freshSubnet()],
+      hosts: { names: ['docker03'] },
+    });
+    expect(Date.now() - asked).toBeLessThan(5_000);
+    expect(body.status).toMatchObject({ ready: false, hosts: { total: 1, unknown: 1 } });
+    const placement = await server.request('GET', '/v1/networks/patient/placements/docker03');
+    expect(placement.body).toMatchObject({
+      observedAt: null,
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'Unknown',
+          reason: 'HostOffline',
+          message: expect.stringContaining('docker03 has been silent since'),
+        },
+      ],
+    });
+    await carryOut(offline);
+    expect((await server.request('GET', '/v1/networks/patient')).body.status).toMatchObject({
+      ready: true,
+      hosts: { ready: 1 },
+    });
+  });
+});

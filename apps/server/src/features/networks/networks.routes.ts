@@ -1,0 +1,243 @@
+import {
+  Closed,
+  DryRunQuery,
+  HostName,
+  Network,
+  NetworkCreate,
+  NetworkName,
+  NetworkPatch,
+  NetworkPut,
+  Page,
+  PageQuery,
+  Placement,
+  WaitQuery,
+} from '@trunkline/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { holdUntil } from '../../platform/database/change-feed.ts';
+import { invalidFields } from '../../platform/errors.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { checkIfMatch } from '../../platform/preconditions.ts';
+import { callerGone, changeContext, sendReply, waitMs } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
+import { patchedSpec, wholeSpec } from './network-spec.ts';
+import { networkTag, type NetworksService } from './networks.service.ts';
+
+const tags = ['networks'];
+const OfNetwork = Type.Object({ name: NetworkName });
+const OfPlacement = Type.Object({ name: NetworkName, host: HostName });
+const Paging = Closed(PageQuery);
+const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
+const Gone = Type.Null({ description: 'It is gone from every host.' });
+
+const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` for whatever is there).';
+
+const sendNetwork = async (reply: FastifyReply, status: number, network: Network): Promise<void> => {
+  await reply.code(status).header('etag', networkTag(network)).send(network);
+};
+
+export async function networkRoutes(
+  app: App,
+  { platform, networks }: { platform: Pick<Platform, 'feed'>; networks: NetworksService },
+): Promise<void> {
+  /** Holds the answer as long as the caller wishes, then reads the network anew. */
+  const afterWait = async (request: FastifyRequest, network: Network): Promise<Network> => {
+    const ms = waitMs(request);
+    if (ms === 0) return network;
+    await holdUntil(platform.feed, () => networks.settled(network.id), ms, callerGone(request));
+    return (await networks.isGone(network.id)) ? network : networks.get(network.name);
+  };
+
+  app.get(
+    '/v1/networks',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'listNetworks',
+        summary: 'All networks',
+        description: 'In the order of their names, each with its state over all hosts.',
+        querystring: Paging,
+        response: answers({ 200: Page(Network, 'A page of networks.') }),
+      },
+    },
+    async ({ query }) => networks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  );
+
+  app.post(
+    '/v1/networks',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'createNetwork',
+        summary: 'Make a network',
+        description:
+          'It is made on every host that `hosts` selects, now and when more of them join. Hosts that are silent get it when they are back. ' +
+          'With `wait` the answer comes when it is real on every host that can be reached. ' +
+          'Mode `passthru` gives the NIC to a single container of each host.',
+        headers: IdempotencyKeyHeader,
+        querystring: Writing,
+        body: NetworkCreate,
+        response: answers({ 200: Network, 201: Network }),
+      },
+    },
+    async (request, reply) => {
+      const made = await networks.create(request.body, changeContext(request));
+      if (made.status !== 201) return sendReply(reply, made);
+      const body = await afterWait(request, made.body as Network);
+      return sendReply(reply, { ...made, headers: { ...made.headers, etag: networkTag(body) }, body });
+    },
+  );
+
+  app.get(
+    '/v1/networks/:name',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'getNetwork',
+        summary: 'One network',
+        description: 'What should be, and under `status` what is. The `ETag` is for `If-Match`.',
+        params: OfNetwork,
+        response: answers({ 200: Network }),
+      },
+    },
+    async ({ params }, reply) => sendNetwork(reply, 200, await networks.get(params.name)),
+  );
+
+  app.put(
+    '/v1/networks/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'replaceNetwork',
+        summary: 'Say anew what a network should be',
+        description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. What Docker cannot change (parent, VLAN, mode, internal, subnets and their gateways) is refused while containers are attached.`,
+        headers: IfMatchHeader,
+        params: OfNetwork,
+        querystring: Writing,
+        body: NetworkPut,
+        response: answers({ 200: Network }),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      if (request.body.name !== name)
+        throw invalidFields([{ pointer: '/name', message: `must be ${name}: a network keeps its name` }]);
+      const network = await networks.update(
+        name,
+        (tag) => checkIfMatch(request, tag),
+        (_current, { space }) => {
+          if (request.body.space !== undefined && request.body.space !== space)
+            throw invalidFields([
+              { pointer: '/space', message: `must be ${space}: a network keeps its space` },
+            ]);
+          return wholeSpec(request.body);
+        },
+        changeContext(request),
+      );
+      return sendNetwork(reply, 200, await afterWait(request, network));
+    },
+  );
+
+  app.patch(
+    '/v1/networks/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'changeNetwork',
+        summary: 'Change some of a network',
+        description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch}`,
+        consumes: ['application/merge-patch+json', 'application/json'],
+        headers: IfMatchHeader,
+        params: OfNetwork,
+        querystring: Writing,
+        body: NetworkPatch,
+        response: answers({ 200: Network }),
+      },
+    },
+    async (request, reply) => {
+      const network = await networks.update(
+        request.params.name,
+        (tag) => checkIfMatch(request, tag),
+        (current) => patchedSpec(current, request.body),
+        changeContext(request),
+      );
+      return sendNetwork(reply, 200, await afterWait(request, network));
+    },
+  );
+
+  app.delete(
+    '/v1/networks/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        tags,
+        operationId: 'deleteNetwork',
+        summary: 'Remove a network',
+        description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts take it down, and it is gone when each has said so; a host that is silent is waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or the time is up.`,
+        headers: IfMatchHeader,
+        params: OfNetwork,
+        querystring: Writing,
+        response: answers({ 200: Network, 202: Network, 204: Gone }),
+      },
+    },
+    async (request, reply) => {
+      const context = changeContext(request);
+      const { gone, network } = await networks.remove(
+        request.params.name,
+        (tag) => checkIfMatch(request, tag),
+        context,
+      );
+      if (context.dryRun === true) return sendNetwork(reply, 200, network);
+      const ms = waitMs(request);
+      if (!gone && ms > 0) {
+        const signal = callerGone(request);
+        await holdUntil(platform.feed, () => networks.settled(network.id), ms, signal);
+      }
+      if (gone || (await networks.isGone(network.id))) return reply.code(204).send(null);
+      return sendNetwork(reply, 202, network);
+    },
+  );
+
+  app.get(
+    '/v1/networks/:name/placements',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'listPlacements',
+        summary: 'A network, host by host',
+        description:
+          'In the order of hosts’ names. What is said of a silent host is `Unknown`, with the last it said.',
+        params: OfNetwork,
+        querystring: Paging,
+        response: answers({ 200: Page(Placement, 'A page of placements.') }),
+      },
+    },
+    async ({ params, query }) =>
+      networks.placements(params.name, { limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  );
+
+  app.get(
+    '/v1/networks/:name/placements/:host',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'getPlacement',
+        summary: 'A network on one host',
+        description: 'What should be there, what the agent did, and what it saw.',
+        params: OfPlacement,
+        response: answers({ 200: Placement }),
+      },
+    },
+    async ({ params }) => networks.placement(params.name, params.host),
+  );
+}

@@ -1,0 +1,191 @@
+import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
+import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
+
+const withSubnets = { subnets: { orderBy: { ordinal: 'asc' } } } as const satisfies Prisma.NetworkInclude;
+
+/** A network with its subnets, in their order. */
+export type NetworkRow = Prisma.NetworkGetPayload<{ include: typeof withSubnets }>;
+
+/**
+ * One at a time decides which networks are on which hosts: a host that joins and a network that is made would not see
+ * each other otherwise. Taken before any row.
+ */
+export async function lockSelection(db: TransactionClient): Promise<void> {
+  await db.$executeRaw`SELECT pg_advisory_xact_lock(7400, 1)`;
+}
+
+export function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | null> {
+  return db.network.findUnique({ where: { name }, include: withSubnets });
+}
+
+/**
+ * The network, held until the transaction ends. NO KEY UPDATE: an allocation that holds the subnets takes KEY SHARE on
+ * the network for its foreign key, and would otherwise wait for whoever waits for it.
+ */
+export async function lockNetwork(db: TransactionClient, name: string): Promise<NetworkRow | null> {
+  await db.$queryRaw`SELECT 1 FROM network WHERE name = ${name} FOR NO KEY UPDATE`;
+  return findNetwork(db, name);
+}
+
+/** Up to `take` networks after a name, in the order of names. */
+export function listNetworks(
+  db: TransactionClient,
+  after: string | undefined,
+  take: number,
+): Promise<NetworkRow[]> {
+  return db.network.findMany({
+    ...(after === undefined ? {} : { where: { name: { gt: after } } }),
+    orderBy: { name: 'asc' },
+    take,
+    include: withSubnets,
+  });
+}
+
+export function allNetworks(db: TransactionClient): Promise<NetworkRow[]> {
+  return db.network.findMany({
+    where: { deletingSince: null },
+    orderBy: { id: 'asc' },
+    include: withSubnets,
+  });
+}
+
+const columns = (spec: NetworkSpec) => ({
+  parent: spec.parent,
+  parents: spec.parents,
+  vlan: spec.vlan,
+  mode: spec.mode,
+  promiscuous: spec.promiscuous,
+  internal: spec.internal,
+  hostSelector: spec.hosts as Prisma.InputJsonObject,
+  quarantineSeconds: spec.quarantineSeconds,
+  labels: spec.labels,
+});
+
+export async function insertNetwork(
+  db: TransactionClient,
+  network: { name: string; space: string; spec: NetworkSpec; now: Date },
+): Promise<string> {
+  const { name, space, spec, now } = network;
+  const { id } = await db.network.create({
+    data: { name, space, ...columns(spec), createdAt: now, updatedAt: now },
+    select: { id: true },
+  });
+  return id;
+}
+
+/** Writes the network as it should be, and raises its generation. */
+export async function updateNetwork(
+  db: TransactionClient,
+  id: string,
+  spec: NetworkSpec,
+  now: Date,
+): Promise<void> {
+  await db.network.update({
+    where: { id },
+    data: { ...columns(spec), generation: { increment: 1 }, updatedAt: now },
+  });
+}
+
+export async function markDeleting(db: TransactionClient, id: string, now: Date): Promise<void> {
+  await db.network.update({
+    where: { id },
+    data: { deletingSince: now, updatedAt: now, generation: { increment: 1 } },
+  });
+}
+
+/** Locks networks by id, in one order for everybody; answers those that are there. */
+export function lockNetworksById(
+  db: TransactionClient,
+  ids: readonly string[],
+): Promise<{ id: string; name: string; deleting: boolean }[]> {
+  return db.$queryRaw`
+    SELECT id, name, deleting_since IS NOT NULL AS deleting FROM network
+    WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+}
+
+export async function deleteNetwork(db: TransactionClient, id: string): Promise<void> {
+  await db.network.delete({ where: { id } });
+}
+
+/** Keeps the allocator out of the subnets of a network until the transaction ends. */
+export async function lockSubnets(db: TransactionClient, networkId: string): Promise<void> {
+  await db.$queryRaw`SELECT 1 FROM subnet WHERE network_id = ${networkId}::uuid ORDER BY id FOR UPDATE`;
+}
+
+/** A subnet of another network of the space that shares addresses with one of `cidrs`. */
+export async function findOverlap(
+  db: TransactionClient,
+  space: string,
+  cidrs: readonly string[],
+  exceptNetworkId: string | null,
+): Promise<{ asked: string; network: string; cidr: string } | undefined> {
+  const [found] = await db.$queryRaw<{ asked: string; network: string; cidr: string }[]>`
+    SELECT text(a.cidr) AS asked, n.name AS network, text(s.cidr) AS cidr
+    FROM unnest(${[...cidrs]}::inet[]) WITH ORDINALITY AS a (cidr, ordinal)
+    JOIN subnet s ON s.space = ${space} AND s.cidr && a.cidr
+    JOIN network n ON n.id = s.network_id
+    WHERE s.network_id IS DISTINCT FROM ${exceptNetworkId}::uuid ORDER BY a.ordinal LIMIT 1`;
+  return found;
+}
+
+export async function insertSubnet(
+  db: TransactionClient,
+  network: { id: string; space: string },
+  subnet: SubnetSpec,
+  ordinal: number,
+): Promise<string> {
+  const { id } = await db.subnet.create({
+    data: { networkId: network.id, space: network.space, ordinal, ...subnet },
+    select: { id: true },
+  });
+  return id;
+}
+
+export async function updateSubnet(
+  db: TransactionClient,
+  id: string,
+  subnet: SubnetSpec,
+  ordinal: number,
+): Promise<void> {
+  const { gateway, ranges, exclude } = subnet;
+  await db.subnet.update({ where: { id }, data: { ordinal, gateway, ranges, exclude } });
+}
+
+/** Up to `limit` addresses of a subnet that somebody holds; what rests in quarantine is held by nobody. */
+export function heldInSubnet(
+  db: TransactionClient,
+  subnetId: string,
+  limit: number,
+): Promise<{ ip: string; owner: string | null }[]> {
+  return db.$queryRaw`
+    SELECT host(ip) AS ip, owner FROM address
+    WHERE subnet_id = ${subnetId}::uuid AND state <> 'quarantined' ORDER BY ip LIMIT ${limit}`;
+}
+
+/** Who holds one address of a subnet. */
+export async function holderOf(
+  db: TransactionClient,
+  subnetId: string,
+  ip: string,
+): Promise<{ owner: string | null } | undefined> {
+  const [holder] = await db.$queryRaw<{ owner: string | null }[]>`
+    SELECT owner FROM address WHERE subnet_id = ${subnetId}::uuid AND ip = ${ip}::inet AND state <> 'quarantined'`;
+  return holder;
+}
+
+/** The subnet leaves, and with it what rested in quarantine there. An address that is held keeps it (foreign key). */
+export async function deleteSubnet(db: TransactionClient, subnetId: string): Promise<void> {
+  await db.$executeRaw`DELETE FROM address WHERE subnet_id = ${subnetId}::uuid AND state = 'quarantined'`;
+  await db.subnet.delete({ where: { id: subnetId } });
+}
+
+/** Containers of ours that are attached to a network, with their hosts. */
+export function attachedContainers(
+  db: TransactionClient,
+  networkId: string,
+): Promise<{ container: string; host: string; hostId: string }[]> {
+  return db.$queryRaw`
+    SELECT c.name AS container, h.name AS host, h.id AS "hostId"
+    FROM attachment a JOIN container c ON c.id = a.container_id JOIN host h ON h.id = c.host_id
+    WHERE a.network_id = ${networkId}::uuid ORDER BY c.name`;
+}

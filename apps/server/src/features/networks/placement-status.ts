@@ -1,0 +1,34 @@
+import type { Condition } from '@trunkline/contracts';
+import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
+
+/** A placement as far as its standing goes. */
+export interface PlacementFacts {
+  host: string;
+  /** The host was heard of lately. */
+  online: boolean;
+  lastSeenAt: Date | null;
+  removing: boolean;
+  observedGeneration: number;
+  createdAt: Date;
+  /** As the agent last said; empty: it has not looked yet. */
+  conditions: readonly Condition[];
+}
+
+/** What a placement counts as. */
+export type Standing = 'ready' | 'notReady' | 'unknown';
+
+/** Where a placement stands towards the generation that should be real. What is older says nothing about it. */
+export function standingOf(placement: PlacementFacts, generation: number): Standing {
+  if (!placement.online) return 'unknown';
+  if (placement.removing) return 'notReady';
+  const ready = placement.conditions.find((condition) => condition.type === 'Ready');
+  if (ready === undefined || placement.observedGeneration < generation) return 'unknown';
+  return ready.status === 'True' ? 'ready' : ready.status === 'False' ? 'notReady' : 'unknown';
+}
+
+/** The conditions of a placement as the API shows them. */
+export function placementConditions(placement: PlacementFacts): Condition[] {
+  const { host, online, lastSeenAt, createdAt, conditions } = placement;
+  if (!online) return silentConditions(host, lastSeenAt, createdAt, conditions);
+  return conditions.length > 0 ? [...conditions] : unseenConditions(host, createdAt);
+}

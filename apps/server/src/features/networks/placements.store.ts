@@ -1,0 +1,163 @@
+import type { Condition } from '@trunkline/contracts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+
+/** A placement as far as the state of its network goes. */
+export interface PlacementStandingRow {
+  networkId: string;
+  hostId: string;
+  host: string;
+  lastSeenAt: Date | null;
+  removing: boolean;
+  observedGeneration: number;
+  createdAt: Date;
+  /** Its condition `Ready`, when the agent has said one. */
+  ready: Condition | null;
+}
+
+/** The placements of some networks: only what summing them up needs, because a network may be on a thousand hosts. */
+export function placementStandings(
+  db: TransactionClient,
+  networkIds: readonly string[],
+): Promise<PlacementStandingRow[]> {
+  return db.$queryRaw`
+    SELECT p.network_id AS "networkId", p.host_id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", p.removing,
+           p.observed_generation AS "observedGeneration", p.created_at AS "createdAt",
+           jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")') AS ready
+    FROM placement p JOIN host h ON h.id = p.host_id
+    WHERE p.network_id = ANY (${[...networkIds]}::uuid[]) ORDER BY h.name`;
+}
+
+const withHost = { host: { select: { name: true, lastSeenAt: true } } } as const;
+
+export type PlacementRow = Awaited<ReturnType<typeof listPlacements>>[number];
+
+/** Up to `take` placements of a network after a host's name, in the order of hosts' names. */
+export function listPlacements(
+  db: TransactionClient,
+  networkId: string,
+  after: string | undefined,
+  take: number,
+) {
+  return db.placement.findMany({
+    where: { networkId, ...(after === undefined ? {} : { host: { name: { gt: after } } }) },
+    orderBy: { host: { name: 'asc' } },
+    take,
+    include: withHost,
+  });
+}
+
+export function findPlacement(
+  db: TransactionClient,
+  networkId: string,
+  hostName: string,
+): Promise<PlacementRow | null> {
+  return db.placement.findFirst({ where: { networkId, host: { name: hostName } }, include: withHost });
+}
+
+/** Which hosts a network is on, and which of them it is leaving. */
+export function placementsOf(
+  db: TransactionClient,
+  networkId: string,
+): Promise<{ hostId: string; removing: boolean }[]> {
+  return db.placement.findMany({ where: { networkId }, select: { hostId: true, removing: true } });
+}
+
+/** Which networks a host has, and which of them are leaving it. */
+export function placementsOn(
+  db: TransactionClient,
+  hostId: string,
+): Promise<{ networkId: string; removing: boolean }[]> {
+  return db.placement.findMany({ where: { hostId }, select: { networkId: true, removing: true } });
+}
+
+export async function insertPlacements(
+  db: TransactionClient,
+  pairs: readonly { networkId: string; hostId: string }[],
+): Promise<void> {
+  if (pairs.length > 0) await db.placement.createMany({ data: [...pairs] });
+}
+
+/** Marks placements of a network as leaving, or as staying after all. */
+export async function markPlacements(
+  db: TransactionClient,
+  networkId: string,
+  hostIds: readonly string[],
+  removing: boolean,
+): Promise<void> {
+  if (hostIds.length === 0) return;
+  await db.placement.updateMany({ where: { networkId, hostId: { in: [...hostIds] } }, data: { removing } });
+}
+
+/** What an agent's report is compared with. */
+export interface ReportedRow {
+  networkId: string;
+  network: string;
+  generation: number;
+  /** It should leave: the placement, or the network as a whole. */
+  leaving: boolean;
+  observedGeneration: number;
+  conditions: Condition[];
+}
+
+export function placementsForReport(db: TransactionClient, hostId: string): Promise<ReportedRow[]> {
+  return db.$queryRaw`
+    SELECT p.network_id AS "networkId", n.name AS network, n.generation, p.removing OR n.deleting_since IS NOT NULL AS leaving,
+           p.observed_generation AS "observedGeneration", p.conditions
+    FROM placement p JOIN network n ON n.id = p.network_id WHERE p.host_id = ${hostId}::uuid`;
+}
+
+export interface PlacementWrite {
+  networkId: string;
+  observedGeneration: number;
+  dockerNetworkId: string | null;
+  link: string | null;
+  lastAction: string | null;
+  conditions: Condition[];
+}
+
+/** Writes what an agent saw of its placements, in one statement that locks them in the order of their networks. */
+export async function writePlacements(
+  db: TransactionClient,
+  hostId: string,
+  observedAt: Date,
+  seen: readonly PlacementWrite[],
+): Promise<void> {
+  if (seen.length === 0) return;
+  await db.$executeRaw`
+    WITH locked AS (
+      SELECT network_id FROM placement WHERE host_id = ${hostId}::uuid ORDER BY network_id FOR NO KEY UPDATE
+    )
+    UPDATE placement p
+    SET observed_generation = s."observedGeneration", docker_network_id = s."dockerNetworkId", link = s.link,
+        last_action = s."lastAction", conditions = s.conditions, observed_at = ${observedAt}
+    FROM jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
+      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb)
+    JOIN locked ON locked.network_id = s."networkId"
+    WHERE p.network_id = s."networkId" AND p.host_id = ${hostId}::uuid`;
+}
+
+/** Drops a placement that should leave and has left; false when it should stay after all. */
+export async function deleteLeftPlacement(
+  db: TransactionClient,
+  networkId: string,
+  hostId: string,
+): Promise<boolean> {
+  const deleted = await db.$executeRaw`
+    DELETE FROM placement p USING network n
+    WHERE n.id = p.network_id AND p.network_id = ${networkId}::uuid AND p.host_id = ${hostId}::uuid
+      AND (p.removing OR n.deleting_since IS NOT NULL)`;
+  return deleted > 0;
+}
+
+/** Of some networks, those that are on the host to stay; kept there until the transaction ends. */
+export async function keepPlacedOn(
+  db: TransactionClient,
+  networkIds: readonly string[],
+  hostId: string,
+): Promise<string[]> {
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    SELECT network_id AS id FROM placement
+    WHERE host_id = ${hostId}::uuid AND network_id = ANY (${[...networkIds]}::uuid[]) AND NOT removing
+    ORDER BY network_id FOR SHARE`;
+  return rows.map(({ id }) => id);
+}

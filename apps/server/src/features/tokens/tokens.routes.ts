@@ -1,0 +1,86 @@
+import { DryRunQuery, Id, Page, PageQuery, Token, TokenCreate, TokenCreated } from '@trunkline/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { changeContext, sendReply } from '../../platform/request-context.ts';
+import type { TokensService } from './tokens.service.ts';
+
+const tags = ['tokens'];
+const OfToken = Type.Object({ id: Id });
+
+export async function tokenRoutes(
+  app: App,
+  { tokens }: { platform: Platform; tokens: TokensService },
+): Promise<void> {
+  app.post(
+    '/v1/tokens',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'createToken',
+        summary: 'Make a token',
+        description: 'Its secret is in this answer and nowhere else: only a hash of it is kept.',
+        querystring: Type.Object(DryRunQuery),
+        body: TokenCreate,
+        response: answers({ 200: { ...Token, description: 'A dry run.' }, 201: TokenCreated }),
+      },
+    },
+    async (request, reply) => sendReply(reply, await tokens.create(request.body, changeContext(request))),
+  );
+
+  app.get(
+    '/v1/tokens',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'listTokens',
+        summary: 'Tokens',
+        description: 'In the order of their names. Secrets are not kept, so none is shown.',
+        querystring: Type.Object(PageQuery),
+        response: answers({ 200: Page(Token, 'A page of tokens.') }),
+      },
+    },
+    async ({ query }) => tokens.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  );
+
+  app.get(
+    '/v1/tokens/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'getToken',
+        summary: 'One token',
+        description: '404 `token_not_found` when it was revoked.',
+        params: OfToken,
+        response: answers({ 200: Token }),
+      },
+    },
+    async ({ params }) => tokens.get(params.id),
+  );
+
+  app.delete(
+    '/v1/tokens/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'revokeToken',
+        summary: 'Revoke a token',
+        description:
+          'Works at once on this server and within a second on its replicas. The last admin token cannot be revoked: 409 `last_admin_token`.',
+        params: OfToken,
+        querystring: Type.Object(DryRunQuery),
+        response: answers({ 204: Type.Null({ description: 'Revoked.' }) }),
+      },
+    },
+    async (request, reply) => {
+      await tokens.revoke(request.params.id, changeContext(request));
+      await reply.code(204).send(null);
+    },
+  );
+}

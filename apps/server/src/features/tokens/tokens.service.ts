@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import type { Role, Token, TokenCreate } from '@trunkline/contracts';
+import { hashSecret, newSecret, type FindCaller } from '../../platform/auth.ts';
+import type { ChangeContext } from '../../platform/changes.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
+import type { Reply } from '../../platform/idempotency.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { createCallerCache } from './caller-cache.ts';
+import {
+  deleteToken,
+  findTokenByHash,
+  findTokenById,
+  insertToken,
+  listTokens,
+  lockAdminTokens,
+  lockFirstToken,
+  noteUse,
+  putAdminToken,
+  type TokenRow,
+} from './tokens.store.ts';
+
+/** Tokens of callers of the API. */
+export interface TokensService {
+  findCaller: FindCaller;
+  /**
+   * Sees to it that somebody can administer: a chosen secret becomes that of the token `admin`; without one, a token
+   * is made when there is no admin token that works, and its secret is answered.
+   */
+  ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
+  create(wish: TokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<Token>>;
+  /** Throws token_not_found. */
+  get(id: string): Promise<Token>;
+  /** Throws token_not_found, and last_admin_token for the last that could undo it. */
+  revoke(id: string, context: ChangeContext): Promise<void>;
+}
+
+/** Name of the token that the server makes itself. */
+const firstTokenName = 'admin';
+
+const tokenPath = (id: string): string => `/v1/tokens/${id}`;
+const notFound = (): ApiError =>
+  new ApiError('token_not_found', 'there is no token of this id: see GET /v1/tokens');
+
+function present(row: TokenRow): Token {
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role as Role,
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+  };
+}
+
+export function createTokensService(platform: Platform): TokensService {
+  const { database, changes, feed, log, now } = platform;
+  const callers = createCallerCache({
+    find: (hash) => findTokenByHash(database.prisma, hash),
+    noteUse: (id, minute) =>
+      void noteUse(database.prisma, id, minute).catch((error: unknown) =>
+        log.debug({ err: error }, 'use of a token not noted'),
+      ),
+    now,
+  });
+  const works = (expiresAt: Date | null): boolean => expiresAt === null || expiresAt > now();
+  feed.subscribe(() => callers.changed());
+
+  return {
+    findCaller: (hash) => callers.find(hash),
+
+    ensureAdminToken: (chosen) =>
+      changes.make({ actor: 'server' }, async (change) => {
+        await lockFirstToken(change.db);
+        if (chosen === undefined) {
+          const working = (await lockAdminTokens(change.db)).filter((row) => works(row.expires_at));
+          if (working.length > 0) return undefined;
+        } else {
+          const holder = await findTokenByHash(change.db, hashSecret(chosen));
+          if (holder !== null && holder.name !== firstTokenName) {
+            throw new Error(
+              `TRUNKLINE_ADMIN_TOKEN is the secret of token ${holder.name}: choose one that is not in use`,
+            );
+          }
+        }
+        const secret = chosen ?? newSecret('tl_');
+        const id = randomUUID();
+        if (await putAdminToken(change.db, { id, name: firstTokenName, hash: hashSecret(secret) })) {
+          change.record({
+            type: 'token.created',
+            subject: '/v1/tokens',
+            data: { name: firstTokenName, role: 'admin' },
+          });
+        }
+        callers.clear();
+        return chosen === undefined ? secret : undefined;
+      }),
+
+    create: (wish, context) =>
+      changes.makeOnce(context, async (change) => {
+        const expiresAt = typeof wish.expiresAt === 'string' ? new Date(wish.expiresAt) : null;
+        if (expiresAt !== null && expiresAt <= now()) {
+          throw invalidFields([
+            { pointer: '/expiresAt', message: `must be later than now, ${now().toISOString()}` },
+          ]);
+        }
+        const secret = newSecret('tl_');
+        const { name, role } = wish;
+        const row = await insertToken(change.db, {
+          name,
+          role,
+          expiresAt,
+          createdAt: now(),
+          hash: hashSecret(secret),
+        });
+        change.record({ type: 'token.created', subject: tokenPath(row.id), data: { name, role } });
+        if (context.dryRun === true) return { status: 200, body: present(row) };
+        return {
+          status: 201,
+          headers: { location: tokenPath(row.id) },
+          body: { ...present(row), secret },
+          secret: true,
+        };
+      }),
+
+    async list({ limit, cursor }) {
+      const rows = await listTokens(database.prisma, decodeCursor('tokens', cursor), limit + 1);
+      const page = pageOf('tokens', rows, limit, (row) => row.name);
+      return { ...page, items: page.items.map(present) };
+    },
+
+    async get(id) {
+      const row = await findTokenById(database.prisma, id);
+      if (row === null) throw notFound();
+      return present(row);
+    },
+
+    async revoke(id, context) {
+      await changes.make(context, async (change) => {
+        const admins = await lockAdminTokens(change.db);
+        const row = await findTokenById(change.db, id);
+        if (row === null) throw notFound();
+        const others = admins.filter((admin) => admin.id !== id && works(admin.expires_at));
+        if (row.role === 'admin' && works(row.expiresAt) && others.length === 0) {
+          throw new ApiError(
+            'last_admin_token',
+            `${row.name} is the last admin token that works: make another one first (POST /v1/tokens)`,
+          );
+        }
+        await deleteToken(change.db, id);
+        change.record({
+          type: 'token.revoked',
+          subject: tokenPath(id),
+          data: { name: row.name, role: row.role },
+        });
+      });
+      callers.clear();
+    },
+  };
+}

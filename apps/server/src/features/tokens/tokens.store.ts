@@ -1,0 +1,86 @@
+import type { Role, TokenCreate } from '@trunkline/contracts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+
+/** A token as it is kept: never its secret. */
+export interface TokenRow {
+  id: string;
+  name: string;
+  role: string;
+  expiresAt: Date | null;
+  lastUsedAt: Date | null;
+  createdAt: Date;
+}
+
+const columns = {
+  id: true,
+  name: true,
+  role: true,
+  expiresAt: true,
+  lastUsedAt: true,
+  createdAt: true,
+} as const;
+
+/** Bytes as Prisma takes them. */
+const bytes = (hash: Buffer): Uint8Array<ArrayBuffer> => new Uint8Array(hash);
+
+export function findTokenByHash(db: TransactionClient, hash: Buffer): Promise<TokenRow | null> {
+  return db.apiToken.findUnique({ where: { secretHash: bytes(hash) }, select: columns });
+}
+
+export function findTokenById(db: TransactionClient, id: string): Promise<TokenRow | null> {
+  return db.apiToken.findUnique({ where: { id }, select: columns });
+}
+
+/** Up to `take` tokens in the order of their names, after one. */
+export function listTokens(
+  db: TransactionClient,
+  after: string | undefined,
+  take: number,
+): Promise<TokenRow[]> {
+  return db.apiToken.findMany({
+    where: after === undefined ? {} : { name: { gt: after } },
+    orderBy: { name: 'asc' },
+    take,
+    select: columns,
+  });
+}
+
+export function insertToken(
+  db: TransactionClient,
+  token: { name: string; role: Role; expiresAt: Date | null; createdAt: Date; hash: Buffer },
+): Promise<TokenRow> {
+  const { hash, ...rest } = token;
+  return db.apiToken.create({ data: { ...rest, secretHash: bytes(hash) }, select: columns });
+}
+
+/** All admin tokens, held as they are until the transaction ends. */
+export function lockAdminTokens(db: TransactionClient): Promise<{ id: string; expires_at: Date | null }[]> {
+  return db.$queryRaw`SELECT id, expires_at FROM api_token WHERE role = 'admin' ORDER BY id FOR UPDATE`;
+}
+
+export async function deleteToken(db: TransactionClient, id: string): Promise<void> {
+  await db.apiToken.delete({ where: { id } });
+}
+
+/** One server at a time looks whether there is an admin token, and makes it. */
+export async function lockFirstToken(db: TransactionClient): Promise<void> {
+  await db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('trunkline.first-admin-token', 0))`;
+}
+
+/** Makes the token of this name an admin token with this secret that does not expire; false when it is that already. */
+export async function putAdminToken(
+  db: TransactionClient,
+  token: { id: string; name: TokenCreate['name']; hash: Buffer },
+): Promise<boolean> {
+  const changed = await db.$executeRaw`
+    INSERT INTO api_token AS t (id, name, role, secret_hash) VALUES (${token.id}::uuid, ${token.name}, 'admin', ${bytes(token.hash)})
+    ON CONFLICT (name) DO UPDATE SET role = 'admin', secret_hash = EXCLUDED.secret_hash, expires_at = NULL
+    WHERE t.role <> 'admin' OR t.secret_hash <> EXCLUDED.secret_hash OR t.expires_at IS NOT NULL`;
+  return changed > 0;
+}
+
+/** Notes that a token was used; never moves back. */
+export async function noteUse(db: TransactionClient, id: string, at: Date): Promise<void> {
+  await db.$executeRaw`
+    UPDATE api_token SET last_used_at = ${at} WHERE id = ${id}::uuid AND (last_used_at IS NULL OR last_used_at < ${at})`;
+}

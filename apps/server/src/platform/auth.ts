@@ -1,0 +1,82 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Role } from '@trunkline/contracts';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { ApiError } from './errors.ts';
+
+/** Who asks. */
+export interface Caller {
+  tokenId: string;
+  name: string;
+  role: Role;
+}
+
+/** Finds the token behind a secret; undefined when there is none or it has expired. */
+export type FindCaller = (secretHash: Buffer) => Promise<Caller | undefined>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The lowest role that may call the route. `public`: no token. `agent`: the route checks the agent's signature itself. */
+    access?: Role | 'public' | 'agent';
+  }
+  interface FastifyRequest {
+    /** The caller of a route that wants a token; null elsewhere. */
+    caller: Caller | null;
+  }
+}
+
+const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** 256 random bits: a fast hash is enough, there is nothing to guess. */
+export function newSecret(prefix: 'tl_' | 'tlj_'): string {
+  return prefix + randomBytes(32).toString('base64url');
+}
+
+export function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+function bearer(request: FastifyRequest): string {
+  const match = /^Bearer ([\x21-\x7e]{8,200})$/i.exec(request.headers.authorization ?? '');
+  if (match?.[1] === undefined) {
+    throw new ApiError(
+      'unauthenticated',
+      'send `Authorization: Bearer tl_…`; the first admin token is in the file admin-token of the data directory',
+    );
+  }
+  return match[1];
+}
+
+/** The caller of a route behind a token. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Error('the route has no caller: its access is public or agent');
+  return request.caller;
+}
+
+/** Checks the token before anything else of the request is read. A route that names no access is a bug, found at start. */
+export const auth = fp<{ findCaller: FindCaller }>(
+  async (app, { findCaller }) => {
+    app.decorateRequest('caller', null);
+    app.addHook('onRoute', (route) => {
+      // Swagger UI brings routes of its own; they show nothing that /openapi.json does not.
+      if (route.url.startsWith('/docs')) route.config = { ...route.config, access: 'public' };
+      if (route.config?.access === undefined)
+        throw new Error(`route ${String(route.method)} ${route.url} names no access`);
+    });
+    app.addHook('onRequest', async (request) => {
+      const access = request.routeOptions.config.access;
+      if (request.is404 || access === undefined || access === 'public' || access === 'agent') return;
+      const caller = await findCaller(hashSecret(bearer(request)));
+      if (caller === undefined)
+        throw new ApiError('unauthenticated', 'the token is unknown, revoked or expired');
+      if (rank[caller.role] < rank[access]) {
+        throw new ApiError(
+          'forbidden',
+          `this needs the role ${access}; token ${caller.name} has ${caller.role}`,
+        );
+      }
+      request.caller = caller;
+    });
+  },
+  { name: 'auth', dependencies: ['problems'] },
+);

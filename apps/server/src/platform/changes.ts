@@ -1,0 +1,141 @@
+import { apiErrorFromDatabase, databaseFault } from './database/database-errors.ts';
+import { Prisma, type Database, type TransactionClient } from './database/database.ts';
+import { ApiError } from './errors.ts';
+import { findReply, keepReply, openKey, type IdempotencyRequest, type Reply } from './idempotency.ts';
+
+/** Something that happened, for the log of events. */
+export interface EventInput {
+  /** `<what>.<happened>`, such as `network.created`. */
+  type: string;
+  /** Path of what it is about. */
+  subject: string;
+  network?: string;
+  host?: string;
+  data?: Record<string, unknown>;
+}
+
+/** Who asks for a change, and under which request. */
+export interface ChangeContext {
+  /** `token:<name>`, `agent:<host>` or `server`. */
+  actor: string;
+  requestId?: string;
+  /** Set when the request carried an Idempotency-Key. */
+  idempotency?: IdempotencyRequest;
+  /** Do everything, answer, and change nothing. */
+  dryRun?: boolean;
+}
+
+/** An open transaction that changes something. */
+export interface Change {
+  db: TransactionClient;
+  context: ChangeContext;
+  /** Puts an event into the log, in the same transaction. */
+  record(event: EventInput): void;
+  /** The desired documents of these hosts change: their agents are woken. */
+  concerns(hostIds: Iterable<string>): void;
+}
+
+/** The one way to change the database: events, revision and idempotency belong to the same transaction as the change. */
+export interface Changes {
+  make<T>(context: ChangeContext, work: (change: Change) => Promise<T>): Promise<T>;
+  /** As `make`, for a request that may carry an Idempotency-Key: the same key answers the same reply, once done. */
+  makeOnce(
+    context: ChangeContext,
+    work: (change: Change) => Promise<Reply>,
+  ): Promise<Reply & { replayed: boolean }>;
+}
+
+class DryRun extends Error {
+  readonly result: unknown;
+  constructor(result: unknown) {
+    super('dry run');
+    this.result = result;
+  }
+}
+
+class AlreadyDone extends Error {}
+
+/** Two changes that met in a deadlock are worth another try before the caller hears of it. */
+const attempts = 3;
+
+/** Writes the events of a change and raises the revision; the last thing a transaction does. */
+export async function appendEvents(
+  db: TransactionClient,
+  context: ChangeContext,
+  events: readonly EventInput[],
+  hostIds: readonly string[],
+): Promise<bigint> {
+  const rows = events.map((event) => ({ ...event, actor: context.actor, requestId: context.requestId }));
+  const [answer] = await db.$queryRaw<
+    { revision: bigint }[]
+  >`SELECT append_events(${JSON.stringify(rows)}::jsonb) AS revision`;
+  const revision = answer?.revision ?? 0n;
+  if (hostIds.length > 0) {
+    await db.$executeRaw`
+      INSERT INTO host_desired (host_id, revision) SELECT id, ${revision} FROM unnest(${[...hostIds].sort()}::uuid[]) AS id
+      ON CONFLICT (host_id) DO UPDATE SET revision = EXCLUDED.revision`;
+  }
+  return revision;
+}
+
+export function createChanges(database: Pick<Database, 'prisma'>): Changes {
+  const attempt = async <T>(context: ChangeContext, work: (change: Change) => Promise<T>): Promise<T> => {
+    try {
+      return await database.prisma.$transaction(async (db) => {
+        const events: EventInput[] = [];
+        const hosts = new Set<string>();
+        const result = await work({
+          db,
+          context,
+          record: (event) => void events.push(event),
+          concerns: (ids) => {
+            for (const id of ids) hosts.add(id);
+          },
+        });
+        if (context.dryRun === true) throw new DryRun(result);
+        if (hosts.size > 0 && events.length === 0)
+          throw new Error('a change of desired state records an event');
+        if (events.length > 0) await appendEvents(db, context, events, [...hosts]);
+        return result;
+      });
+    } catch (error) {
+      if (error instanceof DryRun) return error.result as T;
+      throw error;
+    }
+  };
+
+  const make = async <T>(context: ChangeContext, work: (change: Change) => Promise<T>): Promise<T> => {
+    for (let n = 1; ; n += 1) {
+      try {
+        return await attempt(context, work);
+      } catch (error) {
+        const code =
+          databaseFault(error)?.code ??
+          (error instanceof Prisma.PrismaClientKnownRequestError ? error.code : '');
+        if (n < attempts && ['40001', '40P01', 'P2034'].includes(code)) continue;
+        throw error instanceof ApiError ? error : (apiErrorFromDatabase(error) ?? error);
+      }
+    }
+  };
+
+  return {
+    make,
+    async makeOnce(context, work) {
+      const { idempotency } = context;
+      if (idempotency === undefined || context.dryRun === true)
+        return { ...(await make(context, work)), replayed: false };
+      try {
+        const reply = await make(context, async (change) => {
+          if (!(await openKey(change.db, idempotency))) throw new AlreadyDone();
+          const answer = await work(change);
+          await keepReply(change.db, idempotency, answer);
+          return answer;
+        });
+        return { ...reply, replayed: false };
+      } catch (error) {
+        if (!(error instanceof AlreadyDone)) throw error;
+        return { ...(await findReply(database.prisma, idempotency)), replayed: true };
+      }
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import type { ErrorCode } from '@trunkline/contracts';
+import { ApiError } from '../errors.ts';
+
+/** What PostgreSQL said, whichever way it came: from `pg`, or wrapped by Prisma's adapter. */
+export interface DatabaseFault {
+  /** SQLSTATE, or a Node error code such as ECONNREFUSED. */
+  code: string;
+  constraint: string | undefined;
+  detail: string;
+}
+
+/**
+ * Constraints that say something to the caller. Services look first and answer with more detail; this is what is
+ * said when two requests meet.
+ */
+const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
+  network_name_key: { code: 'network_exists', detail: 'a network of this name exists' },
+  subnet_no_overlap: {
+    code: 'subnet_overlaps',
+    detail: 'the subnet overlaps another of the same space: choose another CIDR or another space',
+  },
+  address_pkey: { code: 'address_taken', detail: 'the address is taken' },
+  address_owner_key: { code: 'owner_has_address', detail: 'the owner already has an address here' },
+  address_subnet_fkey: {
+    code: 'subnet_holds_addresses',
+    detail: 'addresses of the subnet are in use: release them first',
+  },
+  attachment_network_fkey: {
+    code: 'network_in_use',
+    detail: 'containers are attached to the network: remove them first',
+  },
+  container_name_key: { code: 'container_exists', detail: 'a container of this name exists' },
+  attachment_mac_once: {
+    code: 'invalid_request',
+    detail: 'another container of the network has this MAC: choose another one',
+  },
+  container_host_fkey: { code: 'host_in_use', detail: 'containers run on the host: remove them first' },
+  container_shares_stack_fkey: {
+    code: 'container_in_use',
+    detail: 'another container shares its network stack: remove that one first',
+  },
+  host_name_key: {
+    code: 'host_exists',
+    detail: 'a host of this name has joined: retire it first, or join under another name',
+  },
+  host_public_key_key: {
+    code: 'host_exists',
+    detail: 'a host with this key has joined: give the agent a state directory of its own',
+  },
+  address_host_id_fkey: { code: 'host_in_use', detail: 'the host holds addresses: release them first' },
+  api_token_name_key: { code: 'token_exists', detail: 'a token of this name exists' },
+};
+
+const unavailable = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'P1001',
+  'P1008',
+  'P1017',
+  'P2024',
+  'P2028',
+  '57P01',
+  '57P02',
+  '57P03',
+  '08000',
+  '08001',
+  '08003',
+  '08004',
+  '08006',
+  '53300',
+  '25006',
+]);
+
+/** How Prisma's adapter names a connection that does not come about; it keeps no code of the cause. */
+const unreachableKinds = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+]);
+
+interface Candidate {
+  code?: unknown;
+  originalCode?: unknown;
+  constraint?: unknown;
+  detail?: unknown;
+  message?: unknown;
+  originalMessage?: unknown;
+  meta?: { driverAdapterError?: { cause?: unknown } };
+  cause?: unknown;
+  kind?: unknown;
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** Finds the fault in an error of `pg` or of Prisma (adapter-pg keeps the original under `meta.driverAdapterError.cause`). */
+export function databaseFault(error: unknown): DatabaseFault | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const e = error as Candidate;
+  const inner = e.meta?.driverAdapterError?.cause;
+  if (inner !== undefined) {
+    const found = databaseFault(inner);
+    if (found !== undefined) return found;
+  }
+  const code = text(e.originalCode) ?? text(e.code);
+  if (code !== undefined && (/^[0-9A-Z]{5}$/.test(code) || unavailable.has(code))) {
+    return {
+      code,
+      constraint: constraintOf(e),
+      detail: text(e.originalMessage) ?? text(e.detail) ?? text(e.message) ?? code,
+    };
+  }
+  if (
+    text(e.message)?.startsWith('Connection terminated') ||
+    text(e.message)?.includes('timeout exceeded when trying to connect')
+  ) {
+    return { code: 'ECONNRESET', constraint: undefined, detail: text(e.message) ?? '' };
+  }
+  const kind = text(e.kind);
+  if (kind !== undefined && unreachableKinds.has(kind)) {
+    return { code: 'ECONNREFUSED', constraint: undefined, detail: text(e.message) ?? kind };
+  }
+  return e.cause === undefined ? undefined : databaseFault(e.cause);
+}
+
+function constraintOf(e: Candidate): string | undefined {
+  const direct = e.constraint;
+  if (typeof direct === 'string') return direct;
+  if (typeof direct === 'object' && direct !== null && 'index' in direct) return text(direct.index);
+  return /constraint "([^"]+)"/.exec(text(e.originalMessage) ?? text(e.message) ?? '')?.[1];
+}
+
+/** The answer to a database error, or undefined when it says nothing to the caller (a bug of ours). */
+export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
+  const fault = databaseFault(error);
+  if (fault === undefined) return undefined;
+  const known = fault.constraint === undefined ? undefined : constraintErrors[fault.constraint];
+  if (known !== undefined) return new ApiError(known.code, known.detail, { cause: error });
+  if (unavailable.has(fault.code)) {
+    return new ApiError(
+      'database_unavailable',
+      'the database does not answer: what runs keeps running; try again shortly',
+      {
+        retryAfterSeconds: 2,
+        cause: error,
+      },
+    );
+  }
+  switch (fault.code) {
+    case '53100': // disk_full
+      return new ApiError(
+        'storage_full',
+        'the disk of the database is full: free space there; nothing was changed',
+        { retryAfterSeconds: 30, cause: error },
+      );
+    case '55P03': // lock_not_available
+    case '57014': // query_canceled: statement_timeout
+      return new ApiError('allocator_busy', 'too many requests wait for the same rows: try again shortly', {
+        retryAfterSeconds: 1,
+        cause: error,
+      });
+    case '22021': // character_not_in_repertoire
+    case '22P05': // untranslatable_character
+      return new ApiError(
+        'invalid_request',
+        'a text of the request holds the character U+0000, which cannot be kept: leave it out',
+        { cause: error },
+      );
+    case '40001': // serialization_failure
+    case '40P01': // deadlock_detected
+    case 'P2034':
+      return new ApiError('conflict', 'the change met another one: try again', {
+        retryAfterSeconds: 1,
+        cause: error,
+      });
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { Prisma, PrismaClient } from '../../../../../prisma/generated/client.ts';
+
+export { Prisma };
+export type { PrismaClient };
+
+/** Prisma inside a transaction. */
+export type TransactionClient = Prisma.TransactionClient;
+
+/** One pool for both: Prisma for ordinary reads and writes, `pool` where the database does the work. */
+export interface Database {
+  prisma: PrismaClient;
+  pool: pg.Pool;
+  /** How to open one more connection, for LISTEN. */
+  connection: pg.ClientConfig;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  connection: pg.ClientConfig;
+  /** Most connections this server opens. */
+  connections?: number;
+  /** An idle connection broke: told, not thrown, because the pool opens a new one by itself. */
+  onIdleError?: (error: Error) => void;
+}
+
+/** Opens the pool. Connects lazily: a database that is down shows in the first query, not here. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const connection: pg.ClientConfig = {
+    ...options.connection,
+    application_name: 'trunkline-server',
+    connectionTimeoutMillis: 5_000,
+    // A statement that waits longer than this is answered with 503 rather than held.
+    statement_timeout: 15_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 30_000,
+  };
+  const pool = new pg.Pool({ ...connection, max: options.connections ?? 20, idleTimeoutMillis: 60_000 });
+  pool.on('error', (error) => options.onIdleError?.(error));
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool, { disposeExternalPool: false }),
+    transactionOptions: { maxWait: 5_000, timeout: 15_000 },
+  });
+  return {
+    prisma,
+    pool,
+    connection,
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import fp from 'fastify-plugin';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the server counts. Every series is there from the start, so that a rate over it is right from the first event. */
+export interface Metrics {
+  registry: Registry;
+  requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  allocations: Counter<'outcome'>;
+  allocationBatch: Histogram;
+  agentsConnected: Gauge;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    requestSeconds: new Histogram({
+      name: 'trunkline_http_request_duration_seconds',
+      help: 'Time to answer a request, in seconds, by route; long polls and event streams not counted.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    }),
+    allocations: new Counter({
+      name: 'trunkline_allocations_total',
+      help: 'Requests for addresses, by what came of them.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    allocationBatch: new Histogram({
+      name: 'trunkline_allocation_batch_size',
+      help: 'Requests for addresses that were answered in one transaction.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers,
+    }),
+    agentsConnected: new Gauge({
+      name: 'trunkline_agent_polls',
+      help: 'Agents that hold a long poll open on this server.',
+      registers,
+    }),
+  };
+}
+
+/** Times every request of a known route. */
+export const requestMetrics = fp<{ metrics: Metrics }>(
+  async (app, { metrics }) => {
+    app.addHook('onResponse', async (request, reply) => {
+      const route = request.routeOptions.url;
+      if (
+        route === undefined ||
+        request.routeOptions.config.access === 'agent' ||
+        reply.getHeader('content-type') === 'text/event-stream'
+      )
+        return;
+      metrics.requestSeconds.observe(
+        { method: request.method, route, status: String(reply.statusCode) },
+        reply.elapsedTime / 1000,
+      );
+    });
+  },
+  { name: 'request-metrics' },
+);

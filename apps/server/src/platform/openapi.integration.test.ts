@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestServer, type TestServer } from '../../../../test/integration/server.ts';
+
+interface Schema {
+  type?: string | string[];
+  description?: string;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  anyOf?: Schema[];
+  additionalProperties?: boolean | Schema;
+  example?: unknown;
+  examples?: unknown[];
+  $ref?: string;
+}
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  parameters?: { name: string; description?: string; schema: Schema }[];
+  requestBody?: {
+    content: Record<string, { schema: Schema; example?: unknown; examples?: Record<string, unknown> }>;
+  };
+  responses: Record<string, { description?: string; content?: Record<string, { schema: Schema }> }>;
+  security?: unknown[];
+}
+
+let server: TestServer;
+let operations: { name: string; operation: Operation }[];
+let version: string;
+let schemas: Record<string, Schema>;
+
+beforeAll(async () => {
+  server = await createTestServer();
+  const document = (await server.app.inject({ url: '/openapi.json' })).json<{
+    openapi: string;
+    paths: Record<string, Record<string, Operation>>;
+    components: { schemas?: Record<string, Schema> };
+  }>();
+  version = document.openapi;
+  schemas = document.components.schemas ?? {};
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      operation,
+    })),
+  );
+});
+afterAll(() => server?.close());
+
+/** Every field below a schema, with the path that leads to it. */
+function* fields(schema: Schema, path: string): Generator<{ path: string; field: Schema }> {
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    yield { path: `${path}.${name}`, field };
+    yield* fields(field, `${path}.${name}`);
+  }
+  if (schema.items !== undefined) yield* fields(schema.items, `${path}[]`);
+  for (const [n, one] of (schema.anyOf ?? []).entries()) yield* fields(one, `${path}|${n}`);
+  if (typeof schema.additionalProperties === 'object')
+    yield* fields(schema.additionalProperties, `${path}.*`);
+}
+
+describe('the OpenAPI document is the manual', () => {
+  test('it is OpenAPI 3.1', () => {
+    expect(version).toMatch(/^3\.1/);
+  });
+
+  test('every public route is in it, and no route of agents', () => {
+    const names = operations.map(({ name }) => name);
+    for (const path of [
+      '/v1/hosts',
+      '/v1/join-tokens',
+      '/v1/networks',
+      '/v1/networks/{name}/placements',
+      '/v1/networks/{name}/addresses',
+      '/v1/networks/{name}/free',
+      '/v1/containers',
+      '/v1/checks',
+      '/v1/events',
+      '/v1/tokens',
+      '/livez',
+      '/readyz',
+      '/metrics',
+    ]) {
+      expect(names).toContain(`GET ${path}`);
+    }
+    expect(names.filter((name) => name.includes('/agent/'))).toEqual([]);
+  });
+
+  test('every operation has an id of its own, a section, a summary and a description', () => {
+    const bare = operations.filter(
+      ({ operation }) =>
+        !operation.operationId ||
+        !operation.summary ||
+        !operation.description ||
+        operation.tags?.length !== 1,
+    );
+    expect(bare.map(({ name }) => name)).toEqual([]);
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('every operation says what its errors look like', () => {
+    const silent = operations.filter(
+      ({ operation }) =>
+        operation.responses['default']?.content?.['application/problem+json'] === undefined &&
+        operation.operationId !== 'metrics',
+    );
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('every parameter and every field is described', () => {
+    const bare: string[] = [];
+    for (const { name, operation } of operations) {
+      for (const parameter of operation.parameters ?? [])
+        if (!parameter.description) bare.push(`${name} ?${parameter.name}`);
+      for (const { schema } of Object.values(operation.requestBody?.content ?? {})) {
+        for (const { path, field } of fields(schema, 'body'))
+          if (!field.description && field.$ref === undefined) bare.push(`${name} ${path}`);
+      }
+      for (const [status, response] of Object.entries(operation.responses)) {
+        for (const { schema } of Object.values(response.content ?? {})) {
+          for (const { path, field } of fields(schema, status))
+            if (!field.description && field.$ref === undefined) bare.push(`${name} ${path}`);
+        }
+      }
+    }
+    for (const [name, schema] of Object.entries(schemas)) {
+      for (const { path, field } of fields(schema, name))
+        if (!field.description && field.$ref === undefined) bare.push(path);
+    }
+    expect([...new Set(bare)]).toEqual([]);
+  });
+
+  test('every body has an example that Swagger UI can send', () => {
+    const bare = operations.filter(({ operation }) =>
+      Object.values(operation.requestBody?.content ?? {}).some(
+        ({ example, examples }) => example === undefined && examples === undefined,
+      ),
+    );
+    expect(bare.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('nullable fields are written as OpenAPI 3.1 has it', async () => {
+    expect(JSON.stringify((await server.app.inject({ url: '/openapi.json' })).json())).not.toContain(
+      '"nullable"',
+    );
+  });
+});

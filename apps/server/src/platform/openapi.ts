@@ -1,0 +1,115 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import * as contracts from '@trunkline/contracts';
+import type { FastifySchema } from 'fastify';
+import fp from 'fastify-plugin';
+
+/**
+ * A schema with the named ones inside it replaced by references. The serializer wants each name defined once, and the
+ * document is read more easily so.
+ */
+function byReference(schema: unknown, isTop = false): unknown {
+  if (Array.isArray(schema)) return schema.map((item) => byReference(item));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { $id } = schema as { $id?: unknown };
+  if (typeof $id === 'string' && !isTop) return { $ref: `${$id}#` };
+  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, byReference(value)]));
+}
+
+const namedSchemas = Object.values(contracts as Record<string, unknown>).filter(
+  (value): value is { $id: string } => typeof value === 'object' && value !== null && '$id' in value,
+);
+
+const problemContent = {
+  description: 'What went wrong (RFC 9457).',
+  content: { 'application/problem+json': { schema: byReference(contracts.Problem) } },
+};
+
+const sections = [
+  {
+    name: 'networks',
+    description: 'Layer-2 networks offered to containers, and what they are on each host.',
+  },
+  {
+    name: 'addresses',
+    description: 'Who owns which address. The same owner asking again gets the same address.',
+  },
+  { name: 'containers', description: 'Containers that Trunkline runs on the hosts.' },
+  { name: 'checks', description: 'One-shot jobs on hosts: does it work, and if not, why.' },
+  { name: 'hosts', description: 'Machines with a Docker Engine and one agent.' },
+  { name: 'join-tokens', description: 'Let a host join: once, within an hour.' },
+  { name: 'events', description: 'Everything that happened, in order.' },
+  { name: 'tokens', description: 'Tokens for callers of this API.' },
+  { name: 'server', description: 'How the server itself is.' },
+];
+
+const intro = `Say once what should be; Trunkline makes it so on every host, keeps it so, and says what is.
+
+**Authenticate** with \`Authorization: Bearer tl_…\`. The first admin token is in the file \`admin-token\` of the data directory.
+**Errors** are \`application/problem+json\` with a stable \`code\`; the codes are listed under [/docs/errors](/docs/errors).
+**Write safely**: \`Idempotency-Key\` on POST; \`If-Match\` with the ETag on PUT, PATCH and DELETE of networks and hosts (\`*\` for whatever is there); \`?dryRun=true\` tells what would be; \`?wait=30s\` holds the answer until the change is real on its hosts.
+**Lists** give \`nextCursor\`; hand it back as \`cursor\`.`;
+
+/** OpenAPI 3.1 at /openapi.json and Swagger UI at /docs, made from the very schemas that validate. */
+export const openapi = fp<{ version: string }>(
+  async (app, { version }) => {
+    for (const schema of namedSchemas) app.addSchema(byReference(schema, true));
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Trunkline',
+          version,
+          description: intro,
+          license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+        },
+        tags: sections,
+        components: {
+          securitySchemes: {
+            token: { type: 'http', scheme: 'bearer', description: 'An API token: `tl_…`.' },
+          },
+        },
+        security: [{ token: [] }],
+      },
+      // Agents speak a protocol of their own; it is documented in docs/agent-protocol.md.
+      transform: ({ schema, url, route }) => ({
+        url,
+        schema: {
+          ...withExamples(schema as FastifySchema | undefined),
+          ...(route.config?.access === 'agent' ? { hide: true } : {}),
+          ...(route.config?.access === 'public' ? { security: [] } : {}),
+        },
+      }),
+      refResolver: {
+        buildLocalReference: (json, _base, _fragment, i) =>
+          typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`,
+      },
+    });
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: {
+        docExpansion: 'list',
+        tryItOutEnabled: true,
+        persistAuthorization: true,
+        displayRequestDuration: true,
+        filter: true,
+      },
+    });
+    app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () =>
+      app.swagger(),
+    );
+  },
+  { name: 'openapi', dependencies: ['problems'] },
+);
+
+/** A body that is referred to loses its examples in Swagger UI, so it stands in the document as it is. */
+function withExamples(schema: FastifySchema | undefined): FastifySchema | undefined {
+  if (typeof schema?.body !== 'object' || schema.body === null || !('$id' in schema.body)) return schema;
+  const { $id: _name, ...body } = schema.body;
+  return { ...schema, body };
+}
+
+/** The answers of a route: its own, and the problem that any other status is. */
+export function answers(own: Record<number, unknown>): Record<string, unknown> {
+  return { ...(byReference(own) as Record<string, unknown>), default: problemContent };
+}

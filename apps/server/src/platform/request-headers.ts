@@ -1,0 +1,22 @@
+import { Type } from 'typebox';
+
+/** `If-Match` in the OpenAPI document, so that Swagger UI offers it; checkIfMatch says what is wrong with it. */
+export const IfMatchHeader = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({
+      description: 'The `ETag` you last saw; `*` for whatever is there.',
+      examples: ['"1.3f7a5d0e8b11"'],
+    }),
+  ),
+});
+
+/** `Idempotency-Key` in the OpenAPI document. */
+export const IdempotencyKeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description:
+        'Any text of your own, such as a UUID: the request sent again with it is carried out once.',
+      examples: ['7d0c1f6e-7c50-4be3-9a3a-0a6f6c8f2b11'],
+    }),
+  ),
+});
