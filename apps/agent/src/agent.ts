@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import os from 'node:os';
+import { createAgentClient, type ServerLocation } from '@trunkline/client';
+import type { DesiredCheck, HostFacts } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import type { AgentConfig } from './config.ts';
+import { createCheckRunner } from './checks/check-runner.ts';
+import { checkConnectivity } from './checks/connectivity.ts';
+import { readContainerFile } from './checks/resolver-files.ts';
+import type { RunCommand } from './host/command.ts';
+import type { DockerEngine } from './host/docker-engine.ts';
+import { DockerUnreachable } from './host/docker-errors.ts';
+import { collectFacts } from './host/facts.ts';
+import type { Links } from './host/links.ts';
+import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
+import { openAdoptionStore } from './reconcile/adoption.ts';
+import type { ApplyDeps } from './reconcile/apply.ts';
+import { createObserver, observe, type Observed } from './reconcile/observe.ts';
+import { createReconciler } from './reconcile/reconciler.ts';
+import { watchDocker } from './reconcile/watch-docker.ts';
+import { makePrivateFolder } from './sync/atomic-file.ts';
+import { openDesiredCache } from './sync/desired-cache.ts';
+import { pollDesired } from './sync/desired-poll.ts';
+import { loadIdentity } from './sync/identity.ts';
+import { ensureJoined } from './sync/join.ts';
+import { createReportLoop } from './sync/report-loop.ts';
+import { lockStateFolder } from './sync/state-lock.ts';
+import type { Timing } from './sync/timing.ts';
+
+/** What an agent is made of. */
+export type AgentDeps = {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly links: Links;
+  readonly docker: DockerEngine;
+  readonly run: RunCommand;
+  /** Reads files that stay the same while the machine runs (boot id, os-release). */
+  readonly readFile: (path: string) => Promise<string>;
+  readonly spawn: SpawnCommand;
+  readonly timing: Timing;
+  readonly log: Logger;
+  /** See `ApplyDeps.onStep`; for tests. */
+  readonly onStep?: ApplyDeps['onStep'];
+};
+
+/** How often to report before the server has said it, in milliseconds. */
+const firstHeartbeatMs = 10_000;
+
+/**
+ * Runs an agent until `signal` aborts: joins where it has not, then keeps the host as the server wants it. What the
+ * last document says is carried out also while the server cannot be reached, and nothing of it is undone at the end.
+ *
+ * Fails when it cannot go on: `StateFolderBusy`, `UnreadableIdentity`, `JoinRefused`, `AgentSuperseded`.
+ */
+export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<void> {
+  const { config } = deps;
+  await makePrivateFolder(config.stateDir);
+  const unlock = await lockStateFolder(config.stateDir);
+  try {
+    await runLocked(deps, signal);
+  } finally {
+    await unlock();
+  }
+}
+
+async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
+  const { config, links, docker, timing, log } = deps;
+  const server: ServerLocation = { baseUrl: config.server, ...(config.ca === null ? {} : { ca: config.ca }) };
+  const identity = await ensureJoined(
+    {
+      stateFolder: config.stateDir,
+      server,
+      token: config.joinToken,
+      hostName: config.hostName,
+      facts: () => factsOf(deps, { list: () => links.list() }, docker),
+      timing,
+      log,
+    },
+    await loadIdentity(config.stateDir),
+    signal,
+  );
+  const cache = await openDesiredCache({ stateFolder: config.stateDir, hostId: identity.hostId, log });
+  const adoption = await openAdoptionStore(config.stateDir, log);
+  const client = createAgentClient({
+    ...server,
+    identity: { hostId: identity.hostId, privateKey: identity.privateKey },
+    instance: randomBytes(16).toString('base64url'),
+  });
+
+  const observer = createObserver(
+    (below) => observe({ links, docker, adopted: adoption.all, now: timing.now }, cache.current(), below),
+    timing.now,
+  );
+  const reconciler = createReconciler({
+    desired: cache.current,
+    observer,
+    apply: { links, docker, adoption, ...(deps.onStep === undefined ? {} : { onStep: deps.onStep }) },
+    facts: (observed) => factsOfLook(deps, observed),
+    onNews: () => reports.changed(),
+    timing,
+    log,
+  });
+  const reports = createReportLoop({
+    client,
+    build: (fresh) => reconciler.report(fresh),
+    heartbeatMs: () => (cache.current()?.heartbeatSeconds ?? firstHeartbeatMs / 1000) * 1000,
+    timing,
+    log,
+  });
+  const checks = createCheckRunner({
+    check: (check: DesiredCheck, until) =>
+      checkConnectivity(
+        check,
+        { docker, run: deps.run, readContainerFile, nodePath: process.execPath },
+        until,
+      ),
+    client,
+    timing,
+    log,
+  });
+
+  // The first part that fails ends all others.
+  const stop = new AbortController();
+  const until = AbortSignal.any([signal, stop.signal]);
+  const onDesired = (): void => {
+    reconciler.desiredChanged();
+    checks.wanted(cache.current()?.checks ?? [], until);
+  };
+  onDesired();
+  const parts = [
+    pollDesired({ client, cache, timing, log, onChange: onDesired }, until),
+    reports.run(until),
+    reconciler.run(until),
+    watchDocker(
+      { docker, timing, log, onChange: reconciler.hostChanged, onLost: observer.dockerLost },
+      until,
+    ),
+    watchLinks(deps.spawn, reconciler.hostChanged, until, timing),
+  ];
+  log.info({ hostId: identity.hostId, server: config.server }, 'agent runs');
+  try {
+    await Promise.all(parts);
+  } finally {
+    stop.abort();
+    await Promise.allSettled(parts);
+    await client.close();
+  }
+}
+
+/** Facts that say nothing newer than a look saw. */
+function factsOfLook(deps: AgentDeps, observed: Observed): Promise<HostFacts> {
+  return factsOf(
+    deps,
+    { list: () => Promise.resolve(observed.links) },
+    {
+      version: () =>
+        observed.docker.reachable
+          ? Promise.resolve(observed.docker.version)
+          : Promise.reject(new DockerUnreachable('version', 'observed', observed.docker.message)),
+    },
+  );
+}
+
+function factsOf(
+  deps: AgentDeps,
+  links: Pick<Links, 'list'>,
+  docker: Pick<DockerEngine, 'version'>,
+): Promise<HostFacts> {
+  return collectFacts({
+    links,
+    docker,
+    readFile: deps.readFile,
+    machine: {
+      hostname: os.hostname,
+      release: os.release,
+      arch: os.arch,
+      cpus: () => os.availableParallelism(),
+      memoryBytes: os.totalmem,
+    },
+    agentVersion: deps.version,
+  });
+}

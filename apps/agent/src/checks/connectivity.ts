@@ -1,0 +1,179 @@
+import { fileURLToPath } from 'node:url';
+import type { CheckReport, ConnectivityResult, DesiredCheck, Ping } from '@trunkline/contracts';
+import { CommandFailed, type RunCommand } from '../host/command.ts';
+import type { DockerEngine } from '../host/docker-engine.ts';
+import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
+import { inContainerNetwork } from '../host/namespace.ts';
+import { parsePingSummary } from './ping-summary.ts';
+import { hostsAddresses, nameservers } from './resolver-files.ts';
+
+/** What a connectivity check works with. */
+export type ConnectivityDeps = {
+  readonly docker: Pick<DockerEngine, 'container'>;
+  readonly run: RunCommand;
+  /** A file of a container, '' when it has none; see `readContainerFile`. */
+  readonly readContainerFile: (pid: number, path: string) => Promise<string>;
+  /** Node itself, to resolve names with. */
+  readonly nodePath: string;
+};
+
+const resolveScript = fileURLToPath(new URL('resolve-name.ts', import.meta.url));
+const resolveTimeoutMs = 15_000;
+
+/**
+ * Pings the other container's addresses from inside the first one's network, then looks whether its name leads there.
+ * Answers a report in any case; `failed` when it could not be run at all.
+ */
+export async function checkConnectivity(
+  check: DesiredCheck,
+  deps: ConnectivityDeps,
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const pid = await runningPid(check.fromContainer, deps.docker);
+  if (typeof pid === 'string') return { state: 'failed', result: null, error: pid };
+  const run = inContainerNetwork(deps.run, pid);
+  const ping = (address: string) => pingAddress(address, check.count, run, signal);
+  const byAddress = await Promise.all(check.toAddresses.map(ping));
+  const byName = await checkName(check, pid, byAddress, { ...deps, run }, ping, signal);
+  const reached = byAddress.find(({ received }) => received > 0);
+  return {
+    state: 'done',
+    error: null,
+    result: {
+      reachable: reached !== undefined,
+      byAddress,
+      byName,
+      message: sentence(check, byAddress, reached),
+    },
+  };
+}
+
+/** Process id, or why there is none. */
+async function runningPid(name: string, docker: ConnectivityDeps['docker']): Promise<number | string> {
+  try {
+    const { pid, status } = await docker.container(name);
+    return pid ?? `container ${name} is ${status}: start it first`;
+  } catch (error) {
+    if (error instanceof DockerNotFound) return `container ${name} is not on this host`;
+    if (error instanceof DockerError) return error.message;
+    throw error;
+  }
+}
+
+async function pingAddress(
+  address: string,
+  count: number,
+  run: RunCommand,
+  signal: AbortSignal,
+): Promise<Ping> {
+  const nothing = { address, sent: 0, received: 0, lossPercent: 100, rttMs: null, mac: null };
+  try {
+    const family = address.includes(':') ? '-6' : '-4';
+    const argv = ['-n', '-q', family, '-c', String(count), '-i', '0.2', '-W', '1', address];
+    // 1: nothing came back, which is an answer (ping(8)).
+    const { stdout } = await run('ping', argv, {
+      timeoutMs: count * 1200 + 5000,
+      acceptCodes: [0, 1],
+      signal,
+    });
+    const summary = parsePingSummary(stdout);
+    if (summary === null)
+      return { ...nothing, error: `ping said nothing that can be read: ${stdout.slice(0, 200)}` };
+    return { address, ...summary, mac: await neighbourMac(address, run, signal), error: null };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { ...nothing, error: failureText(error) };
+  }
+}
+
+/** Who answered ARP or ND; null for nobody, and where the answer cannot be read. */
+async function neighbourMac(address: string, run: RunCommand, signal: AbortSignal): Promise<string | null> {
+  try {
+    const { stdout } = await run('ip', ['-json', 'neigh', 'show', 'to', address], { signal });
+    const entries = JSON.parse(stdout.trim() || '[]') as { lladdr?: string }[];
+    return entries.find(({ lladdr }) => lladdr !== undefined)?.lladdr?.toLowerCase() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function checkName(
+  check: DesiredCheck,
+  pid: number,
+  pinged: readonly Ping[],
+  deps: ConnectivityDeps,
+  ping: (address: string) => Promise<Ping>,
+  signal: AbortSignal,
+): Promise<ConnectivityResult['byName']> {
+  const { fromContainer: from, toContainer: name } = check;
+  const answer = (resolved: string[], reachable: boolean, message: string) => ({
+    name,
+    resolved,
+    reachable,
+    message,
+  });
+  const { addresses, failure } = await resolve(name, pid, deps, signal);
+  if (addresses.length === 0) return answer([], false, `${name} does not resolve from ${from} (${failure})`);
+  const results = await Promise.all(
+    addresses
+      .slice(0, 4)
+      .map(async (one) => pinged.find(({ address }) => address === one) ?? (await ping(one))),
+  );
+  const reached = results.find(({ received }) => received > 0);
+  const where = addresses.join(', ');
+  return reached === undefined
+    ? answer(addresses, false, `${name} resolves to ${where}, which does not answer`)
+    : answer(addresses, true, `${name} resolves to ${where} and answers at ${reached.address}`);
+}
+
+/** As the container's own C library would: its hosts file, then its name servers. */
+async function resolve(
+  name: string,
+  pid: number,
+  deps: ConnectivityDeps,
+  signal: AbortSignal,
+): Promise<{ readonly addresses: string[]; readonly failure: string }> {
+  const fromFile = hostsAddresses(await deps.readContainerFile(pid, '/etc/hosts'), name);
+  if (fromFile.length > 0) return { addresses: fromFile, failure: '' };
+  const servers = nameservers(await deps.readContainerFile(pid, '/etc/resolv.conf'));
+  if (servers.length === 0) return { addresses: [], failure: 'no name server in its /etc/resolv.conf' };
+  try {
+    const { stdout } = await deps.run(deps.nodePath, [resolveScript, servers.join(','), name], {
+      timeoutMs: resolveTimeoutMs,
+      signal,
+    });
+    const { addresses, error } = JSON.parse(stdout) as { addresses: string[]; error: string | null };
+    return { addresses, failure: error === null ? '' : (dnsWords[error] ?? error) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { addresses: [], failure: failureText(error) };
+  }
+}
+
+/** Node's words (https://nodejs.org/api/dns.html, error codes) in those of the DNS. */
+const dnsWords: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'NXDOMAIN',
+  ESERVFAIL: 'SERVFAIL',
+  EREFUSED: 'REFUSED',
+  ETIMEOUT: 'no answer',
+};
+
+function sentence(check: DesiredCheck, pings: readonly Ping[], reached: Ping | undefined): string {
+  const { fromContainer: from, toContainer: to } = check;
+  if (reached !== undefined) {
+    const time = reached.rttMs === null ? '' : `, ${reached.rttMs.avg} ms`;
+    return `${from} reaches ${to} at ${reached.address}: ${reached.received} of ${reached.sent}${time}`;
+  }
+  if (pings.length === 0) return `${to} has no address to ping`;
+  const tried = pings
+    .map(({ address, error }) => (error === null ? address : `${address} (${error})`))
+    .join(', ');
+  return `${from} does not reach ${to}: no answer from ${tried}`;
+}
+
+function failureText(error: unknown): string {
+  if (error instanceof CommandFailed && error.kind === 'spawn') {
+    return `${error.message}; install iputils-ping and util-linux on this host`;
+  }
+  return error instanceof Error ? error.message.slice(0, 500) : String(error);
+}

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { InvalidConfig, readConfig, type ConfigSources } from './config.ts';
+
+const pem = '-----BEGIN CERTIFICATE-----\n';
+const sources: ConfigSources = {
+  hostname: () => 'docker01',
+  readFile: (path) => {
+    if (path === '/etc/ca.pem') return pem;
+    if (path === '/etc/hosts') return 'localhost';
+    throw new Error('ENOENT');
+  },
+};
+const server = { TRUNKLINE_SERVER: 'http://172.16.1.1:7400' };
+
+test('only the server has to be named', () => {
+  expect(readConfig({ ...server, TRUNKLINE_JOIN_TOKEN: '' }, sources)).toEqual({
+    server: 'http://172.16.1.1:7400',
+    joinToken: null,
+    hostName: 'docker01',
+    stateDir: '/var/lib/trunkline-agent',
+    dockerSocket: '/var/run/docker.sock',
+    ca: null,
+    logLevel: 'info',
+  });
+});
+
+test('every variable is taken', () => {
+  const env = {
+    TRUNKLINE_SERVER: 'https://trunkline.example',
+    TRUNKLINE_JOIN_TOKEN: 'tlj_secret',
+    TRUNKLINE_HOST_NAME: 'rack-a.7',
+    TRUNKLINE_STATE_DIR: '/srv/agent',
+    TRUNKLINE_DOCKER_SOCKET: '/run/d.sock',
+    TRUNKLINE_CA_FILE: '/etc/ca.pem',
+    TRUNKLINE_LOG_LEVEL: 'debug',
+  };
+  expect(readConfig(env, sources)).toEqual({
+    server: 'https://trunkline.example',
+    joinToken: 'tlj_secret',
+    hostName: 'rack-a.7',
+    stateDir: '/srv/agent',
+    dockerSocket: '/run/d.sock',
+    ca: pem,
+    logLevel: 'debug',
+  });
+});
+
+test.each([
+  ['TRUNKLINE_SERVER', undefined],
+  ['TRUNKLINE_SERVER', ''],
+  ['TRUNKLINE_SERVER', '172.16.1.1:7400'],
+  ['TRUNKLINE_SERVER', 'ftp://x'],
+  ['TRUNKLINE_SERVER', 'http://user:secret@x'],
+  ['TRUNKLINE_HOST_NAME', 'a b'],
+  ['TRUNKLINE_HOST_NAME', '-a'],
+  ['TRUNKLINE_STATE_DIR', 'relative'],
+  ['TRUNKLINE_DOCKER_SOCKET', 'tcp://1.2.3.4'],
+  ['TRUNKLINE_CA_FILE', '/nowhere'],
+  ['TRUNKLINE_CA_FILE', '/etc/hosts'],
+  ['TRUNKLINE_LOG_LEVEL', 'loud'],
+])('%s = %j is refused with its name and what to write', (name, value) => {
+  const read = () => readConfig({ ...server, [name]: value }, sources);
+  expect(read).toThrow(InvalidConfig);
+  expect(read).toThrow(name);
+  expect(read).toThrow(/write/);
+});

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/** The settings of an agent. */
+export type AgentConfig = {
+  readonly server: string;
+  readonly joinToken: string | null;
+  readonly hostName: string;
+  readonly stateDir: string;
+  readonly dockerSocket: string;
+  /** PEM certificates to trust besides the machine's own. */
+  readonly ca: string | null;
+  readonly logLevel: LogLevel;
+};
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+/** Words of TRUNKLINE_LOG_LEVEL. */
+export type LogLevel = (typeof logLevels)[number];
+
+/** A setting is missing or wrong; names the variable and what to write. */
+export class InvalidConfig extends Error {
+  override readonly name = 'InvalidConfig';
+}
+
+/** What the configuration is read from besides the environment. */
+export type ConfigSources = {
+  readonly hostname: () => string;
+  readonly readFile: (path: string) => string;
+};
+
+/**
+ * Reads and checks the environment, once, at start.
+ *
+ * | variable | default | what |
+ * | --- | --- | --- |
+ * | `TRUNKLINE_SERVER` | required | URL of the server, `http://…` or `https://…` |
+ * | `TRUNKLINE_JOIN_TOKEN` | | secret of a join token; needed until the host has joined |
+ * | `TRUNKLINE_HOST_NAME` | the machine's name | name of the host in the fleet |
+ * | `TRUNKLINE_STATE_DIR` | `/var/lib/trunkline-agent` | identity and desired state; private to one agent |
+ * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
+ * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
+ * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
+ *
+ * An empty variable counts as not set. Fails with {@link InvalidConfig}.
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  sources: ConfigSources = { hostname, readFile: (path) => readFileSync(path, 'utf8') },
+): AgentConfig {
+  const setting = (name: string): string | null => (env[name] === '' ? null : (env[name] ?? null));
+  return {
+    server: serverUrl(setting('TRUNKLINE_SERVER')),
+    joinToken: setting('TRUNKLINE_JOIN_TOKEN'),
+    hostName: hostName(setting('TRUNKLINE_HOST_NAME'), sources.hostname),
+    stateDir: absolutePath(
+      'TRUNKLINE_STATE_DIR',
+      setting('TRUNKLINE_STATE_DIR') ?? '/var/lib/trunkline-agent',
+    ),
+    dockerSocket: absolutePath(
+      'TRUNKLINE_DOCKER_SOCKET',
+      setting('TRUNKLINE_DOCKER_SOCKET') ?? '/var/run/docker.sock',
+    ),
+    ca: certificates(setting('TRUNKLINE_CA_FILE'), sources.readFile),
+    logLevel: logLevel(setting('TRUNKLINE_LOG_LEVEL') ?? 'info'),
+  };
+}
+
+function serverUrl(value: string | null): string {
+  if (value === null) {
+    throw new InvalidConfig(
+      'TRUNKLINE_SERVER is not set: write the URL of the server, such as http://172.16.1.1:7400',
+    );
+  }
+  const url = URL.parse(value);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '') {
+    throw new InvalidConfig(
+      `TRUNKLINE_SERVER is ${JSON.stringify(value)}: write a URL that begins with http:// or https://, without user and password`,
+    );
+  }
+  return value;
+}
+
+function hostName(value: string | null, machineName: () => string): string {
+  const name = value ?? machineName();
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name)) {
+    throw new InvalidConfig(
+      `TRUNKLINE_HOST_NAME is ${JSON.stringify(name)}${value === null ? ' (the name of the machine)' : ''}: write 1 to 63 letters, digits, "_", "." or "-", the first a letter or digit`,
+    );
+  }
+  return name;
+}
+
+function absolutePath(variable: string, value: string): string {
+  if (!value.startsWith('/') || value.includes('\0')) {
+    throw new InvalidConfig(`${variable} is ${JSON.stringify(value)}: write an absolute path`);
+  }
+  return value;
+}
+
+function certificates(path: string | null, readFile: (path: string) => string): string | null {
+  if (path === null) return null;
+  let pem: string;
+  try {
+    pem = readFile(path);
+  } catch (error) {
+    throw new InvalidConfig(
+      `TRUNKLINE_CA_FILE names ${path}, which cannot be read: write the path of a PEM file`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new InvalidConfig(
+      `TRUNKLINE_CA_FILE names ${path}, which holds no certificate: write the path of a PEM file`,
+    );
+  }
+  return pem;
+}
+
+function logLevel(value: string): LogLevel {
+  const level = logLevels.find((known) => known === value);
+  if (level === undefined) {
+    throw new InvalidConfig(
+      `TRUNKLINE_LOG_LEVEL is ${JSON.stringify(value)}: write one of ${logLevels.join(', ')}`,
+    );
+  }
+  return level;
+}

@@ -1,0 +1,162 @@
+import { Agent } from 'node:http';
+import { inspect } from 'node:util';
+import Docker from 'dockerode';
+import { formatApiVersion, negotiate } from './docker-api-version.ts';
+import type { ApiVersion } from './docker-api-version.ts';
+import type { DockerVersion } from './docker-engine.ts';
+import {
+  DockerConflict,
+  DockerError,
+  DockerNotFound,
+  DockerRefused,
+  DockerUnreachable,
+  DockerUnsupported,
+} from './docker-errors.ts';
+import { trueTypes } from './dockerode-types.ts';
+import { record, text } from './json-read.ts';
+
+/** Two dockerode clients on one API version. */
+export type DockerClients = {
+  readonly api: ApiVersion;
+  /** For calls that answer soon; gives up on a silent socket by itself. */
+  readonly requests: Docker;
+  /** For streams and waits: a client-wide time limit would cut an event stream that has nothing to say. */
+  readonly patient: Docker;
+};
+
+/** One thing to ask of Docker, bounded in time. */
+export type DockerCall<T> = {
+  /** For people: `create network mac_net1`. */
+  readonly operation: string;
+  readonly timeoutMs: number;
+  readonly run: (clients: DockerClients, signal: AbortSignal) => Promise<T>;
+};
+
+/** A line to one daemon that survives its restarts and upgrades. */
+export type DockerSession = {
+  /** Asks the daemon for its versions and settles on one. */
+  readonly version: () => Promise<DockerVersion>;
+  /** Runs a call on the settled version; every failure becomes a `DockerError`. */
+  readonly call: <T>(call: DockerCall<T>) => Promise<T>;
+};
+
+/**
+ * Opens a session; nothing is sent yet. The API version is asked for before the first call, and again after any sign
+ * that another daemon may answer now (not reachable, or a 400, which is how an Engine refuses a version).
+ */
+export function createDockerSession(options: {
+  readonly socketPath: string;
+  readonly readTimeoutMs: number;
+  readonly silenceMs: number;
+}): DockerSession {
+  const { socketPath } = options;
+  // Not kept alive: a connection from before the daemon's restart would fail the first call after it.
+  const agent = new Agent({ keepAlive: false });
+  // docker-modem prints its options for debugging on every request, also when nobody debugs: keep that short.
+  Object.defineProperty(agent, inspect.custom, { value: () => 'Agent' });
+  // `host`, `protocol` and `timeout` are named because docker-modem fills them from DOCKER_* variables otherwise.
+  const base = { socketPath, agent, host: undefined, protocol: 'http', timeout: undefined } as const;
+  const unversioned = new Docker(base);
+  let settled: DockerClients | undefined;
+
+  const bounded = async <T>(
+    operation: string,
+    timeoutMs: number,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    const limit = new AbortController();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      limit.abort();
+      late.reject(new DockerUnreachable(operation, 'timeout', `no answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+    try {
+      // Raced as well as aborted: dockerode 5.0.1 cannot abort every call (network inspect).
+      return await Promise.race([run(limit.signal), late.promise]);
+    } catch (error) {
+      const failure = dockerFailure(operation, error, socketPath);
+      if (
+        failure instanceof DockerUnreachable ||
+        (failure instanceof DockerRefused && failure.status === 400)
+      ) {
+        settled = undefined;
+      }
+      throw failure;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const version = async (): Promise<DockerVersion> => {
+    const answer = record(
+      await bounded('version', options.readTimeoutMs, (abortSignal) =>
+        trueTypes(unversioned).version({ abortSignal }),
+      ),
+    );
+    const daemonApiVersion = text(answer['ApiVersion']);
+    const api = negotiate({ newest: daemonApiVersion, oldest: text(answer['MinAPIVersion']) });
+    if ('unsupported' in api) throw new DockerUnsupported('version', api.unsupported);
+    const apiVersion = formatApiVersion(api);
+    if (settled === undefined || formatApiVersion(settled.api) !== apiVersion) {
+      settled = {
+        api,
+        requests: new Docker({ ...base, version: `v${apiVersion}`, timeout: options.silenceMs }),
+        patient: new Docker({ ...base, version: `v${apiVersion}` }),
+      };
+    }
+    return {
+      version: text(answer['Version']) ?? 'unknown',
+      apiVersion,
+      daemonApiVersion: daemonApiVersion ?? apiVersion,
+      os: text(answer['Os']) ?? 'unknown',
+      arch: text(answer['Arch']) ?? 'unknown',
+      kernel: text(answer['KernelVersion']) ?? 'unknown',
+    };
+  };
+
+  const clients = async (): Promise<DockerClients> => {
+    if (settled === undefined) await version();
+    if (settled === undefined) {
+      throw new DockerUnreachable('version', 'unknown', 'cut off while settling; try again');
+    }
+    return settled;
+  };
+
+  return {
+    version,
+    call: async ({ operation, timeoutMs, run }) => {
+      const ready = await clients();
+      return bounded(operation, timeoutMs, (signal) => run(ready, signal));
+    },
+  };
+}
+
+/**
+ * Sorts a failure by status code and errno, never by words. What is neither (a mistake of ours) is passed on as it is.
+ */
+export function dockerFailure(operation: string, error: unknown, socketPath: string): unknown {
+  if (error instanceof DockerError || !(error instanceof Error)) return error;
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  if (typeof status === 'number') {
+    const said = ('json' in error ? text(record(error.json)['message']) : null) ?? error.message.trim();
+    if (status === 404) return new DockerNotFound(operation, said, error);
+    if (status === 409) return new DockerConflict(operation, said, error);
+    return new DockerRefused(operation, status, said, error);
+  }
+  const errno = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (errno === undefined) return error;
+  return new DockerUnreachable(operation, errno, unreachable(errno, socketPath), error);
+}
+
+function unreachable(errno: string, socketPath: string): string {
+  switch (errno) {
+    case 'ENOENT':
+      return `there is no socket ${socketPath}; is Docker installed and started, and is this its socket?`;
+    case 'ECONNREFUSED':
+      return `nothing listens on ${socketPath}; start Docker`;
+    case 'EACCES':
+      return `no right to use ${socketPath}; run the agent as root`;
+    default:
+      return `the connection over ${socketPath} broke (${errno})`;
+  }
+}

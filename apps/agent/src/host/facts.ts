@@ -1,0 +1,99 @@
+import type { HostFacts, InterfaceFacts } from '@trunkline/contracts';
+import type { DockerEngine } from './docker-engine.ts';
+import { DockerError } from './docker-errors.ts';
+import type { Link, Links } from './links.ts';
+
+/** What the facts are taken from. */
+export type FactsSources = {
+  readonly links: Pick<Links, 'list'>;
+  readonly docker: Pick<DockerEngine, 'version'>;
+  /** Reads a text file; fails where it cannot. */
+  readonly readFile: (path: string) => Promise<string>;
+  readonly machine: {
+    readonly hostname: () => string;
+    /** Kernel release, as `uname -r` says it. */
+    readonly release: () => string;
+    readonly arch: () => string;
+    readonly cpus: () => number;
+    readonly memoryBytes: () => number;
+  };
+  readonly agentVersion: string;
+};
+
+/** The report's bound (`HostFacts.interfaces`). */
+const mostInterfaces = 512;
+
+/**
+ * What this machine is, as of now. A part that cannot be read is said so (Docker not reachable, os `unknown`); only the
+ * links must be readable, since without them nothing said about the host would be true.
+ *
+ * Fails as `Links.list` does.
+ */
+export async function collectFacts(sources: FactsSources): Promise<HostFacts> {
+  const [links, docker, bootId, osRelease] = await Promise.all([
+    sources.links.list(),
+    dockerFacts(sources.docker),
+    sources.readFile('/proc/sys/kernel/random/boot_id').catch(() => 'unknown'),
+    sources.readFile('/etc/os-release').catch(() => ''),
+  ]);
+  return {
+    hostname: sources.machine.hostname(),
+    bootId: bootId.trim(),
+    os: osPrettyName(osRelease) ?? 'unknown',
+    kernel: sources.machine.release(),
+    architecture: sources.machine.arch(),
+    cpus: sources.machine.cpus(),
+    memoryBytes: String(sources.machine.memoryBytes()),
+    agentVersion: sources.agentVersion,
+    docker,
+    interfaces: reportedLinks(links).map(interfaceFacts),
+  };
+}
+
+/**
+ * The links worth reporting, at most 512: all but lo. Hardware comes first, then what is made on it, then veths (on a
+ * busy host, one for each container on a bridge), so that what is cut off matters least.
+ */
+export function reportedLinks(links: readonly Link[]): readonly Link[] {
+  return links
+    .filter((link) => link.name !== 'lo')
+    .toSorted((a, b) => rank(a) - rank(b) || a.ifindex - b.ifindex)
+    .slice(0, mostInterfaces);
+}
+
+function rank(link: Link): number {
+  if (link.kind === null) return 0;
+  return link.kind === 'veth' ? 2 : 1;
+}
+
+/** `PRETTY_NAME` of an os-release file (os-release(5)), or undefined without one. */
+export function osPrettyName(osRelease: string): string | undefined {
+  const value = /^PRETTY_NAME=(.*)$/m.exec(osRelease)?.[1]?.trim();
+  const bare = value?.replace(/^(["'])(.*)\1$/, '$2').replaceAll(/\\(["'$`\\])/g, '$1');
+  return bare === '' ? undefined : bare;
+}
+
+function interfaceFacts(link: Link): InterfaceFacts {
+  return {
+    name: link.name,
+    mac: link.mac,
+    mtu: link.mtu,
+    up: link.up,
+    carrier: link.carrier,
+    promiscuous: link.promiscuous || link.promiscuity > 0,
+    kind: link.kind,
+    vlan: link.vlanId,
+    parent: link.parent,
+    addresses: link.addresses.map((address) => `${address.address}/${address.prefixLength}`),
+  };
+}
+
+async function dockerFacts(docker: Pick<DockerEngine, 'version'>): Promise<HostFacts['docker']> {
+  try {
+    const { version, apiVersion } = await docker.version();
+    return { reachable: true, version, apiVersion };
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    return { reachable: false, version: null, apiVersion: null };
+  }
+}

@@ -1,0 +1,139 @@
+/** One address on a link. */
+export type LinkAddress = {
+  readonly family: 4 | 6;
+  /** Without the prefix, as the kernel writes it: `172.16.1.30`, `fe80::1`. */
+  readonly address: string;
+  readonly prefixLength: number;
+  /** `global`, `link`, `host`, or a number the kernel has no word for. */
+  readonly scope: string;
+};
+
+/** One network interface as the kernel reports it at the moment of asking. */
+export type Link = {
+  readonly name: string;
+  readonly ifindex: number;
+  /** Lower case with colons; null for a link without a hardware address. */
+  readonly mac: string | null;
+  /** In bytes. */
+  readonly mtu: number;
+  /** Set up by an administrator (`IFF_UP`); says nothing about the cable. */
+  readonly up: boolean;
+  /** RFC 2863: `UP`, `DOWN`, `LOWERLAYERDOWN`, `DORMANT`, `UNKNOWN`, … (`UNKNOWN` is normal for lo and dummy). */
+  readonly operState: string;
+  /** The lower layer is there (`LOWER_UP`): cable in, peer up. Always false while the link is down. */
+  readonly carrier: boolean;
+  /** The promiscuous flag, as `ip link set … promisc on` sets it. */
+  readonly promiscuous: boolean;
+  /** How many users in the kernel hold the link promiscuous: the flag, bridges, macvlan in passthru, packet captures. */
+  readonly promiscuity: number;
+  /** `vlan`, `macvlan`, `bridge`, `bond`, `veth`, `dummy`, …; null for hardware (and lo). */
+  readonly kind: string | null;
+  /** 802.1Q tag of a `vlan` link, else null. */
+  readonly vlanId: number | null;
+  /** `bridge`, `private`, `vepa`, `passthru` of a `macvlan` link, else null. */
+  readonly macvlanMode: string | null;
+  /** The link this one stands on (vlan, macvlan); null for none, for a veth, and when it lies in another namespace. */
+  readonly parent: string | null;
+  /** Free text on the link; ours carry `trunkline:<id>`. */
+  readonly alias: string | null;
+  /** The bridge or bond that this link is a port of. */
+  readonly master: string | null;
+  readonly addresses: readonly LinkAddress[];
+};
+
+/** A VLAN sub-interface as it should be. */
+export type VlanSpec = { readonly parent: string; readonly name: string; readonly vlan: number };
+
+/**
+ * The links of one network namespace. Every change is idempotent and judged by what is observed, not by what a
+ * program says: `true` when it changed something, `false` when all was so already.
+ *
+ * Every method that takes a name fails with `InvalidInterfaceName` before anything is run, and every one can fail with
+ * `CommandFailed`.
+ */
+export type Links = {
+  /** Every link with its addresses, in the kernel's order. */
+  list(): Promise<readonly Link[]>;
+  /** One link; fails with {@link LinkNotFound}. */
+  get(name: string): Promise<Link>;
+  /** Sets a link up; carrier and operational state follow a moment later. Fails with {@link LinkNotFound}. */
+  setUp(name: string): Promise<boolean>;
+  /** Sets or clears the promiscuous flag; fails with {@link LinkNotFound}. */
+  setPromiscuous(name: string, on: boolean): Promise<boolean>;
+  /** Sets the MTU in bytes (68 to 65535); fails with {@link LinkNotFound}. */
+  setMtu(name: string, mtu: number): Promise<boolean>;
+  /** Sets the alias (at most 255 bytes of printable text; '' clears it); fails with {@link LinkNotFound}. */
+  setAlias(name: string, alias: string): Promise<boolean>;
+  /**
+   * Makes a VLAN sub-interface, down and without an alias. Fails with {@link LinkNotFound} for the parent and with
+   * {@link LinkConflict} when the name belongs to something else.
+   */
+  addVlan(spec: VlanSpec): Promise<boolean>;
+  /**
+   * Removes a link that carries this alias; a link that is gone already is fine. Fails with {@link LinkConflict} when
+   * it carries another or none: what the agent did not make, it does not delete.
+   */
+  remove(name: string, expectedAlias: string): Promise<boolean>;
+  /** The link of the best default route (IPv4 first, lowest metric), or null without one. */
+  defaultRouteInterface(): Promise<string | null>;
+};
+
+/** No link of this name; says which ones exist. */
+export class LinkNotFound extends Error {
+  override readonly name = 'LinkNotFound';
+  /** The name that was asked for. */
+  readonly link: string;
+  /** The links that do exist, without lo. */
+  readonly existing: readonly string[];
+
+  constructor(link: string, existing: readonly string[]) {
+    const others = existing.filter((name) => name !== 'lo');
+    super(
+      `this host has no interface ${link}; it has ${others.length === 0 ? 'none but lo' : others.join(', ')}`,
+    );
+    this.link = link;
+    this.existing = others;
+  }
+}
+
+/** A link of this name exists and is not what was asked for. */
+export class LinkConflict extends Error {
+  override readonly name = 'LinkConflict';
+  readonly link: string;
+
+  constructor(link: string, reason: string) {
+    super(`interface ${link} is left alone: ${reason}`);
+    this.link = link;
+  }
+}
+
+/** Why an existing link is not the wanted VLAN sub-interface, or null when it is. */
+export function conflictOfVlan(link: Link, spec: VlanSpec): string | null {
+  if (link.kind !== 'vlan') return `it exists and is ${link.kind ?? 'hardware'}, not a VLAN sub-interface`;
+  if (link.vlanId !== spec.vlan) return `it carries VLAN ${link.vlanId ?? 'unknown'}, not ${spec.vlan}`;
+  if (link.parent !== spec.parent) {
+    return `it stands on ${link.parent ?? 'a link of another namespace'}, not on ${spec.parent}`;
+  }
+  return null;
+}
+
+/** Fails with `RangeError` for what is no VLAN id (1 to 4094; IEEE 802.1Q reserves 0 and 4095). */
+export function assertVlanId(vlan: number): void {
+  if (!Number.isInteger(vlan) || vlan < 1 || vlan > 4094) {
+    throw new RangeError(`${vlan} is no VLAN id; 1 to 4094 are`);
+  }
+}
+
+/** Fails with `RangeError` for what is no MTU (68, the least that RFC 791 allows, to 65535). */
+export function assertMtu(mtu: number): void {
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_535) {
+    throw new RangeError(`${mtu} is no MTU; 68 to 65535 are`);
+  }
+}
+
+/** Fails with `RangeError` for an alias that the kernel cuts (`IFALIASZ`, 255 bytes) or a terminal would act on. */
+export function assertAlias(alias: string): void {
+  if (Buffer.byteLength(alias) > 255 || /\p{Cc}/u.test(alias)) {
+    throw new RangeError('a link alias has at most 255 bytes and no control characters');
+  }
+}

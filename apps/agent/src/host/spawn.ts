@@ -1,0 +1,21 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { commandEnvironment } from './command.ts';
+import type { SpawnCommand, WatchTiming } from './watch-links.ts';
+
+/** The real {@link SpawnCommand}: a clean environment as for short programs, standard error dropped. */
+export function createProcessSpawner(options: { readonly path?: string } = {}): SpawnCommand {
+  const env = commandEnvironment(options.path);
+  return (file, argv) => {
+    const child = spawn(file, argv, { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    // Without a listener, a program that is not installed would end the agent.
+    child.on('error', (error) => child.stdout.destroy(error));
+    return { output: child.stdout, stop: () => void child.kill('SIGKILL') };
+  };
+}
+
+/** Real time and real chance. */
+export const realTiming: WatchTiming = {
+  delay: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+  random: Math.random,
+};

@@ -1,0 +1,58 @@
+/** A program that runs until it is told to stop. */
+export type SpawnedProcess = {
+  /** Its standard output, piece by piece; ends when the program does. Fails when it cannot be started. */
+  readonly output: AsyncIterable<unknown>;
+  /** Ends it; harmless when it has ended. */
+  readonly stop: () => void;
+};
+
+/** Starts a program that keeps talking; the counterpart of `RunCommand` for streams. Argv only. */
+export type SpawnCommand = (file: string, argv: readonly string[]) => SpawnedProcess;
+
+/** How the watch waits before it starts again; tests bring their own. */
+export type WatchTiming = {
+  /** Resolves after so many milliseconds, and at once when aborted. */
+  readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 to 1. */
+  readonly random: () => number;
+};
+
+const shortestWaitMs = 500;
+const longestWaitMs = 30_000;
+
+/**
+ * Says that something about the links changed, and nothing about what: the caller looks at the whole truth. Calls
+ * `onChange` also whenever the watch has (re)started, since changes in the gap went unseen; a change in the instant
+ * before `ip` listens is missed, so the caller's own timer stays needed.
+ *
+ * Runs until `signal` aborts and never fails: a monitor that dies is started again, after 0.5 s to 30 s with full
+ * jitter.
+ */
+export async function watchLinks(
+  spawn: SpawnCommand,
+  onChange: () => void,
+  signal: AbortSignal,
+  timing: WatchTiming,
+): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    const monitor = spawn('ip', ['-json', 'monitor', 'link']);
+    signal.addEventListener('abort', monitor.stop, { once: true });
+    onChange();
+    try {
+      for await (const _ of monitor.output) {
+        failures = 0;
+        onChange();
+      }
+    } catch {
+      // A monitor that could not start or broke is the same to us as one that ended.
+    } finally {
+      signal.removeEventListener('abort', monitor.stop);
+      monitor.stop();
+    }
+    if (signal.aborted) return;
+    const ceiling = Math.min(longestWaitMs, shortestWaitMs * 2 ** failures);
+    failures = Math.min(failures + 1, 10);
+    await timing.delay(ceiling * timing.random(), signal);
+  }
+}

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import closeWithGrace from 'close-with-grace';
+import { pino } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { runAgent } from './agent.ts';
+import { readConfig, type AgentConfig } from './config.ts';
+import { createCommandRunner } from './host/command.ts';
+import { createDockerEngine } from './host/dockerode-engine.ts';
+import { createLinks } from './host/ip-links.ts';
+import { createProcessSpawner, realTiming } from './host/spawn.ts';
+import { readOnce } from './sync/read-once.ts';
+import { AgentSuperseded } from './sync/failure.ts';
+import { UnreadableIdentity } from './sync/identity.ts';
+import { JoinRefused } from './sync/join.ts';
+import { StateFolderBusy } from './sync/state-lock.ts';
+
+/** Reads the settings or ends the process with what is wrong with them. */
+function configOrExit(): AgentConfig {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(2);
+  }
+}
+
+const config = configOrExit();
+const log = pino({ level: config.logLevel, base: { host: config.hostName } });
+const run = createCommandRunner();
+const ended = new AbortController();
+const agent = runAgent(
+  {
+    config,
+    version: packageJson.version,
+    links: createLinks(run),
+    docker: createDockerEngine({ socketPath: config.dockerSocket }),
+    run,
+    readFile: readOnce((path) => readFile(path, 'utf8')),
+    spawn: createProcessSpawner(),
+    timing: { ...realTiming, now: Date.now },
+    log,
+  },
+  ended.signal,
+);
+
+closeWithGrace({ delay: 15_000, logger: false }, async ({ err, signal }) => {
+  if (err !== undefined) log.fatal({ err }, 'agent failed');
+  else log.info({ signal }, 'agent stops, what runs keeps running');
+  ended.abort();
+  await agent.catch(() => {});
+});
+
+/** What an operator can mend is told in a sentence; anything else is a bug and keeps its stack. */
+const forPeople = [JoinRefused, StateFolderBusy, UnreadableIdentity, AgentSuperseded];
+
+try {
+  await agent;
+} catch (error) {
+  if (!ended.signal.aborted) {
+    const known = forPeople.find((kind) => error instanceof kind);
+    if (known !== undefined) log.fatal({ error: known.name }, (error as Error).message);
+    else log.fatal({ err: error }, 'agent failed');
+    // close-with-grace would end it as a success once nothing is left to do.
+    process.exit(1);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Condition } from '@trunkline/contracts';
+
+/** A condition before it has a history. */
+export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+const longestMessage = 4000;
+
+/** It holds. */
+export function holds(type: string, reason: string, message: string): ConditionDraft {
+  return { type, status: 'True', reason, message };
+}
+
+/** It does not hold; `message` says what was found and what to do. */
+export function fails(type: string, reason: string, message: string): ConditionDraft {
+  return { type, status: 'False', reason, message };
+}
+
+/** Nobody could look. */
+export function unknown(type: string, reason: string, message: string): ConditionDraft {
+  return { type, status: 'Unknown', reason, message };
+}
+
+/** `Ready`: False as the first that is False, else Unknown as the first that is, else True. */
+export function summary(parts: readonly ConditionDraft[], whenAll: string): ConditionDraft {
+  const first =
+    parts.find(({ status }) => status === 'False') ?? parts.find(({ status }) => status === 'Unknown');
+  return first === undefined ? holds('Ready', 'Ready', whenAll) : { ...first, type: 'Ready' };
+}
+
+/**
+ * Gives drafts their generation and their time: `lastTransitionTime` stays while `status` does (Kubernetes API
+ * conventions, typical status properties).
+ */
+export function stamp(
+  drafts: readonly ConditionDraft[],
+  before: readonly Condition[],
+  observedGeneration: number,
+  now: string,
+): Condition[] {
+  return drafts.map((draft) => {
+    const old = before.find(({ type }) => type === draft.type);
+    return {
+      ...draft,
+      message: draft.message.slice(0, longestMessage),
+      observedGeneration,
+      lastTransitionTime: old?.status === draft.status ? old.lastTransitionTime : now,
+    };
+  });
+}

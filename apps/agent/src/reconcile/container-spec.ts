@@ -1,0 +1,31 @@
+import type { DesiredContainer } from '@trunkline/contracts';
+import type { DockerContainerSpec } from '../host/docker-engine.ts';
+import { containerLabel, generationLabel } from './marks.ts';
+
+/** The Docker container to make; `joinId`: Docker's id of the container whose network stack it shares. */
+export function containerSpec(container: DesiredContainer, joinId: string | null): DockerContainerSpec {
+  return {
+    name: container.name,
+    image: container.image,
+    ...(container.command === null ? {} : { command: container.command }),
+    env: Object.entries(container.env).map(([name, value]) => `${name}=${value}`),
+    tty: container.tty,
+    stdinOpen: container.stdinOpen,
+    restartPolicy: { name: container.restart, maximumRetryCount: 0 },
+    labels: {
+      ...container.labels,
+      [containerLabel]: container.id,
+      [generationLabel]: String(container.generation),
+    },
+    // Docker refuses a host name of one's own in a shared network stack.
+    ...(joinId === null
+      ? { hostname: container.hostname ?? container.name }
+      : { networkMode: `container:${joinId}` }),
+    attachments: container.attachments.map(({ network, address, address6, mac }) => ({
+      network,
+      ...(address === null ? {} : address.includes(':') ? { ipv6: address } : { ipv4: address }),
+      ...(address6 === null ? {} : { ipv6: address6 }),
+      ...(mac === null ? {} : { mac: mac.toLowerCase().replaceAll('-', ':') }),
+    })),
+  };
+}

@@ -1,0 +1,97 @@
+import { CommandFailed } from '../host/command.ts';
+import { DockerRefused, DockerUnreachable, DockerUnsupported } from '../host/docker-errors.ts';
+import { LinkConflict } from '../host/links.ts';
+import { fails, summary, type ConditionDraft } from './conditions.ts';
+import type { Step } from './steps.ts';
+
+/** A step that failed, as the conditions say it. */
+export type StepFailure = {
+  readonly step: Step['do'];
+  /** Type of the condition that it belongs to. */
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  /** Trying again cannot help until something changes. */
+  readonly terminal: boolean;
+};
+
+/** Reads what went wrong with a step. Null when Docker just does not answer: the next look says so better. */
+export function readFailure(step: Step, error: unknown): StepFailure | null {
+  if (error instanceof DockerUnreachable) return null;
+  const message = error instanceof Error ? error.message : String(error);
+  const { type, reason } = place(step, error);
+  const terminal =
+    error instanceof LinkConflict || error instanceof DockerUnsupported || reason === 'VlanUnsupported';
+  return { step: step.do, type, reason, message: advise(step, reason, message), terminal };
+}
+
+/** Puts a failure into conditions whose plan still wants the step that failed. */
+export function withFailure(
+  drafts: readonly ConditionDraft[],
+  steps: readonly Step[],
+  failure: StepFailure | undefined,
+): readonly ConditionDraft[] {
+  if (failure === undefined || !steps.some((step) => step.do === failure.step)) return drafts;
+  const told = fails(failure.type, failure.reason, failure.message);
+  if (failure.type === 'Ready') return drafts.map((draft) => (draft.type === 'Ready' ? told : draft));
+  const parts = drafts.filter(({ type }) => type !== 'Ready');
+  const found = parts.some(({ type }) => type === failure.type);
+  const replaced = found ? parts.map((part) => (part.type === failure.type ? told : part)) : [...parts, told];
+  return [...replaced, summary(replaced, '')];
+}
+
+function place(step: Step, error: unknown): { type: string; reason: string } {
+  switch (step.do) {
+    case 'set-link-up':
+      return step.as === 'parent'
+        ? { type: 'ParentReady', reason: 'ParentUpFailed' }
+        : { type: 'LinkReady', reason: 'LinkUpFailed' };
+    case 'set-promiscuous':
+      return { type: 'Promiscuous', reason: 'PromiscuousFailed' };
+    case 'add-vlan':
+      return { type: 'LinkReady', reason: isVlanUnsupported(error) ? 'VlanUnsupported' : 'LinkFailed' };
+    case 'remove-link':
+    case 'remove-network':
+    case 'forget-adoption':
+      return { type: 'NetworkReady', reason: 'RemovalFailed' };
+    case 'create-network':
+      return { type: 'NetworkReady', reason: isParentInUse(error) ? 'ParentInUse' : 'CreateRefused' };
+    case 'adopt-network':
+      return { type: 'NetworkReady', reason: 'AdoptFailed' };
+    case 'pull-image':
+      return { type: 'ImageReady', reason: 'PullFailed' };
+    case 'create-container':
+      return { type: 'Ready', reason: 'CreateFailed' };
+    case 'start-container':
+    case 'restart-container':
+      return { type: 'Ready', reason: 'StartFailed' };
+    case 'stop-container':
+    case 'remove-container':
+      return { type: 'Ready', reason: 'RemovalFailed' };
+  }
+}
+
+function advise(step: Step, reason: string, message: string): string {
+  if (reason === 'VlanUnsupported') {
+    return `the kernel of this host has no 802.1Q VLANs: load the module (modprobe 8021q) or use a network without VLAN (${message})`;
+  }
+  if (reason === 'ParentInUse') {
+    return `${message}; an Engine before 27 takes one macvlan network a parent: remove the other one or update Docker`;
+  }
+  if (step.do === 'pull-image') return `${message}; it is tried again`;
+  return message;
+}
+
+/** The kernel gives EOPNOTSUPP, and `ip` has only words for it (iproute2, iplink.c). */
+function isVlanUnsupported(error: unknown): boolean {
+  return (
+    error instanceof CommandFailed &&
+    error.kind === 'exit' &&
+    /unknown device type|not supported/i.test(error.stderr)
+  );
+}
+
+/** Docker gives a plain 500 (libnetwork, drivers/macvlan/macvlan_network.go: "already using parent interface"). */
+function isParentInUse(error: unknown): boolean {
+  return error instanceof DockerRefused && /already using parent interface/i.test(error.said);
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { DesiredNetwork } from '@trunkline/contracts';
+import { formatCidr, formatIp, parseCidr, tryParseIp } from '@trunkline/netaddr';
+
+/** Docker label: id of the network that this Docker network is. What does not carry it is not ours. */
+export const networkLabel = 'io.trunkline.network';
+/** Docker label: hash of what Docker cannot change about a network. */
+export const specLabel = 'io.trunkline.spec';
+/** Docker label: id of the container that this Docker container is. */
+export const containerLabel = 'io.trunkline.container';
+/** Docker label: generation of the container that it was made from. */
+export const generationLabel = 'io.trunkline.generation';
+
+/** Alias of a link that we made for a network. */
+export function linkAlias(networkId: string): string {
+  return `trunkline:${networkId}`;
+}
+
+/**
+ * Name of the VLAN sub-interface of a parent: `ens33.10`, as people and Docker write it; where that has more than the
+ * 15 bytes that the kernel takes, a short name that is always the same for this parent and VLAN.
+ */
+export function vlanLinkName(parent: string, vlan: number): string {
+  const plain = `${parent}.${vlan}`;
+  if (Buffer.byteLength(plain) <= 15) return plain;
+  return `tl${createHash('sha256').update(plain).digest('hex').slice(0, 8)}.${vlan}`;
+}
+
+/** What Docker cannot change about a network: another value means another Docker network. */
+export type FixedSpec = {
+  readonly link: string;
+  readonly mode: DesiredNetwork['mode'];
+  readonly internal: boolean;
+  readonly subnets: readonly { readonly cidr: string; readonly gateway: string | null }[];
+};
+
+/** The fixed part of a network on this host, written the one way. */
+export function fixedSpec(network: DesiredNetwork, link: string): FixedSpec {
+  return {
+    link,
+    mode: network.mode,
+    internal: network.internal,
+    subnets: network.subnets
+      .map(({ cidr, gateway }) => ({
+        cidr: plainCidr(cidr),
+        gateway: gateway === null ? null : plainIp(gateway),
+      }))
+      .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1)),
+  };
+}
+
+/** Hash of the fixed part, for {@link specLabel}. */
+export function specHash({ link, mode, internal, subnets }: FixedSpec): string {
+  const text = JSON.stringify([link, mode, internal, subnets.map(({ cidr, gateway }) => [cidr, gateway])]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** A subnet as netaddr writes it; what is none stays as it is, so that it equals nothing but itself. */
+export function plainCidr(text: string): string {
+  try {
+    return formatCidr(parseCidr(text));
+  } catch {
+    return text;
+  }
+}
+
+/** An address as netaddr writes it; what is none stays as it is. */
+export function plainIp(text: string): string {
+  const ip = tryParseIp(text);
+  return ip === undefined ? text : formatIp(ip);
+}

@@ -1,0 +1,67 @@
+import type { DockerNetwork } from '../host/docker-engine.ts';
+import { networkLabel, plainCidr, plainIp, type FixedSpec } from './marks.ts';
+import type { ObservedDocker } from './observe.ts';
+
+/** Whether a Docker network is the one that we made for this network: by mark, name and driver, all three. */
+export function isOurs(
+  docker: DockerNetwork,
+  network: { readonly id: string; readonly name: string },
+): boolean {
+  return (
+    docker.labels[networkLabel] === network.id && docker.name === network.name && docker.driver === 'macvlan'
+  );
+}
+
+/** Containers attached to a Docker network, running or not: removing it would break either. */
+export function attachedTo(docker: ObservedDocker, network: DockerNetwork): string[] {
+  return docker.containers
+    .filter((container) =>
+      container.endpoints.some(
+        ({ networkId, networkName }) =>
+          networkId === network.id ||
+          // A container that never ran knows its networks by name only.
+          (networkId === '' && (networkName === network.name || networkName === network.id)),
+      ),
+    )
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+/**
+ * In what a Docker network differs from what is wanted; empty when it fits. `ours`: an Engine before 28 gives an
+ * IPv6-only network an IPv4 pool of its own choice, which is no difference in what we made.
+ */
+export function differences(docker: DockerNetwork, wanted: FixedSpec, ours: boolean): string[] {
+  if (docker.driver !== 'macvlan') return [`its driver is ${docker.driver}, not macvlan`];
+  const found: string[] = [];
+  const differ = (what: string, is: string, should: string): void => {
+    if (is !== should) found.push(`its ${what} is ${is}, not ${should}`);
+  };
+  differ('parent', docker.options['parent'] ?? 'none', wanted.link);
+  differ('macvlan mode', docker.options['macvlan_mode'] ?? 'bridge', wanted.mode);
+  differ('internal flag', String(docker.internal), String(wanted.internal));
+  differ('IPAM driver', docker.ipamDriver, 'default');
+  return [...found, ...subnetDifferences(docker, wanted, ours)];
+}
+
+function subnetDifferences(docker: DockerNetwork, wanted: FixedSpec, ours: boolean): string[] {
+  const found: string[] = [];
+  const is = new Map(
+    docker.subnets.map(({ cidr, gateway }) => [plainCidr(cidr), gateway === null ? null : plainIp(gateway)]),
+  );
+  for (const { cidr, gateway } of wanted.subnets) {
+    const actual = is.get(cidr);
+    if (actual === undefined) found.push(`it has no subnet ${cidr}`);
+    // Without a gateway of our own, Docker's choice is as good as any.
+    else if (gateway !== null && actual !== gateway) {
+      found.push(`the gateway of ${cidr} is ${actual ?? 'not set'}, not ${gateway}`);
+    }
+  }
+  const wantedCidrs = new Set(wanted.subnets.map(({ cidr }) => cidr));
+  const wantsIpv4 = wanted.subnets.some(({ cidr }) => !cidr.includes(':'));
+  for (const cidr of is.keys()) {
+    const dockersOwn = ours && !wantsIpv4 && !cidr.includes(':');
+    if (!wantedCidrs.has(cidr) && !dockersOwn) found.push(`it has another subnet ${cidr}`);
+  }
+  return found;
+}

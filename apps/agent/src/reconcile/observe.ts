@@ -1,0 +1,216 @@
+import type { DesiredDocument } from '@trunkline/contracts';
+import type {
+  DockerContainer,
+  DockerContainerDetail,
+  DockerEngine,
+  DockerNetwork,
+  DockerVersion,
+} from '../host/docker-engine.ts';
+import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
+import type { Link, Links } from '../host/links.ts';
+import { containerLabel } from './marks.ts';
+
+/** What is on this host, as of one look. */
+export type Observed = {
+  /** When the look began, milliseconds since 1970. */
+  readonly at: number;
+  readonly links: readonly Link[];
+  readonly defaultRoute: string | null;
+  readonly docker: ObservedDocker | DockerDown;
+  /** Networks that were there before us and that we use: our network id to Docker's. */
+  readonly adopted: Readonly<Record<string, string>>;
+};
+
+/** What Docker said. */
+export type ObservedDocker = {
+  readonly reachable: true;
+  readonly version: DockerVersion;
+  readonly networks: readonly DockerNetwork[];
+  readonly containers: readonly DockerContainer[];
+  /** In full, by Docker's id: ours and those that have a name we want. */
+  readonly details: ReadonlyMap<string, DockerContainerDetail>;
+  /** Of the images that desired containers name, those that are here. */
+  readonly images: ReadonlySet<string>;
+  /**
+   * When Docker was last away, milliseconds since 1970; null for never. What ended in between was not stopped by
+   * anybody: Docker kills what outlived a crash of its own, and then takes `unless-stopped` for stopped by hand
+   * (seen with 20.10).
+   */
+  readonly outage: { readonly from: number; readonly to: number } | null;
+};
+
+/** Docker did not answer. */
+export type DockerDown = { readonly reachable: false; readonly message: string };
+
+/** What is looked at. */
+export type ObserveSources = {
+  readonly links: Pick<Links, 'list' | 'defaultRouteInterface'>;
+  readonly docker: Pick<DockerEngine, 'version' | 'networks' | 'containers' | 'container' | 'imageExists'>;
+  readonly adopted: () => Readonly<Record<string, string>>;
+  readonly now: () => number;
+};
+
+/**
+ * Looks at the whole truth. Docker that does not answer is part of it; links that cannot be listed are not, and fail
+ * as `Links.list` does.
+ *
+ * `below`: an earlier look whose links and Docker version are taken over, with its time: what is said is then as old as its oldest part.
+ */
+export async function observe(
+  sources: ObserveSources,
+  desired: DesiredDocument | null,
+  below: Observed | null = null,
+): Promise<Observed> {
+  const at = below?.at ?? sources.now();
+  const [links, defaultRoute, docker] = await Promise.all([
+    below?.links ?? sources.links.list(),
+    below === null ? defaultRouteIfWanted(sources, desired) : below.defaultRoute,
+    observeDocker(sources.docker, desired, below),
+  ]);
+  return { at, links, defaultRoute, docker, adopted: sources.adopted() };
+}
+
+/** Costs a program each time, so it is asked for only where a network takes its parent from it. */
+async function defaultRouteIfWanted(
+  { links }: ObserveSources,
+  desired: DesiredDocument | null,
+): Promise<string | null> {
+  return desired?.networks.some(({ parent }) => parent === null) === true
+    ? links.defaultRouteInterface()
+    : null;
+}
+
+async function observeDocker(
+  docker: ObserveSources['docker'],
+  desired: DesiredDocument | null,
+  below: Observed | null,
+): Promise<Observed['docker']> {
+  try {
+    const [version, networks, containers] = await Promise.all([
+      below?.docker.reachable === true ? below.docker.version : docker.version(),
+      docker.networks(),
+      docker.containers(),
+    ]);
+    const names = new Set(desired?.containers.map(({ name }) => name));
+    const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
+    const present = new Set(containers.map(({ name }) => name));
+    const images = new Set(
+      desired?.containers
+        .filter(({ state, name }) => state === 'present' && !present.has(name))
+        .map(({ image }) => image),
+    );
+    const [details, here] = await Promise.all([
+      Promise.all(ours.map(({ id }) => detailOf(docker, id))),
+      Promise.all([...images].map(async (image) => ((await docker.imageExists(image)) ? [image] : []))),
+    ]);
+    const inFull = new Map(details.filter((one) => one !== null).map((one) => [one.id, one]));
+    const gone = new Set(ours.map(({ id }) => id).filter((id) => !inFull.has(id)));
+    return {
+      reachable: true,
+      version,
+      networks,
+      containers: containers.filter(({ id }) => !gone.has(id)),
+      details: inFull,
+      images: new Set(here.flat()),
+      outage: null,
+    };
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    return { reachable: false, message: error.message };
+  }
+}
+
+/** Null for one that went away between the list and the look. */
+async function detailOf(docker: ObserveSources['docker'], id: string): Promise<DockerContainerDetail | null> {
+  try {
+    return await docker.container(id);
+  } catch (error) {
+    if (error instanceof DockerNotFound) return null;
+    throw error;
+  }
+}
+
+/** How much a look takes in: `all`, or Docker alone with the links of the look before. */
+export type LookScope = 'all' | 'docker';
+
+/** Shares looks between those who ask at the same time. */
+export type Observer = {
+  /** What is, as of a look that begins after this call. */
+  readonly look: (scope?: LookScope) => Promise<Observed>;
+  /** The last look that came to an end, or null. */
+  readonly latest: () => Observed | null;
+  /** The last look at which Docker answered, or null. */
+  readonly latestWithDocker: () => Observed | null;
+  /** The connection to Docker broke; the next look that it answers ends the outage. */
+  readonly dockerLost: () => void;
+};
+
+/**
+ * Runs at most one look at a time; whoever asks while one runs gets the next, which takes in all that was asked for.
+ * `run` gets the look to take the links from, or null to look at all.
+ */
+export function createObserver(
+  run: (below: Observed | null) => Promise<Observed>,
+  now: () => number,
+): Observer {
+  let running: Promise<unknown> | null = null;
+  let next: { scope: LookScope; readonly look: Promise<Observed> } | null = null;
+  let latest: Observed | null = null;
+  let withDocker: Observed | null = null;
+  let lostAt: number | null = null;
+  let outage: ObservedDocker['outage'] = null;
+
+  async function begin(scope: () => LookScope, after: Promise<unknown> | null): Promise<Observed> {
+    if (after !== null) await after;
+    const observed = withOutage(await run(scope() === 'docker' ? latest : null));
+    latest = observed;
+    if (observed.docker.reachable) withDocker = observed;
+    return observed;
+  }
+
+  function withOutage(observed: Observed): Observed {
+    if (!observed.docker.reachable) {
+      lostAt ??= observed.at;
+      return observed;
+    }
+    if (lostAt !== null) {
+      outage = { from: lostAt, to: now() };
+      lostAt = null;
+    }
+    return { ...observed, docker: { ...observed.docker, outage } };
+  }
+
+  function track(look: Promise<Observed>): Promise<Observed> {
+    const settled: Promise<void> = look.then(forget, forget);
+    running = settled;
+    function forget(): void {
+      if (running === settled) running = null;
+    }
+    return look;
+  }
+
+  return {
+    look: (scope = 'all') => {
+      if (next !== null) {
+        if (scope === 'all') next.scope = 'all';
+        return next.look;
+      }
+      if (running === null) return track(begin(() => scope, null));
+      let asked = scope;
+      const look = track(
+        begin(() => {
+          asked = next?.scope ?? asked;
+          next = null;
+          return asked;
+        }, running),
+      );
+      next = { scope, look };
+      return look;
+    },
+    latest: () => latest,
+    latestWithDocker: () => withDocker,
+    dockerLost: () => {
+      lostAt ??= now();
+    },
+  };
+}

@@ -1,0 +1,284 @@
+import type { DesiredContainer } from '@trunkline/contracts';
+import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
+import { fails, holds, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { addressMismatches, holdsAddressOf } from './container-fit.ts';
+import { containerSpec } from './container-spec.ts';
+import { containerLabel, generationLabel } from './marks.ts';
+import type { Observed, ObservedDocker } from './observe.ts';
+import { sharedStack } from './shared-stack.ts';
+import type { Step } from './steps.ts';
+
+/** What is to be done for a container, and what is. */
+export type ContainerPlan = {
+  readonly steps: readonly Step[];
+  /** `Ready` last. */
+  readonly conditions: readonly ConditionDraft[];
+  /** Ours, or null when it is not there. */
+  readonly found: DockerContainerDetail | null;
+};
+
+/** What a container's plan has to know of the rest. */
+export type ContainerSurroundings = {
+  /** Why a network cannot be attached to yet, or null when it can; by network id. */
+  readonly networkWaits: (networkId: string) => string | null;
+  /** The document's container of this name. */
+  readonly desiredByName: (name: string) => DesiredContainer | undefined;
+};
+
+/**
+ * What to do for one container. Pure. Only what carries our mark and its own name is ever stopped or removed, and only
+ * when it is absent, or when it shared the network stack of a container that is gone and could never start again.
+ *
+ * Docker's restart policy is respected: one that ended or was stopped by hand stays so and is reported; one that never
+ * ran is started; so is one that Docker should have kept running and whose last start failed, which Docker itself does
+ * not try again, or which ended while Docker was away.
+ */
+export function planContainer(
+  container: DesiredContainer,
+  observed: Observed,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const { docker } = observed;
+  if (!docker.reachable) {
+    return plan(null, [], [unknown('Ready', 'DockerUnreachable', docker.message)]);
+  }
+  const named = docker.containers.find(({ name }) => name === container.name);
+  const found = named === undefined ? null : (docker.details.get(named.id) ?? null);
+  const own = found !== null && found.labels[containerLabel] === container.id ? found : null;
+  if (container.state === 'absent') return planRemoval(container, docker, own);
+  if (own !== null) return planOwn(container, docker, own, around);
+  if (named !== undefined) {
+    return notReady(
+      'NameTaken',
+      `a container ${container.name} exists that Trunkline did not make; it is not touched: remove or rename it by hand`,
+    );
+  }
+  const renamed = renamedOne(container, docker);
+  if (renamed !== undefined) return notReady('Renamed', renamedMessage(container, renamed));
+  return planCreation(container, docker, around);
+}
+
+function planRemoval(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail | null,
+): ContainerPlan {
+  if (own === null) {
+    const renamed = renamedOne(container, docker);
+    const detail = renamed === undefined ? undefined : docker.details.get(renamed.id);
+    if (renamed !== undefined && detail !== undefined) {
+      return plan(detail, [], [fails('Ready', 'RemovalBlocked', renamedMessage(container, renamed))]);
+    }
+    return notReady('Removed', `container ${container.name} is not on this host`);
+  }
+  const target = { dockerId: own.id, name: own.name };
+  // What is paused cannot stop by itself; removing kills it.
+  const runs = own.status === 'running' || own.status === 'restarting';
+  // Docker is at it.
+  const steps: Step[] =
+    own.status === 'removing'
+      ? []
+      : [
+          ...(runs ? [{ do: 'stop-container' as const, ...target }] : []),
+          { do: 'remove-container', ...target, why: 'absent' },
+        ];
+  return plan(own, steps, [fails('Ready', 'Removing', `container ${own.name} is being removed`)]);
+}
+
+function planOwn(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const generation = own.labels[generationLabel];
+  if (generation !== String(container.generation)) {
+    return plan(
+      own,
+      [],
+      [
+        fails(
+          'Ready',
+          'Outdated',
+          `it was made from generation ${generation ?? 'unknown'}, wanted is ${container.generation}: remove the container and make it again`,
+        ),
+      ],
+    );
+  }
+  const shared = sharedStack(container, docker, around.desiredByName, own);
+  if (shared !== null && 'waits' in shared)
+    return plan(own, [], [fails('Ready', 'TargetNotRunning', shared.waits)]);
+  if (shared !== null && shared.gone) {
+    const target = { dockerId: own.id, name: own.name };
+    return plan(
+      own,
+      [
+        ...(own.status === 'running' ? [{ do: 'stop-container' as const, ...target }] : []),
+        { do: 'remove-container', ...target, why: 'replace' },
+        { do: 'create-container', spec: containerSpec(container, shared.target.id) },
+      ],
+      [
+        fails(
+          'Ready',
+          'TargetReplaced',
+          `the container whose network stack it shared is gone; it is being made anew`,
+        ),
+      ],
+    );
+  }
+  return planLife(container, docker, own, around, shared?.stale === true);
+}
+
+function planLife(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+  stale: boolean,
+): ContainerPlan {
+  const target = { dockerId: own.id, name: own.name };
+  if (own.status === 'created' || shouldHaveRun(container, own, docker)) {
+    const waits = networkWait(container, around);
+    if (waits !== null) return plan(own, [], [fails('Ready', 'NetworkNotReady', waits)]);
+    return plan(
+      own,
+      [{ do: 'start-container', ...target }],
+      [
+        fails(
+          'Ready',
+          'Starting',
+          own.error === null ? 'it is being started' : `starting failed: ${own.error}`,
+        ),
+      ],
+    );
+  }
+  if (own.status === 'running' && stale) {
+    return plan(
+      own,
+      [{ do: 'restart-container', ...target }],
+      [
+        fails(
+          'Ready',
+          'TargetRestarted',
+          'the container whose network stack it shares was restarted; so is this one',
+        ),
+      ],
+    );
+  }
+  return plan(own, [], [stateCondition(container, own)]);
+}
+
+/** Ended although its policy is to run, and not by anybody's hand. */
+function shouldHaveRun(
+  container: DesiredContainer,
+  own: DockerContainerDetail,
+  { outage }: ObservedDocker,
+): boolean {
+  if (own.status !== 'exited') return false;
+  if (container.restart !== 'always' && container.restart !== 'unless-stopped') return false;
+  const endedAt = own.finishedAt === null ? null : Date.parse(own.finishedAt);
+  const inOutage = outage !== null && endedAt !== null && endedAt >= outage.from && endedAt <= outage.to;
+  return own.error !== null || inOutage;
+}
+
+function stateCondition(container: DesiredContainer, own: DockerContainerDetail): ConditionDraft {
+  switch (own.status) {
+    case 'running': {
+      const wrong = addressMismatches(container, own);
+      if (wrong.length > 0) return fails('Ready', 'AddressMismatch', wrong.join('; '));
+      return holds('Ready', 'Running', 'it runs with the addresses reserved for it');
+    }
+    case 'exited':
+      return fails(
+        'Ready',
+        'Exited',
+        `it ended with exit code ${own.exitCode} and its restart policy (${container.restart}) leaves it so; start it with docker start ${own.name}`,
+      );
+    case 'paused':
+      return fails('Ready', 'Paused', `it is paused; go on with docker unpause ${own.name}`);
+    case 'restarting':
+      return fails(
+        'Ready',
+        'Restarting',
+        `it keeps ending (exit code ${own.exitCode}); see docker logs ${own.name}`,
+      );
+    case 'removing':
+      return fails('Ready', 'BeingRemoved', 'Docker is removing it; it is made again afterwards');
+    case 'dead':
+      return fails(
+        'Ready',
+        'Dead',
+        `Docker could not remove it in full; remove it with docker rm -f ${own.name}`,
+      );
+    case 'created':
+    case 'unknown':
+      return unknown('Ready', 'StateUnknown', `Docker says that it is ${own.status}`);
+  }
+}
+
+function planCreation(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const here = docker.images.has(container.image);
+  const image = here
+    ? holds('ImageReady', 'ImagePresent', `image ${container.image} is on this host`)
+    : container.pull === 'never'
+      ? fails(
+          'ImageReady',
+          'ImageMissing',
+          `image ${container.image} is not on this host and pull is never: load it by hand`,
+        )
+      : fails('ImageReady', 'Pulling', `image ${container.image} is being pulled`);
+  const waits = networkWait(container, around);
+  if (waits !== null) return plan(null, [], [image, fails('Ready', 'NetworkNotReady', waits)]);
+  const shared = sharedStack(container, docker, around.desiredByName, null);
+  if (shared !== null && 'waits' in shared) {
+    return plan(null, [], [image, fails('Ready', 'TargetNotRunning', shared.waits)]);
+  }
+  if (!here && container.pull === 'never') return plan(null, [], [image, summary([image], '')]);
+  const pull = container.pull === 'always' || !here;
+  return plan(
+    null,
+    [
+      ...(pull ? [{ do: 'pull-image' as const, image: container.image }] : []),
+      { do: 'create-container', spec: containerSpec(container, shared?.target.id ?? null) },
+    ],
+    [image, fails('Ready', 'Missing', `container ${container.name} does not exist; it is being made`)],
+  );
+}
+
+function networkWait(container: DesiredContainer, around: ContainerSurroundings): string | null {
+  for (const { networkId, network } of container.attachments) {
+    const why = around.networkWaits(networkId);
+    if (why !== null) return `network ${network} is not ready here: ${why}`;
+  }
+  return null;
+}
+
+/** Ours under another name and still on an address of it: to make it again would give the address out twice. */
+function renamedOne(container: DesiredContainer, docker: ObservedDocker): DockerContainer | undefined {
+  return docker.containers.find(
+    (one) =>
+      one.name !== container.name &&
+      one.labels[containerLabel] === container.id &&
+      holdsAddressOf(container, one),
+  );
+}
+
+function renamedMessage(container: DesiredContainer, renamed: DockerContainer): string {
+  return `it runs under the name ${renamed.name} and holds the address: docker rename ${renamed.name} ${container.name}, or remove it by hand`;
+}
+
+function notReady(reason: string, message: string): ContainerPlan {
+  return plan(null, [], [fails('Ready', reason, message)]);
+}
+
+function plan(
+  found: DockerContainerDetail | null,
+  steps: readonly Step[],
+  conditions: readonly ConditionDraft[],
+): ContainerPlan {
+  return { found, steps, conditions };
+}

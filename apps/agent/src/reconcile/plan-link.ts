@@ -1,0 +1,146 @@
+import type { DesiredNetwork } from '@trunkline/contracts';
+import { conflictOfVlan, type Link } from '../host/links.ts';
+import { fails, holds, unknown, type ConditionDraft } from './conditions.ts';
+import { linkAlias, vlanLinkName } from './marks.ts';
+import type { Observed } from './observe.ts';
+import type { Step } from './steps.ts';
+
+/** What a network needs below Docker. */
+export type LinkPlan = {
+  /** The interface that the Docker network hangs on; null while the parent is not known. */
+  readonly link: string | null;
+  /** Whether the link will be there once the steps are done, so that a Docker network can be made on it. */
+  readonly usable: boolean;
+  readonly steps: readonly Step[];
+  readonly conditions: readonly ConditionDraft[];
+};
+
+/** Parent, VLAN sub-interface and promiscuous mode. Pure; never takes anything away. */
+export function planLink(network: DesiredNetwork, observed: Observed): LinkPlan {
+  const name = network.parent ?? observed.defaultRoute;
+  const existing = observed.links.map((link) => link.name).filter((one) => one !== 'lo');
+  if (name === null) {
+    return blocked(
+      network,
+      null,
+      'NoDefaultRoute',
+      `this host has no default route to take the parent from: name one in parent or parents; it has: ${existing.join(', ') || 'none'}`,
+    );
+  }
+  const parent = observed.links.find((link) => link.name === name);
+  const link = network.vlan === null ? name : vlanLinkName(name, network.vlan);
+  if (parent === undefined) {
+    return blocked(
+      network,
+      link,
+      'ParentMissing',
+      `interface ${name} does not exist on this host; it has: ${existing.join(', ') || 'none'}`,
+    );
+  }
+  const unusable = whyUnusable(parent);
+  if (unusable !== null) return blocked(network, link, 'ParentUnusable', unusable);
+
+  const steps: Step[] = [];
+  if (!parent.up) steps.push({ do: 'set-link-up', link: name, as: 'parent' });
+  if (network.promiscuous && !parent.promiscuous) steps.push({ do: 'set-promiscuous', link: name });
+  const vlan = network.vlan === null ? null : planVlan(network, network.vlan, parent, link, observed);
+  return {
+    link,
+    usable: vlan === null || vlan.usable,
+    steps: [...steps, ...(vlan?.steps ?? [])],
+    conditions: [
+      parentCondition(parent),
+      ...(vlan === null ? [] : [vlan.condition]),
+      ...(network.promiscuous ? [promiscuousCondition(parent)] : []),
+    ],
+  };
+}
+
+function blocked(network: DesiredNetwork, link: string | null, reason: string, message: string): LinkPlan {
+  const waits = (type: string) => unknown(type, reason, message);
+  return {
+    link,
+    usable: false,
+    steps: [],
+    conditions: [
+      fails('ParentReady', reason, message),
+      ...(network.vlan === null ? [] : [waits('LinkReady')]),
+      ...(network.promiscuous ? [waits('Promiscuous')] : []),
+    ],
+  };
+}
+
+/** What the kernel refuses to put a macvlan on (drivers/net/macvlan.c, net/core/dev.c: one rx_handler a link). */
+function whyUnusable(parent: Link): string | null {
+  if (parent.name === 'lo') return 'lo cannot carry containers: name a network card in parent';
+  if (parent.master === null) return null;
+  return `interface ${parent.name} is a port of ${parent.master} and cannot carry containers itself: name ${parent.master} as parent`;
+}
+
+function parentCondition(parent: Link): ConditionDraft {
+  if (!parent.up)
+    return fails('ParentReady', 'ParentDown', `interface ${parent.name} is down; it is being set up`);
+  if (!parent.carrier) {
+    return fails(
+      'ParentReady',
+      'ParentNoCarrier',
+      `interface ${parent.name} is up but has no carrier: check cable and switch port`,
+    );
+  }
+  return holds('ParentReady', 'ParentUp', `interface ${parent.name} is up`);
+}
+
+function promiscuousCondition(parent: Link): ConditionDraft {
+  return parent.promiscuous
+    ? holds('Promiscuous', 'PromiscuousOn', `interface ${parent.name} is promiscuous`)
+    : fails(
+        'Promiscuous',
+        'PromiscuousOff',
+        `interface ${parent.name} is not promiscuous; it is being set so`,
+      );
+}
+
+type VlanPlan = {
+  readonly usable: boolean;
+  readonly steps: readonly Step[];
+  readonly condition: ConditionDraft;
+};
+
+function planVlan(
+  network: DesiredNetwork,
+  vlan: number,
+  parent: Link,
+  name: string,
+  observed: Observed,
+): VlanPlan {
+  const existing = observed.links.find((link) => link.name === name);
+  const up: Step = { do: 'set-link-up', link: name, as: 'vlan' };
+  if (existing === undefined) {
+    const add: Step = { do: 'add-vlan', parent: parent.name, link: name, vlan, alias: linkAlias(network.id) };
+    return {
+      usable: true,
+      steps: [add, up],
+      condition: fails('LinkReady', 'LinkMissing', `${name} does not exist yet; it is being made`),
+    };
+  }
+  const conflict = conflictOfVlan(existing, { parent: parent.name, name, vlan });
+  if (conflict !== null) {
+    return {
+      usable: false,
+      steps: [],
+      condition: fails(
+        'LinkReady',
+        'LinkConflict',
+        `${name} is left alone: ${conflict}; rename it or choose another VLAN`,
+      ),
+    };
+  }
+  const ours = existing.alias === linkAlias(network.id);
+  return {
+    usable: true,
+    steps: existing.up ? [] : [up],
+    condition: existing.up
+      ? holds('LinkReady', ours ? 'LinkUp' : 'LinkAdopted', `${name} carries VLAN ${vlan} of ${parent.name}`)
+      : fails('LinkReady', 'LinkDown', `${name} is down; it is being set up`),
+  };
+}

@@ -1,0 +1,70 @@
+import type { DesiredContainer, DesiredDocument } from '@trunkline/contracts';
+import { fails, holds, summary, type ConditionDraft } from './conditions.ts';
+import type { NetworkPlan } from './network-plan.ts';
+import type { Observed } from './observe.ts';
+import { planContainer, type ContainerPlan } from './plan-container.ts';
+import { planNetwork } from './plan-network.ts';
+
+/** Names one item of the document: what the queue works on. */
+export type ItemKey = `network:${string}` | `container:${string}`;
+
+/** Plans of the items of a document against one look. Each is worked out when first asked for. */
+export type HostPlan = {
+  readonly networks: ReadonlyMap<string, () => NetworkPlan>;
+  readonly containers: ReadonlyMap<string, () => ContainerPlan>;
+  /** The plan of an item; undefined for one that the document does not name, which is left alone. */
+  readonly item: (key: ItemKey) => NetworkPlan | ContainerPlan | undefined;
+};
+
+/** What to do, as a pure function of what should be and what is. What the document does not name gets no plan. */
+export function planHost(desired: DesiredDocument, observed: Observed): HostPlan {
+  const networks = new Map(
+    desired.networks.map((network) => [
+      network.id,
+      once(() => planNetwork(network, observed, desired.networks)),
+    ]),
+  );
+  const byName = new Map<string, DesiredContainer>(desired.containers.map((one) => [one.name, one]));
+  const around = {
+    networkWaits: (id: string) => waitOf(networks.get(id)?.()),
+    desiredByName: (name: string) => byName.get(name),
+  };
+  const containers = new Map(
+    desired.containers.map((container) => [
+      container.id,
+      once(() => planContainer(container, observed, around)),
+    ]),
+  );
+  return {
+    networks,
+    containers,
+    item: (key) => {
+      const colon = key.indexOf(':');
+      const plans = key.startsWith('network:') ? networks : containers;
+      return plans.get(key.slice(colon + 1))?.();
+    },
+  };
+}
+
+/** Conditions of the host itself. */
+export function hostConditions(observed: Observed): ConditionDraft[] {
+  const docker = observed.docker.reachable
+    ? holds('DockerReachable', 'DockerAnswers', `Docker ${observed.docker.version.version} answers`)
+    : fails(
+        'DockerReachable',
+        'DockerUnreachable',
+        `${observed.docker.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
+      );
+  return [docker, summary([docker], 'the agent sees its host')];
+}
+
+function waitOf(plan: NetworkPlan | undefined): string | null {
+  if (plan === undefined) return 'it should not be on this host';
+  if (plan.usable) return null;
+  return plan.conditions.at(-1)?.message ?? 'it is not ready';
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}

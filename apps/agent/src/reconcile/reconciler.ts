@@ -1,0 +1,205 @@
+import type { DesiredDocument, HostFacts, Report } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import type { Timing } from '../sync/timing.ts';
+import { applySteps, type ApplyDeps } from './apply.ts';
+import { readFailure, type StepFailure } from './failures.ts';
+import type { Observed, Observer } from './observe.ts';
+import { planHost, type ItemKey } from './plan.ts';
+import { createWorkQueue, type WorkOutcome, type WorkReason } from './queue.ts';
+import { buildReport } from './report.ts';
+import { touchesLinks } from './steps.ts';
+import { createWaker } from './waker.ts';
+
+/** What the reconciler works with. */
+export type ReconcilerDeps = {
+  readonly desired: () => DesiredDocument | null;
+  readonly observer: Observer;
+  readonly apply: ApplyDeps;
+  readonly facts: (observed: Observed) => Promise<HostFacts>;
+  /** There may be something new to report. */
+  readonly onNews: () => void;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+/** Makes what should be so, and keeps it so. */
+export type Reconciler = {
+  /** Another document is to be carried out. */
+  readonly desiredChanged: () => void;
+  /** Something happened on the host. */
+  readonly hostChanged: () => void;
+  /** What is; looks anew when `fresh`. Null before the first look. */
+  readonly report: (fresh: boolean) => Promise<Report | null>;
+  /** Runs until aborted, then lets running work end. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** Rounds of look, plan and apply that one item may take; more means that it never settles. */
+const mostRounds = 8;
+/** A look is shared by items that were put on the queue by it, in milliseconds. */
+const looksFreshMs = 1000;
+const shortestGapMs = 200;
+const resyncMs = 60_000;
+
+/** Wires queue, looks, plans and steps. Starts with {@link Reconciler.run}. */
+export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  const { observer, timing, log } = deps;
+  const failures = new Map<ItemKey, StepFailure>();
+  const attempted = new Map<ItemKey, number>();
+  const lastActions = new Map<ItemKey, string>();
+  const pending = new Set<ItemKey>();
+  const waker = createWaker();
+  let observedRevision = '0';
+  let pendingRevision: string | null = null;
+  let lastReport: Report | null = null;
+
+  const queue = createWorkQueue<ItemKey>({
+    work: (key) => settleItem(key),
+    onError: (key, error) => log.warn({ err: error, key }, 'work on an item failed, trying again'),
+    concurrency: 8,
+    timing,
+  });
+
+  /** One item: look, plan and apply until nothing is left to do. */
+  async function settleItem(key: ItemKey): Promise<WorkOutcome> {
+    let observed = recentLook() ?? (await observer.look());
+    for (let round = 0; round < mostRounds; round += 1) {
+      const desired = deps.desired();
+      const plan = desired === null ? undefined : planHost(desired, observed).item(key);
+      if (plan === undefined || plan.steps.length === 0) {
+        failures.delete(key);
+        finish(key, desired);
+        // Others may have waited for this one.
+        if (round > 0 && desired !== null) enqueue(desired, observed, 'seen');
+        return 'done';
+      }
+      const { done, failed } = await applySteps(plan.steps, deps.apply);
+      if (done.length > 0) {
+        lastActions.set(key, done.join(', '));
+        log.info({ key, done }, 'host changed');
+      }
+      observed = await observer.look(plan.steps.some(touchesLinks) ? 'all' : 'docker');
+      if (failed !== null) {
+        const failure = readFailure(failed.step, failed.error);
+        if (failure === null) failures.delete(key);
+        else failures.set(key, failure);
+        log.warn({ err: failed.error, key, step: failed.step.do }, 'step failed');
+        finish(key, desired);
+        return failure?.terminal === true ? 'parked' : 'retry';
+      }
+    }
+    finish(key, deps.desired());
+    throw new Error(`${key} does not settle: something undoes what the agent does`);
+  }
+
+  function recentLook(): Observed | null {
+    const latest = observer.latest();
+    return latest !== null && timing.now() - latest.at < looksFreshMs ? latest : null;
+  }
+
+  /** The item was carried out as far as it goes; its conditions say how far that is. */
+  function finish(key: ItemKey, desired: DesiredDocument | null): void {
+    const generation = desired === null ? undefined : generationOf(desired, key);
+    if (generation !== undefined) attempted.set(key, generation);
+    pending.delete(key);
+    takeRevision();
+    deps.onNews();
+  }
+
+  function takeRevision(): void {
+    if (pendingRevision !== null && pending.size === 0) {
+      observedRevision = pendingRevision;
+      pendingRevision = null;
+    }
+  }
+
+  /** Looks at everything and puts what has something to do on the queue. */
+  async function lookAround(resync: boolean): Promise<void> {
+    const desired = deps.desired();
+    const changed = desired !== null && desired.revision !== (pendingRevision ?? observedRevision);
+    const observed = await observer.look();
+    if (desired === null) return;
+    if (changed) forgetOthers(desired);
+    const withWork = enqueue(desired, observed, changed ? 'changed' : resync ? 'resync' : 'seen');
+    if (changed) {
+      pending.clear();
+      for (const key of withWork) pending.add(key);
+      pendingRevision = desired.revision;
+      takeRevision();
+    }
+  }
+
+  /** Puts every item that has something to do on the queue. */
+  function enqueue(desired: DesiredDocument, observed: Observed, reason: WorkReason): ItemKey[] {
+    const plan = planHost(desired, observed);
+    const withWork = keysOf(desired).filter((key) => (plan.item(key)?.steps.length ?? 0) > 0);
+    for (const key of withWork) queue.add(key, reason);
+    return withWork;
+  }
+
+  /** What the document no longer names is left alone, and forgotten. */
+  function forgetOthers(desired: DesiredDocument): void {
+    const named = new Set(keysOf(desired));
+    for (const memory of [failures, attempted, lastActions]) {
+      for (const key of memory.keys()) if (!named.has(key)) memory.delete(key);
+    }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    let dueAt = timing.now();
+    while (!signal.aborted) {
+      const resync = timing.now() >= dueAt;
+      if (resync) dueAt = timing.now() + resyncMs * (0.8 + 0.4 * timing.random());
+      try {
+        await lookAround(resync);
+      } catch (error) {
+        log.warn({ err: error }, 'the host could not be looked at');
+      }
+      // Most changes are done within this pause; only what takes longer is told as being under way.
+      if (queue.isIdle()) deps.onNews();
+      await timing.delay(shortestGapMs, AbortSignal.any([signal, waker.urgent()]));
+      // Woken for another document, the look that follows is the one worth telling.
+      if (!waker.urgent().aborted) deps.onNews();
+      await timing.delay(Math.max(0, dueAt - timing.now()), AbortSignal.any([signal, waker.any()]));
+      waker.reset();
+    }
+    await queue.close();
+  }
+
+  return {
+    desiredChanged: () => waker.wake('now'),
+    hostChanged: () => waker.wake('soon'),
+    run,
+    report: async (fresh) => {
+      const observed = fresh ? await observer.look() : observer.latest();
+      if (observed === null) return null;
+      lastReport = buildReport({
+        desired: deps.desired(),
+        observed,
+        withDocker: observer.latestWithDocker(),
+        facts: await deps.facts(observed),
+        observedRevision,
+        memory: {
+          attempted: (key) => attempted.get(key) ?? 0,
+          failure: (key) => failures.get(key),
+          lastAction: (key) => lastActions.get(key) ?? null,
+        },
+        before: lastReport,
+      });
+      return lastReport;
+    },
+  };
+}
+
+function keysOf(desired: DesiredDocument): ItemKey[] {
+  return [
+    ...desired.networks.map(({ id }): ItemKey => `network:${id}`),
+    ...desired.containers.map(({ id }): ItemKey => `container:${id}`),
+  ];
+}
+
+function generationOf(desired: DesiredDocument, key: ItemKey): number | undefined {
+  const id = key.slice(key.indexOf(':') + 1);
+  const items = key.startsWith('network:') ? desired.networks : desired.containers;
+  return items.find((item) => item.id === id)?.generation;
+}

@@ -1,0 +1,160 @@
+import type {
+  Condition,
+  ContainerReport,
+  DesiredContainer,
+  DesiredDocument,
+  DesiredNetwork,
+  HostFacts,
+  InventoryItem,
+  PlacementReport,
+  Report,
+} from '@trunkline/contracts';
+import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
+import { stamp, type ConditionDraft } from './conditions.ts';
+import { withFailure, type StepFailure } from './failures.ts';
+import type { Observed } from './observe.ts';
+import { hostConditions, planHost, type HostPlan, type ItemKey } from './plan.ts';
+
+/** What is remembered of an item between looks. */
+export type ItemMemory = {
+  /** Generation that was last carried out, or tried to be. */
+  readonly attempted: (key: ItemKey) => number;
+  readonly failure: (key: ItemKey) => StepFailure | undefined;
+  readonly lastAction: (key: ItemKey) => string | null;
+};
+
+/** What a report is made from. */
+export type ReportInput = {
+  readonly desired: DesiredDocument | null;
+  readonly observed: Observed;
+  /** The last look at which Docker answered: what was seen then is not unsaid because Docker is down now. */
+  readonly withDocker: Observed | null;
+  readonly facts: HostFacts;
+  readonly observedRevision: string;
+  readonly memory: ItemMemory;
+  /** Conditions of the report before, for their times. */
+  readonly before: Report | null;
+};
+
+/** Says what is, in the words of the agent protocol. Pure. */
+export function buildReport(input: ReportInput): Report {
+  const { desired, observed, before } = input;
+  const now = new Date(observed.at).toISOString();
+  const plan = desired === null ? null : planHost(desired, observed);
+  const known = desired === null || input.withDocker === null ? null : planHost(desired, input.withDocker);
+  return {
+    observedAt: now,
+    observedRevision: input.observedRevision,
+    facts: input.facts,
+    conditions: stamp(hostConditions(observed), before?.conditions ?? [], 0, now),
+    placements: (desired?.networks ?? []).flatMap((network) =>
+      plan === null ? [] : [placementReport(network, plan, known, input, now)],
+    ),
+    containers: (desired?.containers ?? []).flatMap((container) => {
+      const found = known?.containers.get(container.id)?.().found ?? null;
+      // While Docker is silent, what was seen is repeated; that something is not there is no longer known.
+      if (plan === null || (found === null && !observed.docker.reachable)) return [];
+      return [containerReport(container, found, plan, input, now)];
+    }),
+    inventory: known === null || input.withDocker === null ? [] : inventory(known, input.withDocker),
+  };
+}
+
+function placementReport(
+  network: DesiredNetwork,
+  plan: HostPlan,
+  known: HostPlan | null,
+  input: ReportInput,
+  now: string,
+): PlacementReport {
+  const key: ItemKey = `network:${network.id}`;
+  const own = plan.networks.get(network.id)?.();
+  const before = input.before?.placements.find(({ networkId }) => networkId === network.id);
+  const generation = carriedOut(network.generation, own?.steps ?? [], key, input.memory);
+  const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
+  return {
+    networkId: network.id,
+    generation,
+    removed: own?.removed ?? false,
+    dockerNetworkId: known?.networks.get(network.id)?.().dockerNetworkId ?? null,
+    link: own?.link ?? null,
+    lastAction: input.memory.lastAction(key)?.slice(0, 1024) ?? null,
+    conditions: stampAll(drafts, before?.conditions, generation, now),
+  };
+}
+
+function containerReport(
+  container: DesiredContainer,
+  found: DockerContainerDetail | null,
+  plan: HostPlan,
+  input: ReportInput,
+  now: string,
+): ContainerReport {
+  const key: ItemKey = `container:${container.id}`;
+  const own = plan.containers.get(container.id)?.();
+  const before = input.before?.containers.find(({ containerId }) => containerId === container.id);
+  const generation = carriedOut(container.generation, own?.steps ?? [], key, input.memory);
+  const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
+  const ended = found !== null && (found.status === 'exited' || found.status === 'dead');
+  return {
+    containerId: container.id,
+    generation,
+    state: found === null ? 'absent' : stateOf(found.status),
+    dockerId: found?.id ?? null,
+    startedAt: found?.startedAt == null ? null : new Date(found.startedAt).toISOString(),
+    exitCode: ended ? found.exitCode : null,
+    endpoints: (found?.endpoints ?? []).map((endpoint) => ({
+      network: endpoint.networkName,
+      ipv4: endpoint.ipv4,
+      ipv6: endpoint.ipv6,
+      mac: endpoint.mac,
+    })),
+    conditions: stampAll(drafts, before?.conditions, generation, now),
+  };
+}
+
+/** Everything on our networks, whoever started it. A stopped one still wants the address it was made with. */
+function inventory(plan: HostPlan, observed: Observed): InventoryItem[] {
+  if (!observed.docker.reachable) return [];
+  const managed = new Map<string, string>();
+  for (const [networkId, network] of plan.networks) {
+    const { dockerNetworkId } = network();
+    if (dockerNetworkId !== null) managed.set(dockerNetworkId, networkId);
+  }
+  return observed.docker.containers.flatMap((container) =>
+    container.endpoints.flatMap((endpoint) => {
+      const networkId = managed.get(endpoint.networkId);
+      if (networkId === undefined) return [];
+      return [
+        {
+          dockerId: container.id,
+          name: container.name,
+          state: stateOf(container.status),
+          networkId,
+          ipv4: endpoint.ipv4 ?? endpoint.requestedIpv4,
+          ipv6: endpoint.ipv6 ?? endpoint.requestedIpv6,
+          mac: endpoint.mac,
+        },
+      ];
+    }),
+  );
+}
+
+/** With nothing left to do, what is wanted is carried out, whoever did it. */
+function carriedOut(wanted: number, steps: readonly unknown[], key: ItemKey, memory: ItemMemory): number {
+  return steps.length === 0 ? wanted : Math.min(wanted, memory.attempted(key));
+}
+
+function stampAll(
+  drafts: readonly ConditionDraft[],
+  before: readonly Condition[] | undefined,
+  generation: number,
+  now: string,
+): Condition[] {
+  return stamp(drafts, before ?? [], generation, now);
+}
+
+/** A word that a newer Docker may have is told as the most careful one we know: it is there. */
+function stateOf(status: DockerContainerStatus): ContainerReport['state'] {
+  return status === 'unknown' ? 'created' : status;
+}

@@ -1,0 +1,150 @@
+import type { DesiredContainer, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import { createFakeDockerEngine, type FakeDockerEngine } from '../host/fake-docker-engine.ts';
+import { createFakeLinks, type FakeLinks } from '../host/fake-links.ts';
+import type { AdoptionStore } from './adoption.ts';
+import { applySteps, type ApplyDeps } from './apply.ts';
+import { observe, type Observed } from './observe.ts';
+import { planHost, type ItemKey } from './plan.ts';
+import type { Step } from './steps.ts';
+
+/** Id number n, in the shape the server gives them. */
+export function id(n: number): string {
+  return `0192f0c1-6d7e-7a52-9c1b-${n.toString(16).padStart(12, '0')}`;
+}
+
+/** `mac_net1` of scenario S1, changed as said. */
+export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
+  return {
+    id: id(1),
+    name: 'mac_net1',
+    generation: 1,
+    state: 'present',
+    parent: 'ens33',
+    vlan: null,
+    mode: 'bridge',
+    promiscuous: true,
+    internal: false,
+    subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+    ...change,
+  };
+}
+
+/** `box1` of scenario S1, changed as said. */
+export function container(change: Partial<DesiredContainer> = {}): DesiredContainer {
+  return {
+    id: id(101),
+    name: 'box1',
+    generation: 1,
+    state: 'present',
+    image: 'busybox',
+    command: null,
+    env: {},
+    tty: true,
+    stdinOpen: true,
+    restart: 'unless-stopped',
+    pull: 'missing',
+    hostname: null,
+    labels: {},
+    networkMode: null,
+    attachments: [
+      { networkId: id(1), network: 'mac_net1', address: '172.16.100.10', address6: null, mac: null },
+    ],
+    ...change,
+  };
+}
+
+/** A desired document of one host. */
+export function document(
+  networks: readonly DesiredNetwork[],
+  containers: readonly DesiredContainer[] = [],
+  revision = '1',
+): DesiredDocument {
+  return {
+    hostId: id(999),
+    revision,
+    heartbeatSeconds: 10,
+    networks: [...networks],
+    containers: [...containers],
+    checks: [],
+  };
+}
+
+/** A host in memory: `ens33` up, Docker 20.10 with `busybox`. */
+export type FakeHost = {
+  readonly links: FakeLinks;
+  readonly docker: FakeDockerEngine;
+  readonly adopted: Record<string, string>;
+  readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
+  readonly look: (desired: DesiredDocument) => Promise<Observed>;
+  /** Every step wanted now. */
+  readonly steps: (desired: DesiredDocument) => Promise<Step[]>;
+  /** Looks, plans and applies until nothing is left to do or something fails; answers the steps that were taken. */
+  readonly settle: (desired: DesiredDocument, onStep?: ApplyDeps['onStep']) => Promise<Step[]>;
+  /** What would have changed the host since the last call. */
+  readonly changes: () => string[];
+};
+
+/** Makes that host. */
+export function createFakeHost(
+  options: { readonly version?: string; readonly apiVersion?: string } = {},
+): FakeHost {
+  const links = createFakeLinks([{ name: 'ens33', up: true, carrier: true, operState: 'UP' }]);
+  links.setDefaultRoute('ens33');
+  const docker = createFakeDockerEngine(options);
+  docker.addImage('busybox');
+  const adopted: Record<string, string> = {};
+  const adoption: FakeHost['adoption'] = {
+    adopt: async (networkId, dockerId) => {
+      adopted[networkId] = dockerId;
+    },
+    forget: async (networkId) => {
+      delete adopted[networkId];
+    },
+  };
+  let clock = 0;
+  const look = (desired: DesiredDocument) =>
+    observe({ links, docker, adopted: () => ({ ...adopted }), now: () => (clock += 1) }, desired);
+  const steps = async (desired: DesiredDocument) => wantedSteps(desired, await look(desired));
+  return {
+    links,
+    docker,
+    adopted,
+    adoption,
+    look,
+    steps,
+    settle: async (desired, onStep) => {
+      const taken: Step[] = [];
+      for (let round = 0; round < 12; round += 1) {
+        const wanted = await steps(desired);
+        if (wanted.length === 0) return taken;
+        const observed = await look(desired);
+        for (const key of keysOf(desired)) {
+          const plan = planHost(desired, observed).item(key);
+          const { done, failed } = await applySteps(plan?.steps ?? [], {
+            links,
+            docker,
+            adoption,
+            ...(onStep === undefined ? {} : { onStep }),
+          });
+          taken.push(...(plan?.steps.slice(0, done.length) ?? []));
+          if (failed !== null && round > 8) throw failed.error;
+        }
+      }
+      throw new Error('does not settle');
+    },
+    changes: () => [...links.calls.splice(0), ...docker.calls.splice(0)].map(({ method }) => method),
+  };
+}
+
+/** Every step of every item. */
+export function wantedSteps(desired: DesiredDocument, observed: Observed): Step[] {
+  const plan = planHost(desired, observed);
+  return keysOf(desired).flatMap((key) => plan.item(key)?.steps ?? []);
+}
+
+function keysOf(desired: DesiredDocument): ItemKey[] {
+  return [
+    ...desired.networks.map((one): ItemKey => `network:${one.id}`),
+    ...desired.containers.map((one): ItemKey => `container:${one.id}`),
+  ];
+}

@@ -1,0 +1,28 @@
+/** Wakes a loop that sleeps. A wake before the sleep counts. */
+export type Waker = {
+  /** `now` also ends the short pause between two rounds. */
+  readonly wake: (how: 'now' | 'soon') => void;
+  /** Aborted by a wake of either kind since the last reset. */
+  readonly any: () => AbortSignal;
+  /** Aborted by a wake `now` since the last reset. */
+  readonly urgent: () => AbortSignal;
+  readonly reset: () => void;
+};
+
+/** Makes a waker that nobody has woken. */
+export function createWaker(): Waker {
+  let any = new AbortController();
+  let urgent = new AbortController();
+  return {
+    wake: (how) => {
+      any.abort();
+      if (how === 'now') urgent.abort();
+    },
+    any: () => any.signal,
+    urgent: () => urgent.signal,
+    reset: () => {
+      any = new AbortController();
+      urgent = new AbortController();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { ApiError, type AgentClient } from '@trunkline/client';
+import type { Logger } from 'pino';
+import type { DesiredCache } from './desired-cache.ts';
+import { fatalFailure } from './failure.ts';
+import { backoffMs, type Timing } from './timing.ts';
+
+/** What the poll works with. */
+export type DesiredPollDeps = {
+  readonly client: Pick<AgentClient, 'desired'>;
+  readonly cache: DesiredCache;
+  /** A document was taken; it is in the cache. */
+  readonly onChange: () => void;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+const waitSeconds = 25;
+const backoff = { firstMs: 500, longestMs: 60_000 };
+/** A server that answers a long poll at once must not make the agent spin. */
+const shortestRoundMs = 250;
+
+/**
+ * Asks for desired state until `signal` aborts. Whatever fails, the last document stays: silence and errors are never an
+ * empty desired state. Fails only with `AgentSuperseded`.
+ */
+export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    const began = deps.timing.now();
+    try {
+      const took = await pollOnce(deps, signal);
+      failures = 0;
+      const tooFast = deps.timing.now() - began < shortestRoundMs;
+      if (!took && tooFast) await deps.timing.delay(shortestRoundMs, signal);
+    } catch (error) {
+      const fatal = fatalFailure(error);
+      if (fatal !== null) throw fatal;
+      // The loop's condition ends it; an aborted call is no failure.
+      if (!signal.aborted) {
+        failures += 1;
+        const waitMs = backoffMs(failures, backoff, deps.timing.random);
+        logFailure(deps.log, error, waitMs);
+        await deps.timing.delay(waitMs, signal);
+      }
+    }
+  }
+}
+
+/** Whether a document was taken. */
+async function pollOnce(
+  { client, cache, onChange, log }: DesiredPollDeps,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const after = cache.current()?.revision;
+  const answer = await client.desired({
+    ...(after === undefined ? {} : { after }),
+    // Without a document there is nothing to wait for.
+    wait: after === undefined ? 0 : waitSeconds,
+    signal,
+  });
+  if (answer === 'unchanged') return false;
+  const refusal = await cache.accept(answer);
+  if (refusal !== null) {
+    throw new DesiredRefused(
+      refusal.reason === 'older'
+        ? `the server answered revision ${refusal.got}, this host has carried out ${refusal.have} already: was the database restored from a backup? nothing is changed`
+        : `the server answered desired state of host ${refusal.hostId}; nothing is changed`,
+    );
+  }
+  log.info({ revision: answer.revision, before: after ?? null }, 'desired state changed');
+  onChange();
+  return true;
+}
+
+/** The server answered a document that is not to be carried out. */
+class DesiredRefused extends Error {
+  override readonly name = 'DesiredRefused';
+}
+
+function logFailure(log: Logger, error: unknown, waitMs: number): void {
+  const needsSomeone =
+    error instanceof DesiredRefused ||
+    (error instanceof ApiError && error.status < 500 && error.problem?.retryable !== true);
+  if (needsSomeone) log.error({ err: error, waitMs }, 'no usable desired state, keeping what is');
+  else log.warn({ err: error, waitMs }, 'desired state not reachable, keeping what is');
+}

@@ -1,0 +1,87 @@
+import { ApiError, joinHost, ServerUnreachable, type ServerLocation } from '@trunkline/client';
+import { agentProtocolVersion, type HostFacts } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import { saveHostId, type Identity } from './identity.ts';
+import { backoffMs, type Timing } from './timing.ts';
+
+/** The server refused the join; to try again with the same settings is no use. */
+export class JoinRefused extends Error {
+  override readonly name = 'JoinRefused';
+}
+
+/** What a join needs. */
+export type JoinDeps = {
+  readonly stateFolder: string;
+  readonly server: ServerLocation;
+  readonly token: string | null;
+  readonly hostName: string;
+  readonly facts: () => Promise<HostFacts>;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+const backoff = { firstMs: 500, longestMs: 60_000 };
+
+/**
+ * Makes sure that this host has joined, and answers its identity with the host's id. Waits for a server that cannot be
+ * reached or is out of order; fails with {@link JoinRefused} when the server says no, and with the signal's reason.
+ */
+export async function ensureJoined(
+  deps: JoinDeps,
+  identity: Identity,
+  signal: AbortSignal,
+): Promise<Identity & { readonly hostId: string }> {
+  if (identity.hostId !== null) return { ...identity, hostId: identity.hostId };
+  const { token, log } = deps;
+  if (token === null) {
+    throw new JoinRefused(
+      'this host has not joined yet: make a join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN',
+    );
+  }
+  for (let failures = 1; ; failures += 1) {
+    signal.throwIfAborted();
+    try {
+      const answer = await joinHost(
+        deps.server,
+        {
+          protocol: agentProtocolVersion,
+          token,
+          name: deps.hostName,
+          publicKey: identity.publicKey,
+          facts: await deps.facts(),
+        },
+        signal,
+      );
+      await saveHostId(deps.stateFolder, identity, answer.hostId);
+      log.info({ hostId: answer.hostId, name: answer.name }, 'joined');
+      return { ...identity, hostId: answer.hostId };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isWorthRetrying(error)) throw refusal(error);
+      const waitMs = backoffMs(failures, backoff, deps.timing.random);
+      log.warn({ err: error, waitMs }, 'join failed, trying again');
+      await deps.timing.delay(waitMs, signal);
+    }
+  }
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  if (error instanceof ServerUnreachable) return true;
+  return error instanceof ApiError && (error.status >= 500 || error.status === 429);
+}
+
+function refusal(error: unknown): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const advice =
+    error.code === 'join_token_invalid'
+      ? 'make a new join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN'
+      : error.code === 'host_exists'
+        ? 'choose another name in TRUNKLINE_HOST_NAME, or retire the host that has it'
+        : 'mend what it names and start the agent again';
+  return new JoinRefused(
+    `the server refused the join (${error.code}): ${error.problem?.detail ?? error.message}; ${advice}`,
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,86 @@
+import type { AgentClient } from '@trunkline/client';
+import type { Report } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import { fatalFailure } from './failure.ts';
+import { backoffMs, type Timing } from './timing.ts';
+
+/** What the loop works with. */
+export type ReportLoopDeps = {
+  readonly client: Pick<AgentClient, 'report'>;
+  /** The newest truth; looks anew when `fresh`. Null while there is nothing to say yet. */
+  readonly build: (fresh: boolean) => Promise<Report | null>;
+  /** How often to report when nothing changes, in milliseconds. */
+  readonly heartbeatMs: () => number;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+/** Reports on change and at least every heartbeat. */
+export type ReportLoop = {
+  /** Something may have changed; many calls become one report. */
+  readonly changed: () => void;
+  /** Runs until aborted; fails only with `AgentSuperseded`. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+const backoff = { firstMs: 500, longestMs: 30_000 };
+
+/** Makes the loop; nothing is sent before `run`. */
+export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
+  const { timing, log } = deps;
+  let dirty = true;
+  let wake = new AbortController();
+  let lastSent: string | null = null;
+  let lastSentAt = Number.NEGATIVE_INFINITY;
+
+  /** Whether a report went out or was not needed; throws what the client throws. */
+  async function once(signal: AbortSignal): Promise<void> {
+    const heartbeatDue = timing.now() - lastSentAt >= deps.heartbeatMs();
+    if (!dirty && !heartbeatDue) return;
+    dirty = false;
+    const report = await deps.build(heartbeatDue);
+    if (report === null) return;
+    const content = JSON.stringify({ ...report, observedAt: '' });
+    if (!heartbeatDue && content === lastSent) return;
+    await deps.client.report(report, signal);
+    lastSent = content;
+    lastSentAt = timing.now();
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await once(signal);
+        failures = 0;
+      } catch (error) {
+        const fatal = fatalFailure(error);
+        if (fatal !== null) throw fatal;
+        if (signal.aborted) return;
+        failures += 1;
+        // What failed to be said is said anew, as it is then.
+        lastSent = null;
+        dirty = true;
+        const waitMs = backoffMs(failures, backoff, timing.random);
+        log.warn({ err: error, waitMs }, 'report failed, trying again');
+        await timing.delay(waitMs, signal);
+        continue;
+      }
+      if (dirty) continue;
+      wake = new AbortController();
+      const dueMs = Math.max(50, lastSentAt + deps.heartbeatMs() - timing.now());
+      await timing.delay(
+        Number.isFinite(dueMs) ? dueMs : deps.heartbeatMs(),
+        AbortSignal.any([signal, wake.signal]),
+      );
+    }
+  }
+
+  return {
+    changed: () => {
+      dirty = true;
+      wake.abort();
+    },
+    run,
+  };
+}

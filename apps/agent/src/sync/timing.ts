@@ -1,0 +1,22 @@
+/** Time and chance, so that tests control both. */
+export type Timing = {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Resolves after so many milliseconds, and at once when aborted. */
+  readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 to 1. */
+  readonly random: () => number;
+};
+
+/** Bounds of a backoff, in milliseconds. */
+export type Backoff = { readonly firstMs: number; readonly longestMs: number };
+
+/**
+ * How long to wait after the n-th failure in a row (n from 1): anything from nothing to the first bound doubled n-1
+ * times, so that many agents that failed together do not come back together ("full jitter",
+ * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ */
+export function backoffMs(failures: number, { firstMs, longestMs }: Backoff, random: () => number): number {
+  const ceiling = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 30));
+  return Math.round(ceiling * random());
+}
