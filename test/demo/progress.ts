@@ -1,0 +1,32 @@
+/** Shows that something goes on: a line for each thing begun, and dots while it takes its time. */
+export interface Progress {
+  say: (line: string) => void;
+  end: () => void;
+}
+
+const dotEveryMs = 2000;
+
+/** Writes to `out`, with the seconds since the start by `now` (milliseconds) before each line. */
+export function createProgress(out: { write(text: string): unknown }, now: () => number): Progress {
+  const begun = now();
+  let dots = 0;
+  const newline = (): void => {
+    if (dots > 0) out.write('\n');
+    dots = 0;
+  };
+  const timer = setInterval(() => {
+    out.write(dots === 0 ? '          .' : '.');
+    dots += 1;
+  }, dotEveryMs);
+  timer.unref();
+  return {
+    say(line) {
+      newline();
+      out.write(`${((now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+    },
+    end() {
+      clearInterval(timer);
+      newline();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { Check, Container, Network, Placement } from '@trunkline/contracts';
+
+/** What the API answered while S1 was done. */
+export interface Seen {
+  readonly network: Network;
+  readonly placements: readonly Placement[];
+  readonly containers: readonly Container[];
+  readonly checks: readonly Check[];
+}
+
+/** What S1 asks for: which hosts carry the network, and which container has which address. */
+export interface Expected {
+  readonly hosts: readonly string[];
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
+/** One thing that S1 promises, and whether it held. */
+export interface Finding {
+  readonly promise: string;
+  readonly held: boolean;
+  /** What was seen instead, or what proves it. */
+  readonly seen: string;
+}
+
+/** Whether all of scenario S1 held (scenarios.md). Pure. */
+export function judge(seen: Seen, expected: Expected): readonly Finding[] {
+  return [
+    {
+      promise: 'the network is ready',
+      held: seen.network.status.ready,
+      seen: seen.network.status.conditions.map(({ message }) => message).join('; '),
+    },
+    ...expected.hosts.map((host) => placementFinding(host, seen.placements)),
+    ...Object.entries(expected.addresses).map(([name, address]) =>
+      addressFinding(name, address, seen.containers),
+    ),
+    macFinding(seen.containers),
+    ...pairs(Object.keys(expected.addresses)).map(([from, to]) =>
+      pingFinding(from, to, expected.addresses[to] ?? '', seen),
+    ),
+  ];
+}
+
+function pairs(names: readonly string[]): (readonly [string, string])[] {
+  return names.flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const));
+}
+
+function placementFinding(host: string, placements: readonly Placement[]): Finding {
+  const ready = placements
+    .find((placement) => placement.host === host)
+    ?.conditions.find(({ type }) => type === 'Ready');
+  return {
+    promise: `the network is real on ${host}`,
+    held: ready?.status === 'True',
+    seen: ready === undefined ? 'nothing is known of it' : ready.message,
+  };
+}
+
+function addressFinding(name: string, address: string, containers: readonly Container[]): Finding {
+  const container = containers.find((one) => one.name === name);
+  const has = container?.attachments[0]?.address ?? 'none';
+  return {
+    promise: `${name} runs with address ${address}`,
+    held: container?.running === true && has === address,
+    seen: container === undefined ? 'it was not made' : `${container.observed?.state ?? 'not seen'}, ${has}`,
+  };
+}
+
+function macFinding(containers: readonly Container[]): Finding {
+  const macs = containers.map(({ attachments }) => attachments[0]?.observedMac ?? null);
+  const known = macs.filter((mac) => mac !== null);
+  return {
+    promise: 'each container has a MAC of its own',
+    held: known.length === macs.length && known.length > 1 && new Set(known).size === known.length,
+    seen: macs.map((mac) => mac ?? 'none seen').join(', '),
+  };
+}
+
+/** The answer must come from the very container: its MAC, not just its address. */
+function pingFinding(from: string, to: string, address: string, seen: Seen): Finding {
+  const promise = `${from} pings ${to} at ${address} without loss`;
+  const check = seen.checks.find((one) => one.from.container === from && one.to.container === to);
+  const ping = check?.result?.byAddress.find((one) => one.address === address);
+  if (ping === undefined) return { promise, held: false, seen: check?.error ?? 'it was not pinged' };
+  const mac = seen.containers.find(({ name }) => name === to)?.attachments[0]?.observedMac;
+  const counts = `${String(ping.received)} of ${String(ping.sent)} answered`;
+  const held = ping.sent > 0 && ping.received === ping.sent && ping.mac === mac;
+  return {
+    promise,
+    held,
+    seen: ping.mac === mac ? counts : `${counts}, by MAC ${String(ping.mac)} and not ${String(mac)}`,
+  };
+}

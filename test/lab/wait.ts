@@ -1,0 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * Asks `condition` every `everyMs` until it gives something other than undefined or false, and returns
+ * that. Throws after `deadlineMs` with `what` was waited for.
+ */
+export async function waitFor<T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  deadlineMs: number,
+  everyMs = 20,
+): Promise<T> {
+  const end = Date.now() + deadlineMs;
+  for (;;) {
+    const answer = await condition();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > end) throw new Error(`${what}: not within ${String(deadlineMs / 1000)} s`);
+    await delay(everyMs);
+  }
+}
