@@ -1,0 +1,109 @@
+import http from 'node:http';
+import { createFleet, type Fleet } from '../fleet/fleet.ts';
+import type { LabHost } from '../lab/lab.ts';
+
+const rounds = 20;
+const subnet = { cidr: '172.16.100.0/24', gateway: '172.16.100.1' };
+const directName = 'direct_net1';
+
+/** One call to a Docker Engine. Fails with Docker's words for any status but 2xx. */
+async function dockerCall(socketPath: string, method: string, path: string, body?: object): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const payload = body === undefined ? '' : JSON.stringify(body);
+  const headers = { host: 'docker', 'content-type': 'application/json', 'content-length': payload.length };
+  const request = http.request({ socketPath, method, path, headers }, (response) => {
+    let text = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    response.on('end', () => {
+      const { statusCode = 0 } = response;
+      if (statusCode >= 200 && statusCode < 300) resolve();
+      else reject(new Error(`Docker: ${method} ${path}: ${String(statusCode)} ${text}`));
+    });
+  });
+  request.on('error', reject);
+  request.end(payload);
+  await promise;
+}
+
+/** What the agent asks its Docker for, asked directly. */
+async function createDirectly(host: LabHost): Promise<void> {
+  await dockerCall(host.dockerSocket, 'POST', '/networks/create', {
+    Name: directName,
+    CheckDuplicate: true,
+    Driver: 'macvlan',
+    IPAM: { Driver: 'default', Config: [{ Subnet: subnet.cidr, Gateway: subnet.gateway }] },
+    Options: { parent: host.uplink, macvlan_mode: 'bridge' },
+  });
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return performance.now() - begin;
+}
+
+/** Time of the two Docker calls in parallel, in milliseconds. Removes both networks, untimed. */
+async function directRound({ lab }: Fleet): Promise<number> {
+  try {
+    return await timed(async () => await Promise.all(lab.hosts.map(createDirectly)));
+  } finally {
+    await Promise.all(
+      lab.hosts.map(async (host) => await dockerCall(host.dockerSocket, 'DELETE', `/networks/${directName}`)),
+    );
+  }
+}
+
+/** Time from the request to "ready on both hosts", in milliseconds. Removes the network, untimed. */
+async function productRound({ client, lab }: Fleet): Promise<number> {
+  const body = { name: 'mac_net1', parent: 'ens33', hosts: { all: true }, subnets: [subnet] };
+  const took = await timed(async () => {
+    const answer = await client.networks.create(body, { wait: '30s' });
+    if (answer.body.status.hosts.ready === lab.hosts.length) return;
+    throw new Error(`the network was not ready within 30 s: ${JSON.stringify(answer.body.status)}`);
+  });
+  const { status } = await client.networks.remove('mac_net1', { ifMatch: '*', wait: '30s' });
+  if (status !== 204) throw new Error('the network was not removed within 30 s');
+  return took;
+}
+
+/** Median of an even or odd number of samples. */
+export function median(samples: readonly number[]): number {
+  const sorted = [...samples].sort((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+const ms = (value: number): string => `${value.toFixed(1)} ms`;
+
+/**
+ * From `POST /v1/networks?wait=30s` to ready on two hosts, against the same two Docker calls made directly and in
+ * parallel: alternating, so that both see the same machine. The first row holds the heads.
+ */
+export async function benchConvergence(progress: (text: string) => void): Promise<string[][]> {
+  progress('starting two hosts, server and agents');
+  await using fleet = await createFleet({ hosts: 2, name: `bench-${String(process.pid)}` });
+  const direct: number[] = [];
+  const product: number[] = [];
+  // The first of each finds cold caches and connections not made yet.
+  await directRound(fleet);
+  await productRound(fleet);
+  for (let round = 1; round <= rounds; round += 1) {
+    progress(`round ${String(round)} of ${String(rounds)}`);
+    direct.push(await directRound(fleet));
+    product.push(await productRound(fleet));
+  }
+  progress('removing hosts, server and agents');
+  const row = (name: string, samples: readonly number[], ratio: string): string[] => [
+    name,
+    ms(median(samples)),
+    ms(Math.min(...samples)),
+    ms(Math.max(...samples)),
+    ratio,
+  ];
+  return [
+    [`convergence, ${String(rounds)} rounds`, 'median', 'fastest', 'slowest', 'ratio'],
+    row('Docker called directly on 2 hosts', direct, ''),
+    row('POST /v1/networks?wait to ready on 2', product, `${(median(product) / median(direct)).toFixed(1)}x`),
+  ];
+}

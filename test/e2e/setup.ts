@@ -1,0 +1,90 @@
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { ApiError } from '@trunkline/client';
+import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
+import { createFleet, type Fleet } from '../fleet/fleet.ts';
+
+/** The network of scenario S1 (scenarios.md). Freed addresses can be used again at once, or one test would hinder the next. */
+export const macNet1: NetworkCreate = {
+  name: 'mac_net1',
+  parent: 'ens33',
+  hosts: { all: true },
+  subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+  quarantineSeconds: 0,
+};
+
+/** A container as scenario S1 runs them; without `address` the next free one. */
+export function box(name: string, host: string, address?: string): ContainerCreate {
+  return {
+    name,
+    host,
+    image: 'busybox',
+    tty: true,
+    stdinOpen: true,
+    attachments: [{ network: macNet1.name, ...(address === undefined ? {} : { address }) }],
+  };
+}
+
+/** box1 and box2 of scenario S1. */
+export const box1 = box('box1', 'docker01', '172.16.100.10');
+export const box2 = box('box2', 'docker02', '172.16.100.20');
+
+/**
+ * One fleet for a test file, which empties it after each group of tests that needs it. A test that fails shows what
+ * server and agents said.
+ */
+export function useFleet(name: string): () => Fleet {
+  let fleet: Fleet | undefined;
+  beforeAll(async () => {
+    fleet = await createFleet({ hosts: 2, name: `${name}-${String(process.pid)}` });
+  });
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail' && fleet !== undefined) console.error(fleet.logs());
+  });
+  afterAll(async () => {
+    await fleet?.down();
+  });
+  return () => {
+    if (fleet === undefined) throw new Error('the fleet is up only while tests run');
+    return fleet;
+  };
+}
+
+const tolerateGone = (error: unknown): void => {
+  if (!(error instanceof ApiError && error.status === 404)) throw error;
+};
+
+/**
+ * Removes every container and every network through the API. Everything must be up. The containers are killed before:
+ * a shell as process 1 ends on no SIGTERM, and Docker would wait 10 s for each.
+ */
+export async function removeAll({ client, lab }: Fleet): Promise<void> {
+  const containers: Container[] = [];
+  for await (const container of client.containers.all()) containers.push(container);
+  await Promise.all(
+    containers.map(async ({ host, name }) => await lab.host(host).exec(['docker', 'kill', name])),
+  );
+  const remove = async ({ name }: Container): Promise<unknown> =>
+    await client.containers.remove(name, { wait: '30s' }).catch(tolerateGone);
+  // Those that share another's network stack go first.
+  await Promise.all(containers.filter(({ networkMode }) => networkMode !== null).map(remove));
+  await Promise.all(containers.filter(({ networkMode }) => networkMode === null).map(remove));
+  for await (const { name } of client.networks.all()) {
+    for await (const { ip, container } of client.addresses.all(name)) {
+      if (container === null) await client.addresses.release(name, ip).catch(tolerateGone);
+    }
+    await client.networks.remove(name, { ifMatch: '*', wait: '30s' }).catch(tolerateGone);
+  }
+}
+
+/** One condition of a list; undefined when it is not there. */
+export function conditionOf(conditions: readonly Condition[], type: string): Condition | undefined {
+  return conditions.find((condition) => condition.type === type);
+}
+
+/** What is said of a network on one host. */
+export async function placementOn({ client }: Fleet, network: string, host: string): Promise<Placement> {
+  for await (const placement of client.networks.allPlacements(network)) {
+    if (placement.host === host) return placement;
+  }
+  throw new Error(`network ${network} has no placement on ${host}`);
+}
