@@ -43,8 +43,8 @@ export type AgentDeps = {
   readonly onStep?: ApplyDeps['onStep'];
 };
 
-/** How often to report before the server has said it, in milliseconds. */
-const firstHeartbeatMs = 10_000;
+/** How often to report before the server has said it. */
+const firstHeartbeatSeconds = 10;
 
 /**
  * Runs an agent until `signal` aborts: joins where it has not, then keeps the host as the server wants it. What the
@@ -87,6 +87,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
     instance: randomBytes(16).toString('base64url'),
   });
 
+  const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
   const observer = createObserver(
     (below) => observe({ links, docker, adopted: adoption.all, now: timing.now }, cache.current(), below),
     timing.now,
@@ -103,7 +104,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   const reports = createReportLoop({
     client,
     build: (fresh) => reconciler.report(fresh),
-    heartbeatMs: () => (cache.current()?.heartbeatSeconds ?? firstHeartbeatMs / 1000) * 1000,
+    heartbeatMs,
     timing,
     log,
   });
@@ -128,7 +129,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   };
   onDesired();
   const parts = [
-    pollDesired({ client, cache, timing, log, onChange: onDesired }, until),
+    pollDesired({ client, cache, heartbeatMs, timing, log, onChange: onDesired }, until),
     reports.run(until),
     reconciler.run(until),
     watchDocker(

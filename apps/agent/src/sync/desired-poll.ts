@@ -8,6 +8,8 @@ import { backoffMs, type Timing } from './timing.ts';
 export type DesiredPollDeps = {
   readonly client: Pick<AgentClient, 'desired'>;
   readonly cache: DesiredCache;
+  /** How often the server wants to hear of this host, in milliseconds: a server that is gone is not asked more seldom. */
+  readonly heartbeatMs: () => number;
   /** A document was taken; it is in the cache. */
   readonly onChange: () => void;
   readonly timing: Timing;
@@ -15,7 +17,7 @@ export type DesiredPollDeps = {
 };
 
 const waitSeconds = 25;
-const backoff = { firstMs: 500, longestMs: 60_000 };
+const firstBackoffMs = 500;
 /** A server that answers a long poll at once must not make the agent spin. */
 const shortestRoundMs = 250;
 
@@ -38,7 +40,11 @@ export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): P
       // The loop's condition ends it; an aborted call is no failure.
       if (!signal.aborted) {
         failures += 1;
-        const waitMs = backoffMs(failures, backoff, deps.timing.random);
+        const waitMs = backoffMs(
+          failures,
+          { firstMs: firstBackoffMs, longestMs: deps.heartbeatMs() },
+          deps.timing.random,
+        );
         logFailure(deps.log, error, waitMs);
         await deps.timing.delay(waitMs, signal);
       }

@@ -9,7 +9,7 @@ export type ReportLoopDeps = {
   readonly client: Pick<AgentClient, 'report'>;
   /** The newest truth; looks anew when `fresh`. Null while there is nothing to say yet. */
   readonly build: (fresh: boolean) => Promise<Report | null>;
-  /** How often to report when nothing changes, in milliseconds. */
+  /** How often to report when nothing changes, and the longest wait after a failure, in milliseconds. */
   readonly heartbeatMs: () => number;
   readonly timing: Timing;
   readonly log: Logger;
@@ -23,7 +23,7 @@ export type ReportLoop = {
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
-const backoff = { firstMs: 500, longestMs: 30_000 };
+const firstBackoffMs = 500;
 
 /** Makes the loop; nothing is sent before `run`. */
 export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
@@ -61,7 +61,11 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
         // What failed to be said is said anew, as it is then.
         lastSent = null;
         dirty = true;
-        const waitMs = backoffMs(failures, backoff, timing.random);
+        const waitMs = backoffMs(
+          failures,
+          { firstMs: firstBackoffMs, longestMs: deps.heartbeatMs() },
+          timing.random,
+        );
         log.warn({ err: error, waitMs }, 'report failed, trying again');
         await timing.delay(waitMs, signal);
         continue;
