@@ -16,7 +16,7 @@ import {
 import { ConnectivityResult } from './checks.ts';
 import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
-import { MacvlanMode } from './networks.ts';
+import { MacvlanMode, PreflightFindings } from './networks.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
 /** Version of what agent and server say to each other. The server refuses older ones with `agent_too_old`. */
@@ -90,6 +90,20 @@ export const DesiredNetwork = Closed(
     mode: MacvlanMode,
     promiscuous: Type.Boolean({ description: 'Put the parent into promiscuous mode.', examples: [true] }),
     internal: Type.Boolean({ description: 'No default route in containers.', examples: [false] }),
+    mtu: Nullable(Type.Integer({ minimum: 68, maximum: 65_535 }), {
+      description: "MTU of the VLAN sub-interface, in bytes; null: the parent's.",
+      examples: [null],
+    }),
+    forwarding: Type.Boolean({ description: 'Turn on IP forwarding.', examples: [false] }),
+    restartBroken: Type.Boolean({
+      description: 'Restart containers that lost their interface.',
+      examples: [false],
+    }),
+    force: Type.Boolean({
+      description:
+        'Where Docker must make it anew, do so although containers are attached: disconnect them, replace it, and connect them again with the same addresses.',
+      examples: [false],
+    }),
     subnets: Type.Array(
       Closed({ cidr: CidrText, gateway: Nullable(IpAddress) }, { description: 'A subnet.' }),
       { maxItems: 16, description: 'Subnets.' },
@@ -133,7 +147,9 @@ export const DesiredContainer = Closed(
 );
 export type DesiredContainer = Static<typeof DesiredContainer>;
 
-export const DesiredCheck = Closed(
+const expiresAt = Described(Timestamp, { description: 'Not worth running after that.' });
+
+export const DesiredConnectivityCheck = Closed(
   {
     id: Id,
     kind: Words(['connectivity'], { description: 'Kind of check.' }),
@@ -141,10 +157,26 @@ export const DesiredCheck = Closed(
     toContainer: ContainerName,
     toAddresses: Type.Array(IpAddress, { maxItems: 32, description: 'Addresses of the other container.' }),
     count: Type.Integer({ minimum: 1, maximum: 20, description: 'Echo requests to each.', examples: [5] }),
-    expiresAt: Described(Timestamp, { description: 'Not worth running after that.' }),
+    expiresAt,
   },
-  { description: 'A check to run once.' },
+  { description: 'Does one container reach another.' },
 );
+export type DesiredConnectivityCheck = Static<typeof DesiredConnectivityCheck>;
+
+export const DesiredPreflightCheck = Closed(
+  {
+    id: Id,
+    kind: Words(['preflight'], { description: 'Kind of check.' }),
+    network: DesiredNetwork,
+    expiresAt,
+  },
+  { description: 'What would the agent do for this network. Nothing is touched.' },
+);
+export type DesiredPreflightCheck = Static<typeof DesiredPreflightCheck>;
+
+export const DesiredCheck = Type.Union([DesiredConnectivityCheck, DesiredPreflightCheck], {
+  description: 'A check to run once.',
+});
 export type DesiredCheck = Static<typeof DesiredCheck>;
 
 export const DesiredDocument = Closed(
@@ -276,10 +308,21 @@ export const ReportAnswer = Closed(
 );
 export type ReportAnswer = Static<typeof ReportAnswer>;
 
+export const PreflightResult = Closed(
+  {
+    observedAt: Described(Timestamp, { description: 'When the agent looked.' }),
+    ...PreflightFindings,
+  },
+  { description: 'What the agent would do.' },
+);
+export type PreflightResult = Static<typeof PreflightResult>;
+
 export const CheckReport = Closed(
   {
     state: Words(['running', 'done', 'failed'], { description: 'Where it stands.' }),
-    result: Type.Union([ConnectivityResult, Type.Null()], { description: 'What it found, when done.' }),
+    result: Type.Union([ConnectivityResult, PreflightResult, Type.Null()], {
+      description: 'What it found, when done.',
+    }),
     error: Nullable(Type.String({ maxLength: 4096 }), { description: 'Why it could not run.' }),
   },
   { description: 'How a check went.' },

@@ -19,6 +19,10 @@ export const InterfaceFacts = Closed(
       description: 'Takes frames for every MAC, as macvlan behind some switches needs.',
       examples: [true],
     }),
+    speedMbps: Nullable(Type.Integer({ minimum: 0 }), {
+      description: 'Speed of the link, in Mbit/s; null where the driver does not say.',
+      examples: [1000],
+    }),
     kind: Nullable(Type.String(), {
       description: 'Kind of virtual interface (vlan, bond, bridge, …); null for a NIC.',
       examples: [null],
@@ -53,6 +57,26 @@ export const HostFacts = Closed(
     cpus: Type.Integer({ description: 'Processors.', examples: [4] }),
     memoryBytes: Type.String({ description: 'Memory, in bytes.', examples: ['8327454720'] }),
     agentVersion: Type.String({ description: 'Version of the agent.', examples: ['0.1.0'] }),
+    modules: Closed(
+      {
+        macvlan: Type.Boolean({
+          description: 'The kernel can make macvlan interfaces (loaded, built in, or to be loaded).',
+          examples: [true],
+        }),
+        vlan: Type.Boolean({
+          description: 'The kernel can make VLAN sub-interfaces (`8021q`).',
+          examples: [true],
+        }),
+      },
+      { description: 'What the kernel has for this work.' },
+    ),
+    forwarding: Closed(
+      {
+        ipv4: Type.Boolean({ description: '`net.ipv4.ip_forward`.', examples: [false] }),
+        ipv6: Type.Boolean({ description: '`net.ipv6.conf.all.forwarding`.', examples: [false] }),
+      },
+      { description: 'Whether the host routes.' },
+    ),
     docker: Closed(
       {
         reachable: Type.Boolean({ description: 'Whether the Docker Engine answered.', examples: [true] }),

@@ -111,6 +111,22 @@ const promiscuous = Type.Boolean({
   examples: [true],
 });
 const internal = Type.Boolean({ description: 'No default route in the containers.', examples: [false] });
+const mtu = Type.Integer({ minimum: 68, maximum: 65_535 });
+const mtuText = {
+  description:
+    "Largest packet of the network, in bytes (68 to 65535; IPv6 needs 1280, RFC 8200 section 5); null: the parent's. It is set on the VLAN sub-interface and never above the parent's: the agent does not change the MTU of a NIC. An untagged network has the MTU of its parent.",
+  examples: [null],
+};
+const forwarding = Type.Boolean({
+  description:
+    'Turn on IP forwarding on each host (`net.ipv4.ip_forward`, and `net.ipv6.conf.all.forwarding` where the network has an IPv6 subnet), for hosts that route between networks. It is never turned off again: others may rely on it.',
+  examples: [false],
+});
+const restartBroken = Type.Boolean({
+  description:
+    'Restart a container that lost its interface because the link below it vanished: it shows as running, and nothing else brings the interface back. False: it is only reported, as condition `NetworkAttached` of the container.',
+  examples: [false],
+});
 const subnets = Type.Array(SubnetInput, {
   minItems: 1,
   maxItems: 16,
@@ -126,6 +142,9 @@ export const NetworkCreate = Closed(
     mode: Type.Optional({ ...MacvlanMode, default: 'bridge' }),
     promiscuous: Type.Optional({ ...promiscuous, default: true }),
     internal: Type.Optional({ ...internal, default: false }),
+    mtu: Type.Optional(Nullable(mtu, mtuText)),
+    forwarding: Type.Optional({ ...forwarding, default: false }),
+    restartBroken: Type.Optional({ ...restartBroken, default: false }),
     space: Type.Optional({ ...SpaceName, default: 'default' }),
     hosts: Type.Optional(HostSelector),
     subnets,
@@ -167,6 +186,9 @@ export const NetworkPatch = Closed(
     mode: Type.Optional(MacvlanMode),
     promiscuous: Type.Optional(promiscuous),
     internal: Type.Optional(internal),
+    mtu: Type.Optional(Nullable(mtu, mtuText)),
+    forwarding: Type.Optional(forwarding),
+    restartBroken: Type.Optional(restartBroken),
     hosts: Type.Optional(
       Described(HostSelector, {
         description: 'Replaces the selection of hosts as a whole.',
@@ -271,6 +293,32 @@ export const NetworkStatus = Closed(
 );
 export type NetworkStatus = Static<typeof NetworkStatus>;
 
+export const PreflightFindings = {
+  actions: Type.Array(Type.String({ maxLength: 1024 }), {
+    maxItems: 256,
+    description: 'What the agent would do, in order; empty: nothing.',
+    examples: [['make VLAN 10 on ens33 as ens33.10', 'create Docker network mac_net10 on ens33.10']],
+  }),
+  conditions: Described(Conditions, {
+    description:
+      'What is so already and what stands in the way, as the placement would say it now. `Ready` sums up: `True` when nothing is to be done, reason `Preflight` when the actions would make it so, another reason when they would not.',
+  }),
+};
+
+export const HostPreflight = Closed(
+  {
+    host: HostName,
+    answered: Type.Boolean({
+      description: 'Whether the agent looked. False: it is silent, and nothing is known of this host.',
+      examples: [true],
+    }),
+    observedAt: Nullable(Timestamp, { description: 'When the agent looked; null: it did not.' }),
+    ...PreflightFindings,
+  },
+  { description: 'What a change would mean on one host. Nothing was touched.' },
+);
+export type HostPreflight = Static<typeof HostPreflight>;
+
 export const Network = Closed(
   {
     id: Id,
@@ -282,6 +330,9 @@ export const Network = Closed(
     mode: MacvlanMode,
     promiscuous,
     internal,
+    mtu: Nullable(mtu, mtuText),
+    forwarding,
+    restartBroken,
     hosts: HostSelector,
     subnets: Type.Array(Subnet, { description: 'Subnets of the network.' }),
     quarantineSeconds,
@@ -303,6 +354,12 @@ export const Network = Closed(
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
     status: NetworkStatus,
+    preflight: Type.Optional(
+      Type.Array(HostPreflight, {
+        maxItems: 1000,
+        description: 'Only in the answer to `?dryRun=true`: what would be done, host by host.',
+      }),
+    ),
   },
   { $id: 'Network', description: 'One layer-2 network offered to containers, on the hosts it should be on.' },
 );
