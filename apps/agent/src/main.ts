@@ -7,7 +7,8 @@ import { readConfig, type AgentConfig } from './config.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
-import { createProcessSpawner, realTiming } from './host/spawn.ts';
+import { createResidentIp } from './host/resident-ip.ts';
+import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
 import { readOnce } from './sync/read-once.ts';
 import { AgentSuperseded } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
@@ -27,12 +28,13 @@ function configOrExit(): AgentConfig {
 const config = configOrExit();
 const log = pino({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
+const residentIp = createResidentIp(createDialogueOpener(), run);
 const ended = new AbortController();
 const agent = runAgent(
   {
     config,
     version: packageJson.version,
-    links: createLinks(run),
+    links: createLinks(run, residentIp.show),
     docker: createDockerEngine({ socketPath: config.dockerSocket }),
     run,
     readFile: readOnce((path) => readFile(path, 'utf8')),

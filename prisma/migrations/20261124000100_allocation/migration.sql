@@ -183,6 +183,35 @@ BEGIN
   RETURN 'created';
 END $$;
 
+-- Answers the items of a group that are not `left_out`: an owner that has an address, or a named address.
+CREATE FUNCTION settle_one_by_one(net network, wanted_family integer, items jsonb, left_out integer[])
+RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, fam integer) LANGUAGE plpgsql AS $$
+DECLARE
+  item record;
+BEGIN
+  FOR item IN
+    SELECT i.pos, i.address, i.owner, i.mac, i.labels, i.container, a.ip AS owned_ip
+    FROM jsonb_to_recordset(items)
+      AS i (pos integer, address inet, owner text, mac text, labels jsonb, container uuid)
+    LEFT JOIN address a ON a.network_id = net.id AND family(a.ip) = wanted_family AND a.owner = i.owner
+    WHERE left_out IS NULL OR i.pos <> ALL (left_out)
+    ORDER BY i.pos
+  LOOP
+    pos := item.pos;
+    address_space := net.space;
+    fam := wanted_family;
+    IF item.owned_ip IS NOT NULL THEN
+      -- The same owner asking again gets what it has.
+      outcome := CASE WHEN item.address IS NULL OR item.address = item.owned_ip THEN 'existing' ELSE 'owner_has_other' END;
+      address_ip := item.owned_ip;
+    ELSE
+      outcome := claim_address(net, item.address, item.owner, item.container, item.mac, item.labels);
+      address_ip := item.address;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+
 -- Answers a group of requests for one family of one network, all in one step.
 -- group: {network: name, family: 4 | 6 | null, items: [{pos, address?, owner?, count, mac?, labels?, container?}]}
 -- The owners within a group differ. One row for each address given, or one with the reason there is none.
@@ -191,14 +220,14 @@ RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, f
 DECLARE
   net network;
   wanted_family integer := (asked ->> 'family')::integer;
-  item record;
   result text;
   -- One entry for each address that is to be the next free one.
-  positions integer[] := '{}';
-  owners text[] := '{}';
-  macs text[] := '{}';
-  labels jsonb[] := '{}';
-  containers uuid[] := '{}';
+  positions integer[];
+  owners text[];
+  macs text[];
+  labels jsonb[];
+  containers uuid[];
+  others integer;
   -- The addresses taken for them, in the same order.
   subnets uuid[];
   cidrs inet[];
@@ -225,41 +254,26 @@ BEGIN
     RETURN;
   END IF;
 
-  FOR item IN
-    SELECT i.pos, i.address, i.owner, COALESCE(i.count, 1) AS count, i.mac, i.labels, i.container,
-           a.ip AS owned_ip, a.space AS owned_space
+  -- Requests for the next free address are taken together; owners that have one, and named addresses, one by one.
+  SELECT array_agg(i.pos) FILTER (WHERE i.fresh), array_agg(i.owner) FILTER (WHERE i.fresh),
+         array_agg(i.mac) FILTER (WHERE i.fresh), array_agg(COALESCE(i.labels, '{}')) FILTER (WHERE i.fresh),
+         array_agg(i.container) FILTER (WHERE i.fresh), count(*) FILTER (WHERE NOT i.fresh)
+  INTO positions, owners, macs, labels, containers, others
+  FROM (
+    SELECT x.*, x.address IS NULL AND owned.ip IS NULL AS fresh
     FROM jsonb_to_recordset(asked -> 'items')
-      AS i (pos integer, address inet, owner text, count integer, mac text, labels jsonb, container uuid)
+      AS x (pos integer, address inet, owner text, count integer, mac text, labels jsonb, container uuid)
+    CROSS JOIN generate_series(1, COALESCE(x.count, 1))
     -- LIMIT keeps the planner from joining all owners of the network against a handful of items.
     LEFT JOIN LATERAL (
-      SELECT x.ip, x.space FROM address x
-      WHERE x.network_id = net.id AND family(x.ip) = wanted_family AND x.owner = i.owner LIMIT 1
-    ) AS a ON true
-    ORDER BY i.pos
-  LOOP
-    pos := item.pos;
-    address_space := net.space;
-    fam := wanted_family;
-    IF item.owned_ip IS NOT NULL THEN
-      -- The same owner asking again gets what it has.
-      outcome := CASE WHEN item.address IS NULL OR item.address = item.owned_ip THEN 'existing' ELSE 'owner_has_other' END;
-      address_ip := item.owned_ip;
-      RETURN NEXT;
-    ELSIF item.address IS NOT NULL THEN
-      outcome := claim_address(net, item.address, item.owner, item.container, item.mac, item.labels);
-      address_ip := item.address;
-      RETURN NEXT;
-    ELSE
-      FOR n IN 1..item.count LOOP
-        positions := positions || item.pos;
-        owners := owners || item.owner;
-        macs := macs || item.mac;
-        labels := labels || COALESCE(item.labels, '{}');
-        containers := containers || item.container;
-      END LOOP;
-    END IF;
-  END LOOP;
-  IF cardinality(positions) = 0 THEN RETURN; END IF;
+      SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = wanted_family AND y.owner = x.owner LIMIT 1
+    ) AS owned ON true
+    ORDER BY x.pos
+  ) AS i;
+  IF others > 0 THEN
+    RETURN QUERY SELECT * FROM settle_one_by_one(net, wanted_family, asked -> 'items', positions);
+  END IF;
+  IF positions IS NULL THEN RETURN; END IF;
 
   -- All the next-free requests take their addresses together: one pass over the free space, one insert.
   SELECT array_agg(t.subnet_id), array_agg(t.cidr), array_agg(t.ip) INTO subnets, cidrs, ips
@@ -374,3 +388,8 @@ CREATE FUNCTION rebuild_free_space(subnet uuid, size numeric) RETURNS numeric LA
     WHERE a.subnet_id = subnet
   ) WHERE s.id = subnet RETURNING s.free;
 $$;
+
+-- Statistics of a table that was empty a moment ago make the planner read it whole; here every look-up has its index.
+-- The plans depend on nothing but that, so each connection makes them once.
+ALTER FUNCTION allocate_batch SET enable_seqscan = off;
+ALTER FUNCTION allocate_batch SET plan_cache_mode = force_generic_plan;

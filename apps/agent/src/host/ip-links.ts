@@ -4,13 +4,15 @@ import { parseDefaultRoute, parseLinks } from './ip-json.ts';
 import { assertAlias, assertMtu, assertVlanId, conflictOfVlan, LinkConflict, LinkNotFound } from './links.ts';
 import type { Link, Links } from './links.ts';
 
+/** Answers what `ip -json -details address show` says at the moment of asking; fails with `CommandFailed`. */
+export type ShowAddresses = () => Promise<string>;
+
 /**
  * The links of the network namespace that `run` runs in, over iproute2. It remembers nothing: each call looks before it
  * changes something, and looks again when a change failed, since another may have done it meanwhile.
  */
-export function createLinks(run: RunCommand): Links {
-  const list = async (): Promise<readonly Link[]> =>
-    parseLinks((await run('ip', ['-json', '-details', 'address', 'show'])).stdout);
+export function createLinks(run: RunCommand, show: ShowAddresses = showOnce(run)): Links {
+  const list = async (): Promise<readonly Link[]> => parseLinks(await show());
 
   const find = async (name: string): Promise<Link | undefined> => {
     assertInterfaceName(name);
@@ -91,6 +93,11 @@ export function createLinks(run: RunCommand): Links {
       parseDefaultRoute((await run('ip', ['-4', '-json', 'route', 'show', 'default'])).stdout) ??
       parseDefaultRoute((await run('ip', ['-6', '-json', 'route', 'show', 'default'])).stdout),
   };
+}
+
+/** Starts an `ip` for each look. */
+export function showOnce(run: RunCommand): ShowAddresses {
+  return async () => (await run('ip', ['-json', '-details', 'address', 'show'])).stdout;
 }
 
 /** `false` (nothing to change) for a link that fits; a conflict otherwise. */

@@ -5,7 +5,8 @@ import type { RunCommand } from './command.ts';
 import { createLinks } from './ip-links.ts';
 import { describeLinksContract } from './links.contract.ts';
 import type { LinksSubject } from './links.contract.ts';
-import { createProcessSpawner, realTiming } from './spawn.ts';
+import { createResidentIp } from './resident-ip.ts';
+import { createDialogueOpener, createProcessSpawner, realTiming } from './spawn.ts';
 import { watchLinks } from './watch-links.ts';
 import type { SpawnedProcess } from './watch-links.ts';
 
@@ -38,10 +39,13 @@ async function createNamespace(): Promise<{
   return { name, inside, dispose };
 }
 
-async function createSubject(): Promise<LinksSubject> {
-  const { inside, dispose } = await createNamespace();
+/** `resident`: looks through one `ip` that stays, as the agent does. */
+async function createSubject(resident: boolean): Promise<LinksSubject> {
+  const { name, inside, dispose } = await createNamespace();
+  const open = createDialogueOpener();
+  const ip = createResidentIp((file, argv) => open('ip', ['netns', 'exec', name, file, ...argv]), inside);
   return {
-    links: createLinks(inside),
+    links: resident ? createLinks(inside, ip.show) : createLinks(inside),
     addMacvlan: async (name) => {
       await inside('ip', ['link', 'add', name, 'link', 'ens33', 'type', 'macvlan', 'mode', 'bridge']);
     },
@@ -49,7 +53,10 @@ async function createSubject(): Promise<LinksSubject> {
       await inside('ip', ['address', 'add', '172.16.1.30/24', 'dev', 'ens33']);
       await inside('ip', ['route', 'add', 'default', 'via', '172.16.1.1']);
     },
-    dispose,
+    dispose: async () => {
+      ip.stop();
+      await dispose();
+    },
   };
 }
 
@@ -71,7 +78,8 @@ async function whyNoVlan(): Promise<string | null> {
 const noVlan = await whyNoVlan();
 
 describe.skipIf(!isRoot)('the real kernel (needs root)', () => {
-  describeLinksContract('kernel', createSubject, noVlan);
+  describeLinksContract('kernel', () => createSubject(false), noVlan);
+  describeLinksContract('kernel, through one ip that stays', () => createSubject(true), noVlan);
 
   describe('in a namespace', () => {
     let namespace: Awaited<ReturnType<typeof createNamespace>>;

@@ -1,0 +1,110 @@
+import type { RunCommand } from './command.ts';
+import { showOnce, type ShowAddresses } from './ip-links.ts';
+
+/** A program that answers what it is asked line by line. */
+export type DialogueProcess = {
+  /** Its standard output, piece by piece; ends when the program does. Fails when it cannot be started. */
+  readonly output: AsyncIterable<string>;
+  /** Writes one line to its standard input. */
+  readonly say: (line: string) => void;
+  /** Ends it; harmless when it has ended. */
+  readonly stop: () => void;
+};
+
+/** Starts a program to talk with. Argv only. */
+export type OpenDialogue = (file: string, argv: readonly string[]) => DialogueProcess;
+
+/** An `ip` that stays. */
+export type ResidentIp = {
+  readonly show: ShowAddresses;
+  /** Ends the program; the next question starts another. */
+  readonly stop: () => void;
+};
+
+const question = 'address show';
+/** Then the short-lived program is asked instead, in milliseconds. */
+const silenceMs = 2000;
+
+type Conversation = { readonly ask: () => Promise<string>; readonly stop: () => void };
+
+/**
+ * Asks one `ip` that stays (`ip -batch -`, ip(8)) instead of starting one a look: it reads the kernel's tables anew
+ * for every question, and spares the start of a program, which costs a busy host some ten milliseconds. When it ends,
+ * is silent or says half a sentence, a fresh `ip` answers, and the next read starts another one that stays.
+ */
+export function createResidentIp(open: OpenDialogue, run: RunCommand): ResidentIp {
+  const askAnother = showOnce(run);
+  let conversation: Conversation | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+
+  function end(which: Conversation): void {
+    if (conversation === which) conversation = null;
+    which.stop();
+  }
+
+  async function readOne(): Promise<string> {
+    const current = (conversation ??= converse(open('ip', ['-json', '-details', '-batch', '-'])));
+    try {
+      return await current.ask();
+    } catch {
+      end(current);
+      return askAnother();
+    }
+  }
+
+  return {
+    // One question at a time: answers carry nothing that says which question they belong to.
+    show: () => {
+      const answer = last.then(readOne);
+      last = answer.catch(() => {});
+      return answer;
+    },
+    stop: () => {
+      if (conversation !== null) end(conversation);
+    },
+  };
+}
+
+const nobody = { resolve: () => {}, reject: () => {} };
+
+/** An answer is one JSON array, which `ip` ends with a line break and flushes. */
+function converse(program: DialogueProcess): Conversation {
+  let heard = '';
+  let awaited: Pick<PromiseWithResolvers<string>, 'resolve' | 'reject'> = nobody;
+  let failure: Error | null = null;
+
+  function fail(error: Error): void {
+    failure ??= error;
+    awaited.reject(failure);
+  }
+
+  void (async () => {
+    try {
+      for await (const piece of program.output) {
+        heard += piece;
+        if (heard.endsWith(']\n')) awaited.resolve(heard);
+      }
+      fail(new Error('ip ended'));
+    } catch (error) {
+      fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  })();
+
+  return {
+    ask: async () => {
+      if (failure !== null) throw failure;
+      heard = '';
+      const mine = Promise.withResolvers<string>();
+      awaited = mine;
+      const timer = setTimeout(() => fail(new Error(`no answer within ${silenceMs} ms`)), silenceMs);
+      try {
+        program.say(question);
+        return await mine.promise;
+      } finally {
+        clearTimeout(timer);
+        awaited = nobody;
+      }
+    },
+    stop: program.stop,
+  };
+}
