@@ -6,14 +6,18 @@ import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
 import { createCheckRunner } from './checks/check-runner.ts';
 import { checkConnectivity } from './checks/connectivity.ts';
+import { checkPreflight } from './checks/preflight.ts';
 import { readContainerFile } from './checks/resolver-files.ts';
 import type { RunCommand } from './host/command.ts';
 import type { DockerEngine } from './host/docker-engine.ts';
 import { DockerUnreachable } from './host/docker-errors.ts';
-import { collectFacts } from './host/facts.ts';
+import { collectFacts, type FactsSources } from './host/facts.ts';
+import { countInterfaces } from './host/container-interfaces.ts';
+import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
 import { openAdoptionStore } from './reconcile/adoption.ts';
+import { openDetachedStore } from './reconcile/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
 import { createObserver, observe, type Observed } from './reconcile/observe.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
@@ -33,8 +37,9 @@ export type AgentDeps = {
   readonly version: string;
   readonly links: Links;
   readonly docker: DockerEngine;
+  readonly kernel: Kernel;
   readonly run: RunCommand;
-  /** Reads files that stay the same while the machine runs (boot id, os-release). */
+  /** Reads a text file as it is now. */
   readonly readFile: (path: string) => Promise<string>;
   readonly spawn: SpawnCommand;
   readonly timing: Timing;
@@ -64,7 +69,7 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
 }
 
 async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
-  const { config, links, docker, timing, log } = deps;
+  const { config, links, docker, kernel, timing, log } = deps;
   const server: ServerLocation = { baseUrl: config.server, ...(config.ca === null ? {} : { ca: config.ca }) };
   const identity = await ensureJoined(
     {
@@ -72,7 +77,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
       server,
       token: config.joinToken,
       hostName: config.hostName,
-      facts: () => factsOf(deps, { list: () => links.list() }, docker),
+      facts: () => factsOf(deps, { links, docker, kernel }),
       timing,
       log,
     },
@@ -81,6 +86,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   );
   const cache = await openDesiredCache({ stateFolder: config.stateDir, hostId: identity.hostId, log });
   const adoption = await openAdoptionStore(config.stateDir, log);
+  const detached = await openDetachedStore(config.stateDir, log);
   const client = createAgentClient({
     ...server,
     identity: { hostId: identity.hostId, privateKey: identity.privateKey },
@@ -89,13 +95,33 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
 
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
   const observer = createObserver(
-    (below) => observe({ links, docker, adopted: adoption.all, now: timing.now }, cache.current(), below),
+    (below) =>
+      observe(
+        {
+          links,
+          docker,
+          kernel,
+          interfacesOf: (pid) => countInterfaces(pid, deps.readFile),
+          adopted: adoption.all,
+          detached: detached.all,
+          now: timing.now,
+        },
+        cache.current(),
+        below,
+      ),
     timing.now,
   );
   const reconciler = createReconciler({
     desired: cache.current,
     observer,
-    apply: { links, docker, adoption, ...(deps.onStep === undefined ? {} : { onStep: deps.onStep }) },
+    apply: {
+      links,
+      kernel,
+      docker,
+      adoption,
+      detached,
+      ...(deps.onStep === undefined ? {} : { onStep: deps.onStep }),
+    },
     facts: (observed) => factsOfLook(deps, observed),
     onNews: () => reports.changed(),
     timing,
@@ -110,11 +136,13 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   });
   const checks = createCheckRunner({
     check: (check: DesiredCheck, until) =>
-      checkConnectivity(
-        check,
-        { docker, run: deps.run, readContainerFile, nodePath: process.execPath },
-        until,
-      ),
+      check.kind === 'preflight'
+        ? checkPreflight(check, { desired: cache.current, look: () => observer.look() })
+        : checkConnectivity(
+            check,
+            { docker, run: deps.run, readContainerFile, nodePath: process.execPath },
+            until,
+          ),
     client,
     timing,
     log,
@@ -149,31 +177,28 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
 }
 
 /** Facts that say nothing newer than a look saw. */
-function factsOfLook(deps: AgentDeps, observed: Observed): Promise<HostFacts> {
-  return factsOf(
-    deps,
-    { list: () => Promise.resolve(observed.links) },
-    {
+function factsOfLook(deps: AgentDeps, { links, docker, kernel }: Observed): Promise<HostFacts> {
+  return factsOf(deps, {
+    links: { list: () => Promise.resolve(links) },
+    docker: {
       version: () =>
-        observed.docker.reachable
-          ? Promise.resolve(observed.docker.version)
-          : Promise.reject(new DockerUnreachable('version', 'observed', observed.docker.message)),
+        docker.reachable
+          ? Promise.resolve(docker.version)
+          : Promise.reject(new DockerUnreachable('version', 'observed', docker.message)),
     },
-  );
+    kernel: { observe: () => Promise.resolve(kernel) },
+  });
 }
 
 function factsOf(
-  deps: AgentDeps,
-  links: Pick<Links, 'list'>,
-  docker: Pick<DockerEngine, 'version'>,
+  deps: Pick<AgentDeps, 'readFile' | 'version'>,
+  sources: Pick<FactsSources, 'links' | 'docker' | 'kernel'>,
 ): Promise<HostFacts> {
   return collectFacts({
-    links,
-    docker,
+    ...sources,
     readFile: deps.readFile,
     machine: {
       hostname: os.hostname,
-      release: os.release,
       arch: os.arch,
       cpus: () => os.availableParallelism(),
       memoryBytes: os.totalmem,

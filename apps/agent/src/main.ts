@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -7,9 +8,9 @@ import { readConfig, type AgentConfig } from './config.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
+import { createKernel } from './host/kernel.ts';
 import { createResidentIp } from './host/resident-ip.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
-import { readOnce } from './sync/read-once.ts';
 import { AgentSuperseded } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
@@ -28,6 +29,7 @@ function configOrExit(): AgentConfig {
 const config = configOrExit();
 const log = pino({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
+const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 const residentIp = createResidentIp(createDialogueOpener(), run);
 const ended = new AbortController();
 const agent = runAgent(
@@ -36,8 +38,15 @@ const agent = runAgent(
     version: packageJson.version,
     links: createLinks(run, residentIp.show),
     docker: createDockerEngine({ socketPath: config.dockerSocket }),
+    kernel: createKernel({
+      run,
+      readFile: readText,
+      writeFile: (path, text) => writeFile(path, text),
+      release: os.release,
+      now: Date.now,
+    }),
     run,
-    readFile: readOnce((path) => readFile(path, 'utf8')),
+    readFile: readText,
     spawn: createProcessSpawner(),
     timing: { ...realTiming, now: Date.now },
     log,

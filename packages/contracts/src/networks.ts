@@ -119,7 +119,7 @@ const mtuText = {
 };
 const forwarding = Type.Boolean({
   description:
-    'Turn on IP forwarding on each host (`net.ipv4.ip_forward`, and `net.ipv6.conf.all.forwarding` where the network has an IPv6 subnet), for hosts that route between networks. It is never turned off again: others may rely on it.',
+    'Turn on IPv4 forwarding (`net.ipv4.ip_forward`) on each host, for hosts that route between networks. It is never turned off again: others may rely on it. IPv6 forwarding is left to you: it stops a host from taking addresses and routes from router advertisements (kernel ip-sysctl, `accept_ra`).',
   examples: [false],
 });
 const restartBroken = Type.Boolean({

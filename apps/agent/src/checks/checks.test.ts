@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { CheckReport, DesiredCheck } from '@trunkline/contracts';
+import type { CheckReport, DesiredConnectivityCheck } from '@trunkline/contracts';
 import { ApiError } from '@trunkline/client';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
@@ -72,7 +72,7 @@ test('a file that a container does not have is empty', async () => {
   expect(await readContainerFile(process.pid, '/etc/passwd')).toContain('root');
 });
 
-const check: DesiredCheck = {
+const check: DesiredConnectivityCheck = {
   id: '0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11',
   kind: 'connectivity',
   fromContainer: 'box1',

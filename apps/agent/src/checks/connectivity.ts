@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { CheckReport, ConnectivityResult, DesiredCheck, Ping } from '@trunkline/contracts';
+import type { CheckReport, ConnectivityResult, DesiredConnectivityCheck, Ping } from '@trunkline/contracts';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import type { DockerEngine } from '../host/docker-engine.ts';
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
@@ -25,10 +25,10 @@ const resolveTimeoutMs = 15_000;
  * Answers a report in any case; `failed` when it could not be run at all.
  */
 export async function checkConnectivity(
-  check: DesiredCheck,
+  check: DesiredConnectivityCheck,
   deps: ConnectivityDeps,
   signal: AbortSignal,
-): Promise<CheckReport> {
+): Promise<CheckReport & { readonly result: ConnectivityResult | null }> {
   const pid = await runningPid(check.fromContainer, deps.docker);
   if (typeof pid === 'string') return { state: 'failed', result: null, error: pid };
   const run = inContainerNetwork(deps.run, pid);
@@ -98,7 +98,7 @@ async function neighbourMac(address: string, run: RunCommand, signal: AbortSigna
 }
 
 async function checkName(
-  check: DesiredCheck,
+  check: DesiredConnectivityCheck,
   pid: number,
   pinged: readonly Ping[],
   deps: ConnectivityDeps,
@@ -158,7 +158,11 @@ const dnsWords: Readonly<Record<string, string>> = {
   ETIMEOUT: 'no answer',
 };
 
-function sentence(check: DesiredCheck, pings: readonly Ping[], reached: Ping | undefined): string {
+function sentence(
+  check: DesiredConnectivityCheck,
+  pings: readonly Ping[],
+  reached: Ping | undefined,
+): string {
   const { fromContainer: from, toContainer: to } = check;
   if (reached !== undefined) {
     const time = reached.rttMs === null ? '' : `, ${reached.rttMs.avg} ms`;

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { collectFacts, osPrettyName, reportedLinks } from './facts.ts';
 import type { FactsSources } from './facts.ts';
 import { createFakeDockerEngine } from './fake-docker-engine.ts';
+import { createFakeKernel } from './fake-kernel.ts';
 import { createFakeLinks } from './fake-links.ts';
 
 const sources = (change: Partial<FactsSources> = {}): FactsSources => ({
@@ -9,15 +10,20 @@ const sources = (change: Partial<FactsSources> = {}): FactsSources => ({
     {
       name: 'ens33',
       up: true,
+      carrier: true,
       addresses: [{ family: 4, address: '172.16.1.30', prefixLength: 24, scope: 'global' }],
     },
   ]),
   docker: createFakeDockerEngine(),
+  kernel: createFakeKernel(),
   readFile: async (path) =>
-    path === '/etc/os-release' ? 'NAME=Debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n' : 'boot-1\n',
+    path === '/sys/class/net/ens33/speed'
+      ? '1000\n'
+      : path === '/etc/os-release'
+        ? 'NAME=Debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
+        : 'boot-1\n',
   machine: {
     hostname: () => 'docker01',
-    release: () => '6.1.0',
     arch: () => 'x64',
     cpus: () => 2,
     memoryBytes: () => 1024,
@@ -36,8 +42,12 @@ it('reports machine, Docker and interfaces, without lo', async () => {
     cpus: 2,
     memoryBytes: '1024',
     agentVersion: '0.1.0',
+    modules: { macvlan: true, vlan: true },
+    forwarding: { ipv4: false, ipv6: false },
     docker: { reachable: true, version: '20.10.24', apiVersion: '1.41' },
-    interfaces: [expect.objectContaining({ name: 'ens33', up: true, addresses: ['172.16.1.30/24'] })],
+    interfaces: [
+      expect.objectContaining({ name: 'ens33', up: true, speedMbps: 1000, addresses: ['172.16.1.30/24'] }),
+    ],
   });
 });
 

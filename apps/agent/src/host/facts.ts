@@ -1,18 +1,18 @@
 import type { HostFacts, InterfaceFacts } from '@trunkline/contracts';
 import type { DockerEngine } from './docker-engine.ts';
 import { DockerError } from './docker-errors.ts';
+import type { Kernel } from './kernel.ts';
 import type { Link, Links } from './links.ts';
 
 /** What the facts are taken from. */
 export type FactsSources = {
   readonly links: Pick<Links, 'list'>;
   readonly docker: Pick<DockerEngine, 'version'>;
+  readonly kernel: Pick<Kernel, 'observe'>;
   /** Reads a text file; fails where it cannot. */
   readonly readFile: (path: string) => Promise<string>;
   readonly machine: {
     readonly hostname: () => string;
-    /** Kernel release, as `uname -r` says it. */
-    readonly release: () => string;
     readonly arch: () => string;
     readonly cpus: () => number;
     readonly memoryBytes: () => number;
@@ -30,9 +30,10 @@ const mostInterfaces = 512;
  * Fails as `Links.list` does.
  */
 export async function collectFacts(sources: FactsSources): Promise<HostFacts> {
-  const [links, docker, bootId, osRelease] = await Promise.all([
+  const [links, docker, kernel, bootId, osRelease] = await Promise.all([
     sources.links.list(),
     dockerFacts(sources.docker),
+    sources.kernel.observe(),
     sources.readFile('/proc/sys/kernel/random/boot_id').catch(() => 'unknown'),
     sources.readFile('/etc/os-release').catch(() => ''),
   ]);
@@ -40,13 +41,20 @@ export async function collectFacts(sources: FactsSources): Promise<HostFacts> {
     hostname: sources.machine.hostname(),
     bootId: bootId.trim(),
     os: osPrettyName(osRelease) ?? 'unknown',
-    kernel: sources.machine.release(),
+    kernel: kernel.release,
     architecture: sources.machine.arch(),
     cpus: sources.machine.cpus(),
     memoryBytes: String(sources.machine.memoryBytes()),
     agentVersion: sources.agentVersion,
+    modules: {
+      macvlan: kernel.modules.macvlan !== 'missing',
+      vlan: kernel.modules['8021q'] !== 'missing',
+    },
+    forwarding: kernel.forwarding,
     docker,
-    interfaces: reportedLinks(links).map(interfaceFacts),
+    interfaces: await Promise.all(
+      reportedLinks(links).map(async (link) => interfaceFacts(link, await speedOf(link, sources.readFile))),
+    ),
   };
 }
 
@@ -73,7 +81,17 @@ export function osPrettyName(osRelease: string): string | undefined {
   return bare === '' ? undefined : bare;
 }
 
-function interfaceFacts(link: Link): InterfaceFacts {
+/**
+ * In Mbit/s. Only hardware and bonds have one; the kernel answers EINVAL, or -1, where it does not know
+ * (Documentation/ABI/testing/sysfs-class-net).
+ */
+async function speedOf(link: Link, readFile: FactsSources['readFile']): Promise<number | null> {
+  if (!link.carrier || (link.kind !== null && link.kind !== 'bond')) return null;
+  const speed = Number(await readFile(`/sys/class/net/${link.name}/speed`).catch(() => ''));
+  return Number.isInteger(speed) && speed > 0 ? speed : null;
+}
+
+function interfaceFacts(link: Link, speedMbps: number | null): InterfaceFacts {
   return {
     name: link.name,
     mac: link.mac,
@@ -81,6 +99,7 @@ function interfaceFacts(link: Link): InterfaceFacts {
     up: link.up,
     carrier: link.carrier,
     promiscuous: link.promiscuous || link.promiscuity > 0,
+    speedMbps,
     kind: link.kind,
     vlan: link.vlanId,
     parent: link.parent,

@@ -46,8 +46,8 @@ async function createSubject(resident: boolean): Promise<LinksSubject> {
   const ip = createResidentIp((file, argv) => open('ip', ['netns', 'exec', name, file, ...argv]), inside);
   return {
     links: resident ? createLinks(inside, ip.show) : createLinks(inside),
-    addMacvlan: async (name) => {
-      await inside('ip', ['link', 'add', name, 'link', 'ens33', 'type', 'macvlan', 'mode', 'bridge']);
+    addMacvlan: async (link) => {
+      await inside('ip', ['link', 'add', link, 'link', 'ens33', 'type', 'macvlan', 'mode', 'bridge']);
     },
     routeByEns33: async () => {
       await inside('ip', ['address', 'add', '172.16.1.30/24', 'dev', 'ens33']);

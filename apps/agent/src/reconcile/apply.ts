@@ -1,12 +1,18 @@
 import type { DockerEngine } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
-import type { Links } from '../host/links.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { LinkConflict, type Links } from '../host/links.ts';
 import type { AdoptionStore } from './adoption.ts';
+import type { DetachedContainer, DetachedStore } from './detached.ts';
 import { describeStep, stopTimeoutSeconds, type Step } from './steps.ts';
 
 /** What steps are carried out with. */
 export type ApplyDeps = {
-  readonly links: Pick<Links, 'setUp' | 'setPromiscuous' | 'addVlan' | 'setAlias' | 'remove'>;
+  readonly links: Pick<
+    Links,
+    'setUp' | 'setPromiscuous' | 'setMtu' | 'addVlan' | 'setAlias' | 'get' | 'remove'
+  >;
+  readonly kernel: Pick<Kernel, 'loadModule' | 'enableForwarding'>;
   readonly docker: Pick<
     DockerEngine,
     | 'createNetwork'
@@ -17,8 +23,11 @@ export type ApplyDeps = {
     | 'restartContainer'
     | 'stopContainer'
     | 'removeContainer'
+    | 'connectNetwork'
+    | 'disconnectNetwork'
   >;
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
+  readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
   /** Called around each step; one that throws ends the run there, as a killed agent would. For tests. */
   readonly onStep?: (step: Step, when: 'before' | 'after') => void;
 };
@@ -46,7 +55,10 @@ export async function applySteps(steps: readonly Step[], deps: ApplyDeps): Promi
   return { done, failed: null };
 }
 
-async function applyStep(step: Step, { links, docker, adoption }: ApplyDeps): Promise<void> {
+async function applyStep(
+  step: Step,
+  { links, kernel, docker, adoption, detached }: ApplyDeps,
+): Promise<void> {
   switch (step.do) {
     case 'set-link-up':
       await links.setUp(step.link);
@@ -54,6 +66,21 @@ async function applyStep(step: Step, { links, docker, adoption }: ApplyDeps): Pr
     case 'set-promiscuous':
       await links.setPromiscuous(step.link, true);
       return;
+    case 'load-module':
+      return kernel.loadModule(step.module);
+    case 'enable-forwarding':
+      return kernel.enableForwarding();
+    case 'set-mtu':
+      await links.setMtu(step.link, step.mtu);
+      return;
+    case 'hand-over-link': {
+      // Only ours is handed over: somebody may have made another link of that name meanwhile.
+      const { alias } = await links.get(step.link);
+      if (alias === step.to) return;
+      if (alias !== step.alias) throw new LinkConflict(step.link, `its alias is ${alias ?? 'empty'}`);
+      await links.setAlias(step.link, step.to);
+      return;
+    }
     case 'add-vlan':
       // Only what we made is marked; one that somebody else made in the meantime stays theirs.
       if (await links.addVlan({ parent: step.parent, name: step.link, vlan: step.vlan })) {
@@ -68,6 +95,17 @@ async function applyStep(step: Step, { links, docker, adoption }: ApplyDeps): Pr
       return;
     case 'remove-network':
       return unlessGone(docker.removeNetwork(step.dockerId));
+    case 'detach-containers':
+      await detached.add(step.networkId, step.containers);
+      for (const { id } of step.containers) {
+        await unlessGone(docker.disconnectNetwork(id, step.dockerId, { force: true }));
+      }
+      return;
+    case 'attach-container':
+      await docker.connectNetwork(step.container.id, attachment(step.network, step.container));
+      return detached.forget(step.networkId, step.container.id);
+    case 'forget-detached':
+      return detached.forget(step.networkId, step.container.id);
     case 'adopt-network':
       return adoption.adopt(step.networkId, step.dockerId);
     case 'forget-adoption':
@@ -86,6 +124,10 @@ async function applyStep(step: Step, { links, docker, adoption }: ApplyDeps): Pr
     case 'remove-container':
       return unlessGone(docker.removeContainer(step.dockerId, { force: true }));
   }
+}
+
+function attachment(network: string, { ipv4, ipv6 }: DetachedContainer) {
+  return { network, ...(ipv4 === null ? {} : { ipv4 }), ...(ipv6 === null ? {} : { ipv6 }) };
 }
 
 /** Gone already is as good as removed. */

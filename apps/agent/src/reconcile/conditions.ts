@@ -1,7 +1,10 @@
 import type { Condition } from '@trunkline/contracts';
 
 /** A condition before it has a history. */
-export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'> & {
+  /** `mended`: steps of the same plan make it hold. `advisory`: worth knowing, and nothing depends on it. */
+  readonly weight?: 'mended' | 'advisory';
+};
 
 const longestMessage = 4000;
 
@@ -15,15 +18,31 @@ export function fails(type: string, reason: string, message: string): ConditionD
   return { type, status: 'False', reason, message };
 }
 
+/** It does not hold yet; the steps of the same plan make it so. */
+export function mending(type: string, reason: string, message: string): ConditionDraft {
+  return { ...fails(type, reason, message), weight: 'mended' };
+}
+
+/** Something worth knowing that stands in nobody's way: `Ready` does not depend on it. */
+export function advises(type: string, reason: string, message: string): ConditionDraft {
+  return { ...fails(type, reason, message), weight: 'advisory' };
+}
+
 /** Nobody could look. */
 export function unknown(type: string, reason: string, message: string): ConditionDraft {
   return { type, status: 'Unknown', reason, message };
 }
 
-/** `Ready`: False as the first that is False, else Unknown as the first that is, else True. */
-export function summary(parts: readonly ConditionDraft[], whenAll: string): ConditionDraft {
+/**
+ * `Ready`: False as the first that is False (one that nothing mends before one that is being mended), else Unknown as the
+ * first that is, else True.
+ */
+export function summary(all: readonly ConditionDraft[], whenAll: string): ConditionDraft {
+  const parts = all.filter(({ weight }) => weight !== 'advisory');
   const first =
-    parts.find(({ status }) => status === 'False') ?? parts.find(({ status }) => status === 'Unknown');
+    parts.find(({ status, weight }) => status === 'False' && weight === undefined) ??
+    parts.find(({ status }) => status === 'False') ??
+    parts.find(({ status }) => status === 'Unknown');
   return first === undefined ? holds('Ready', 'Ready', whenAll) : { ...first, type: 'Ready' };
 }
 
@@ -37,7 +56,7 @@ export function stamp(
   observedGeneration: number,
   now: string,
 ): Condition[] {
-  return drafts.map((draft) => {
+  return drafts.map(({ weight: _, ...draft }) => {
     const old = before.find(({ type }) => type === draft.type);
     return {
       ...draft,

@@ -46,6 +46,19 @@ function place(step: Step, error: unknown): { type: string; reason: string } {
       return step.as === 'parent'
         ? { type: 'ParentReady', reason: 'ParentUpFailed' }
         : { type: 'LinkReady', reason: 'LinkUpFailed' };
+    case 'load-module':
+      return { type: 'LinkReady', reason: 'VlanUnsupported' };
+    case 'enable-forwarding':
+      return { type: 'Forwarding', reason: 'ForwardingFailed' };
+    case 'set-mtu':
+      return { type: 'MtuReady', reason: 'MtuRefused' };
+    case 'hand-over-link':
+      return { type: 'LinkReady', reason: 'LinkFailed' };
+    case 'detach-containers':
+      return { type: 'NetworkReady', reason: 'ReplaceFailed' };
+    case 'attach-container':
+    case 'forget-detached':
+      return { type: 'ContainersAttached', reason: 'AttachFailed' };
     case 'set-promiscuous':
       return { type: 'Promiscuous', reason: 'PromiscuousFailed' };
     case 'add-vlan':

@@ -16,6 +16,11 @@ export function linkAlias(networkId: string): string {
   return `trunkline:${networkId}`;
 }
 
+/** Whether a link carries the mark of any network of ours: we made it. */
+export function isMarked(alias: string | null): boolean {
+  return alias?.startsWith('trunkline:') === true;
+}
+
 /**
  * Name of the VLAN sub-interface of a parent: `ens33.10`, as people and Docker write it; where that has more than the
  * 15 bytes that the kernel takes, a short name that is always the same for this parent and VLAN.

@@ -7,7 +7,9 @@ import type {
   DockerVersion,
 } from '../host/docker-engine.ts';
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
+import type { Kernel, KernelState } from '../host/kernel.ts';
 import type { Link, Links } from '../host/links.ts';
+import type { Detached } from './detached.ts';
 import { containerLabel } from './marks.ts';
 
 /** What is on this host, as of one look. */
@@ -16,9 +18,12 @@ export type Observed = {
   readonly at: number;
   readonly links: readonly Link[];
   readonly defaultRoute: string | null;
+  readonly kernel: KernelState;
   readonly docker: ObservedDocker | DockerDown;
   /** Networks that were there before us and that we use: our network id to Docker's. */
   readonly adopted: Readonly<Record<string, string>>;
+  /** Containers that we took off a network and have yet to connect again. */
+  readonly detached: Detached;
 };
 
 /** What Docker said. */
@@ -29,6 +34,11 @@ export type ObservedDocker = {
   readonly containers: readonly DockerContainer[];
   /** In full, by Docker's id: ours and those that have a name we want. */
   readonly details: ReadonlyMap<string, DockerContainerDetail>;
+  /**
+   * How many network interfaces a running container really has, lo left out, by Docker's id; absent where nobody
+   * could look. Docker does not notice that one vanished with the link below it.
+   */
+  readonly interfaces: ReadonlyMap<string, number>;
   /** Of the images that desired containers name, those that are here. */
   readonly images: ReadonlySet<string>;
   /**
@@ -46,7 +56,11 @@ export type DockerDown = { readonly reachable: false; readonly message: string }
 export type ObserveSources = {
   readonly links: Pick<Links, 'list' | 'defaultRouteInterface'>;
   readonly docker: Pick<DockerEngine, 'version' | 'networks' | 'containers' | 'container' | 'imageExists'>;
+  readonly kernel: Pick<Kernel, 'observe'>;
+  /** Interfaces in the network namespace of a process, lo left out; null when it is gone. */
+  readonly interfacesOf: (pid: number) => Promise<number | null>;
   readonly adopted: () => Readonly<Record<string, string>>;
+  readonly detached: () => Detached;
   readonly now: () => number;
 };
 
@@ -62,12 +76,21 @@ export async function observe(
   below: Observed | null = null,
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
-  const [links, defaultRoute, docker] = await Promise.all([
+  const [links, defaultRoute, kernel, docker] = await Promise.all([
     below?.links ?? sources.links.list(),
     below === null ? defaultRouteIfWanted(sources, desired) : below.defaultRoute,
-    observeDocker(sources.docker, desired, below),
+    below?.kernel ?? sources.kernel.observe(),
+    observeDocker(sources, desired, below),
   ]);
-  return { at, links, defaultRoute, docker, adopted: sources.adopted() };
+  return {
+    at,
+    links,
+    defaultRoute,
+    kernel,
+    docker,
+    adopted: sources.adopted(),
+    detached: sources.detached(),
+  };
 }
 
 /** Costs a program each time, so it is asked for only where a network takes its parent from it. */
@@ -81,7 +104,7 @@ async function defaultRouteIfWanted(
 }
 
 async function observeDocker(
-  docker: ObserveSources['docker'],
+  { docker, interfacesOf }: Pick<ObserveSources, 'docker' | 'interfacesOf'>,
   desired: DesiredDocument | null,
   below: Observed | null,
 ): Promise<Observed['docker']> {
@@ -104,6 +127,7 @@ async function observeDocker(
       Promise.all([...images].map(async (image) => ((await docker.imageExists(image)) ? [image] : []))),
     ]);
     const inFull = new Map(details.filter((one) => one !== null).map((one) => [one.id, one]));
+    const interfaces = await countInterfaces([...inFull.values()], interfacesOf);
     const gone = new Set(ours.map(({ id }) => id).filter((id) => !inFull.has(id)));
     return {
       reachable: true,
@@ -111,6 +135,7 @@ async function observeDocker(
       networks,
       containers: containers.filter(({ id }) => !gone.has(id)),
       details: inFull,
+      interfaces,
       images: new Set(here.flat()),
       outage: null,
     };
@@ -118,6 +143,16 @@ async function observeDocker(
     if (!(error instanceof DockerError)) throw error;
     return { reachable: false, message: error.message };
   }
+}
+
+async function countInterfaces(
+  containers: readonly DockerContainerDetail[],
+  interfacesOf: ObserveSources['interfacesOf'],
+): Promise<ReadonlyMap<string, number>> {
+  const counted = await Promise.all(
+    containers.map(async ({ id, pid }) => [id, pid === null ? null : await interfacesOf(pid)] as const),
+  );
+  return new Map(counted.filter((one): one is readonly [string, number] => one[1] !== null));
 }
 
 /** Null for one that went away between the list and the look. */

@@ -1,8 +1,10 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import { conflictOfVlan, type Link } from '../host/links.ts';
-import { fails, holds, unknown, type ConditionDraft } from './conditions.ts';
-import { linkAlias, vlanLinkName } from './marks.ts';
+import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
+import { isMarked, linkAlias, vlanLinkName } from './marks.ts';
 import type { Observed } from './observe.ts';
+import { planHostNetwork } from './plan-host-network.ts';
+import { planMtu } from './plan-mtu.ts';
 import type { Step } from './steps.ts';
 
 /** What a network needs below Docker. */
@@ -15,8 +17,15 @@ export type LinkPlan = {
   readonly conditions: readonly ConditionDraft[];
 };
 
-/** Parent, VLAN sub-interface and promiscuous mode. Pure; never takes anything away. */
-export function planLink(network: DesiredNetwork, observed: Observed): LinkPlan {
+/**
+ * Parent, VLAN sub-interface, MTU, promiscuous mode and what the host's own networking needs. Pure; never takes anything
+ * away. `others`: all networks of the document, to see who shares a link.
+ */
+export function planLink(
+  network: DesiredNetwork,
+  observed: Observed,
+  others: readonly DesiredNetwork[],
+): LinkPlan {
   const name = network.parent ?? observed.defaultRoute;
   const existing = observed.links.map((link) => link.name).filter((one) => one !== 'lo');
   if (name === null) {
@@ -44,14 +53,19 @@ export function planLink(network: DesiredNetwork, observed: Observed): LinkPlan 
   if (!parent.up) steps.push({ do: 'set-link-up', link: name, as: 'parent' });
   if (network.promiscuous && !parent.promiscuous) steps.push({ do: 'set-promiscuous', link: name });
   const vlan = network.vlan === null ? null : planVlan(network, network.vlan, parent, link, observed);
+  const usable = vlan === null || vlan.usable;
+  const mtu = usable ? planMtu(network, parent, link, observed, others) : { steps: [], conditions: [] };
+  const host = planHostNetwork(network, observed, [name, link]);
   return {
     link,
-    usable: vlan === null || vlan.usable,
-    steps: [...steps, ...(vlan?.steps ?? [])],
+    usable,
+    steps: [...steps, ...(vlan?.steps ?? []), ...mtu.steps, ...host.steps],
     conditions: [
       parentCondition(parent),
       ...(vlan === null ? [] : [vlan.condition]),
+      ...mtu.conditions,
       ...(network.promiscuous ? [promiscuousCondition(parent)] : []),
+      ...host.conditions,
     ],
   };
 }
@@ -79,7 +93,7 @@ function whyUnusable(parent: Link): string | null {
 
 function parentCondition(parent: Link): ConditionDraft {
   if (!parent.up)
-    return fails('ParentReady', 'ParentDown', `interface ${parent.name} is down; it is being set up`);
+    return mending('ParentReady', 'ParentDown', `interface ${parent.name} is down; it is being set up`);
   if (!parent.carrier) {
     return fails(
       'ParentReady',
@@ -93,12 +107,16 @@ function parentCondition(parent: Link): ConditionDraft {
 function promiscuousCondition(parent: Link): ConditionDraft {
   return parent.promiscuous
     ? holds('Promiscuous', 'PromiscuousOn', `interface ${parent.name} is promiscuous`)
-    : fails(
+    : mending(
         'Promiscuous',
         'PromiscuousOff',
         `interface ${parent.name} is not promiscuous; it is being set so`,
       );
 }
+
+/** What to say where the kernel makes no VLAN links. */
+export const noVlans =
+  'the kernel of this host has no 802.1Q VLANs: install and load the module 8021q (modinfo 8021q, modprobe 8021q), or use a network without VLAN';
 
 type VlanPlan = {
   readonly usable: boolean;
@@ -115,12 +133,17 @@ function planVlan(
 ): VlanPlan {
   const existing = observed.links.find((link) => link.name === name);
   const up: Step = { do: 'set-link-up', link: name, as: 'vlan' };
+  const module = observed.kernel.modules['8021q'];
+  if (existing === undefined && module === 'missing') {
+    return { usable: false, steps: [], condition: fails('LinkReady', 'VlanUnsupported', noVlans) };
+  }
   if (existing === undefined) {
+    const load: Step[] = module === 'loadable' ? [{ do: 'load-module', module: '8021q' }] : [];
     const add: Step = { do: 'add-vlan', parent: parent.name, link: name, vlan, alias: linkAlias(network.id) };
     return {
       usable: true,
-      steps: [add, up],
-      condition: fails('LinkReady', 'LinkMissing', `${name} does not exist yet; it is being made`),
+      steps: [...load, add, up],
+      condition: mending('LinkReady', 'LinkMissing', `${name} does not exist yet; it is being made`),
     };
   }
   const conflict = conflictOfVlan(existing, { parent: parent.name, name, vlan });
@@ -135,12 +158,12 @@ function planVlan(
       ),
     };
   }
-  const ours = existing.alias === linkAlias(network.id);
+  const ours = isMarked(existing.alias);
   return {
     usable: true,
     steps: existing.up ? [] : [up],
     condition: existing.up
       ? holds('LinkReady', ours ? 'LinkUp' : 'LinkAdopted', `${name} carries VLAN ${vlan} of ${parent.name}`)
-      : fails('LinkReady', 'LinkDown', `${name} is down; it is being set up`),
+      : mending('LinkReady', 'LinkDown', `${name} is down; it is being set up`),
   };
 }

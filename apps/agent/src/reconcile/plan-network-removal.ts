@@ -1,10 +1,9 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
-import { fails, unknown, type ConditionDraft } from './conditions.ts';
-import { linkAlias, vlanLinkName } from './marks.ts';
+import { fails, mending, unknown, type ConditionDraft } from './conditions.ts';
+import { leftLink } from './link-users.ts';
 import { attachedTo, isOurs } from './network-fit.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from './observe.ts';
-import type { Step } from './steps.ts';
 
 /**
  * What to do for a network that should leave this host. Pure. Docker's network first, then our link; promiscuous mode
@@ -42,46 +41,20 @@ export function planNetworkRemoval(
         { dockerNetworkId: own.id },
       );
     }
-    return result(fails('NetworkReady', 'Removing', `Docker network ${network.name} is being removed`), {
+    return result(mending('NetworkReady', 'Removing', `Docker network ${network.name} is being removed`), {
       steps: [{ do: 'remove-network', dockerId: own.id, name: own.name, why: 'absent' }],
       dockerNetworkId: own.id,
     });
   }
-  const link = ownLink(network, observed, others);
+  const link = leftLink(network, observed, others, null);
   if (link !== null) {
-    return result(fails('NetworkReady', 'Removing', `${link.link} is being removed`), { steps: [link] });
+    return result(mending('NetworkReady', 'Removing', `${link.link} is no longer needed for it`), {
+      steps: [link],
+    });
   }
   return result(fails('NetworkReady', 'Removed', `nothing of ${network.name} is left on this host`), {
     removed: true,
   });
-}
-
-/** Our VLAN sub-interface, where nothing else stands on it and no other network wants it. */
-function ownLink(
-  network: DesiredNetwork,
-  observed: Observed,
-  others: readonly DesiredNetwork[],
-): (Step & { readonly do: 'remove-link' }) | null {
-  const alias = linkAlias(network.id);
-  const link = observed.links.find((candidate) => candidate.alias === alias && candidate.kind === 'vlan');
-  if (link === undefined) return null;
-  const standsOn = observed.links.some(({ parent, master }) => parent === link.name || master === link.name);
-  const used =
-    observed.docker.reachable &&
-    observed.docker.networks.some(({ options }) => options['parent'] === link.name);
-  const wanted = others.some(
-    (other) =>
-      other.id !== network.id &&
-      other.state === 'present' &&
-      linkOf(other, observed.defaultRoute) === link.name,
-  );
-  return standsOn || used || wanted ? null : { do: 'remove-link', link: link.name, alias };
-}
-
-function linkOf(network: DesiredNetwork, defaultRoute: string | null): string | null {
-  const parent = network.parent ?? defaultRoute;
-  if (parent === null || network.vlan === null) return parent;
-  return vlanLinkName(parent, network.vlan);
 }
 
 function result(

@@ -1,6 +1,7 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import type { DockerNetwork } from '../host/docker-engine.ts';
 import { fails, holds, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { leftLink } from './link-users.ts';
 import { fixedSpec, networkLabel, specHash, specLabel, type FixedSpec } from './marks.ts';
 import { attachedTo, differences, isOurs } from './network-fit.ts';
 import type { NetworkPlan } from './network-plan.ts';
@@ -22,11 +23,13 @@ export function planNetwork(
   others: readonly DesiredNetwork[],
 ): NetworkPlan {
   if (network.state === 'absent') return planNetworkRemoval(network, observed, others);
-  const below = planLink(network, observed);
+  const below = planLink(network, observed, others);
+  const left = leftLink(network, observed, others, below.link);
   const docker = planDocker(network, observed, below.link, below.usable);
   const parts = [...below.conditions, docker.condition];
   return {
-    steps: [...below.steps, ...docker.steps],
+    // What is taken away comes last.
+    steps: [...below.steps, ...docker.steps, ...(left === null ? [] : [left])],
     conditions: [...parts, summary(parts, `Docker network ${network.name} is there on ${below.link ?? '?'}`)],
     link: below.link,
     dockerNetworkId: docker.dockerNetworkId,

@@ -19,12 +19,7 @@ function start(host = createFakeHost()) {
   const log = pino({ level: 'silent' });
   let desired: DesiredDocument | null = null;
   const observer = createObserver(
-    (below) =>
-      observe(
-        { links: host.links, docker: host.docker, adopted: () => ({ ...host.adopted }), now: time.now },
-        desired,
-        below,
-      ),
+    (below) => observe({ ...host.sources, now: time.now }, desired, below),
     time.now,
   );
   const reconciler = createReconciler({
@@ -35,10 +30,10 @@ function start(host = createFakeHost()) {
       collectFacts({
         links: host.links,
         docker: host.docker,
+        kernel: host.kernel,
         readFile: () => Promise.resolve(''),
         machine: {
           hostname: () => 'h',
-          release: () => '6',
           arch: () => 'x64',
           cpus: () => 2,
           memoryBytes: () => 1,

@@ -1,9 +1,13 @@
 import type { DockerContainerSpec, DockerNetworkSpec } from '../host/docker-engine.ts';
+import type { KernelModule } from '../host/kernel.ts';
+import type { DetachedContainer } from './detached.ts';
 
 /** One change of the host. Each is idempotent: carried out twice, it is as if once. */
 export type Step =
   | { readonly do: 'set-link-up'; readonly link: string; readonly as: 'parent' | 'vlan' }
   | { readonly do: 'set-promiscuous'; readonly link: string }
+  | { readonly do: 'load-module'; readonly module: KernelModule }
+  | { readonly do: 'enable-forwarding' }
   | {
       readonly do: 'add-vlan';
       readonly parent: string;
@@ -11,14 +15,30 @@ export type Step =
       readonly vlan: number;
       readonly alias: string;
     }
+  | { readonly do: 'set-mtu'; readonly link: string; readonly mtu: number }
+  | { readonly do: 'hand-over-link'; readonly link: string; readonly alias: string; readonly to: string }
   | { readonly do: 'remove-link'; readonly link: string; readonly alias: string }
   | { readonly do: 'create-network'; readonly spec: DockerNetworkSpec; readonly link: string }
   | {
       readonly do: 'remove-network';
       readonly dockerId: string;
       readonly name: string;
-      readonly why: 'absent' | 'replace';
+      readonly why: 'absent' | 'replace' | 'dead';
     }
+  | {
+      readonly do: 'detach-containers';
+      readonly networkId: string;
+      readonly dockerId: string;
+      readonly name: string;
+      readonly containers: readonly DetachedContainer[];
+    }
+  | {
+      readonly do: 'attach-container';
+      readonly networkId: string;
+      readonly network: string;
+      readonly container: DetachedContainer;
+    }
+  | { readonly do: 'forget-detached'; readonly networkId: string; readonly container: DetachedContainer }
   | {
       readonly do: 'adopt-network';
       readonly networkId: string;
@@ -49,7 +69,11 @@ export function touchesLinks(step: Step): boolean {
 const linkSteps: ReadonlySet<Step['do']> = new Set([
   'set-link-up',
   'set-promiscuous',
+  'load-module',
+  'enable-forwarding',
   'add-vlan',
+  'set-mtu',
+  'hand-over-link',
   'remove-link',
 ]);
 
@@ -60,6 +84,20 @@ export function describeStep(step: Step): string {
       return `set ${step.link} up`;
     case 'set-promiscuous':
       return `set ${step.link} promiscuous`;
+    case 'load-module':
+      return `loaded kernel module ${step.module}`;
+    case 'enable-forwarding':
+      return 'turned on IPv4 forwarding';
+    case 'set-mtu':
+      return `set the MTU of ${step.link} to ${step.mtu}`;
+    case 'hand-over-link':
+      return `handed ${step.link} over to another network that uses it`;
+    case 'detach-containers':
+      return `disconnected ${step.containers.map(({ name }) => name).join(', ')} from ${step.name}`;
+    case 'attach-container':
+      return `connected ${step.container.name} to ${step.network} again`;
+    case 'forget-detached':
+      return `left ${step.container.name} alone: it is gone, or on the network again`;
     case 'add-vlan':
       return `made VLAN ${step.vlan} on ${step.parent} as ${step.link}`;
     case 'remove-link':
@@ -67,7 +105,7 @@ export function describeStep(step: Step): string {
     case 'create-network':
       return `created Docker network ${step.spec.name} on ${step.link}`;
     case 'remove-network':
-      return `removed Docker network ${step.name}${step.why === 'replace' ? ' to make it anew' : ''}`;
+      return `removed Docker network ${step.name}${step.why === 'absent' ? '' : ' to make it anew'}`;
     case 'adopt-network':
       return `adopted Docker network ${step.name}, which fits`;
     case 'forget-adoption':
@@ -86,3 +124,25 @@ export function describeStep(step: Step): string {
       return `removed container ${step.name}${step.why === 'replace' ? ' to make it anew' : ''}`;
   }
 }
+
+/** What a step would do, for a preflight: `create Docker network …` where {@link describeStep} says `created …`. */
+export function describeIntent(step: Step): string {
+  return describeStep(step).replace(/^\w+/, (verb) => intents.get(verb) ?? verb);
+}
+
+const intents: ReadonlyMap<string, string> = new Map([
+  ['adopted', 'adopt'],
+  ['connected', 'connect'],
+  ['created', 'create'],
+  ['disconnected', 'disconnect'],
+  ['handed', 'hand'],
+  ['left', 'leave'],
+  ['loaded', 'load'],
+  ['made', 'make'],
+  ['pulled', 'pull'],
+  ['removed', 'remove'],
+  ['restarted', 'restart'],
+  ['started', 'start'],
+  ['stopped', 'stop'],
+  ['turned', 'turn'],
+]);

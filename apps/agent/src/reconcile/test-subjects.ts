@@ -1,9 +1,11 @@
 import type { DesiredContainer, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import { createFakeDockerEngine, type FakeDockerEngine } from '../host/fake-docker-engine.ts';
+import { createFakeKernel, type FakeKernel } from '../host/fake-kernel.ts';
 import { createFakeLinks, type FakeLinks } from '../host/fake-links.ts';
 import type { AdoptionStore } from './adoption.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
-import { observe, type Observed } from './observe.ts';
+import { withDetached, withoutDetached, type Detached, type DetachedStore } from './detached.ts';
+import { observe, type ObserveSources, type Observed } from './observe.ts';
 import { planHost, type ItemKey } from './plan.ts';
 import type { Step } from './steps.ts';
 
@@ -24,6 +26,10 @@ export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
     mode: 'bridge',
     promiscuous: true,
     internal: false,
+    mtu: null,
+    forwarding: false,
+    restartBroken: false,
+    force: false,
     subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
     ...change,
   };
@@ -73,6 +79,12 @@ export function document(
 export type FakeHost = {
   readonly links: FakeLinks;
   readonly docker: FakeDockerEngine;
+  readonly kernel: FakeKernel;
+  readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
+  /** What a look is taken from. */
+  readonly sources: ObserveSources;
+  /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
+  readonly setInterfaces: (pid: number, count: number) => void;
   readonly adopted: Record<string, string>;
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
   readonly look: (desired: DesiredDocument) => Promise<Observed>;
@@ -101,13 +113,36 @@ export function createFakeHost(
       delete adopted[networkId];
     },
   };
+  const kernel = createFakeKernel();
+  let detachedNow: Detached = {};
+  const detached: FakeHost['detached'] = {
+    add: async (networkId, containers) => {
+      detachedNow = withDetached(detachedNow, networkId, containers);
+    },
+    forget: async (networkId, containerId) => {
+      detachedNow = withoutDetached(detachedNow, networkId, containerId);
+    },
+  };
+  const interfaces = new Map<number, number>();
   let clock = 0;
-  const look = (desired: DesiredDocument) =>
-    observe({ links, docker, adopted: () => ({ ...adopted }), now: () => (clock += 1) }, desired);
+  const sources: ObserveSources = {
+    links,
+    docker,
+    kernel,
+    interfacesOf: async (pid) => interfaces.get(pid) ?? null,
+    adopted: () => ({ ...adopted }),
+    detached: () => detachedNow,
+    now: () => (clock += 1),
+  };
+  const look = (desired: DesiredDocument) => observe(sources, desired);
   const steps = async (desired: DesiredDocument) => wantedSteps(desired, await look(desired));
   return {
     links,
     docker,
+    kernel,
+    detached,
+    sources,
+    setInterfaces: (pid, count) => void interfaces.set(pid, count),
     adopted,
     adoption,
     look,
@@ -122,8 +157,10 @@ export function createFakeHost(
           const plan = planHost(desired, observed).item(key);
           const { done, failed } = await applySteps(plan?.steps ?? [], {
             links,
+            kernel,
             docker,
             adoption,
+            detached,
             ...(onStep === undefined ? {} : { onStep }),
           });
           taken.push(...(plan?.steps.slice(0, done.length) ?? []));
@@ -132,7 +169,10 @@ export function createFakeHost(
       }
       throw new Error('does not settle');
     },
-    changes: () => [...links.calls.splice(0), ...docker.calls.splice(0)].map(({ method }) => method),
+    changes: () =>
+      [...links.calls.splice(0), ...kernel.calls.splice(0), ...docker.calls.splice(0)].map(
+        ({ method }) => method,
+      ),
   };
 }
 

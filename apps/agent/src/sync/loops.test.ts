@@ -34,6 +34,8 @@ const facts = {
   cpus: 1,
   memoryBytes: '1',
   agentVersion: '0.1.0',
+  modules: { macvlan: true, vlan: true },
+  forwarding: { ipv4: false, ipv6: false },
   docker: { reachable: false, version: null, apiVersion: null },
   interfaces: [],
 } satisfies HostFacts;

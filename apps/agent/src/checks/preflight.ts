@@ -1,0 +1,57 @@
+import type { CheckReport, DesiredDocument, DesiredPreflightCheck } from '@trunkline/contracts';
+import { stamp, type ConditionDraft } from '../reconcile/conditions.ts';
+import type { Observed } from '../reconcile/observe.ts';
+import { planHost } from '../reconcile/plan.ts';
+import { describeIntent } from '../reconcile/steps.ts';
+
+/** What a preflight looks at. */
+export type PreflightDeps = {
+  readonly desired: () => DesiredDocument | null;
+  /** A look at the whole host that begins after the call. */
+  readonly look: () => Promise<Observed>;
+};
+
+/**
+ * What the agent would do for a network, and what stands in the way: the plan of the reconciler itself, carried out by
+ * nobody. The rest of the host is as the present document has it.
+ */
+export async function checkPreflight(
+  check: DesiredPreflightCheck,
+  deps: PreflightDeps,
+): Promise<CheckReport> {
+  const { network } = check;
+  const observed = await deps.look();
+  const now = new Date(observed.at).toISOString();
+  const document = deps.desired();
+  const others = document?.networks.filter(({ id }) => id !== network.id) ?? [];
+  const wanted = document === null ? null : { ...document, networks: [...others, network] };
+  const plan = wanted === null ? undefined : planHost(wanted, observed).networks.get(network.id)?.();
+  if (plan === undefined) {
+    return {
+      state: 'failed',
+      result: null,
+      error: 'this host has no desired state yet: try again in a moment',
+    };
+  }
+  return {
+    state: 'done',
+    error: null,
+    result: {
+      observedAt: now,
+      actions: plan.steps.map(describeIntent),
+      conditions: stamp(withVerdict(plan), [], network.generation, now),
+    },
+  };
+}
+
+/** `Ready` False only for what the steps would not bring about; what they would is reason `Preflight`. */
+function withVerdict({ conditions }: { readonly conditions: readonly ConditionDraft[] }): ConditionDraft[] {
+  const stands = conditions.find(
+    ({ type, status, weight }) => type !== 'Ready' && status !== 'True' && weight === undefined,
+  );
+  return conditions.map((draft) => {
+    if (draft.type !== 'Ready' || draft.status === 'True') return draft;
+    if (stands !== undefined) return { ...stands, type: 'Ready' };
+    return { ...draft, reason: 'Preflight', message: 'the actions would make it so' };
+  });
+}
