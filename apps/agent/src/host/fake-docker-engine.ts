@@ -22,6 +22,11 @@ export type FakeDockerEngine = DockerEngine &
     readonly setReachable: (reachable: boolean) => void;
     /** Ends a container's process, as a crash would. */
     readonly crash: (idOrName: string, exitCode: number) => void;
+    /**
+     * Ends its containers and fails every start on a network that is still listed, as Docker does when its parent was
+     * missing at the daemon's start.
+     */
+    readonly loseNetwork: (name: string) => void;
     /** The same engine for somebody else's hands: its calls are not recorded. */
     readonly behindOurBack: DockerEngine;
   };
@@ -37,6 +42,7 @@ export function createFakeDockerEngine(
   const { calls, failNext, note, look } = createCallRecord();
   const networks = new Map<string, DockerNetwork>();
   const containers = new Map<string, DockerContainerDetail>();
+  const lost = new Set<string>();
   const images = new Set<string>();
   const registry = new Set<string>();
   const followers = new Set<{ onEvent: (event: DockerEvent) => void; end: () => void }>();
@@ -91,6 +97,7 @@ export function createFakeDockerEngine(
   };
   const join = (operation: string, endpoint: DockerEndpoint): DockerEndpoint => {
     const network = findNetwork(operation, endpoint.networkId);
+    if (lost.has(network.id)) throw new DockerRefused(operation, 404, lostWords(network.id));
     const pool = network.subnets.find((subnet) => !subnet.cidr.includes(':'));
     const taken = endpointsOn(network.id).map((other) => other.endpoint.ipv4);
     const ipv4 = endpoint.requestedIpv4 ?? (pool === undefined ? null : firstFree(pool, taken));
@@ -116,8 +123,16 @@ export function createFakeDockerEngine(
       emit('network', 'disconnect', networkId, { container: container.id, name: networkName });
     }
   };
+  const joinAll = (operation: string, container: DockerContainerDetail): DockerEndpoint[] => {
+    try {
+      return container.endpoints.map((endpoint) => join(operation, endpoint));
+    } catch (error) {
+      if (error instanceof DockerRefused) change(container, { error: error.said });
+      throw error;
+    }
+  };
   const start = (operation: string, container: DockerContainerDetail): void => {
-    const endpoints = container.endpoints.map((endpoint) => join(operation, endpoint));
+    const endpoints = joinAll(operation, container);
     const pid = 1000 + made;
     change(container, { status: 'running', pid, exitCode: 0, startedAt: now(), endpoints, error: null });
     for (const { networkId, networkName } of endpoints) {
@@ -312,6 +327,19 @@ export function createFakeDockerEngine(
       if (!on) for (const follower of followers) follower.end();
     },
     crash: (idOrName, exitCode) => stop(findContainer('crash', idOrName), exitCode),
+    loseNetwork: (name) => {
+      const { id } = findNetwork('lose', name);
+      lost.add(id);
+      for (const { container } of endpointsOn(id)) {
+        stop(container, 137);
+        change(findContainer('lose', container.id), { error: lostWords(id) });
+      }
+    },
     behindOurBack: engineFor({ note: () => {}, look: () => {} }),
   };
+}
+
+/** What a dockerd of 20.10 and 28 says of a network that it lists and lost. */
+function lostWords(networkId: string): string {
+  return `failed to create endpoint: network id "${networkId}" not found`;
 }

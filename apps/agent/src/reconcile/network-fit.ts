@@ -1,4 +1,5 @@
-import type { DockerNetwork } from '../host/docker-engine.ts';
+import type { DockerContainer, DockerEndpoint, DockerNetwork } from '../host/docker-engine.ts';
+import type { DetachedContainer } from './detached.ts';
 import { networkLabel, plainCidr, plainIp, type FixedSpec } from './marks.ts';
 import type { ObservedDocker } from './observe.ts';
 
@@ -12,19 +13,47 @@ export function isOurs(
   );
 }
 
-/** Containers attached to a Docker network, running or not: removing it would break either. */
-export function attachedTo(docker: ObservedDocker, network: DockerNetwork): string[] {
+/** Containers attached to a Docker network, running or not: removing it would break either. By name. */
+export function attachedTo(docker: ObservedDocker, network: DockerNetwork): DockerContainer[] {
   return docker.containers
-    .filter((container) =>
-      container.endpoints.some(
-        ({ networkId, networkName }) =>
-          networkId === network.id ||
-          // A container that never ran knows its networks by name only.
-          (networkId === '' && (networkName === network.name || networkName === network.id)),
-      ),
-    )
-    .map(({ name }) => name)
-    .toSorted();
+    .filter((container) => endpointOn(container, network) !== undefined)
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Their names, for people. */
+export function namesOf(containers: readonly { readonly name: string }[]): string {
+  return containers.map(({ name }) => name).join(', ');
+}
+
+/** What a container has, or asks for, on a network, so that it can be given back. */
+export function detachedFrom(container: DockerContainer, network: DockerNetwork): DetachedContainer {
+  const endpoint = endpointOn(container, network);
+  return {
+    id: container.id,
+    name: container.name,
+    ipv4: endpoint?.ipv4 ?? endpoint?.requestedIpv4 ?? null,
+    ipv6: endpoint?.ipv6 ?? endpoint?.requestedIpv6 ?? null,
+  };
+}
+
+/**
+ * Whether Docker lists the network and knows nothing of it: its parent was missing when the daemon started, and every
+ * start on it fails with these words until it is made anew (20.10 to 28; libnetwork, drivers/macvlan: getNetwork).
+ */
+export function isDead(docker: ObservedDocker, network: DockerNetwork): boolean {
+  const words = `network id "${network.id}" not found`;
+  return [...docker.details.values()].some(
+    ({ status, error }) => status !== 'running' && error?.includes(words) === true,
+  );
+}
+
+function endpointOn(container: DockerContainer, network: DockerNetwork): DockerEndpoint | undefined {
+  return container.endpoints.find(
+    ({ networkId, networkName }) =>
+      networkId === network.id ||
+      // A container that never ran knows its networks by name only.
+      (networkId === '' && (networkName === network.name || networkName === network.id)),
+  );
 }
 
 /**

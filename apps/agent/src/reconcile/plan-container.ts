@@ -1,6 +1,6 @@
 import type { DesiredContainer } from '@trunkline/contracts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
-import { fails, holds, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { fails, holds, mending, summary, unknown, type ConditionDraft } from './conditions.ts';
 import { addressMismatches, holdsAddressOf } from './container-fit.ts';
 import { containerSpec } from './container-spec.ts';
 import { containerLabel, generationLabel } from './marks.ts';
@@ -21,6 +21,8 @@ export type ContainerPlan = {
 export type ContainerSurroundings = {
   /** Why a network cannot be attached to yet, or null when it can; by network id. */
   readonly networkWaits: (networkId: string) => string | null;
+  /** Whether the network wants containers restarted that lost their interface; by network id. */
+  readonly restartsBroken: (networkId: string) => boolean;
   /** The document's container of this name. */
   readonly desiredByName: (name: string) => DesiredContainer | undefined;
 };
@@ -165,7 +167,44 @@ function planLife(
       ],
     );
   }
-  return plan(own, [], [stateCondition(container, own)]);
+  return planAttached(container, docker, own, around);
+}
+
+/** It runs, or is as it was left: does it still have the interfaces that Docker says it has? */
+function planAttached(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const state = stateCondition(container, own);
+  const attached = attachedCondition(own, docker);
+  if (attached === null) return plan(own, [], [state]);
+  if (attached.status === 'True') return plan(own, [], [attached, state]);
+  const waits = networkWait(container, around);
+  const restarts = container.attachments.some(({ networkId }) => around.restartsBroken(networkId));
+  if (!restarts || waits !== null) return plan(own, [], [attached, { ...attached, type: 'Ready' }]);
+  const mended = mending(attached.type, attached.reason, `${attached.message}; it is being restarted`);
+  return plan(
+    own,
+    [{ do: 'restart-container', dockerId: own.id, name: own.name }],
+    [mended, { ...mended, type: 'Ready' }],
+  );
+}
+
+/** Null where nobody could look, and for one whose stack is not its own. */
+function attachedCondition(own: DockerContainerDetail, docker: ObservedDocker): ConditionDraft | null {
+  const has = docker.interfaces.get(own.id);
+  const should = own.endpoints.filter(({ ipv4, ipv6 }) => ipv4 !== null || ipv6 !== null).length;
+  if (own.status !== 'running' || has === undefined || own.networkMode.startsWith('container:')) return null;
+  if (has >= should) {
+    return holds('NetworkAttached', 'InterfacesThere', `it has its ${should} network interface(s)`);
+  }
+  return fails(
+    'NetworkAttached',
+    'InterfaceLost',
+    `it runs without ${should - has} of its ${should} network interface(s): the link below vanished, and only a restart brings it back (docker restart ${own.name}, or restartBroken on the network)`,
+  );
 }
 
 /** Ended although its policy is to run, and not by anybody's hand. */

@@ -1,7 +1,7 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import { fails, mending, unknown, type ConditionDraft } from './conditions.ts';
 import { leftLink } from './link-users.ts';
-import { attachedTo, isOurs } from './network-fit.ts';
+import { attachedTo, isOurs, namesOf } from './network-fit.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from './observe.ts';
 
@@ -36,7 +36,7 @@ export function planNetworkRemoval(
         fails(
           'NetworkReady',
           'RemovalBlocked',
-          `containers are still attached: ${attached.join(', ')}; remove them first`,
+          `containers are still attached: ${namesOf(attached)}; remove them first`,
         ),
         { dockerNetworkId: own.id },
       );

@@ -49,6 +49,7 @@ test('S1: a network becomes a macvlan network on the parent, with gateway, label
   expect(told(await planOf(host, network()))).toEqual({
     ParentReady: 'True ParentUp',
     Promiscuous: 'True PromiscuousOn',
+    RoutesClear: 'True NoOtherRoute',
     NetworkReady: 'True Created',
     Ready: 'True Ready',
   });
@@ -405,7 +406,7 @@ const rows: Row[] = [
     conditions: { NetworkReady: 'False Removed' },
   },
   {
-    name: 'absent: our VLAN link stays while another network wants it',
+    name: 'absent: our VLAN link is handed over to another network that wants it, which takes it away in its turn',
     arrange: (host) =>
       host.links.put({
         name: 'ens33.10',
@@ -416,8 +417,8 @@ const rows: Row[] = [
       }),
     want: { state: 'absent', vlan: 10 },
     others: [network({ id: id(2), name: 'mac_net2', vlan: 10 })],
-    steps: [],
-    conditions: { NetworkReady: 'False Removed' },
+    steps: ['hand-over-link'],
+    conditions: { NetworkReady: 'False Removing' },
   },
   {
     name: 'absent: our VLAN link stays while a Docker network hangs on it',

@@ -4,6 +4,7 @@ import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from './observe.ts';
 import { planContainer, type ContainerPlan } from './plan-container.ts';
 import { planNetwork } from './plan-network.ts';
+import { preparation } from './preparation.ts';
 
 /** Names one item of the document: what the queue works on. */
 export type ItemKey = `network:${string}` | `container:${string}`;
@@ -26,6 +27,8 @@ export function planHost(desired: DesiredDocument, observed: Observed): HostPlan
   );
   const byName = new Map<string, DesiredContainer>(desired.containers.map((one) => [one.name, one]));
   const around = {
+    restartsBroken: (id: string) =>
+      desired.networks.some((network) => network.id === id && network.restartBroken),
     networkWaits: (id: string) => waitOf(networks.get(id)?.()),
     desiredByName: (name: string) => byName.get(name),
   };
@@ -47,7 +50,7 @@ export function planHost(desired: DesiredDocument, observed: Observed): HostPlan
 }
 
 /** Conditions of the host itself. */
-export function hostConditions(observed: Observed): ConditionDraft[] {
+export function hostConditions(observed: Observed, desired: DesiredDocument | null): ConditionDraft[] {
   const docker = observed.docker.reachable
     ? holds('DockerReachable', 'DockerAnswers', `Docker ${observed.docker.version.version} answers`)
     : fails(
@@ -55,7 +58,8 @@ export function hostConditions(observed: Observed): ConditionDraft[] {
         'DockerUnreachable',
         `${observed.docker.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
       );
-  return [docker, summary([docker], 'the agent sees its host')];
+  const parts = [docker, ...preparation(observed, desired)];
+  return [...parts, summary(parts, 'the agent sees its host, and the host can do what is asked of it')];
 }
 
 function waitOf(plan: NetworkPlan | undefined): string | null {

@@ -184,6 +184,8 @@ test('with Docker down nothing that was seen is unsaid, and it recovers by itsel
   const down = await report();
   expect(down.conditions.map(({ type, status }) => `${type} ${status}`)).toEqual([
     'DockerReachable False',
+    'KernelReady True',
+    'VlanReady True',
     'Ready False',
   ]);
   expect(readyOf(down.placements[0])).toBe('Unknown DockerUnreachable');

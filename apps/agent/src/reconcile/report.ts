@@ -46,7 +46,7 @@ export function buildReport(input: ReportInput): Report {
     observedAt: now,
     observedRevision: input.observedRevision,
     facts: input.facts,
-    conditions: stamp(hostConditions(observed), before?.conditions ?? [], 0, now),
+    conditions: stamp(hostConditions(observed, desired), before?.conditions ?? [], 0, now),
     placements: (desired?.networks ?? []).flatMap((network) =>
       plan === null ? [] : [placementReport(network, plan, known, input, now)],
     ),

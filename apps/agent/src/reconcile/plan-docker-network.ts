@@ -1,0 +1,200 @@
+import type { DesiredNetwork } from '@trunkline/contracts';
+import type { DockerNetwork } from '../host/docker-engine.ts';
+import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
+import { fixedSpec, networkLabel, specHash, specLabel, type FixedSpec } from './marks.ts';
+import { attachedTo, detachedFrom, differences, isDead, isOurs, namesOf } from './network-fit.ts';
+import type { Observed, ObservedDocker } from './observe.ts';
+import { parentInUse } from './parent-use.ts';
+import type { LinkPlan } from './plan-link.ts';
+import type { Step } from './steps.ts';
+
+/** What a network needs of Docker. */
+export type DockerPart = {
+  readonly steps: readonly Step[];
+  readonly condition: ConditionDraft;
+  readonly dockerNetworkId: string | null;
+};
+
+/** Docker's network on its link. Pure. */
+export function planDockerNetwork(
+  network: DesiredNetwork,
+  observed: Observed,
+  { link, usable: linkUsable }: Pick<LinkPlan, 'link' | 'usable'>,
+): DockerPart {
+  const { docker } = observed;
+  if (!docker.reachable) return without(unknown('NetworkReady', 'DockerUnreachable', docker.message));
+  const named = docker.networks.filter(({ name }) => name === network.name);
+  if (named.length > 1) {
+    return without(
+      fails(
+        'NetworkReady',
+        'NameAmbiguous',
+        `Docker has ${named.length} networks called ${network.name}: remove all but one (docker network rm <id>)`,
+      ),
+    );
+  }
+  const [found] = named;
+  const wanted = link === null ? null : fixedSpec(network, link);
+  if (found === undefined) return planCreation(network, docker, wanted, linkUsable);
+  if (isOurs(found, network)) return planOwn(network, docker, found, wanted, linkUsable);
+  return planForeign(network, observed, found, wanted);
+}
+
+function planCreation(
+  network: DesiredNetwork,
+  docker: ObservedDocker,
+  wanted: FixedSpec | null,
+  linkUsable: boolean,
+  instead: DockerNetwork | null = null,
+): DockerPart {
+  if (wanted === null || !linkUsable) {
+    return without(
+      fails('NetworkReady', 'LinkNotReady', `Docker network ${network.name} waits for its interface`),
+    );
+  }
+  const inUse = parentInUse(docker, wanted, instead);
+  if (inUse !== null) return without(fails('NetworkReady', 'ParentInUse', inUse));
+  const create: Step = { do: 'create-network', link: wanted.link, spec: creationSpec(network, wanted) };
+  return {
+    ...without(
+      mending('NetworkReady', 'Missing', `Docker network ${network.name} does not exist; it is being made`),
+    ),
+    steps: [create],
+  };
+}
+
+function planOwn(
+  network: DesiredNetwork,
+  docker: ObservedDocker,
+  found: DockerNetwork,
+  wanted: FixedSpec | null,
+  linkUsable: boolean,
+): DockerPart {
+  const own = { steps: [], dockerNetworkId: found.id };
+  if (wanted === null) {
+    return {
+      ...own,
+      condition: fails('NetworkReady', 'LinkNotReady', 'the interface that it should hang on is not known'),
+    };
+  }
+  const differs = differences(found, wanted, true);
+  const dead = differs.length === 0 && isDead(docker, found);
+  if (differs.length === 0 && !dead) {
+    return linkUsable
+      ? { ...own, condition: holds('NetworkReady', 'Created', `Docker network ${network.name} is there`) }
+      : {
+          ...own,
+          condition: fails(
+            'NetworkReady',
+            'LinkNotReady',
+            `the interface under ${network.name} is not there`,
+          ),
+        };
+  }
+  const why = dead
+    ? `Docker lost network ${network.name}: its parent was not there when Docker started`
+    : differs.join('; ');
+  const attached = attachedTo(docker, found);
+  const running = attached.filter(({ status }) => status === 'running' || status === 'paused');
+  // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
+  const mayDetach = network.force || (dead && running.length === 0);
+  if (attached.length > 0 && !mayDetach) {
+    return {
+      ...own,
+      condition: fails(
+        'NetworkReady',
+        'ReplaceBlocked',
+        `${why}: it must be made anew, but containers are attached: ${namesOf(attached)}; remove them first, or change the network again with ?force=true, which disconnects them and connects them again`,
+      ),
+    };
+  }
+  // Nothing is taken away that could not be put back at once.
+  const creation = planCreation(network, docker, wanted, linkUsable, found);
+  if (creation.steps.length === 0) return { ...creation, dockerNetworkId: found.id };
+  const detach: Step[] =
+    attached.length === 0
+      ? []
+      : [
+          {
+            do: 'detach-containers',
+            networkId: network.id,
+            dockerId: found.id,
+            name: found.name,
+            containers: attached.map((container) => detachedFrom(container, found)),
+          },
+        ];
+  return {
+    steps: [
+      ...detach,
+      { do: 'remove-network', dockerId: found.id, name: found.name, why: dead ? 'dead' : 'replace' },
+      ...creation.steps,
+    ],
+    dockerNetworkId: found.id,
+    condition: mending('NetworkReady', dead ? 'LostByDocker' : 'Outdated', `${why}; it is being made anew`),
+  };
+}
+
+function planForeign(
+  network: DesiredNetwork,
+  observed: Observed,
+  found: DockerNetwork,
+  wanted: FixedSpec | null,
+): DockerPart {
+  const adopted = observed.adopted[network.id] === found.id;
+  const mark = found.labels[networkLabel];
+  const differs = wanted === null ? ['the wanted interface is not known'] : differences(found, wanted, false);
+  if (mark !== undefined) {
+    return without(
+      fails(
+        'NetworkReady',
+        'NameTaken',
+        `a Docker network ${network.name} exists and carries the mark of Trunkline network ${mark}; it is not touched: remove it by hand if it is left over`,
+      ),
+    );
+  }
+  if (differs.length > 0) {
+    return without(
+      fails(
+        'NetworkReady',
+        adopted ? 'AdoptedDiffers' : 'NameTaken',
+        `a Docker network ${network.name} exists that Trunkline did not make, and it does not fit: ${differs.join('; ')}; it is not touched: remove or rename it by hand`,
+      ),
+    );
+  }
+  if (adopted) {
+    return {
+      steps: [],
+      dockerNetworkId: found.id,
+      condition: holds(
+        'NetworkReady',
+        'Adopted',
+        `Docker network ${network.name} was there, fits and is used; it will not be removed`,
+      ),
+    };
+  }
+  return {
+    steps: [{ do: 'adopt-network', networkId: network.id, dockerId: found.id, name: found.name }],
+    dockerNetworkId: null,
+    condition: mending(
+      'NetworkReady',
+      'Adopting',
+      `Docker network ${network.name} is there and fits; it is being adopted`,
+    ),
+  };
+}
+
+function creationSpec(network: DesiredNetwork, wanted: FixedSpec) {
+  return {
+    name: network.name,
+    driver: 'macvlan',
+    options: { parent: wanted.link, macvlan_mode: wanted.mode },
+    labels: { [networkLabel]: network.id, [specLabel]: specHash(wanted) },
+    subnets: wanted.subnets.map(({ cidr, gateway }) => ({ cidr, ...(gateway === null ? {} : { gateway }) })),
+    internal: wanted.internal,
+    enableIPv6: wanted.subnets.some(({ cidr }) => cidr.includes(':')),
+  };
+}
+
+function without(condition: ConditionDraft): DockerPart {
+  return { steps: [], condition, dockerNetworkId: null };
+}
