@@ -108,12 +108,14 @@ async function build(world: typeof worlds extends fc.Arbitrary<infer T> ? T : ne
   const networks = world.networks.map(({ n, subnet, ...rest }) =>
     network({ ...rest, id: ids[n]!, name: names[n]!, subnets: subnetOf(subnet) }),
   );
+  // The server removes no container while another shares its network stack.
+  const stackStays = !world.containers.some(({ n, state }) => n === 0 && state === 'absent');
   const containers = world.containers.map(({ n, state, on, joins }) =>
     container({
       id: id(100 + n),
       name: `box${n}`,
       state,
-      ...(joins && n > 0
+      ...(joins && n > 0 && stackStays
         ? { networkMode: 'container:box0', attachments: [] }
         : {
             attachments: [
