@@ -56,13 +56,15 @@ export function stamp(
   observedGeneration: number,
   now: string,
 ): Condition[] {
-  return drafts.map(({ weight: _, ...draft }) => {
-    const old = before.find(({ type }) => type === draft.type);
+  return drafts.map(({ type, status, reason, message }) => {
+    const old = before.find((one) => one.type === type);
     return {
-      ...draft,
-      message: draft.message.slice(0, longestMessage),
+      type,
+      status,
+      reason,
+      message: message.slice(0, longestMessage),
       observedGeneration,
-      lastTransitionTime: old?.status === draft.status ? old.lastTransitionTime : now,
+      lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
     };
   });
 }

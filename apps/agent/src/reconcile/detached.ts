@@ -78,9 +78,10 @@ async function load(path: string, log: Logger): Promise<Detached> {
   }
 }
 
+const isAddress = (address: unknown): boolean => address === null || typeof address === 'string';
+
 function isOne(value: unknown): value is DetachedContainer {
   const one = value as Record<string, unknown> | null;
-  const isAddress = (address: unknown): boolean => address === null || typeof address === 'string';
   return (
     typeof one?.['id'] === 'string' &&
     typeof one['name'] === 'string' &&
