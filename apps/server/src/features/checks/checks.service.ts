@@ -158,7 +158,7 @@ export function createChecksService(
       change.record({
         type: `check.${state}`,
         subject: checkPath(checkId),
-        data: { error, ...(result === null ? {} : { reachable: result.reachable }) },
+        data: { error, ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}) },
       });
       // It leaves the host's desired document when it has ended.
       if (state !== 'running') change.concerns([hostId]);

@@ -25,6 +25,9 @@ export function specOf(row: NetworkRow): NetworkSpec {
     mode: row.mode as NetworkSpec['mode'],
     promiscuous: row.promiscuous,
     internal: row.internal,
+    mtu: row.mtu,
+    forwarding: row.forwarding,
+    restartBroken: row.restartBroken,
     hosts: row.hostSelector as HostSelector,
     subnets: row.subnets.map(({ cidr, gateway, ranges, exclude }) => ({
       cidr: formatCidr(parseCidr(cidr)),

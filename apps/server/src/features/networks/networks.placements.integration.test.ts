@@ -127,6 +127,23 @@ describe('where networks are', () => {
     ]);
   });
 
+  test('what a network asks of its hosts is told to them, and changes in place under containers', async () => {
+    const subnets = [freshSubnet()];
+    const asked = { vlan: 30, mtu: 1400, forwarding: true, restartBroken: true };
+    const made = await call.make('asking', { hosts: { names: ['docker01'] }, subnets, ...asked });
+    expect(made.body).toMatchObject(asked);
+    expect((await call.runOn('docker01', 'asking-1', 'asking')).status).toBe(201);
+    const told = async () => (await docker01.document()).networks.find(({ name }) => name === 'asking');
+    expect(await told()).toMatchObject({ ...asked, generation: 1, force: false });
+    const patched = await call.patch('asking', { mtu: null, restartBroken: false });
+    expect(patched.body).toMatchObject({ mtu: null, forwarding: true, restartBroken: false });
+    expect(await told()).toMatchObject({ mtu: null, forwarding: true, restartBroken: false, generation: 2 });
+    const whole = { name: 'asking', parent: 'ens33', vlan: 30, hosts: { names: ['docker01'] }, subnets };
+    expect((await call.put('asking', whole)).body).toMatchObject({ forwarding: false, generation: 3 });
+    const { body } = await server.request('GET', '/v1/networks/asking');
+    expect(body).toMatchObject({ mtu: null, forwarding: false, restartBroken: false });
+  });
+
   test('what stands in the way on a host is in its placement and in the network', async () => {
     await call.make('blocked', { hosts: { names: ['docker01'] } });
     const told = (await docker01.document()).networks.find(({ name }) => name === 'blocked')!;

@@ -3,9 +3,8 @@ import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
+import { desiredNetworks } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
-import { parentOn } from './network-spec.ts';
-import { specOf } from './network-view.ts';
 import {
   allNetworks,
   attachedContainers,
@@ -172,32 +171,7 @@ export function createPlacements(addresses: AddressesOfNetworks): PlacementsServ
       for (const network of networks) if (network.deleting) await finishRemoval(change, addresses, network);
     },
 
-    async desiredFor(db, hostId) {
-      const rows = await db.placement.findMany({
-        where: { hostId },
-        orderBy: { networkId: 'asc' },
-        select: {
-          removing: true,
-          host: { select: { name: true } },
-          network: { include: { subnets: { orderBy: { ordinal: 'asc' } } } },
-        },
-      });
-      return rows.map(({ removing, host, network }) => {
-        const spec = specOf(network);
-        return {
-          id: network.id,
-          name: network.name,
-          generation: network.generation,
-          state: removing || network.deletingSince !== null ? 'absent' : 'present',
-          parent: parentOn(spec, host.name),
-          vlan: spec.vlan,
-          mode: spec.mode,
-          promiscuous: spec.promiscuous,
-          internal: spec.internal,
-          subnets: spec.subnets.map(({ cidr, gateway }) => ({ cidr, gateway })),
-        };
-      });
-    },
+    desiredFor: async (db, hostId) => (await desiredNetworks(db, { hostId })).map(({ network }) => network),
 
     async recordPlacements(change, host, reports, observedAt) {
       const rows = new Map(
