@@ -31,9 +31,23 @@ const OfNetwork = Type.Object({ name: NetworkName });
 const OfPlacement = Type.Object({ name: NetworkName, host: HostName });
 const Paging = Closed(PageQuery);
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
+const Changing = Closed({
+  ...WaitQuery,
+  ...DryRunQuery,
+  force: Type.Optional(
+    Type.Boolean({
+      description:
+        'Where Docker can only make the network anew, do so although containers are attached: they are disconnected, the network is replaced, and they are connected again with the same addresses. Also for a change made before that still waits for it on a host.',
+      examples: [false],
+    }),
+  ),
+});
 const Gone = Type.Null({ description: 'It is gone from every host.' });
 
 const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` for whatever is there).';
+
+const refusal =
+  'What Docker cannot change (parent, VLAN, mode, internal, subnets and their gateways) is refused while containers are attached, unless with `force`; a subnet that holds addresses stays in any case.';
 
 const sendNetwork = async (reply: FastifyReply, status: number, network: Network): Promise<void> => {
   await reply.code(status).header('etag', networkTag(network)).send(network);
@@ -117,10 +131,10 @@ export async function networkRoutes(
         tags,
         operationId: 'replaceNetwork',
         summary: 'Say anew what a network should be',
-        description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. What Docker cannot change (parent, VLAN, mode, internal, subnets and their gateways) is refused while containers are attached.`,
+        description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. ${refusal}`,
         headers: IfMatchHeader,
         params: OfNetwork,
-        querystring: Writing,
+        querystring: Changing,
         body: NetworkPut,
         response: answers({ 200: Network }),
       },
@@ -140,6 +154,7 @@ export async function networkRoutes(
           return wholeSpec(request.body);
         },
         changeContext(request),
+        { force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
@@ -153,11 +168,11 @@ export async function networkRoutes(
         tags,
         operationId: 'changeNetwork',
         summary: 'Change some of a network',
-        description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch}`,
+        description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch} ${refusal}`,
         consumes: ['application/merge-patch+json', 'application/json'],
         headers: IfMatchHeader,
         params: OfNetwork,
-        querystring: Writing,
+        querystring: Changing,
         body: NetworkPatch,
         response: answers({ 200: Network }),
       },
@@ -168,6 +183,7 @@ export async function networkRoutes(
         (tag) => checkIfMatch(request, tag),
         (current) => patchedSpec(current, request.body),
         changeContext(request),
+        { force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },

@@ -16,6 +16,7 @@ import {
   type PrepareSubnet,
 } from './network-changes.ts';
 import { networkDifference } from './network-difference.ts';
+import { force, forcedBy } from './network-force.ts';
 import { wholeSpec, type NetworkSpec } from './network-spec.ts';
 import {
   presentNetworks,
@@ -74,12 +75,16 @@ export interface NetworksService extends PlacementsService {
   create(input: NetworkCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   list(page: PageWish): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
-  /** Makes the network what `edit` makes of it; nothing at all changes when that is what it is. */
+  /**
+   * Makes the network what `edit` makes of it; nothing at all changes when that is what it is. With `force` hosts may
+   * disconnect containers where Docker must make it anew, also for an earlier change that still waits for that.
+   */
   update(
     name: string,
     check: CheckTag,
     edit: (current: NetworkSpec, network: { space: string }) => NetworkSpec,
     context: ChangeContext,
+    options?: { force?: boolean },
   ): Promise<Network>;
   /** Begins to remove it; `gone` when there was nothing to take down on any host. */
   remove(name: string, check: CheckTag, context: ChangeContext): Promise<{ gone: boolean; network: Network }>;
@@ -197,7 +202,7 @@ export function createNetworksService(
 
     get: (name) => read(prisma, name),
 
-    update(name, check, edit, context) {
+    update(name, check, edit, context, options = {}) {
       return changes.make(context, async (change) => {
         const { db } = change;
         await lockSelection(db);
@@ -211,18 +216,23 @@ export function createNetworksService(
         const current = specOf(row);
         const wanted = validSpec(edit(current, row));
         const difference = networkDifference(current, wanted);
-        if (difference.fields.length === 0) return present(db, row);
-        await refuseReplacement(db, row, difference);
-        await refuseOverlaps(db, row, wanted.subnets);
-        if (difference.fields.includes('subnets'))
-          await changeSubnets(db, row, wanted.subnets, difference, prepare);
-        await updateNetwork(db, row.id, wanted, now());
+        const forced = options.force === true ? await forcedBy(change, row, difference) : undefined;
+        const { fields } = difference;
+        if (fields.length === 0 && (forced === undefined || forced.hostIds.length === 0))
+          return present(db, row);
+        const generation = fields.length === 0 ? row.generation : row.generation + 1;
         change.record({
           type: 'network.updated',
           subject: networkPath(name),
           network: name,
-          data: { generation: row.generation + 1, fields: difference.fields },
+          data: { generation, fields, ...(forced === undefined ? {} : { forced: forced.named }) },
         });
+        if (forced !== undefined) await force(change, row, forced, generation);
+        if (fields.length === 0) return read(db, name);
+        if (forced === undefined) await refuseReplacement(db, row, difference);
+        await refuseOverlaps(db, row, wanted.subnets);
+        if (fields.includes('subnets')) await changeSubnets(db, row, wanted.subnets, difference, prepare);
+        await updateNetwork(db, row.id, wanted, now());
         await place(change, row, wanted);
         return read(db, name);
       });
