@@ -59,7 +59,7 @@ export async function forcedBy(
 }
 
 /** Lets the hosts disconnect containers where that is what it takes to reach a generation of the network. */
-export async function force(
+export async function allowForce(
   change: Change,
   network: { id: string },
   forced: Forced,

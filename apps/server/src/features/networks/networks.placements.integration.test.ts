@@ -16,8 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-const parentOn = async (agent: TestAgent, network: string) =>
-  (await agent.document()).networks.find(({ name }) => name === network)?.parent;
+const toldOf = async (agent: TestAgent, network: string) =>
+  (await agent.document()).networks.find(({ name }) => name === network);
+const parentOn = async (agent: TestAgent, network: string) => (await toldOf(agent, network))?.parent;
 
 describe('S1 through the API', () => {
   test('a network is made on every host, and the answer comes when it is real on all of them', async () => {
@@ -133,11 +134,15 @@ describe('where networks are', () => {
     const made = await call.make('asking', { hosts: { names: ['docker01'] }, subnets, ...asked });
     expect(made.body).toMatchObject(asked);
     expect((await call.runOn('docker01', 'asking-1', 'asking')).status).toBe(201);
-    const told = async () => (await docker01.document()).networks.find(({ name }) => name === 'asking');
-    expect(await told()).toMatchObject({ ...asked, generation: 1, force: false });
+    expect(await toldOf(docker01, 'asking')).toMatchObject({ ...asked, generation: 1, force: false });
     const patched = await call.patch('asking', { mtu: null, restartBroken: false });
     expect(patched.body).toMatchObject({ mtu: null, forwarding: true, restartBroken: false });
-    expect(await told()).toMatchObject({ mtu: null, forwarding: true, restartBroken: false, generation: 2 });
+    expect(await toldOf(docker01, 'asking')).toMatchObject({
+      mtu: null,
+      forwarding: true,
+      restartBroken: false,
+      generation: 2,
+    });
     const whole = { name: 'asking', parent: 'ens33', vlan: 30, hosts: { names: ['docker01'] }, subnets };
     expect((await call.put('asking', whole)).body).toMatchObject({ forwarding: false, generation: 3 });
     const { body } = await server.request('GET', '/v1/networks/asking');
