@@ -71,6 +71,8 @@ export function testFacts(hostname: string): HostFacts {
     cpus: 2,
     memoryBytes: '8327454720',
     agentVersion: '0.1.0',
+    modules: { macvlan: true, vlan: true },
+    forwarding: { ipv4: false, ipv6: false },
     docker: { reachable: true, version: '20.10.24', apiVersion: '1.41' },
     interfaces: [
       {
@@ -80,6 +82,7 @@ export function testFacts(hostname: string): HostFacts {
         up: true,
         carrier: true,
         promiscuous: false,
+        speedMbps: 1000,
         kind: null,
         vlan: null,
         parent: null,

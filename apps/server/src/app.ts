@@ -77,7 +77,12 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       await networks.forgetHost(change, host);
     },
   });
-  const networks = createNetworksService(platform, { addresses, hosts });
+  const networks = createNetworksService(platform, {
+    addresses,
+    hosts,
+    // Checks are made for containers, and containers are on networks.
+    checks: { preflight: (...question) => checks.preflight(...question) },
+  });
   const containers = createContainersService(platform, { addresses, hosts, networks });
   const checks = createChecksService(platform, { containers });
   const agents = createAgentsService(platform, { hosts, joinTokens, networks, containers, checks });

@@ -66,6 +66,18 @@ test('a write carries token, idempotency key, If-Match, wait and dryRun, and ans
   });
 });
 
+test('force is asked for where it is meant', async () => {
+  const { client, seen } = await serve((_seen, response) => json(response, 200, {}));
+  await client.networks.patch('mac_net1', { vlan: 10 }, { ifMatch: '*', force: true });
+  await client.hosts.retire('docker01', { ifMatch: '*', force: true });
+  await client.networks.patch('mac_net1', { vlan: 10 }, { ifMatch: '*' });
+  expect(seen.map(({ url }) => url)).toEqual([
+    '/v1/networks/mac_net1?force=true',
+    '/v1/hosts/docker01?force=true',
+    '/v1/networks/mac_net1',
+  ]);
+});
+
 test('names and owner keys cannot leave their place in the path', async () => {
   const { client, seen } = await serve((_seen, response) => json(response, 200, {}));
   await client.addresses.byOwner('mac_net1', 'stack/web?x=1');

@@ -35,6 +35,8 @@ export type WriteOptions = CallOptions & {
   readonly wait?: `${number}s`;
   /** Only say what would happen. */
   readonly dryRun?: boolean;
+  /** Do it although something is in use. What that means is said at the route. */
+  readonly force?: boolean;
 };
 
 /** One page of a list. */
@@ -110,7 +112,12 @@ function wireRequest(
   const wait = options.wait === undefined ? 0 : Number.parseInt(options.wait, 10) * 1000;
   return {
     method: api.method,
-    url: transport.url(api.path, { ...api.query, wait: options.wait, dryRun: options.dryRun }),
+    url: transport.url(api.path, {
+      ...api.query,
+      wait: options.wait,
+      dryRun: options.dryRun,
+      force: options.force,
+    }),
     headers: {
       accept: 'application/json, application/problem+json',
       ...authorization,

@@ -23,11 +23,21 @@ export function changeContext(request: FastifyRequest): ChangeContext {
   };
 }
 
+const boundedMs = (wait: string): number => Math.min(300, Number.parseInt(wait, 10)) * 1000;
+
 /** `?wait=30s` in milliseconds; 0 when the caller does not wait. A dry run has nothing to wait for. */
 export function waitMs(request: FastifyRequest): number {
   const query = request.query as { wait?: string; dryRun?: boolean };
   if (query.wait === undefined || query.dryRun === true) return 0;
-  return Math.min(300, Number.parseInt(query.wait, 10)) * 1000;
+  return boundedMs(query.wait);
+}
+
+const preflightMs = 10_000;
+
+/** How long a dry run waits for the agents it asks: `?wait` in milliseconds, 10 s unless said. */
+export function dryRunWaitMs(request: FastifyRequest): number {
+  const { wait } = request.query as { wait?: string };
+  return wait === undefined ? preflightMs : boundedMs(wait);
 }
 
 /** One signal a connection: a kept-alive one carries many requests, and listeners of its own for each would pile up. */

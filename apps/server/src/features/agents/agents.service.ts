@@ -97,6 +97,13 @@ function actor(host: { name: string }, requestId: string): ChangeContext {
   return { actor: `agent:${host.name}`, requestId };
 }
 
+/** Revision of what a host should be. Throws for one that was retired while its request was under way. */
+async function revisionFor(db: TransactionClient, host: HostRef): Promise<bigint> {
+  const revision = await desiredRevision(db, host.id);
+  if (revision === undefined) throw unknownHost(host.id);
+  return revision;
+}
+
 export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
   const { database, changes, feed, log, metrics, now, stopping } = platform;
   const { hosts, joinTokens, networks, containers, checks } = deps;
@@ -180,7 +187,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         database.prisma.$transaction(
           async (db) => ({
             hostId: host.id,
-            revision: (await desiredRevision(db, host.id)).toString(),
+            revision: (await revisionFor(db, host)).toString(),
             heartbeatSeconds: await hosts.heartbeatSeconds(),
             networks: await networks.desiredFor(db, host.id),
             containers: await containers.desiredFor(db, host.id),
@@ -194,10 +201,10 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       metrics.agentsConnected.set(waits.size());
       try {
         // Not equal, rather than newer: after a restored backup the agent may have more than the database.
-        if ((await desiredRevision(database.prisma, host.id)) !== after) return await read();
+        if ((await revisionFor(database.prisma, host)) !== after) return await read();
         await wait.changed;
         if (gone.aborted || stopping.aborted) return undefined;
-        return (await desiredRevision(database.prisma, host.id)) === after ? undefined : await read();
+        return (await revisionFor(database.prisma, host)) === after ? undefined : await read();
       } finally {
         wait.cancel();
         metrics.agentsConnected.set(waits.size());
@@ -219,7 +226,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           observedAt: turn.observedAt,
         });
       });
-      const revision = await desiredRevision(database.prisma, host.id);
+      const revision = await revisionFor(database.prisma, host);
       return { revision: revision.toString(), heartbeatSeconds: await hosts.heartbeatSeconds() };
     },
 

@@ -70,10 +70,10 @@ export function findByKey(
   return db.host.findUnique({ where: { publicKey }, select: { id: true, name: true } });
 }
 
-/** Revision of the desired document of a host; 0 when it has none yet. */
-export async function desiredRevision(db: TransactionClient, hostId: string): Promise<bigint> {
+/** Revision of the desired document of a host. Every host has one from its join on: undefined, it was retired. */
+export async function desiredRevision(db: TransactionClient, hostId: string): Promise<bigint | undefined> {
   const row = await db.hostDesired.findUnique({ where: { hostId }, select: { revision: true } });
-  return row?.revision ?? 0n;
+  return row?.revision;
 }
 
 /**

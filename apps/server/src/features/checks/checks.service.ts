@@ -1,7 +1,7 @@
 import type { Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { ApiError } from '../../platform/errors.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -13,9 +13,13 @@ import {
   findCheck,
   insertCheck,
   listChecks,
-  openChecksOf,
+  findOpenJob,
+  openJobsOf,
   type CheckRow,
+  type OpenJob,
 } from './checks.store.ts';
+import { createPreflights, type Preflights } from './preflights.ts';
+import { deletePreflightsBefore } from './preflights.store.ts';
 
 /** What checks need of containers. */
 export interface ChecksDeps {
@@ -25,13 +29,16 @@ export interface ChecksDeps {
   };
 }
 
-export interface ChecksService {
+export interface ChecksService extends Preflights {
   create(input: CheckCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   list(page: { limit: number; cursor: string | undefined }): Promise<PageOf<Check>>;
   get(id: string): Promise<Check>;
-  /** Checks that a host should run. */
+  /** Checks that a host should run, preflights among them. */
   desiredFor(db: TransactionClient, hostId: string): Promise<DesiredCheck[]>;
-  /** Takes what a host says of one of its checks; one that is over, or another's, is left as it is. */
+  /**
+   * Takes what a host says of one of its checks; one that is over, or another's, is left as it is. Throws
+   * invalid_request for a result that is not of the kind of the check.
+   */
   recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
   startSweep(): () => Promise<void>;
 }
@@ -40,6 +47,7 @@ const defaults = { count: 5, timeoutSeconds: 30 };
 const mostOpenOnHost = 256;
 const sweepMs = 2_000;
 const keepMs = 7 * 86_400_000;
+const keepPreflightsMs = 3_600_000;
 
 export const checkPath = (id: string): string => `/v1/checks/${id}`;
 
@@ -68,8 +76,30 @@ function present(row: CheckRow, now: Date): Check {
   };
 }
 
+/** A job as its host is told of it. */
+function desiredCheck(job: OpenJob): DesiredCheck {
+  const { id } = job;
+  const expiresAt = job.expiresAt.toISOString();
+  if (job.kind === 'preflight') return { id, kind: 'preflight', network: job.spec.network, expiresAt };
+  const { from, to, toAddresses, count } = job.spec;
+  return { id, kind: 'connectivity', fromContainer: from, toContainer: to, toAddresses, count, expiresAt };
+}
+
+/** What an event of a job is about. A preflight has no path of its own: it is about its network. */
+const about = (network: string | null, id: string, happened: string) =>
+  network === null
+    ? { type: `check.${happened}`, subject: checkPath(id) }
+    : { type: `preflight.${happened}`, subject: `/v1/networks/${network}`, network };
+
+function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport): void {
+  const found = result === null ? null : 'reachable' in result ? 'connectivity' : 'preflight';
+  if (found === kind || (found === null && state !== 'done')) return;
+  const message = `must be what a check of kind ${kind} finds, not ${found === null ? 'null' : `what one of kind ${found} does`}`;
+  throw invalidFields([{ pointer: '/result', message }]);
+}
+
 export function createChecksService(
-  platform: Pick<Platform, 'database' | 'changes' | 'now' | 'log'>,
+  platform: Pick<Platform, 'database' | 'changes' | 'feed' | 'now' | 'log'>,
   { containers }: ChecksDeps,
 ): ChecksService {
   const { changes, now } = platform;
@@ -86,6 +116,8 @@ export function createChecksService(
   };
 
   return {
+    ...createPreflights(platform),
+
     create(input, context) {
       return changes.makeOnce(context, async (change) => {
         const from = await find(change, input.from.container);
@@ -133,19 +165,14 @@ export function createChecksService(
     },
 
     async desiredFor(db, hostId) {
-      const rows = await openChecksOf(db, hostId, now(), mostOpenOnHost);
-      return rows.map(({ id, spec, expiresAt }) => ({
-        id,
-        kind: 'connectivity' as const,
-        fromContainer: spec.from,
-        toContainer: spec.to,
-        toAddresses: spec.toAddresses,
-        count: spec.count,
-        expiresAt: expiresAt.toISOString(),
-      }));
+      return (await openJobsOf(db, hostId, now(), mostOpenOnHost)).map(desiredCheck);
     },
 
-    async recordResult(change, hostId, checkId, { state, result, error }) {
+    async recordResult(change, hostId, checkId, report) {
+      const job = await findOpenJob(change.db, checkId, hostId, now());
+      if (job === undefined) return;
+      const { state, result, error } = report;
+      refuseWrongKind(job.kind, report);
       const answered = await answerCheck(change.db, {
         id: checkId,
         hostId,
@@ -155,10 +182,11 @@ export function createChecksService(
         result: result ?? undefined,
       });
       if (!answered) return;
+      // A preflight that begins is news to nobody.
+      if (job.kind === 'preflight' && state === 'running') return;
       change.record({
-        type: `check.${state}`,
-        subject: checkPath(checkId),
-        data: { error, ...(result === null ? {} : { reachable: result.reachable }) },
+        ...about(job.kind === 'preflight' ? job.spec.network.name : null, checkId, state),
+        data: { error, ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}) },
       });
       // It leaves the host's desired document when it has ended.
       if (state !== 'running') change.concerns([hostId]);
@@ -167,12 +195,13 @@ export function createChecksService(
     startSweep() {
       return startSweep('checks', sweepMs, platform.log, async () => {
         await changes.make({ actor: 'server' }, async (change) => {
-          for (const { id, host_id: hostId } of await expireChecks(change.db, now(), expiredError)) {
-            change.record({ type: 'check.expired', subject: checkPath(id) });
+          for (const { id, host_id: hostId, network } of await expireChecks(change.db, now(), expiredError)) {
+            change.record(about(network, id, 'expired'));
             if (hostId !== null) change.concerns([hostId]);
           }
         });
         await deleteChecksBefore(prisma, new Date(now().getTime() - keepMs));
+        await deletePreflightsBefore(prisma, new Date(now().getTime() - keepPreflightsMs));
       });
     },
   };

@@ -1,4 +1,4 @@
-import type { ConnectivityResult } from '@trunkline/contracts';
+import type { ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
 import type { Prisma, PrismaClient, TransactionClient } from '../../platform/database/database.ts';
 
 /** What a connectivity check was asked for, with what was true then. */
@@ -11,6 +11,7 @@ export interface ConnectivitySpec {
   timeoutSeconds: number;
 }
 
+/** A check that a caller of the API asked for. Preflights are jobs of the same table, but part of a dry run. */
 export interface CheckRow {
   id: string;
   kind: string;
@@ -50,7 +51,7 @@ export async function insertCheck(
 }
 
 export async function findCheck(db: TransactionClient, id: string): Promise<CheckRow | undefined> {
-  const row = await db.checkJob.findUnique({ where: { id }, include });
+  const row = await db.checkJob.findUnique({ where: { id, kind: 'connectivity' }, include });
   return row === null ? undefined : read(row);
 }
 
@@ -61,7 +62,7 @@ export async function listChecks(
   limit: number,
 ): Promise<CheckRow[]> {
   const rows = await db.checkJob.findMany({
-    where: before === undefined ? {} : { id: { lt: before } },
+    where: { kind: 'connectivity', ...(before === undefined ? {} : { id: { lt: before } }) },
     orderBy: { id: 'desc' },
     take: limit,
     include,
@@ -69,20 +70,43 @@ export async function listChecks(
   return rows.map(read);
 }
 
-/** Checks of a host that wait for an answer and are still worth one. */
-export async function openChecksOf(
+/** A job that waits for an answer, with what its host needs to run it. */
+export type OpenJob = { id: string; expiresAt: Date } & (
+  { kind: 'connectivity'; spec: ConnectivitySpec } | { kind: 'preflight'; spec: { network: DesiredNetwork } }
+);
+
+const ofHost = (hostId: string, now: Date) => ({
+  hostId,
+  state: { in: ['pending', 'running'] },
+  expiresAt: { gt: now },
+});
+const jobFields = { id: true, kind: true, spec: true, expiresAt: true } as const;
+
+/** Jobs of a host that wait for an answer and are still worth one. */
+export async function openJobsOf(
   db: TransactionClient,
   hostId: string,
   now: Date,
   limit: number,
-): Promise<CheckRow[]> {
+): Promise<OpenJob[]> {
   const rows = await db.checkJob.findMany({
-    where: { hostId, state: { in: ['pending', 'running'] }, expiresAt: { gt: now } },
+    where: ofHost(hostId, now),
     orderBy: { id: 'asc' },
     take: limit,
-    include,
+    select: jobFields,
   });
-  return rows.map(read);
+  return rows as unknown as OpenJob[];
+}
+
+/** One of them. */
+export async function findOpenJob(
+  db: TransactionClient,
+  id: string,
+  hostId: string,
+  now: Date,
+): Promise<OpenJob | undefined> {
+  const row = await db.checkJob.findUnique({ where: { id, ...ofHost(hostId, now) }, select: jobFields });
+  return (row ?? undefined) as unknown as OpenJob | undefined;
 }
 
 /** Moves an open check of a host on; false when it is not open, or not of that host. */
@@ -99,7 +123,7 @@ export async function answerCheck(
 ): Promise<boolean> {
   const { id, hostId, state, result, error, now } = check;
   const { count } = await db.checkJob.updateMany({
-    where: { id, hostId, state: { in: ['pending', 'running'] }, expiresAt: { gt: now } },
+    where: { id, ...ofHost(hostId, now) },
     data: {
       state,
       error,
@@ -110,20 +134,20 @@ export async function answerCheck(
   return count === 1;
 }
 
-/** Ends checks whose time is up; answers them. */
+/** Ends jobs whose time is up; answers them. */
 export async function expireChecks(
   db: TransactionClient,
   now: Date,
   error: string,
-): Promise<{ id: string; host_id: string | null }[]> {
+): Promise<{ id: string; host_id: string | null; network: string | null }[]> {
   return db.$queryRaw`
     UPDATE check_job SET state = 'expired', finished_at = ${now}, error = ${error}
     WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
-    RETURNING id, host_id`;
+    RETURNING id, host_id, spec #>> '{network,name}' AS network`;
 }
 
 export async function deleteChecksBefore(db: PrismaClient, before: Date): Promise<void> {
   await db.checkJob.deleteMany({
-    where: { createdAt: { lt: before }, state: { notIn: ['pending', 'running'] } },
+    where: { kind: 'connectivity', createdAt: { lt: before }, state: { notIn: ['pending', 'running'] } },
   });
 }

@@ -139,7 +139,7 @@ export function silentHosts(db: TransactionClient, before: Date, take: number): 
     ORDER BY id LIMIT ${take}`;
 }
 
-/** Paths of what a host still holds. */
+/** Paths of what a host still holds: its containers, and addresses that are bound there or reserved for one of them. */
 export async function holdingsOf(
   db: TransactionClient,
   id: string,
@@ -149,8 +149,8 @@ export async function holdingsOf(
     SELECT '/v1/containers/' || name AS path FROM container WHERE host_id = ${id}::uuid ORDER BY name LIMIT ${most}`;
   const addresses = await db.$queryRaw<{ path: string }[]>`
     SELECT '/v1/networks/' || n.name || '/addresses/' || host(a.ip) AS path
-    FROM address a JOIN network n ON n.id = a.network_id
-    WHERE a.host_id = ${id}::uuid AND a.state <> 'quarantined' ORDER BY n.name, a.ip LIMIT ${most}`;
+    FROM address a JOIN network n ON n.id = a.network_id LEFT JOIN container c ON c.id = a.container_id
+    WHERE (a.host_id = ${id}::uuid OR c.host_id = ${id}::uuid) AND a.state <> 'quarantined' ORDER BY n.name, a.ip LIMIT ${most}`;
   return { containers: containers.map(({ path }) => path), addresses: addresses.map(({ path }) => path) };
 }
 

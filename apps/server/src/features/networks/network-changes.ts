@@ -82,6 +82,7 @@ export async function refuseReplacement(
     network,
     `Docker cannot change ${fields.join(', ')} of a network`,
     ({ host }) => difference.replaces || difference.reparents(host),
+    'remove them first, or ask again with ?force=true: they are disconnected, the network is replaced, and they are connected again with the same addresses',
   );
 }
 

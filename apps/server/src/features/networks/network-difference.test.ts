@@ -37,6 +37,15 @@ test('what Docker can only make anew is told from what it need not hear of', () 
   ).toBe(false);
 });
 
+test('what hosts are asked for beyond the network changes in place', () => {
+  const patched = patchedSpec(current, { mtu: 1400, forwarding: true, restartBroken: true });
+  const change = networkDifference(current, patched);
+  expect(change.fields).toEqual(['mtu', 'forwarding', 'restartBroken']);
+  expect(change.replaces).toBe(false);
+  expect(patchedSpec(patched, { mtu: null })).toEqual({ ...patched, mtu: null });
+  expect(patchedSpec(patched, { vlan: 10 })).toEqual({ ...patched, vlan: 10 });
+});
+
 test('another parent concerns only the hosts that take it', () => {
   const change = networkDifference(current, patchedSpec(current, { parent: 'ens34' }));
   expect(change.reparents('docker01')).toBe(true);

@@ -19,6 +19,12 @@ export interface NetworkSpec {
   mode: 'bridge' | 'private' | 'vepa' | 'passthru';
   promiscuous: boolean;
   internal: boolean;
+  /** MTU of the VLAN sub-interface, in bytes; null: the parent's. */
+  mtu: number | null;
+  /** Hosts are made to route. */
+  forwarding: boolean;
+  /** Containers that lost their interface are restarted. */
+  restartBroken: boolean;
   hosts: HostSelector;
   subnets: SubnetSpec[];
   quarantineSeconds: number;
@@ -41,6 +47,9 @@ export function wholeSpec(input: NetworkPut): NetworkSpec {
     mode: input.mode ?? 'bridge',
     promiscuous: input.promiscuous ?? true,
     internal: input.internal ?? false,
+    mtu: input.mtu ?? null,
+    forwarding: input.forwarding ?? false,
+    restartBroken: input.restartBroken ?? false,
     hosts: input.hosts ?? { all: true },
     subnets: input.subnets.map(subnetSpec),
     quarantineSeconds: input.quarantineSeconds ?? 300,
@@ -57,6 +66,9 @@ export function patchedSpec(current: NetworkSpec, patch: NetworkPatch): NetworkS
     mode: patch.mode ?? current.mode,
     promiscuous: patch.promiscuous ?? current.promiscuous,
     internal: patch.internal ?? current.internal,
+    mtu: patch.mtu === undefined ? current.mtu : patch.mtu,
+    forwarding: patch.forwarding ?? current.forwarding,
+    restartBroken: patch.restartBroken ?? current.restartBroken,
     hosts: patch.hosts ?? current.hosts,
     subnets: patch.subnets?.map(subnetSpec) ?? current.subnets,
     quarantineSeconds: patch.quarantineSeconds ?? current.quarantineSeconds,

@@ -46,6 +46,25 @@ test.each([
   expect(isReady).toBe(status === 'True');
 });
 
+test.each([
+  [
+    'has yet to look',
+    placement({ removing: true, observedGeneration: 1 }),
+    'docker01: it is being removed there',
+  ],
+  [
+    'is blocked by a container that only it knows',
+    placement({ removing: true, conditions: [ready('False', 'RemovalBlocked')] }),
+    'docker01: it is being removed there: RemovalBlocked, said so',
+  ],
+] as const)('a host that it leaves and that %s is named, with why', (_what, one, message) => {
+  expect(summary([one]).conditions[0]?.message).toMatch(new RegExp(`${message}$`));
+  const facts = { generation: 2, updatedAt: at, unknownHosts: [] };
+  const deleted = summarizeNetwork({ ...facts, deleting: true, placements: [{ ...one, removing: false }] });
+  expect(deleted.conditions[0]).toMatchObject({ status: 'False', reason: 'Deleting' });
+  expect(deleted.conditions[0]?.message).toMatch(new RegExp(`still on 1 hosts\\. ${message}$`));
+});
+
 test('hosts are counted, those it is leaving too', () => {
   const { hosts } = summary([
     placement(),

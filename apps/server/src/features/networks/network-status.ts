@@ -72,7 +72,11 @@ function readiness(
       '; ',
     );
   if (facts.deleting)
-    return { status: 'False', reason: 'Deleting', message: `being removed; still on ${hosts.total} hosts` };
+    return {
+      status: 'False',
+      reason: 'Deleting',
+      message: `being removed; still on ${hosts.total} hosts${hosts.total === 0 ? '' : `. ${leaving(facts)}`}`,
+    };
   if (hosts.notReady > 0)
     return { status: 'False', reason: 'NotOnAllHosts', message: `${on}. ${why('notReady')}` };
   if (hosts.unknown > 0)
@@ -88,10 +92,21 @@ function readiness(
   return { status: 'True', reason: 'OnAllHosts', message: on };
 }
 
+/** Where it is still, and why. */
+const leaving = ({ placements, generation }: NetworkFacts): string =>
+  named(
+    placements.map((one) => `${one.host}: ${reasonOf({ ...one, removing: true }, generation)}`),
+    '; ',
+  );
+
 function reasonOf(placement: PlacementFacts, generation: number): string {
   const conditions = placementConditions(placement);
   const ready = conditions.find(({ type }) => type === 'Ready') ?? conditions[0];
-  if (placement.online && placement.removing) return 'it is being removed there';
+  if (placement.online && placement.removing) {
+    // What it said before it was told is about being there, not about leaving.
+    const blocked = ready?.status === 'False' && placement.observedGeneration >= generation;
+    return `it is being removed there${blocked ? `: ${ready.reason}, ${ready.message}` : ''}`;
+  }
   if (ready?.status === 'True' && placement.observedGeneration < generation)
     return `generation ${placement.observedGeneration} is real there, ${generation} not yet`;
   return ready === undefined ? 'nothing is known' : `${ready.reason}, ${ready.message}`;

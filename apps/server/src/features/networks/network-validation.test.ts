@@ -50,6 +50,16 @@ test.each([
   ]);
 });
 
+test.each([
+  ['fd00:16:100::/64', 1279, ['/mtu']],
+  ['fd00:16:100::/64', 1280, []],
+  ['172.16.100.0/24', 68, []],
+  ['172.16.100.0/24', null, []],
+])('on %s an MTU of %s: IPv6 needs 1280, and is told where', (cidr, mtu, pointers) => {
+  const faults = networkFaults(wholeSpec({ name: 'mac_net1', mtu, subnets: [{ cidr }] }));
+  expect(faults.map(({ pointer }) => pointer)).toEqual(pointers);
+});
+
 test('ranges and exclusions outside the subnet or of another family are refused, each where it stands', () => {
   expect(
     faultsOf([

@@ -38,7 +38,7 @@ type Say = (pointer: string, message: string) => void;
  * All that is wrong with a network, field by field; empty when it is valid. What a schema can say (types, names, VLAN
  * ids) has been checked before; this is what takes arithmetic.
  */
-export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets'>): FieldError[] {
+export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu'>): FieldError[] {
   const faults: FieldError[] = [];
   const say: Say = (pointer, message) => void faults.push({ pointer, message });
   checkSelector(spec.hosts, say);
@@ -53,7 +53,21 @@ export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets'>): Fie
         `overlaps ${formatCidr(other)} of the same network: each address has one subnet`,
       );
   }
+  checkMtu(spec.mtu, read, say);
   return faults;
+}
+
+/** Linux takes IPv6 off an interface whose MTU is below what every IPv6 link must carry (RFC 8200 section 5). */
+const leastIpv6Mtu = 1280;
+
+function checkMtu(mtu: number | null, cidrs: readonly (Cidr | undefined)[], say: Say): void {
+  if (mtu === null || mtu >= leastIpv6Mtu) return;
+  const ipv6 = cidrs.find((cidr) => cidr?.family === 6);
+  if (ipv6 !== undefined)
+    say(
+      '/mtu',
+      `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which needs ${leastIpv6Mtu} or more: raise it, or leave the IPv6 subnet out`,
+    );
 }
 
 function checkSelector(selector: NetworkSpec['hosts'], say: Say): void {

@@ -1,6 +1,8 @@
 import type { Condition, HostSelector, Network, Placement } from '@trunkline/contracts';
 import { formatCidr, formatIp, parseCidr, parseIp } from '@trunkline/netaddr';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError } from '../../platform/errors.ts';
+import { entityTag } from '../../platform/preconditions.ts';
 import { unknownNames, type HostRef } from './host-selection.ts';
 import { parentOn, type NetworkSpec } from './network-spec.ts';
 import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
@@ -16,6 +18,16 @@ export interface HostsOfNetworks {
   isOnline(host: { lastSeenAt: Date | null }): boolean;
 }
 
+/** The entity tag of a network. */
+export const networkTag = (network: { id: string; generation: number }): string =>
+  entityTag(network.id, network.generation);
+
+/** A network that must be there. */
+export function foundNetwork(row: NetworkRow | null, name: string): NetworkRow {
+  if (row === null) throw new ApiError('network_not_found', `there is no network ${name}`);
+  return row;
+}
+
 /** The network as an operator asked for it. PostgreSQL's way to write addresses is not ours: they are read anew. */
 export function specOf(row: NetworkRow): NetworkSpec {
   return {
@@ -25,6 +37,9 @@ export function specOf(row: NetworkRow): NetworkSpec {
     mode: row.mode as NetworkSpec['mode'],
     promiscuous: row.promiscuous,
     internal: row.internal,
+    mtu: row.mtu,
+    forwarding: row.forwarding,
+    restartBroken: row.restartBroken,
     hosts: row.hostSelector as HostSelector,
     subnets: row.subnets.map(({ cidr, gateway, ranges, exclude }) => ({
       cidr: formatCidr(parseCidr(cidr)),

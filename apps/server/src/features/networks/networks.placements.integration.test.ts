@@ -16,8 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-const parentOn = async (agent: TestAgent, network: string) =>
-  (await agent.document()).networks.find(({ name }) => name === network)?.parent;
+const toldOf = async (agent: TestAgent, network: string) =>
+  (await agent.document()).networks.find(({ name }) => name === network);
+const parentOn = async (agent: TestAgent, network: string) => (await toldOf(agent, network))?.parent;
 
 describe('S1 through the API', () => {
   test('a network is made on every host, and the answer comes when it is real on all of them', async () => {
@@ -119,12 +120,97 @@ describe('where networks are', () => {
     expect((await docker01.document()).networks.map(({ name }) => name)).not.toContain('racked');
   });
 
+  test('a host whose labels change loses no network that containers are attached to: refused, with their names', async () => {
+    await call.make('sticky', { hosts: { labels: { zone: 'dmz' } } });
+    await call.label('docker02', { zone: 'dmz' });
+    expect((await call.runOn('docker02', 'sticky-1', 'sticky')).status).toBe(201);
+    const refused = await call.label('docker02', { zone: 'lan' });
+    expect(refused.body).toMatchObject({
+      status: 409,
+      code: 'network_in_use',
+      detail: expect.stringContaining('the labels of docker02 would take sticky off it'),
+      data: { containers: ['/v1/containers/sticky-1'] },
+    });
+    expect((await server.request('GET', '/v1/hosts/docker02')).body.labels).toEqual({ zone: 'dmz' });
+    expect(await toldOf(docker02, 'sticky')).toMatchObject({ state: 'present' });
+  });
+
+  test('a container that only the host knows keeps the network there, and the placement says so until it is gone', async () => {
+    await call.make('outside', { hosts: { names: ['docker01', 'docker02'] } });
+    await carryOut(docker01);
+    await carryOut(docker02);
+    expect((await call.patch('outside', { hosts: { names: ['docker02'] } })).status).toBe(200);
+    const told = (await toldOf(docker01, 'outside'))!;
+    const blocked = placementFailed(told, 'RemovalBlocked');
+    await docker01.report({
+      placements: [{ ...blocked, removed: false, dockerNetworkId: 'docker-outside' }],
+    });
+    const placement = await server.request('GET', '/v1/networks/outside/placements/docker01');
+    expect(placement.body).toMatchObject({
+      removing: true,
+      dockerNetworkId: 'docker-outside',
+      conditions: [{ type: 'Ready', status: 'False', reason: 'RemovalBlocked' }],
+    });
+    await carryOut(docker02);
+    const { body } = await server.request('GET', '/v1/networks/outside');
+    expect(body.status).toMatchObject({ ready: false, hosts: { total: 2, ready: 1, notReady: 1 } });
+    expect(body.status.conditions[0].message).toContain(
+      'docker01: it is being removed there: RemovalBlocked',
+    );
+    await carryOut(docker01);
+    expect((await server.request('GET', '/v1/networks/outside/placements/docker01')).status).toBe(404);
+    expect((await server.request('GET', '/v1/networks/outside')).body.status.ready).toBe(true);
+  });
+
+  test('a host that joins gets what is for all hosts and for its name, and by labels only once it has them', async () => {
+    await call.make('for-all');
+    await call.make('for-name', { hosts: { names: ['docker07'] } });
+    await call.make('for-label', { hosts: { labels: { rack: 'b7', zone: 'lan' } } });
+    const docker07 = await server.joinHost('docker07');
+    const has = async (): Promise<string[]> =>
+      (await docker07.document()).networks
+        .filter(({ name, state }) => name.startsWith('for-') && state === 'present')
+        .map(({ name }) => name)
+        .sort();
+    expect(await has()).toEqual(['for-all', 'for-name']);
+    await call.label('docker07', { rack: 'b7' });
+    expect(await has()).toEqual(['for-all', 'for-name']);
+    await call.label('docker07', { zone: 'lan' });
+    expect(await has()).toEqual(['for-all', 'for-label', 'for-name']);
+    // Taken off and put on again before the host looked: it stays after all.
+    await call.label('docker07', { zone: null });
+    expect(await has()).toEqual(['for-all', 'for-name']);
+    await call.label('docker07', { zone: 'lan' });
+    expect(await has()).toEqual(['for-all', 'for-label', 'for-name']);
+  });
+
   test('a parent that differs on one host is told to that host only', async () => {
     await call.make('parents', { parents: { docker02: 'eno1' } });
     expect([await parentOn(docker01, 'parents'), await parentOn(docker02, 'parents')]).toEqual([
       'ens33',
       'eno1',
     ]);
+  });
+
+  test('what a network asks of its hosts is told to them, and changes in place under containers', async () => {
+    const subnets = [freshSubnet()];
+    const asked = { vlan: 30, mtu: 1400, forwarding: true, restartBroken: true };
+    const made = await call.make('asking', { hosts: { names: ['docker01'] }, subnets, ...asked });
+    expect(made.body).toMatchObject(asked);
+    expect((await call.runOn('docker01', 'asking-1', 'asking')).status).toBe(201);
+    expect(await toldOf(docker01, 'asking')).toMatchObject({ ...asked, generation: 1, force: false });
+    const patched = await call.patch('asking', { mtu: null, restartBroken: false });
+    expect(patched.body).toMatchObject({ mtu: null, forwarding: true, restartBroken: false });
+    expect(await toldOf(docker01, 'asking')).toMatchObject({
+      mtu: null,
+      forwarding: true,
+      restartBroken: false,
+      generation: 2,
+    });
+    const whole = { name: 'asking', parent: 'ens33', vlan: 30, hosts: { names: ['docker01'] }, subnets };
+    expect((await call.put('asking', whole)).body).toMatchObject({ forwarding: false, generation: 3 });
+    const { body } = await server.request('GET', '/v1/networks/asking');
+    expect(body).toMatchObject({ mtu: null, forwarding: false, restartBroken: false });
   });
 
   test('what stands in the way on a host is in its placement and in the network', async () => {

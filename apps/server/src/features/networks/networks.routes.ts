@@ -21,19 +21,42 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { checkIfMatch } from '../../platform/preconditions.ts';
-import { callerGone, changeContext, sendReply, waitMs } from '../../platform/request-context.ts';
+import {
+  callerGone,
+  changeContext,
+  dryRunWaitMs,
+  sendReply,
+  waitMs,
+} from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
 import { patchedSpec, wholeSpec } from './network-spec.ts';
-import { networkTag, type NetworksService } from './networks.service.ts';
+import { networkTag } from './network-view.ts';
+import type { Asking, NetworksService } from './networks.service.ts';
 
 const tags = ['networks'];
 const OfNetwork = Type.Object({ name: NetworkName });
 const OfPlacement = Type.Object({ name: NetworkName, host: HostName });
 const Paging = Closed(PageQuery);
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
+const Changing = Closed({
+  ...WaitQuery,
+  ...DryRunQuery,
+  force: Type.Optional(
+    Type.Boolean({
+      description:
+        'Where Docker can only make the network anew, do so although containers are attached: they are disconnected, the network is replaced, and they are connected again with the same addresses. Also for a change made before that still waits for it on a host.',
+      examples: [false],
+    }),
+  ),
+});
 const Gone = Type.Null({ description: 'It is gone from every host.' });
 
+const dryRun =
+  'With `dryRun` nothing is changed: the answer is the network as it would be, and under `preflight` what each of its hosts would do and what stands in the way there, asked of their agents (up to 1000, the first by name). It waits for them 10 s, or as long as `wait` says; `wait=0s` asks nobody.';
 const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` for whatever is there).';
+
+const refusal =
+  'What Docker cannot change (parent, VLAN, mode, internal, subnets and their gateways) is refused while containers are attached, unless with `force`; a subnet that holds addresses stays in any case.';
 
 const sendNetwork = async (reply: FastifyReply, status: number, network: Network): Promise<void> => {
   await reply.code(status).header('etag', networkTag(network)).send(network);
@@ -41,8 +64,13 @@ const sendNetwork = async (reply: FastifyReply, status: number, network: Network
 
 export async function networkRoutes(
   app: App,
-  { platform, networks }: { platform: Pick<Platform, 'feed'>; networks: NetworksService },
+  { platform, networks }: { platform: Pick<Platform, 'feed' | 'stopping'>; networks: NetworksService },
 ): Promise<void> {
+  const asking = (request: FastifyRequest): Asking => ({
+    context: changeContext(request),
+    patience: { ms: dryRunWaitMs(request), gone: AbortSignal.any([callerGone(request), platform.stopping]) },
+  });
+
   /** Holds the answer as long as the caller wishes, then reads the network anew. */
   const afterWait = async (request: FastifyRequest, network: Network): Promise<Network> => {
     const ms = waitMs(request);
@@ -78,7 +106,7 @@ export async function networkRoutes(
         description:
           'It is made on every host that `hosts` selects, now and when more of them join. Hosts that are silent get it when they are back. ' +
           'With `wait` the answer comes when it is real on every host that can be reached. ' +
-          'Mode `passthru` gives the NIC to a single container of each host.',
+          `Mode \`passthru\` gives the NIC to a single container of each host. ${dryRun}`,
         headers: IdempotencyKeyHeader,
         querystring: Writing,
         body: NetworkCreate,
@@ -86,7 +114,7 @@ export async function networkRoutes(
       },
     },
     async (request, reply) => {
-      const made = await networks.create(request.body, changeContext(request));
+      const made = await networks.create(request.body, asking(request));
       if (made.status !== 201) return sendReply(reply, made);
       const body = await afterWait(request, made.body as Network);
       return sendReply(reply, { ...made, headers: { ...made.headers, etag: networkTag(body) }, body });
@@ -117,10 +145,10 @@ export async function networkRoutes(
         tags,
         operationId: 'replaceNetwork',
         summary: 'Say anew what a network should be',
-        description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. What Docker cannot change (parent, VLAN, mode, internal, subnets and their gateways) is refused while containers are attached.`,
+        description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. ${refusal} ${dryRun}`,
         headers: IfMatchHeader,
         params: OfNetwork,
-        querystring: Writing,
+        querystring: Changing,
         body: NetworkPut,
         response: answers({ 200: Network }),
       },
@@ -139,7 +167,7 @@ export async function networkRoutes(
             ]);
           return wholeSpec(request.body);
         },
-        changeContext(request),
+        { ...asking(request), force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
@@ -153,11 +181,11 @@ export async function networkRoutes(
         tags,
         operationId: 'changeNetwork',
         summary: 'Change some of a network',
-        description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch}`,
+        description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch} ${refusal} ${dryRun}`,
         consumes: ['application/merge-patch+json', 'application/json'],
         headers: IfMatchHeader,
         params: OfNetwork,
-        querystring: Writing,
+        querystring: Changing,
         body: NetworkPatch,
         response: answers({ 200: Network }),
       },
@@ -167,7 +195,7 @@ export async function networkRoutes(
         request.params.name,
         (tag) => checkIfMatch(request, tag),
         (current) => patchedSpec(current, request.body),
-        changeContext(request),
+        { ...asking(request), force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
@@ -181,7 +209,7 @@ export async function networkRoutes(
         tags,
         operationId: 'deleteNetwork',
         summary: 'Remove a network',
-        description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts take it down, and it is gone when each has said so; a host that is silent is waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or the time is up.`,
+        description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts take it down, and it is gone when each has said so; a host that is silent is waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or the time is up. ${dryRun}`,
         headers: IfMatchHeader,
         params: OfNetwork,
         querystring: Writing,
@@ -189,13 +217,12 @@ export async function networkRoutes(
       },
     },
     async (request, reply) => {
-      const context = changeContext(request);
       const { gone, network } = await networks.remove(
         request.params.name,
         (tag) => checkIfMatch(request, tag),
-        context,
+        asking(request),
       );
-      if (context.dryRun === true) return sendNetwork(reply, 200, network);
+      if (request.query.dryRun === true) return sendNetwork(reply, 200, network);
       const ms = waitMs(request);
       if (!gone && ms > 0) {
         const signal = callerGone(request);

@@ -5,84 +5,58 @@ import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { entityTag } from '../../platform/preconditions.ts';
-import { planPlacements } from './host-selection.ts';
+import type { Patience, Preflights } from '../checks/preflights.ts';
+import { desiredNetworks } from './desired-networks.ts';
+import { validSpec } from './network-changes.ts';
+import { askHosts, mostAsked } from './network-preflight.ts';
+import { wholeSpec } from './network-spec.ts';
 import {
-  addSubnets,
-  changeSubnets,
-  refuseOverlaps,
-  refuseReplacement,
-  validSpec,
-  type PrepareSubnet,
-} from './network-changes.ts';
-import { networkDifference } from './network-difference.ts';
-import { wholeSpec, type NetworkSpec } from './network-spec.ts';
-import {
+  foundNetwork,
+  networkTag,
   presentNetworks,
   presentPlacement,
-  specOf,
   summarize,
   type HostsOfNetworks,
 } from './network-view.ts';
 import {
-  findNetwork,
-  insertNetwork,
-  listNetworks,
-  lockNetwork,
-  lockSelection,
-  lockSubnets,
-  markDeleting,
-  updateNetwork,
-  type NetworkRow,
-} from './networks.store.ts';
+  createNetworkWrites,
+  type CheckTag,
+  type EditNetwork,
+  type NetworkAddresses,
+} from './network-writes.ts';
+import { findNetwork, listNetworks, type NetworkRow } from './networks.store.ts';
 import {
   createPlacements,
   finishRemoval,
   networkPath,
-  refuseWhileAttached,
-  type AddressesOfNetworks,
   type PlacementsService,
 } from './placements.service.ts';
-import {
-  findPlacement,
-  insertPlacements,
-  listPlacements,
-  markPlacements,
-  placementStandings,
-  placementsOf,
-} from './placements.store.ts';
-
-/** What networks need of addresses. */
-export interface NetworkAddresses extends AddressesOfNetworks {
-  prepareSubnet: PrepareSubnet;
-  holders(
-    db: TransactionClient,
-    networkId: string,
-    limit: number,
-  ): Promise<{ ip: string; owner: string | null }[]>;
-}
+import { findPlacement, listPlacements, placementStandings } from './placements.store.ts';
 
 export interface PageWish {
   limit: number;
   cursor: string | undefined;
 }
 
-/** Throws when the caller has not seen the present form (428, 412). */
-export type CheckTag = (current: string) => void;
+/** Who asks for a change, and how long a dry run may wait for the agents it asks. */
+export interface Asking {
+  context: ChangeContext;
+  patience: Patience;
+}
 
 export interface NetworksService extends PlacementsService {
-  create(input: NetworkCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  create(input: NetworkCreate, asking: Asking): Promise<Reply & { replayed: boolean }>;
   list(page: PageWish): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
   /** Makes the network what `edit` makes of it; nothing at all changes when that is what it is. */
   update(
     name: string,
     check: CheckTag,
-    edit: (current: NetworkSpec, network: { space: string }) => NetworkSpec,
-    context: ChangeContext,
+    edit: EditNetwork,
+    asking: Asking & { force?: boolean },
   ): Promise<Network>;
   /** Begins to remove it; `gone` when there was nothing to take down on any host. */
-  remove(name: string, check: CheckTag, context: ChangeContext): Promise<{ gone: boolean; network: Network }>;
+  remove(name: string, check: CheckTag, asking: Asking): Promise<{ gone: boolean; network: Network }>;
   placements(name: string, page: PageWish): Promise<PageOf<Placement>>;
   placement(name: string, host: string): Promise<Placement>;
   /** Whether waiting any longer is of no use: it is ready everywhere but on hosts that are silent, or it is gone. */
@@ -91,23 +65,14 @@ export interface NetworksService extends PlacementsService {
   isGone(id: string): Promise<boolean>;
 }
 
-/** The entity tag of a network. */
-export const networkTag = (network: { id: string; generation: number }): string =>
-  entityTag(network.id, network.generation);
-
-const found = (row: NetworkRow | null, name: string): NetworkRow => {
-  if (row === null) throw new ApiError('network_not_found', `there is no network ${name}`);
-  return row;
-};
-
 export function createNetworksService(
   platform: Pick<Platform, 'database' | 'changes' | 'now'>,
-  deps: { addresses: NetworkAddresses; hosts: HostsOfNetworks },
+  deps: { addresses: NetworkAddresses; hosts: HostsOfNetworks; checks: Preflights },
 ): NetworksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
-  const { addresses, hosts } = deps;
-  const prepare: PrepareSubnet = (db, subnet) => addresses.prepareSubnet(db, subnet);
+  const { addresses, hosts, checks } = deps;
+  const writes = createNetworkWrites({ addresses, hosts, now });
 
   const present = async (db: TransactionClient, row: NetworkRow): Promise<Network> => {
     const [network] = await presentNetworks(db, hosts, [row]);
@@ -115,76 +80,37 @@ export function createNetworksService(
     return network;
   };
   const read = async (db: TransactionClient, name: string): Promise<Network> =>
-    present(db, found(await findNetwork(db, name), name));
+    present(db, foundNetwork(await findNetwork(db, name), name));
 
-  /** Makes the placements follow the selection of hosts. */
-  const place = async (
-    change: Change,
-    network: { id: string; name: string },
-    spec: NetworkSpec,
-  ): Promise<void> => {
-    const { db } = change;
-    const plan = planPlacements(
-      spec.hosts,
-      await hosts.listForSelection(db),
-      await placementsOf(db, network.id),
-    );
-    await insertPlacements(
-      db,
-      plan.add.map((hostId) => ({ networkId: network.id, hostId })),
-    );
-    await markPlacements(db, network.id, plan.keep, false);
-    await markPlacements(db, network.id, plan.remove, true);
-    const leaving = new Set(plan.remove);
-    await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
-      leaving.has(hostId),
-    );
-    change.concerns((await placementsOf(db, network.id)).map(({ hostId }) => hostId));
-  };
-
-  const refuseHolders = async (db: TransactionClient, network: NetworkRow): Promise<void> => {
-    await refuseWhileAttached(db, network, 'it cannot be removed', () => true);
-    const held = await addresses.countHeld(db, network.id);
-    if (held === 0) return;
-    const holders = await addresses.holders(db, network.id, 100);
-    const some = holders.slice(0, 5).map(({ ip, owner }) => (owner === null ? ip : `${ip} (${owner})`));
-    throw new ApiError(
-      'network_in_use',
-      `${network.name} cannot be removed while addresses of it are held: ${some.join(', ')}${held > some.length ? ` and ${held - some.length} more` : ''}; release them first`,
-      { data: { addresses: holders } },
-    );
+  /** The network as a change would make it, and what its hosts would do. Nothing of it stays. */
+  const wouldBe = async (
+    context: ChangeContext,
+    patience: Patience,
+    work: (change: Change) => Promise<Network>,
+  ): Promise<Network> => {
+    const { network, wanted } = await changes.make(context, async (change) => {
+      const changed = await work(change);
+      const of = { networkId: changed.id, most: mostAsked };
+      return { network: changed, wanted: await desiredNetworks(change.db, of) };
+    });
+    const preflight = await askHosts({ checks, hosts, now }, network.name, wanted, context, patience);
+    return { ...network, preflight };
   };
 
   return {
     ...createPlacements(addresses),
 
-    create(input, context) {
+    async create(input, { context, patience }) {
       const { name, space = 'default' } = input;
-      const spec = validSpec(wholeSpec(input));
+      const network = { name, space, spec: validSpec(wholeSpec(input)) };
+      const make = async (change: Change): Promise<Network> => {
+        await writes.make(change, network);
+        return read(change.db, name);
+      };
+      if (context.dryRun === true)
+        return { status: 200, body: await wouldBe(context, patience, make), replayed: false };
       return changes.makeOnce(context, async (change) => {
-        const { db } = change;
-        await lockSelection(db);
-        if ((await findNetwork(db, name)) !== null) {
-          throw new ApiError(
-            'network_exists',
-            `there is a network ${name}: change it with PATCH, or take another name`,
-            {
-              data: { network: networkPath(name) },
-            },
-          );
-        }
-        await refuseOverlaps(db, { id: null, space }, spec.subnets);
-        const id = await insertNetwork(db, { name, space, spec, now: now() });
-        await addSubnets(db, { id, space }, spec.subnets, spec.subnets, prepare);
-        change.record({
-          type: 'network.created',
-          subject: networkPath(name),
-          network: name,
-          data: { generation: 1 },
-        });
-        await place(change, { id, name }, spec);
-        const body = await read(db, name);
-        if (context.dryRun === true) return { status: 200, body };
+        const body = await make(change);
         return { status: 201, headers: { location: networkPath(name), etag: networkTag(body) }, body };
       });
     },
@@ -197,63 +123,31 @@ export function createNetworksService(
 
     get: (name) => read(prisma, name),
 
-    update(name, check, edit, context) {
-      return changes.make(context, async (change) => {
-        const { db } = change;
-        await lockSelection(db);
-        const row = found(await lockNetwork(db, name), name);
-        check(networkTag(row));
-        if (row.deletingSince !== null)
-          throw new ApiError(
-            'network_deleting',
-            `network ${name} is being removed: it cannot be changed any more`,
-          );
-        const current = specOf(row);
-        const wanted = validSpec(edit(current, row));
-        const difference = networkDifference(current, wanted);
-        if (difference.fields.length === 0) return present(db, row);
-        await refuseReplacement(db, row, difference);
-        await refuseOverlaps(db, row, wanted.subnets);
-        if (difference.fields.includes('subnets'))
-          await changeSubnets(db, row, wanted.subnets, difference, prepare);
-        await updateNetwork(db, row.id, wanted, now());
-        change.record({
-          type: 'network.updated',
-          subject: networkPath(name),
-          network: name,
-          data: { generation: row.generation + 1, fields: difference.fields },
-        });
-        await place(change, row, wanted);
-        return read(db, name);
-      });
+    async update(name, check, edit, { context, patience, force = false }) {
+      const change = async (open: Change): Promise<Network> => {
+        await writes.edit(open, { name, check, edit, force });
+        return read(open.db, name);
+      };
+      return context.dryRun === true ? wouldBe(context, patience, change) : changes.make(context, change);
     },
 
-    remove(name, check, context) {
+    async remove(name, check, { context, patience }) {
+      const begin = async (change: Change): Promise<{ row: NetworkRow; network: Network }> => {
+        const row = await writes.beginRemoval(change, name, check);
+        return { row, network: await read(change.db, name) };
+      };
+      if (context.dryRun === true) {
+        const network = await wouldBe(context, patience, async (change) => (await begin(change)).network);
+        return { gone: false, network };
+      }
       return changes.make(context, async (change) => {
-        const { db } = change;
-        await lockSelection(db);
-        const row = found(await lockNetwork(db, name), name);
-        check(networkTag(row));
-        if (row.deletingSince === null) {
-          // The allocator looks at the network under the lock of its subnets: from here on it gives out nothing.
-          await lockSubnets(db, row.id);
-          await refuseHolders(db, row);
-          await markDeleting(db, row.id, now());
-          change.record({
-            type: 'network.deleting',
-            subject: networkPath(name),
-            network: name,
-            data: { generation: row.generation + 1 },
-          });
-          change.concerns((await placementsOf(db, row.id)).map(({ hostId }) => hostId));
-        }
-        const network = await read(db, name);
+        const { row, network } = await begin(change);
         return { gone: await finishRemoval(change, addresses, row), network };
       });
     },
 
     async placements(name, { limit, cursor }) {
-      const network = found(await findNetwork(prisma, name), name);
+      const network = foundNetwork(await findNetwork(prisma, name), name);
       const list = `placements of ${network.id}`;
       const rows = await listPlacements(prisma, network.id, decodeCursor(list, cursor), limit + 1);
       const page = pageOf(list, rows, limit, ({ host }) => host.name);
@@ -261,7 +155,7 @@ export function createNetworksService(
     },
 
     async placement(name, host) {
-      const network = found(await findNetwork(prisma, name), name);
+      const network = foundNetwork(await findNetwork(prisma, name), name);
       const row = await findPlacement(prisma, network.id, host);
       if (row === null)
         throw new ApiError(

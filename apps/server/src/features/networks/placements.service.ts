@@ -3,9 +3,8 @@ import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
+import { desiredNetworks } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
-import { parentOn } from './network-spec.ts';
-import { specOf } from './network-view.ts';
 import {
   allNetworks,
   attachedContainers,
@@ -75,6 +74,7 @@ export async function refuseWhileAttached(
   network: { id: string; name: string },
   what: string,
   concerns: (attached: { host: string; hostId: string }) => boolean,
+  remedy = 'remove them first',
 ): Promise<void> {
   const attached = (await attachedContainers(db, network.id)).filter(concerns);
   if (attached.length === 0) return;
@@ -82,7 +82,7 @@ export async function refuseWhileAttached(
   const more = attached.length > names.length ? ` and ${attached.length - names.length} more` : '';
   throw new ApiError(
     'network_in_use',
-    `${what} while containers are attached to ${network.name}: ${names.join(', ')}${more}; remove them first`,
+    `${what} while containers are attached to ${network.name}: ${names.join(', ')}${more}; ${remedy}`,
     { data: { containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`) } },
   );
 }
@@ -107,6 +107,15 @@ export async function finishRemoval(
  */
 const provesRemoval = (row: ReportedRow, report: PlacementReport): boolean =>
   row.leaving && report.removed && report.generation >= row.generation && wasSeen(report.conditions);
+
+/**
+ * The forced change is real there. A report of that generation is not enough: agents report the one they tried, and
+ * containers that a failed try left disconnected need the next one.
+ */
+const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
+  row.forceGeneration !== null &&
+  report.generation >= row.forceGeneration &&
+  report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 
 export function createPlacements(addresses: AddressesOfNetworks): PlacementsService {
   const removeLeft = async (
@@ -172,32 +181,7 @@ export function createPlacements(addresses: AddressesOfNetworks): PlacementsServ
       for (const network of networks) if (network.deleting) await finishRemoval(change, addresses, network);
     },
 
-    async desiredFor(db, hostId) {
-      const rows = await db.placement.findMany({
-        where: { hostId },
-        orderBy: { networkId: 'asc' },
-        select: {
-          removing: true,
-          host: { select: { name: true } },
-          network: { include: { subnets: { orderBy: { ordinal: 'asc' } } } },
-        },
-      });
-      return rows.map(({ removing, host, network }) => {
-        const spec = specOf(network);
-        return {
-          id: network.id,
-          name: network.name,
-          generation: network.generation,
-          state: removing || network.deletingSince !== null ? 'absent' : 'present',
-          parent: parentOn(spec, host.name),
-          vlan: spec.vlan,
-          mode: spec.mode,
-          promiscuous: spec.promiscuous,
-          internal: spec.internal,
-          subnets: spec.subnets.map(({ cidr, gateway }) => ({ cidr, gateway })),
-        };
-      });
-    },
+    desiredFor: async (db, hostId) => (await desiredNetworks(db, { hostId })).map(({ network }) => network),
 
     async recordPlacements(change, host, reports, observedAt) {
       const rows = new Map(
@@ -214,23 +198,25 @@ export function createPlacements(addresses: AddressesOfNetworks): PlacementsServ
         host,
         left.map(({ row }) => row.networkId),
       );
+      // Once carried out, force is taken back: what is found wrong there later was not spoken of.
+      const calm = seen.filter(({ row, report }) => endsForce(row, report));
+      if (calm.length > 0) change.concerns([host.id]);
       await writePlacements(
         change.db,
         host.id,
         observedAt,
-        seen.map(
-          ({ row, report: { networkId, generation, dockerNetworkId, link, lastAction, conditions } }) => ({
-            networkId,
-            observedGeneration: generation,
-            dockerNetworkId,
-            link,
-            lastAction,
-            conditions: mergeConditions(row.conditions, conditions),
-          }),
-        ),
+        seen.map(({ row, report }) => ({
+          networkId: report.networkId,
+          observedGeneration: report.generation,
+          dockerNetworkId: report.dockerNetworkId,
+          link: report.link,
+          lastAction: report.lastAction,
+          conditions: mergeConditions(row.conditions, report.conditions),
+          endsForce: endsForce(row, report),
+        })),
       );
       for (const { row, report } of seen) {
-        if (!conditionsDiffer(row, report)) continue;
+        if (!conditionsDiffer(row, report) && !endsForce(row, report)) continue;
         const ready = report.conditions.find(({ type }) => type === 'Ready');
         change.record({
           type: 'placement.changed',

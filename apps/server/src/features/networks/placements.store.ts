@@ -1,5 +1,5 @@
 import type { Condition } from '@trunkline/contracts';
-import type { TransactionClient } from '../../platform/database/database.ts';
+import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 
 /** A placement as far as the state of its network goes. */
 export interface PlacementStandingRow {
@@ -10,6 +10,8 @@ export interface PlacementStandingRow {
   removing: boolean;
   observedGeneration: number;
   createdAt: Date;
+  /** Up to this generation it may disconnect containers; null: it may not. */
+  forceGeneration: number | null;
   /** Its condition `Ready`, when the agent has said one. */
   ready: Condition | null;
 }
@@ -21,7 +23,7 @@ export function placementStandings(
 ): Promise<PlacementStandingRow[]> {
   return db.$queryRaw`
     SELECT p.network_id AS "networkId", p.host_id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", p.removing,
-           p.observed_generation AS "observedGeneration", p.created_at AS "createdAt",
+           p.observed_generation AS "observedGeneration", p.created_at AS "createdAt", p.force_generation AS "forceGeneration",
            jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")') AS ready
     FROM placement p JOIN host h ON h.id = p.host_id
     WHERE p.network_id = ANY (${[...networkIds]}::uuid[]) ORDER BY h.name`;
@@ -52,6 +54,29 @@ export function findPlacement(
   hostName: string,
 ): Promise<PlacementRow | null> {
   return db.placement.findFirst({ where: { networkId, host: { name: hostName } }, include: withHost });
+}
+
+const whole = {
+  host: { select: { name: true, lastSeenAt: true } },
+  network: { include: { subnets: { orderBy: { ordinal: 'asc' } } } },
+} as const satisfies Prisma.PlacementInclude;
+
+/** A placement with all that its host is told of it. */
+export type PlacedRow = Prisma.PlacementGetPayload<{ include: typeof whole }>;
+
+/** The placements of a host in the order of their networks, or up to `most` of a network in the order of hosts' names. */
+export function placedNetworks(
+  db: TransactionClient,
+  of: { hostId: string } | { networkId: string; most: number },
+): Promise<PlacedRow[]> {
+  return 'hostId' in of
+    ? db.placement.findMany({ where: of, orderBy: { networkId: 'asc' }, include: whole })
+    : db.placement.findMany({
+        where: { networkId: of.networkId },
+        orderBy: { host: { name: 'asc' } },
+        take: of.most,
+        include: whole,
+      });
 }
 
 /** Which hosts a network is on, and which of them it is leaving. */
@@ -88,6 +113,20 @@ export async function markPlacements(
   await db.placement.updateMany({ where: { networkId, hostId: { in: [...hostIds] } }, data: { removing } });
 }
 
+/** Lets hosts disconnect containers where the network must be made anew to reach a generation. */
+export async function forcePlacements(
+  db: TransactionClient,
+  networkId: string,
+  hostIds: readonly string[],
+  generation: number,
+): Promise<void> {
+  if (hostIds.length === 0) return;
+  await db.placement.updateMany({
+    where: { networkId, hostId: { in: [...hostIds] } },
+    data: { forceGeneration: generation },
+  });
+}
+
 /** What an agent's report is compared with. */
 export interface ReportedRow {
   networkId: string;
@@ -97,12 +136,14 @@ export interface ReportedRow {
   leaving: boolean;
   observedGeneration: number;
   conditions: Condition[];
+  /** Up to this generation it may disconnect containers; null: it may not. */
+  forceGeneration: number | null;
 }
 
 export function placementsForReport(db: TransactionClient, hostId: string): Promise<ReportedRow[]> {
   return db.$queryRaw`
     SELECT p.network_id AS "networkId", n.name AS network, n.generation, p.removing OR n.deleting_since IS NOT NULL AS leaving,
-           p.observed_generation AS "observedGeneration", p.conditions
+           p.observed_generation AS "observedGeneration", p.conditions, p.force_generation AS "forceGeneration"
     FROM placement p JOIN network n ON n.id = p.network_id WHERE p.host_id = ${hostId}::uuid`;
 }
 
@@ -113,6 +154,8 @@ export interface PlacementWrite {
   link: string | null;
   lastAction: string | null;
   conditions: Condition[];
+  /** What it was allowed by force is done. */
+  endsForce: boolean;
 }
 
 /** Writes what an agent saw of its placements, in one statement that locks them in the order of their networks. */
@@ -129,9 +172,10 @@ export async function writePlacements(
     )
     UPDATE placement p
     SET observed_generation = s."observedGeneration", docker_network_id = s."dockerNetworkId", link = s.link,
-        last_action = s."lastAction", conditions = s.conditions, observed_at = ${observedAt}
+        last_action = s."lastAction", conditions = s.conditions, observed_at = ${observedAt},
+        force_generation = CASE WHEN s."endsForce" AND s."observedGeneration" >= p.force_generation THEN NULL ELSE p.force_generation END
     FROM jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
-      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb)
+      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb, "endsForce" boolean)
     JOIN locked ON locked.network_id = s."networkId"
     WHERE p.network_id = s."networkId" AND p.host_id = ${hostId}::uuid`;
 }

@@ -1,0 +1,183 @@
+import type { Change } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError } from '../../platform/errors.ts';
+import { planPlacements } from './host-selection.ts';
+import {
+  addSubnets,
+  changeSubnets,
+  refuseOverlaps,
+  refuseReplacement,
+  validSpec,
+  type PrepareSubnet,
+} from './network-changes.ts';
+import { networkDifference } from './network-difference.ts';
+import { allowForce, forcedBy } from './network-force.ts';
+import type { NetworkSpec } from './network-spec.ts';
+import { foundNetwork, networkTag, specOf, type HostsOfNetworks } from './network-view.ts';
+import {
+  findNetwork,
+  insertNetwork,
+  lockNetwork,
+  lockSelection,
+  lockSubnets,
+  markDeleting,
+  updateNetwork,
+  type NetworkRow,
+} from './networks.store.ts';
+import { networkPath, refuseWhileAttached, type AddressesOfNetworks } from './placements.service.ts';
+import { insertPlacements, markPlacements, placementsOf } from './placements.store.ts';
+
+/** What networks need of addresses. */
+export interface NetworkAddresses extends AddressesOfNetworks {
+  prepareSubnet: PrepareSubnet;
+  holders(
+    db: TransactionClient,
+    networkId: string,
+    limit: number,
+  ): Promise<{ ip: string; owner: string | null }[]>;
+}
+
+/** Throws when the caller has not seen the present form (428, 412). */
+export type CheckTag = (current: string) => void;
+
+/** What becomes of a network. */
+export type EditNetwork = (current: NetworkSpec, network: { space: string }) => NetworkSpec;
+
+/** Changes of networks, each inside a transaction of the caller. */
+export interface NetworkWrites {
+  /** Throws network_exists, subnet_overlaps. The spec is valid. */
+  make(change: Change, network: { name: string; space: string; spec: NetworkSpec }): Promise<void>;
+  /**
+   * Makes the network what `edit` makes of it; nothing at all changes when that is what it is. With `force` hosts may
+   * disconnect containers where Docker must make it anew, also for an earlier change that still waits for that.
+   */
+  edit(
+    change: Change,
+    wish: { name: string; check: CheckTag; edit: EditNetwork; force: boolean },
+  ): Promise<void>;
+  /** Marks it as leaving, unless it is; answers it as it was. */
+  beginRemoval(change: Change, name: string, check: CheckTag): Promise<NetworkRow>;
+}
+
+export function createNetworkWrites(deps: {
+  addresses: NetworkAddresses;
+  hosts: HostsOfNetworks;
+  now: () => Date;
+}): NetworkWrites {
+  const { addresses, hosts, now } = deps;
+  const prepare: PrepareSubnet = (db, subnet) => addresses.prepareSubnet(db, subnet);
+
+  /** Makes the placements follow the selection of hosts. */
+  const place = async (
+    change: Change,
+    network: { id: string; name: string },
+    spec: NetworkSpec,
+  ): Promise<void> => {
+    const { db } = change;
+    const plan = planPlacements(
+      spec.hosts,
+      await hosts.listForSelection(db),
+      await placementsOf(db, network.id),
+    );
+    await insertPlacements(
+      db,
+      plan.add.map((hostId) => ({ networkId: network.id, hostId })),
+    );
+    await markPlacements(db, network.id, plan.keep, false);
+    await markPlacements(db, network.id, plan.remove, true);
+    const leaving = new Set(plan.remove);
+    await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
+      leaving.has(hostId),
+    );
+    change.concerns((await placementsOf(db, network.id)).map(({ hostId }) => hostId));
+  };
+
+  const refuseHolders = async (db: TransactionClient, network: NetworkRow): Promise<void> => {
+    await refuseWhileAttached(db, network, 'it cannot be removed', () => true);
+    const held = await addresses.countHeld(db, network.id);
+    if (held === 0) return;
+    const holders = await addresses.holders(db, network.id, 100);
+    const some = holders.slice(0, 5).map(({ ip, owner }) => (owner === null ? ip : `${ip} (${owner})`));
+    throw new ApiError(
+      'network_in_use',
+      `${network.name} cannot be removed while addresses of it are held: ${some.join(', ')}${held > some.length ? ` and ${held - some.length} more` : ''}; release them first`,
+      { data: { addresses: holders } },
+    );
+  };
+
+  return {
+    async make(change, { name, space, spec }) {
+      const { db } = change;
+      await lockSelection(db);
+      if ((await findNetwork(db, name)) !== null) {
+        throw new ApiError(
+          'network_exists',
+          `there is a network ${name}: change it with PATCH, or take another name`,
+          { data: { network: networkPath(name) } },
+        );
+      }
+      await refuseOverlaps(db, { id: null, space }, spec.subnets);
+      const id = await insertNetwork(db, { name, space, spec, now: now() });
+      await addSubnets(db, { id, space }, spec.subnets, spec.subnets, prepare);
+      change.record({
+        type: 'network.created',
+        subject: networkPath(name),
+        network: name,
+        data: { generation: 1 },
+      });
+      await place(change, { id, name }, spec);
+    },
+
+    async edit(change, { name, check, edit, force }) {
+      const { db } = change;
+      await lockSelection(db);
+      const row = foundNetwork(await lockNetwork(db, name), name);
+      check(networkTag(row));
+      if (row.deletingSince !== null)
+        throw new ApiError(
+          'network_deleting',
+          `network ${name} is being removed: it cannot be changed any more`,
+        );
+      const current = specOf(row);
+      const wanted = validSpec(edit(current, row));
+      const difference = networkDifference(current, wanted);
+      const { fields } = difference;
+      const forced = force ? await forcedBy(change, row, difference) : undefined;
+      if (fields.length === 0 && (forced === undefined || forced.hostIds.length === 0)) return;
+      const generation = fields.length === 0 ? row.generation : row.generation + 1;
+      change.record({
+        type: 'network.updated',
+        subject: networkPath(name),
+        network: name,
+        data: { generation, fields, ...(forced === undefined ? {} : { forced: forced.named }) },
+      });
+      if (forced !== undefined) await allowForce(change, row, forced, generation);
+      if (fields.length === 0) return;
+      if (forced === undefined) await refuseReplacement(db, row, difference);
+      await refuseOverlaps(db, row, wanted.subnets);
+      if (fields.includes('subnets')) await changeSubnets(db, row, wanted.subnets, difference, prepare);
+      await updateNetwork(db, row.id, wanted, now());
+      await place(change, row, wanted);
+    },
+
+    async beginRemoval(change, name, check) {
+      const { db } = change;
+      await lockSelection(db);
+      const row = foundNetwork(await lockNetwork(db, name), name);
+      check(networkTag(row));
+      if (row.deletingSince !== null) return row;
+      // The allocator looks at the network under the lock of its subnets: from here on it gives out nothing.
+      await lockSubnets(db, row.id);
+      await refuseHolders(db, row);
+      await markDeleting(db, row.id, now());
+      change.record({
+        type: 'network.deleting',
+        subject: networkPath(name),
+        network: name,
+        data: { generation: row.generation + 1 },
+      });
+      change.concerns((await placementsOf(db, row.id)).map(({ hostId }) => hostId));
+      return row;
+    },
+  };
+}
