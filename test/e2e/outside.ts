@@ -21,6 +21,21 @@ export async function pings(host: LabHost, container: string, address: string): 
   return code === 0 && / 0% packet loss/.test(stdout);
 }
 
+/** As `ip -json address show` shows a link, as far as tests ask. */
+export interface LinkSeen {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly address: string;
+  readonly ifalias?: string;
+  readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
+}
+
+/** Every link of the host. */
+export async function linksOf(host: LabHost): Promise<readonly LinkSeen[]> {
+  return JSON.parse(await must(host, 'ip', '-json', 'address', 'show')) as LinkSeen[];
+}
+
 /** As `docker network inspect` shows it, as far as tests ask. */
 export interface NetworkSeen {
   readonly Id: string;
