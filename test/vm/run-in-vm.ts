@@ -99,6 +99,7 @@ async function follow(child: ChildProcess, request: Buffer, options: VmOptions):
   };
   const onAbort = (): void => end();
   signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted === true) end();
   const boot = setTimeout(
     () => end(`has not booted within ${String(bootDeadlineMs / 1000)} s`),
     bootDeadlineMs,
