@@ -2,10 +2,10 @@
  * The distribution's kernel for the VM: its package is downloaded and unpacked into a cache, never installed.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { mustRun, run } from '../lab/commands.ts';
-import { aptGet, ensureInstalled, type Log } from '../lab/install.ts';
+import { aptGet, ensureInstalled, findCommand, type Log } from '../lab/install.ts';
 import { withMachineLock } from '../lab/machine-lock.ts';
 
 /** Kept between runs; remove it to get the distribution's newest kernel. */
@@ -61,15 +61,27 @@ async function newestPackage(): Promise<string> {
   throw new Error(`the VM runs Debian's kernel, and apt knows no ${META_PACKAGE} here: use Debian on x86-64`);
 }
 
-/** Moves what the package calls /usr/lib/modules (Debian 13 on) to where the older ones have it. */
-async function moveModules(folder: string): Promise<void> {
-  const merged = path.join(folder, 'usr/lib/modules');
-  if (!existsSync(merged)) return;
-  await mkdir(path.join(folder, 'lib'), { recursive: true });
-  await rename(merged, path.join(folder, 'lib/modules'));
+/** Debian 13 moved /lib/modules to /usr/lib/modules, in its packages and in depmod: both names lead to the same. */
+async function mergeLibraries(folder: string): Promise<void> {
+  if (existsSync(path.join(folder, 'usr/lib'))) {
+    await symlink('usr/lib', path.join(folder, 'lib'));
+  } else {
+    await mkdir(path.join(folder, 'usr'), { recursive: true });
+    await symlink('../lib', path.join(folder, 'usr/lib'));
+  }
+}
+
+async function unpack(draft: string, folder: string, log: Log): Promise<void> {
+  const archive = (await readdir(draft)).find((file) => file.endsWith('.deb'));
+  if (archive === undefined) throw new Error('`apt-get download` brought no package');
+  log(`unpacking ${archive}`);
+  await mustRun(run, ['dpkg-deb', '--extract', path.join(draft, archive), folder]);
+  await mergeLibraries(folder);
 }
 
 async function download(cache: string, log: Log): Promise<VmKernel> {
+  if (findCommand('apt-get') === undefined)
+    throw new Error("the VM runs Debian's kernel and gets it with apt-get, which this system lacks");
   await aptGet(['update'], log);
   const name = await newestPackage();
   const version = name.replace('linux-image-', '');
@@ -77,18 +89,17 @@ async function download(cache: string, log: Log): Promise<VmKernel> {
   const draft = path.join(cache, '.new');
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
-  log(`downloading ${name} (about 70 MB, not installed)`);
-  await aptGet(['download', '-o', 'APT::Sandbox::User=root', name], log, draft);
-  const archive = (await readdir(draft)).find((file) => file.endsWith('.deb'));
-  if (archive === undefined) throw new Error(`\`apt-get download ${name}\` brought no package`);
-  log(`unpacking ${archive}`);
-  const folder = path.join(draft, version);
-  await mustRun(run, ['dpkg-deb', '--extract', path.join(draft, archive), folder]);
-  await moveModules(folder);
-  // An installed kernel gets its modules.dep after the installation.
-  await mustRun(run, ['depmod', '--basedir', folder, version]);
-  await rename(folder, path.join(cache, version));
-  await rm(draft, { recursive: true, force: true });
+  try {
+    log(`downloading ${name} (about 70 MB, not installed)`);
+    await aptGet(['download', '-o', 'APT::Sandbox::User=root', name], log, draft);
+    const folder = path.join(draft, version);
+    await unpack(draft, folder, log);
+    // An installed kernel gets its modules.dep after the installation.
+    await mustRun(run, ['depmod', '--basedir', folder, version]);
+    await rename(folder, path.join(cache, version));
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
   return kernelIn(cache, version);
 }
 
