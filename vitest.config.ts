@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the
- * embedded one), `e2e` the lab (root, network namespaces, real dockerds), one file at a time.
+ * Projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the embedded
+ * one), `e2e` the lab (root, network namespaces, real dockerds), `vm` boots VMs; the last two one file at a
+ * time. `vlan` needs a kernel with 8021q and is run by `npm run test:vlan`, in the VM if need be: a run
+ * without `--project` names it too and fails where the kernel has none.
  */
 export default defineConfig({
   test: {
@@ -12,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,packages,test}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.integration.test.ts', 'test/e2e/**', 'test/lab/**'],
+          exclude: ['**/node_modules/**', '**/*.integration.test.ts', 'test/{e2e,lab,vm,vlan}/**'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -20,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{apps,packages,test}/**/*.integration.test.ts'],
-          exclude: ['**/node_modules/**', 'test/e2e/**', 'test/lab/**'],
+          exclude: ['**/node_modules/**', 'test/{e2e,lab,vm,vlan}/**'],
           globalSetup: ['./test/integration/postgres.setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -35,6 +37,27 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: ['test/vm/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: 'vlan',
+          include: ['test/vlan/**/*.test.ts'],
+          fileParallelism: false,
+          // For an emulated machine, some 20 times slower.
+          testTimeout: 600_000,
+          hookTimeout: 1_200_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

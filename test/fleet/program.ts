@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { patient } from '../lab/patience.ts';
 
 /** How many lines of a program are kept for failure messages. */
 const keptLines = 400;
@@ -64,13 +65,14 @@ export function watchProgram(name: string, child: ChildProcess, lines: string[] 
     },
     lines: () => lines,
     async said(text, deadlineMs) {
-      const deadline = AbortSignal.timeout(deadlineMs);
+      const patientMs = patient(deadlineMs);
+      const deadline = AbortSignal.timeout(patientMs);
       const late = once(deadline, 'abort');
       while (!fresh.some((line) => line.includes(text))) {
         const why = ended
           ? (failure ?? `it ended (exit code ${String(child.exitCode)}, signal ${String(child.signalCode)})`)
           : deadline.aborted
-            ? `not within ${String(deadlineMs / 1000)} s`
+            ? `not within ${String(patientMs / 1000)} s`
             : undefined;
         if (why !== undefined) {
           throw new Error(`${name} did not say "${text}": ${why}\n${fresh.slice(-30).join('\n')}`);
@@ -83,7 +85,7 @@ export function watchProgram(name: string, child: ChildProcess, lines: string[] 
       child.kill('SIGTERM');
       const grace = new AbortController();
       try {
-        await Promise.race([gone, delay(graceMs, undefined, { signal: grace.signal })]);
+        await Promise.race([gone, delay(patient(graceMs), undefined, { signal: grace.signal })]);
       } finally {
         grace.abort();
       }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { once } from 'node:events';
 import type { ApiClient } from '@trunkline/client';
 import { MEMBER_VARIABLE } from '../lab/names.ts';
+import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { watchProgram, type Program } from './program.ts';
 
@@ -67,7 +68,7 @@ export async function startServerProcess(
       'the server being ready',
       async () => {
         if (!program.running) throw new Error('the server ended while it started');
-        const answer = await client.health.ready({ timeoutMs: 2000 }).catch(() => undefined);
+        const answer = await client.health.ready({ timeoutMs: patient(2000) }).catch(() => undefined);
         return answer !== undefined;
       },
       startDeadlineMs,

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import http from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { patient } from './patience.ts';
 
 /** One call to a Docker Engine through its socket. */
 export interface EngineRequest {
@@ -25,7 +26,7 @@ export async function engineRequest(request: EngineRequest): Promise<{ status: n
         host: 'docker',
         ...(request.bodyFile === undefined ? {} : { 'content-type': 'application/x-tar' }),
       },
-      signal: AbortSignal.timeout(request.timeoutMs),
+      signal: AbortSignal.timeout(patient(request.timeoutMs)),
     },
     (response) => {
       let text = '';

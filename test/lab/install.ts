@@ -47,8 +47,11 @@ export function findCommand(name: string): string | undefined {
 const isThere = (command: string): boolean => findCommand(command) !== undefined;
 
 /** Packages to install so that `has` holds for every command. Pure but for `has`. */
-export function missingPackages(has: (command: string) => boolean): readonly string[] {
-  const missing = Object.entries(COMMAND_PACKAGES)
+export function missingPackages(
+  has: (command: string) => boolean,
+  commands = COMMAND_PACKAGES,
+): readonly string[] {
+  const missing = Object.entries(commands)
     .filter(([command]) => !has(command))
     // Before Debian 13 docker.io brings the client too, and there is no docker-cli package.
     .filter(([command]) => command !== 'docker' || has('dockerd'))
@@ -56,9 +59,11 @@ export function missingPackages(has: (command: string) => boolean): readonly str
   return [...new Set(missing)];
 }
 
-async function aptGet(argv: readonly string[], log: Log): Promise<void> {
+/** Runs apt-get in folder `cwd`, its steps in the log. Throws with the end of its output when it fails. */
+export async function aptGet(argv: readonly string[], log: Log, cwd = '/'): Promise<void> {
   log(`apt-get ${argv.join(' ')}`);
   const child = spawn('apt-get', ['-q', ...argv], {
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: commandEnvironment({ DEBIAN_FRONTEND: 'noninteractive' }),
   });
@@ -98,22 +103,23 @@ async function installPackages(packages: readonly string[], log: Log): Promise<v
 }
 
 /**
- * Sees to it that every command of the lab is there, with apt-get where one is missing. Throws with what
- * to install by hand on a machine without apt-get. What it installed stays.
+ * Sees to it that every one of `commands` (name and package; those of the lab when left out) is there, with
+ * apt-get where one is missing. Throws with what to install by hand on a machine without apt-get. What it
+ * installed stays.
  */
-export async function ensureInstalled(log: Log): Promise<void> {
+export async function ensureInstalled(log: Log, commands = COMMAND_PACKAGES): Promise<void> {
   // A killed run may have left it; it would keep every service of the machine from starting.
   if (existsSync(POLICY_FILE) && readFileSync(POLICY_FILE, 'utf8') === POLICY_TEXT) await rm(POLICY_FILE);
-  let missing = missingPackages(isThere);
+  let missing = missingPackages(isThere, commands);
   if (missing.length === 0) return;
   if (!isThere('apt-get')) {
     throw new Error(
-      `the lab needs what Debian calls ${missing.join(', ')}: install it with this system's own tools`,
+      `this needs what Debian calls ${missing.join(', ')}: install it with this system's own tools`,
     );
   }
   log(`installing ${missing.join(', ')}`);
   await aptGet(['update'], log);
   await installPackages(missing, log);
-  missing = missingPackages(isThere);
+  missing = missingPackages(isThere, commands);
   if (missing.length > 0) await installPackages(missing, log);
 }

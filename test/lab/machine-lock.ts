@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { patient } from './patience.ts';
 
 function isInUse(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
@@ -16,7 +17,7 @@ export async function withMachineLock<T>(
   work: () => Promise<T>,
   deadlineMs = 180_000,
 ): Promise<T> {
-  const end = Date.now() + deadlineMs;
+  const end = Date.now() + patient(deadlineMs);
   for (;;) {
     const server = net.createServer((socket) => socket.destroy());
     try {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MEMBER_VARIABLE } from './names.ts';
+import { patient } from './patience.ts';
 
 /** A process that cannot be confused with a later one of the same number. */
 export interface ProcessId {
@@ -142,7 +143,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
  * after `deadlineMs` with the numbers of those that would not die.
  */
 export async function killMembers(membership: Membership, deadlineMs = 20_000): Promise<void> {
-  const end = Date.now() + deadlineMs;
+  const end = Date.now() + patient(deadlineMs);
   for (;;) {
     const members = findMembers(membership);
     if (members.length === 0) return;

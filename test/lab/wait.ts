@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { patient } from './patience.ts';
 
 /**
  * Asks `condition` every `everyMs` until it gives something other than undefined or false, and returns
- * that. Throws after `deadlineMs` with `what` was waited for.
+ * that. Throws after `deadlineMs`, as this machine needs it ({@link patient}), with `what` was waited for.
  */
 export async function waitFor<T>(
   what: string,
@@ -10,11 +11,12 @@ export async function waitFor<T>(
   deadlineMs: number,
   everyMs = 20,
 ): Promise<T> {
-  const end = Date.now() + deadlineMs;
+  const patientMs = patient(deadlineMs);
+  const end = Date.now() + patientMs;
   for (;;) {
     const answer = await condition();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > end) throw new Error(`${what}: not within ${String(deadlineMs / 1000)} s`);
+    if (Date.now() > end) throw new Error(`${what}: not within ${String(patientMs / 1000)} s`);
     await delay(everyMs);
   }
 }

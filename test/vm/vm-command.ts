@@ -1,0 +1,32 @@
+import { exitCodeOfSignal } from '../lab/commands.ts';
+import { runInVm } from './run-in-vm.ts';
+
+/** The runner's own failure, as timeout(1) and others say it: codes below are the command's. */
+const RUNNER_FAILED = 125;
+
+/** Progress goes to stderr: stdout is the command's. */
+export function sayProgress(line: string): void {
+  process.stderr.write(`vm: ${line}\n`);
+}
+
+/**
+ * A command line program's whole life with a VM: runs `argv` in one, ends it on SIGINT and SIGTERM. Returns the exit
+ * code: the command's, 125 when the VM failed, 128 and the signal's number after a signal.
+ */
+export async function vmCommand(argv: readonly string[]): Promise<number> {
+  const interrupted = new AbortController();
+  let ended: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    ended = signal;
+    interrupted.abort(new Error(`ended by ${signal}`));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
+  try {
+    return await runInVm({ argv, log: sayProgress, signal: interrupted.signal });
+  } catch (error) {
+    sayProgress(error instanceof Error ? error.message : String(error));
+    return ended === undefined ? RUNNER_FAILED : exitCodeOfSignal(ended);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal);
+  }
+}
