@@ -1,13 +1,16 @@
-/** The main job in one command: `npm run demo`. Scenario S1 on a lab of two hosts, through the API alone. */
+/** The main job in one command: `npm run demo`. A scenario on a lab of two hosts, through the API alone. */
 import { once as happens } from 'node:events';
 import { parseArgs } from 'node:util';
 import { createFleet, type Fleet } from '../fleet/fleet.ts';
+import { ensureInstalled } from '../lab/install.ts';
+import { kernelHasVlan } from '../vm/kernel-has-vlan.ts';
+import { vmCommand } from '../vm/vm-command.ts';
 import { createNarrator } from './narrator.ts';
 import { createProgress } from './progress.ts';
-import { boxes, runScenario } from './scenario.ts';
+import { expectedOf, runScenario, s1, s2, type Scenario } from './scenario.ts';
 import { judge, type Finding } from './verdict.ts';
 
-const usage = `usage: npm run demo [-- --once]
+const usage = `usage: npm run demo [-- --once] [--vlan]
 
 Builds two Docker hosts on this machine (network namespaces with a real dockerd each), starts the server and
 an agent on each host, makes one macvlan network over both and a container on each, and lets them ping each
@@ -15,6 +18,8 @@ other: all through the REST API, step by step on the screen. Needs Linux and roo
 iproute2, busybox-static and iputils from the distribution when they are missing.
 
   --once       end when it is done: exit code 0 only if everything held
+  --vlan       two networks, one VLAN each (scenario S2); on a kernel without 8021q in a VM with the
+               distribution's, which takes minutes and always ends when it is done
   --port PORT  where the server listens (default 7400; another one when that is taken)
   --help       this text
 
@@ -57,23 +62,22 @@ function showInvitation({ url, token, lab }: Fleet, wanted: number): void {
   write(`   npm run lab -- exec docker01 --lab ${lab.name} -- docker network inspect mac_net1`);
 }
 
-/** S1 on a fleet that is up; false when something of it did not hold, which is then on the screen. */
-async function perform(fleet: Fleet, signal: AbortSignal): Promise<boolean> {
-  const addresses = Object.fromEntries(
-    boxes.map(({ name, attachments }) => [name, attachments?.[0]?.address ?? '']),
-  );
+/** A scenario on a fleet that is up; false when something of it did not hold, which is then on the screen. */
+async function perform(fleet: Fleet, scenario: Scenario, signal: AbortSignal): Promise<boolean> {
   try {
-    const seen = await runScenario(createNarrator(fleet.client, write));
-    const held = showFindings(judge(seen, { hosts: boxes.map(({ host }) => host), addresses }));
+    const seen = await runScenario(createNarrator(fleet.client, write), scenario);
+    const held = showFindings(judge(seen, expectedOf(scenario)));
     write('');
-    write(held ? 'All of scenario S1 held.' : 'Scenario S1 did not hold.');
+    write(held ? `All of scenario ${scenario.name} held.` : `Scenario ${scenario.name} did not hold.`);
     if (!held) process.stderr.write(`${fleet.logs()}\n`);
     return held;
   } catch (error) {
     // Interrupted: whatever was under way fails, and that says nothing.
     if (signal.aborted) return false;
     write('');
-    write(`Scenario S1 did not hold: ${error instanceof Error ? error.message : String(error)}`);
+    write(
+      `Scenario ${scenario.name} did not hold: ${error instanceof Error ? error.message : String(error)}`,
+    );
     process.stderr.write(`${fleet.logs()}\n`);
     return false;
   }
@@ -84,7 +88,7 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await happens(signal, 'abort');
 }
 
-async function demo(once: boolean, port: number): Promise<number> {
+async function demo({ once, port, scenario }: Wish): Promise<number> {
   if (process.getuid?.() !== 0) {
     process.stderr.write(
       'demo: it makes network namespaces and starts Docker daemons: run it as root (sudo npm run demo)\n',
@@ -114,7 +118,7 @@ async function demo(once: boolean, port: number): Promise<number> {
   // A fleet whose processes were all killed is still to be cleaned up.
   const alive = setInterval(() => undefined, 60_000);
   try {
-    held = await Promise.race([perform(fleet, signal), untilAborted(signal).then(() => false)]);
+    held = await Promise.race([perform(fleet, scenario, signal), untilAborted(signal).then(() => false)]);
     interruptedEarly = signal.aborted;
     if (!once && !interruptedEarly) {
       showInvitation(fleet, port);
@@ -130,10 +134,26 @@ async function demo(once: boolean, port: number): Promise<number> {
   return interruptedEarly ? interruptedCode : held ? 0 : 1;
 }
 
-function readArguments(): { once: boolean; port: number } | undefined {
+/** What the command line asks for. */
+interface Wish {
+  readonly once: boolean;
+  readonly port: number;
+  readonly scenario: Scenario;
+}
+
+/** S2 where this kernel has no VLANs: the same program in a VM, which nobody could look into from outside. */
+async function demoInVm(): Promise<number> {
+  write(
+    'This kernel has no 8021q, so the demo runs in a VM with the kernel of the distribution: some minutes.',
+  );
+  return await vmCommand([process.execPath, import.meta.filename, '--vlan', '--once']);
+}
+
+function readArguments(): Wish | undefined {
   const { values } = parseArgs({
     options: {
       once: { type: 'boolean', default: false },
+      vlan: { type: 'boolean', default: false },
       port: { type: 'string', default: String(defaultPort) },
       help: { type: 'boolean', default: false },
     },
@@ -143,13 +163,17 @@ function readArguments(): { once: boolean; port: number } | undefined {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new Error(`--port is "${values.port}": write a number from 1 to 65535`);
   }
-  return { once: values.once, port };
+  return { once: values.once, port, scenario: values.vlan ? s2 : s1 };
 }
 
 try {
   const wish = readArguments();
   if (wish === undefined) process.stdout.write(usage);
-  else process.exitCode = await demo(wish.once, wish.port);
+  else {
+    if (wish.scenario === s2) await ensureInstalled((line) => process.stderr.write(`${line}\n`));
+    const here = wish.scenario === s1 || (await kernelHasVlan());
+    process.exitCode = here ? await demo(wish) : await demoInVm();
+  }
 } catch (error) {
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
   process.exitCode = 2;

@@ -1,63 +1,129 @@
-import type { Check, Container, ContainerCreate, Host, Network, Placement } from '@trunkline/contracts';
-import type { PageOf } from '@trunkline/client';
+import type {
+  Check,
+  CheckCreate,
+  Container,
+  ContainerCreate,
+  Host,
+  Network,
+  NetworkCreate,
+  Placement,
+} from '@trunkline/contracts';
+import type { PageOf, WriteOptions } from '@trunkline/client';
+import { patient } from '../lab/patience.ts';
 import type { Narrator } from './narrator.ts';
-import type { Seen } from './verdict.ts';
+import type { Expected, Seen } from './verdict.ts';
 
-/** Reference data of scenario S1 (scenarios.md). */
-export const network = {
-  name: 'mac_net1',
+/** One of the walk-throughs of scenarios.md, as reference data. */
+export interface Scenario {
+  readonly name: string;
+  readonly networks: readonly NetworkCreate[];
+  readonly boxes: readonly ContainerCreate[];
+  /** Pairs that must reach each other, one way each. */
+  readonly reach: readonly (readonly [from: string, to: string])[];
+  /** Pairs that must not. */
+  readonly apart: readonly (readonly [from: string, to: string])[];
+}
+
+const network = (name: string, vlan: number | null, third: number): NetworkCreate => ({
+  name,
   parent: 'ens33',
+  ...(vlan === null ? {} : { vlan }),
   hosts: { all: true },
-  subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
-};
+  subnets: [{ cidr: `172.16.${String(third)}.0/24`, gateway: `172.16.${String(third)}.1` }],
+});
 
-const box = (name: string, host: string, address: string): ContainerCreate => ({
+const box = (name: string, host: string, on: string, address: string): ContainerCreate => ({
   name,
   host,
   image: 'busybox',
   tty: true,
   stdinOpen: true,
-  attachments: [{ network: network.name, address }],
+  attachments: [{ network: on, address }],
 });
 
-export const boxes: readonly ContainerCreate[] = [
-  box('box1', 'docker01', '172.16.100.10'),
-  box('box2', 'docker02', '172.16.100.20'),
-];
+/** S1: one network across hosts. */
+export const s1: Scenario = {
+  name: 'S1',
+  networks: [network('mac_net1', null, 100)],
+  boxes: [
+    box('box1', 'docker01', 'mac_net1', '172.16.100.10'),
+    box('box2', 'docker02', 'mac_net1', '172.16.100.20'),
+  ],
+  reach: [
+    ['box1', 'box2'],
+    ['box2', 'box1'],
+  ],
+  apart: [],
+};
 
-/** Does S1 through the API alone and answers what was seen. Throws when a call is refused. */
-export async function runScenario(narrator: Narrator): Promise<Seen> {
+/** S2: several networks across hosts, one VLAN each. */
+export const s2: Scenario = {
+  name: 'S2',
+  networks: [network('mac_net10', 10, 10), network('mac_net20', 20, 20)],
+  boxes: [
+    box('test1', 'docker01', 'mac_net10', '172.16.10.10'),
+    box('test2', 'docker01', 'mac_net20', '172.16.20.10'),
+    box('test3', 'docker02', 'mac_net10', '172.16.10.20'),
+    box('test4', 'docker02', 'mac_net20', '172.16.20.20'),
+  ],
+  reach: [
+    ['test3', 'test1'],
+    ['test1', 'test3'],
+    ['test4', 'test2'],
+    ['test2', 'test4'],
+  ],
+  apart: [
+    ['test1', 'test4'],
+    ['test3', 'test2'],
+  ],
+};
+
+/** What a scenario asks for, for the verdict. */
+export function expectedOf({ networks, boxes, reach, apart }: Scenario): Expected {
+  return {
+    networks: networks.map(({ name }) => name),
+    hosts: [...new Set(boxes.map(({ host }) => host))],
+    addresses: Object.fromEntries(
+      boxes.map(({ name, attachments }) => [name, attachments?.[0]?.address ?? '']),
+    ),
+    reach,
+    apart,
+  };
+}
+
+/** `?wait=` of so many seconds on an ordinary machine; five minutes is the most that the API holds an answer. */
+const waiting = (seconds: number): WriteOptions => ({ wait: `${Math.min(300, patient(seconds))}s` });
+
+/** Does a scenario through the API alone and answers what was seen. Throws when a call is refused. */
+export async function runScenario(narrator: Narrator, scenario: Scenario): Promise<Seen> {
   narrator.step('Two Docker hosts have joined');
   await showHosts(narrator);
 
-  narrator.step('One network for all hosts');
-  const { body: made } = await narrator.ask<Network>(
-    { method: 'POST', path: '/v1/networks', body: network },
-    { wait: '30s' },
-  );
-  const { hosts, addresses } = made.status;
-  narrator.tell(
-    `ready: ${String(made.status.ready)}, on ${String(hosts.ready)} of ${String(hosts.total)} hosts, ${addresses.free} addresses free`,
-  );
-
-  narrator.step('What was done for it, host by host');
-  const placements = await showPlacements(narrator);
+  const networks: Network[] = [];
+  const placements: Placement[] = [];
+  for (const wish of scenario.networks) {
+    narrator.step(`Network ${wish.name} for all hosts`);
+    networks.push(await makeNetwork(narrator, wish));
+    narrator.step('What was done for it, host by host');
+    placements.push(...(await showPlacements(narrator, wish.name)));
+  }
 
   const containers: Container[] = [];
-  for (const wish of boxes) {
-    narrator.step(`A container on ${wish.host}`);
+  for (const wish of scenario.boxes) {
+    narrator.step(`Container ${wish.name} on ${wish.host}`);
     containers.push(await runBox(narrator, wish));
   }
 
   const checks: Check[] = [];
-  for (const [from, to] of [
-    ['box1', 'box2'],
-    ['box2', 'box1'],
-  ] as const) {
+  for (const [from, to] of scenario.reach) {
     narrator.step(`${from} pings ${to}`);
     checks.push(await runCheck(narrator, from, to));
   }
-  return { network: made, placements, containers, checks };
+  for (const [from, to] of scenario.apart) {
+    narrator.step(`${from} pings ${to}, which is on another VLAN and must not answer`);
+    checks.push(await runCheck(narrator, from, to));
+  }
+  return { networks, placements, containers, checks };
 }
 
 async function showHosts(narrator: Narrator): Promise<void> {
@@ -72,8 +138,20 @@ async function showHosts(narrator: Narrator): Promise<void> {
   }
 }
 
-async function showPlacements(narrator: Narrator): Promise<readonly Placement[]> {
-  const path = `/v1/networks/${network.name}/placements`;
+async function makeNetwork(narrator: Narrator, wish: NetworkCreate): Promise<Network> {
+  const { body } = await narrator.ask<Network>(
+    { method: 'POST', path: '/v1/networks', body: wish },
+    waiting(30),
+  );
+  const { hosts, addresses, ready } = body.status;
+  narrator.tell(
+    `ready: ${String(ready)}, on ${String(hosts.ready)} of ${String(hosts.total)} hosts, ${addresses.free} addresses free`,
+  );
+  return body;
+}
+
+async function showPlacements(narrator: Narrator, name: string): Promise<readonly Placement[]> {
+  const path = `/v1/networks/${name}/placements`;
   const { body } = await narrator.ask<PageOf<Placement>>({ method: 'GET', path });
   for (const { host, lastAction, conditions } of body.items) {
     narrator.tell(`${host}  ${conditions.map(({ type, status }) => `${type} ${status}`).join(', ')}`);
@@ -88,7 +166,7 @@ async function showPlacements(narrator: Narrator): Promise<readonly Placement[]>
 async function runBox(narrator: Narrator, wish: ContainerCreate): Promise<Container> {
   const { body } = await narrator.ask<Container>(
     { method: 'POST', path: '/v1/containers', body: wish },
-    { wait: '60s' },
+    waiting(60),
   );
   const [attachment] = body.attachments;
   narrator.tell(
@@ -101,10 +179,15 @@ async function runBox(narrator: Narrator, wish: ContainerCreate): Promise<Contai
 }
 
 async function runCheck(narrator: Narrator, from: string, to: string): Promise<Check> {
-  const body = { kind: 'connectivity', from: { container: from }, to: { container: to } };
+  const body: CheckCreate = {
+    kind: 'connectivity',
+    from: { container: from },
+    to: { container: to },
+    timeoutSeconds: Math.min(120, patient(30)),
+  };
   const { body: check } = await narrator.ask<Check>(
     { method: 'POST', path: '/v1/checks', body },
-    { wait: '30s' },
+    waiting(30),
   );
   for (const ping of check.result?.byAddress ?? []) {
     const times = ping.rttMs === null ? '' : `, ${String(ping.rttMs.avg)} ms on average`;

@@ -4,6 +4,12 @@ import { shortJson } from './narrator.ts';
 import { judge, type Seen } from './verdict.ts';
 
 const expected = {
+  networks: ['mac_net1'],
+  reach: [
+    ['box1', 'box2'],
+    ['box2', 'box1'],
+  ] as const,
+  apart: [],
   hosts: ['docker01', 'docker02'],
   addresses: { box1: '172.16.100.10', box2: '172.16.100.20' },
 };
@@ -18,7 +24,11 @@ const container = (name: 'box1' | 'box2', mac: string | null = macs[name]!): Con
   }) as unknown as Container;
 
 const placement = (host: string, status = 'True'): Placement =>
-  ({ host, conditions: [{ type: 'Ready', status, message: 'there' }] }) as unknown as Placement;
+  ({
+    host,
+    network: 'mac_net1',
+    conditions: [{ type: 'Ready', status, message: 'there' }],
+  }) as unknown as Placement;
 
 const check = (from: 'box1' | 'box2', to: 'box1' | 'box2', received = 5, mac = macs[to]!): Check =>
   ({
@@ -29,7 +39,7 @@ const check = (from: 'box1' | 'box2', to: 'box1' | 'box2', received = 5, mac = m
   }) as unknown as Check;
 
 const good: Seen = {
-  network: { status: { ready: true, conditions: [] } } as unknown as Network,
+  networks: [{ name: 'mac_net1', status: { ready: true, conditions: [] } } as unknown as Network],
   placements: expected.hosts.map((host) => placement(host)),
   containers: [container('box1'), container('box2')],
   checks: [check('box1', 'box2'), check('box2', 'box1')],
@@ -47,11 +57,11 @@ describe('the demo says that S1 held', () => {
   });
 
   test.each<[string, Partial<Seen>, string]>([
-    ['a host has no network', { placements: [placement('docker01')] }, 'the network is real on docker02'],
+    ['a host has no network', { placements: [placement('docker01')] }, 'mac_net1 is real on docker02'],
     [
       'a host is not ready',
       { placements: [placement('docker01'), placement('docker02', 'Unknown')] },
-      'the network is real on docker02',
+      'mac_net1 is real on docker02',
     ],
     [
       'a container is missing',
@@ -88,8 +98,20 @@ describe('the demo says that S1 held', () => {
   });
 
   test('not when the network is not ready', () => {
-    const network = { status: { ready: false, conditions: [] } } as unknown as Network;
-    expect(failed({ network })).toEqual(['the network is ready']);
+    const network = { name: 'mac_net1', status: { ready: false, conditions: [] } } as unknown as Network;
+    expect(failed({ networks: [network] })).toEqual(['network mac_net1 is ready']);
+  });
+
+  test('not when one that must be kept apart answers, or was not pinged at all', () => {
+    const apart = (checks: readonly Check[]): boolean =>
+      judge({ ...good, checks }, { ...expected, reach: [], apart: [['box1', 'box2']] }).every(
+        ({ held }) => held,
+      );
+    const silent = { ...check('box1', 'box2', 0) };
+    silent.result!.byAddress[0]!.error = null;
+    expect(apart([silent])).toBe(true);
+    expect(apart([check('box1', 'box2', 1)])).toBe(false);
+    expect(apart([])).toBe(false);
   });
 });
 

@@ -1,20 +1,26 @@
 import type { Check, Container, Network, Placement } from '@trunkline/contracts';
 
-/** What the API answered while S1 was done. */
+/** What the API answered while a scenario was done. */
 export interface Seen {
-  readonly network: Network;
+  readonly networks: readonly Network[];
   readonly placements: readonly Placement[];
   readonly containers: readonly Container[];
   readonly checks: readonly Check[];
 }
 
-/** What S1 asks for: which hosts carry the network, and which container has which address. */
+/** What a scenario asks for. */
 export interface Expected {
+  /** Networks by name, each on every host. */
+  readonly networks: readonly string[];
   readonly hosts: readonly string[];
+  /** Which container has which address. */
   readonly addresses: Readonly<Record<string, string>>;
+  /** Who must reach whom, and who must not. */
+  readonly reach: readonly (readonly [from: string, to: string])[];
+  readonly apart: readonly (readonly [from: string, to: string])[];
 }
 
-/** One thing that S1 promises, and whether it held. */
+/** One thing that a scenario promises, and whether it held. */
 export interface Finding {
   readonly promise: string;
   readonly held: boolean;
@@ -22,35 +28,38 @@ export interface Finding {
   readonly seen: string;
 }
 
-/** Whether all of scenario S1 held (scenarios.md). Pure. */
+/** Whether all of a scenario held (scenarios.md). Pure. */
 export function judge(seen: Seen, expected: Expected): readonly Finding[] {
   return [
-    {
-      promise: 'the network is ready',
-      held: seen.network.status.ready,
-      seen: seen.network.status.conditions.map(({ message }) => message).join('; '),
-    },
-    ...expected.hosts.map((host) => placementFinding(host, seen.placements)),
+    ...expected.networks.flatMap((name) => [
+      networkFinding(name, seen.networks),
+      ...expected.hosts.map((host) => placementFinding(name, host, seen.placements)),
+    ]),
     ...Object.entries(expected.addresses).map(([name, address]) =>
       addressFinding(name, address, seen.containers),
     ),
     macFinding(seen.containers),
-    ...pairs(Object.keys(expected.addresses)).map(([from, to]) =>
-      pingFinding(from, to, expected.addresses[to] ?? '', seen),
-    ),
+    ...expected.reach.map(([from, to]) => pingFinding(from, to, expected.addresses[to] ?? '', seen)),
+    ...expected.apart.map(([from, to]) => silenceFinding(from, to, expected.addresses[to] ?? '', seen)),
   ];
 }
 
-function pairs(names: readonly string[]): (readonly [string, string])[] {
-  return names.flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const));
+function networkFinding(name: string, networks: readonly Network[]): Finding {
+  const status = networks.find((one) => one.name === name)?.status;
+  return {
+    promise: `network ${name} is ready`,
+    held: status?.ready === true,
+    seen:
+      status === undefined ? 'it was not made' : status.conditions.map(({ message }) => message).join('; '),
+  };
 }
 
-function placementFinding(host: string, placements: readonly Placement[]): Finding {
+function placementFinding(network: string, host: string, placements: readonly Placement[]): Finding {
   const ready = placements
-    .find((placement) => placement.host === host)
+    .find((placement) => placement.host === host && placement.network === network)
     ?.conditions.find(({ type }) => type === 'Ready');
   return {
-    promise: `the network is real on ${host}`,
+    promise: `${network} is real on ${host}`,
     held: ready?.status === 'True',
     seen: ready === undefined ? 'nothing is known of it' : ready.message,
   };
@@ -89,5 +98,18 @@ function pingFinding(from: string, to: string, address: string, seen: Seen): Fin
     promise,
     held,
     seen: ping.mac === mac ? counts : `${counts}, by MAC ${String(ping.mac)} and not ${String(mac)}`,
+  };
+}
+
+/** Pinged for real, and not one answer. */
+function silenceFinding(from: string, to: string, address: string, seen: Seen): Finding {
+  const promise = `${from} does not reach ${to} at ${address}`;
+  const check = seen.checks.find((one) => one.from.container === from && one.to.container === to);
+  const ping = check?.result?.byAddress.find((one) => one.address === address);
+  if (ping === undefined) return { promise, held: false, seen: check?.error ?? 'it was not pinged' };
+  return {
+    promise,
+    held: ping.received === 0 && ping.error === null,
+    seen: ping.error ?? `${String(ping.received)} of ${String(ping.sent)} answered`,
   };
 }

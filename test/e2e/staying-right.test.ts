@@ -38,7 +38,7 @@ beforeAll(async () => {
     client.containers.create(web, { wait: '60s' }),
     client.containers.create(db, { wait: '60s' }),
   ]);
-  expect(await webAnswers()).toBe(true);
+  await waitFor('web answering', webAnswers, healMs, 200);
 });
 
 afterAll(async () => {
@@ -49,12 +49,14 @@ describe('what is broken by hand', () => {
   test('promiscuous mode that was switched off is on again', async () => {
     await must(host('docker01'), 'ip', 'link', 'set', nic, 'promisc', 'off');
     await waitFor('promiscuous mode', async () => (await link(nic))?.flags.includes('PROMISC'), healMs, 50);
+    expect(await webAnswers()).toBe(true);
   });
 
   test('a parent that was set down is up again, and its containers answer', async () => {
     await must(host('docker01'), 'ip', 'link', 'set', nic, 'down');
     await waitFor('the parent', async () => (await link(nic))?.flags.includes('UP'), healMs, 50);
     await waitFor('web answering', webAnswers, healMs, 200);
+    expect((await link(nic))?.flags).toContain('PROMISC');
   });
 
   test('a container that lost its interface with the link below it is told of, and restarted when the network says so', async () => {
@@ -94,10 +96,8 @@ describe('what is broken by hand', () => {
 describe('changes that Docker cannot make to a network', () => {
   test('are refused while containers are attached, with force they are disconnected and get the same addresses again', async () => {
     const { client } = fleet();
-    await docker(
-      host('docker01'),
-      ...['run', '-itd', '--name', 'byhand', '--network', own.name, '--ip', '172.16.200.77', 'busybox'],
-    );
+    const where = ['--network', own.name, '--ip', '172.16.200.77'];
+    await docker(host('docker01'), 'run', '-itd', '--name', 'byhand', ...where, 'busybox');
     try {
       await expect(
         client.networks.patch(own.name, { mode: 'private' }, { ifMatch: '*' }),
