@@ -50,6 +50,9 @@ const failed = (change: Partial<Seen>): readonly string[] =>
     .filter(({ held }) => !held)
     .map(({ promise }) => promise);
 
+const apart = (checks: readonly Check[]): boolean =>
+  judge({ ...good, checks }, { ...expected, reach: [], apart: [['box1', 'box2']] }).every(({ held }) => held);
+
 describe('the demo says that S1 held', () => {
   test('when all of it did', () => {
     expect(failed({})).toEqual([]);
@@ -103,10 +106,6 @@ describe('the demo says that S1 held', () => {
   });
 
   test('not when one that must be kept apart answers, or was not pinged at all', () => {
-    const apart = (checks: readonly Check[]): boolean =>
-      judge({ ...good, checks }, { ...expected, reach: [], apart: [['box1', 'box2']] }).every(
-        ({ held }) => held,
-      );
     const silent = { ...check('box1', 'box2', 0) };
     silent.result!.byAddress[0]!.error = null;
     expect(apart([silent])).toBe(true);
