@@ -48,6 +48,8 @@ export interface Fleet {
   readonly stopAgent: (host: string) => Promise<void>;
   /** SIGKILL to the agent; returns when it is gone. */
   readonly killAgent: (host: string) => Promise<void>;
+  /** Process id of the agent of a host on this machine; undefined while none runs. */
+  readonly agentPid: (host: string) => number | undefined;
   /** Power off and on; the agent starts before Docker, as its unit does. */
   readonly reboot: (host: string) => Promise<void>;
   /** Starts the server again on its data and returns when it is ready; fine when it runs. */
@@ -166,6 +168,7 @@ async function build(
     startAgent: agents.start,
     stopAgent: agents.stop,
     killAgent: agents.kill,
+    agentPid: agents.pid,
     reboot: (host) => lab.reboot(host, { beforeDocker: () => agents.start(host) }),
     startServer,
     stopServer: async () => server?.stop(stopGraceMs),
@@ -230,6 +233,7 @@ function createAgents(lab: Lab, server: string, client: ApiClient) {
     start,
     stop: async (host: string): Promise<void> => running.get(host)?.stop(stopGraceMs),
     kill: async (host: string): Promise<void> => running.get(host)?.kill(),
+    pid: (host: string): number | undefined => running.get(host)?.pid,
     killAll: async (): Promise<void> => {
       await Promise.all([...running.values()].map((agent) => agent.kill()));
     },
