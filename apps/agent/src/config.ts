@@ -23,6 +23,9 @@ export class InvalidConfig extends Error {
   override readonly name = 'InvalidConfig';
 }
 
+/** The settings of the boot stage: it needs no server, and none that is set wrong keeps links from coming back. */
+export type BootConfig = Pick<AgentConfig, 'stateDir' | 'logLevel'>;
+
 /** What the configuration is read from besides the environment. */
 export type ConfigSources = {
   readonly hostname: () => string;
@@ -48,22 +51,34 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   sources: ConfigSources = { hostname, readFile: (path) => readFileSync(path, 'utf8') },
 ): AgentConfig {
-  const setting = (name: string): string | null => (env[name] === '' ? null : (env[name] ?? null));
+  const setting = settingsOf(env);
   return {
+    ...readBootConfig(env),
     server: serverUrl(setting('TRUNKLINE_SERVER')),
     joinToken: setting('TRUNKLINE_JOIN_TOKEN'),
     hostName: hostName(setting('TRUNKLINE_HOST_NAME'), sources.hostname),
-    stateDir: absolutePath(
-      'TRUNKLINE_STATE_DIR',
-      setting('TRUNKLINE_STATE_DIR') ?? '/var/lib/trunkline-agent',
-    ),
     dockerSocket: absolutePath(
       'TRUNKLINE_DOCKER_SOCKET',
       setting('TRUNKLINE_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     ),
     ca: certificates(setting('TRUNKLINE_CA_FILE'), sources.readFile),
+  };
+}
+
+/** What of it the boot stage needs. Fails with {@link InvalidConfig}. */
+export function readBootConfig(env: Readonly<Record<string, string | undefined>>): BootConfig {
+  const setting = settingsOf(env);
+  return {
+    stateDir: absolutePath(
+      'TRUNKLINE_STATE_DIR',
+      setting('TRUNKLINE_STATE_DIR') ?? '/var/lib/trunkline-agent',
+    ),
     logLevel: logLevel(setting('TRUNKLINE_LOG_LEVEL') ?? 'info'),
   };
+}
+
+function settingsOf(env: Readonly<Record<string, string | undefined>>): (name: string) => string | null {
+  return (name) => (env[name] === '' ? null : (env[name] ?? null));
 }
 
 function serverUrl(value: string | null): string {
