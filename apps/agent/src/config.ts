@@ -10,6 +10,8 @@ export type AgentConfig = {
   readonly dockerSocket: string;
   /** PEM certificates to trust besides the machine's own. */
   readonly ca: string | null;
+  /** How long a change of a network's link may leave the agent without the server before it is undone, in seconds. */
+  readonly confirmSeconds: number;
   readonly logLevel: LogLevel;
 };
 
@@ -43,6 +45,7 @@ export type ConfigSources = {
  * | `TRUNKLINE_STATE_DIR` | `/var/lib/trunkline-agent` | identity and desired state; private to one agent |
  * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
+ * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | how long a network that moved to another parent or VLAN may leave the agent without the server before it is put back; 5 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.
@@ -62,6 +65,7 @@ export function readConfig(
       setting('TRUNKLINE_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     ),
     ca: certificates(setting('TRUNKLINE_CA_FILE'), sources.readFile),
+    confirmSeconds: confirmSeconds(setting('TRUNKLINE_CONFIRM_SECONDS') ?? '60'),
   };
 }
 
@@ -132,6 +136,14 @@ function certificates(path: string | null, readFile: (path: string) => string): 
     );
   }
   return pem;
+}
+
+function confirmSeconds(value: string): number {
+  const seconds = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+  if (seconds >= 5 && seconds <= 3600) return seconds;
+  throw new InvalidConfig(
+    `TRUNKLINE_CONFIRM_SECONDS is ${JSON.stringify(value)}: write a number of seconds from 5 to 3600`,
+  );
 }
 
 function logLevel(value: string): LogLevel {
