@@ -4,6 +4,8 @@ import type { DesiredDocument } from '@trunkline/contracts';
 import { pino, type Logger } from 'pino';
 import { runBoot } from './boot.ts';
 import { readBootConfig } from './config.ts';
+import { readTrials } from './confirm/trial-store.ts';
+import { effectiveDocument } from './confirm/trials.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
@@ -61,7 +63,10 @@ async function desiredOnDisk(stateFolder: string, log: Logger): Promise<DesiredD
     const cache = await openDesiredCache({ stateFolder, hostId, log });
     const desired = cache.current();
     if (desired === null) log.info({ stateFolder }, 'no desired state on disk, nothing to put back');
-    return desired;
+    // A change that cut the host off before it went down is not put in place again.
+    return desired === null
+      ? null
+      : effectiveDocument(desired, await readTrials(stateFolder, log), Date.now());
   } catch (error) {
     log.error({ err: error, stateFolder }, 'the state folder cannot be read, nothing is put back');
     return null;
