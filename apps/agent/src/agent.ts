@@ -8,6 +8,8 @@ import { createCheckRunner } from './checks/check-runner.ts';
 import { checkConnectivity } from './checks/connectivity.ts';
 import { checkPreflight } from './checks/preflight.ts';
 import { readContainerFile } from './checks/resolver-files.ts';
+import { createConfirmation } from './confirm/confirmation.ts';
+import { openTrialStore } from './confirm/trial-store.ts';
 import type { RunCommand } from './host/command.ts';
 import type { DockerEngine } from './host/docker-engine.ts';
 import { DockerUnreachable } from './host/docker-errors.ts';
@@ -87,11 +89,21 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   const cache = await openDesiredCache({ stateFolder: config.stateDir, hostId: identity.hostId, log });
   const adoption = await openAdoptionStore(config.stateDir, log);
   const detached = await openDetachedStore(config.stateDir, log);
-  const client = createAgentClient({
-    ...server,
-    identity: { hostId: identity.hostId, privateKey: identity.privateKey },
-    instance: randomBytes(16).toString('base64url'),
+  const confirmation = createConfirmation({
+    store: await openTrialStore(config.stateDir, log),
+    document: cache.current,
+    windowMs: config.confirmSeconds * 1000,
+    onRollback: () => reconciler.desiredChanged(),
+    timing,
+    log,
   });
+  const client = confirmation.witness(
+    createAgentClient({
+      ...server,
+      identity: { hostId: identity.hostId, privateKey: identity.privateKey },
+      instance: randomBytes(16).toString('base64url'),
+    }),
+  );
 
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
   const observer = createObserver(
@@ -106,14 +118,15 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
           detached: detached.all,
           now: timing.now,
         },
-        cache.current(),
+        confirmation.effective(),
         below,
       ),
     timing.now,
   );
   const reconciler = createReconciler({
-    desired: cache.current,
+    desired: confirmation.effective,
     observer,
+    around: confirmation,
     apply: {
       links,
       kernel,
@@ -129,7 +142,10 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   });
   const reports = createReportLoop({
     client,
-    build: (fresh) => reconciler.report(fresh),
+    build: async (fresh) => {
+      const report = await reconciler.report(fresh);
+      return report === null ? null : confirmation.told(report);
+    },
     heartbeatMs,
     timing,
     log,
@@ -137,7 +153,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   const checks = createCheckRunner({
     check: (check: DesiredCheck, until) =>
       check.kind === 'preflight'
-        ? checkPreflight(check, { desired: cache.current, look: () => observer.look() })
+        ? checkPreflight(check, { desired: confirmation.effective, look: () => observer.look() })
         : checkConnectivity(
             check,
             { docker, run: deps.run, readContainerFile, nodePath: process.execPath },
@@ -160,6 +176,7 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
     pollDesired({ client, cache, heartbeatMs, timing, log, onChange: onDesired }, until),
     reports.run(until),
     reconciler.run(until),
+    confirmation.run(until),
     watchDocker(
       { docker, timing, log, onChange: reconciler.hostChanged, onLost: observer.dockerLost },
       until,

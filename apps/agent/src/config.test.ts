@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { InvalidConfig, readConfig, type ConfigSources } from './config.ts';
+import { InvalidConfig, readBootConfig, readConfig, type ConfigSources } from './config.ts';
 
 const pem = '-----BEGIN CERTIFICATE-----\n';
 const sources: ConfigSources = {
@@ -20,6 +20,7 @@ test('only the server has to be named', () => {
     stateDir: '/var/lib/trunkline-agent',
     dockerSocket: '/var/run/docker.sock',
     ca: null,
+    confirmSeconds: 60,
     logLevel: 'info',
   });
 });
@@ -32,6 +33,7 @@ test('every variable is taken', () => {
     TRUNKLINE_STATE_DIR: '/srv/agent',
     TRUNKLINE_DOCKER_SOCKET: '/run/d.sock',
     TRUNKLINE_CA_FILE: '/etc/ca.pem',
+    TRUNKLINE_CONFIRM_SECONDS: '120',
     TRUNKLINE_LOG_LEVEL: 'debug',
   };
   expect(readConfig(env, sources)).toEqual({
@@ -41,6 +43,7 @@ test('every variable is taken', () => {
     stateDir: '/srv/agent',
     dockerSocket: '/run/d.sock',
     ca: pem,
+    confirmSeconds: 120,
     logLevel: 'debug',
   });
 });
@@ -57,10 +60,23 @@ test.each([
   ['TRUNKLINE_DOCKER_SOCKET', 'tcp://1.2.3.4'],
   ['TRUNKLINE_CA_FILE', '/nowhere'],
   ['TRUNKLINE_CA_FILE', '/etc/hosts'],
+  ['TRUNKLINE_CONFIRM_SECONDS', '4'],
+  ['TRUNKLINE_CONFIRM_SECONDS', '3601'],
+  ['TRUNKLINE_CONFIRM_SECONDS', '6e1'],
+  ['TRUNKLINE_CONFIRM_SECONDS', '60s'],
+  ['TRUNKLINE_CONFIRM_SECONDS', '-60'],
   ['TRUNKLINE_LOG_LEVEL', 'loud'],
 ])('%s = %j is refused with its name and what to write', (name, value) => {
   const read = () => readConfig({ ...server, [name]: value }, sources);
   expect(read).toThrow(InvalidConfig);
   expect(read).toThrow(name);
   expect(read).toThrow(/write/);
+});
+
+test('the boot stage asks for nothing that it does not need', () => {
+  expect(readBootConfig({ TRUNKLINE_SERVER: 'nonsense', TRUNKLINE_HOST_NAME: '-' })).toEqual({
+    stateDir: '/var/lib/trunkline-agent',
+    logLevel: 'info',
+  });
+  expect(() => readBootConfig({ TRUNKLINE_STATE_DIR: 'relative' })).toThrow(InvalidConfig);
 });

@@ -10,6 +10,8 @@ export type AgentConfig = {
   readonly dockerSocket: string;
   /** PEM certificates to trust besides the machine's own. */
   readonly ca: string | null;
+  /** How long a change of a network's link may leave the agent without the server before it is undone, in seconds. */
+  readonly confirmSeconds: number;
   readonly logLevel: LogLevel;
 };
 
@@ -22,6 +24,9 @@ export type LogLevel = (typeof logLevels)[number];
 export class InvalidConfig extends Error {
   override readonly name = 'InvalidConfig';
 }
+
+/** The settings of the boot stage: it needs no server, and none that is set wrong keeps links from coming back. */
+export type BootConfig = Pick<AgentConfig, 'stateDir' | 'logLevel'>;
 
 /** What the configuration is read from besides the environment. */
 export type ConfigSources = {
@@ -40,6 +45,7 @@ export type ConfigSources = {
  * | `TRUNKLINE_STATE_DIR` | `/var/lib/trunkline-agent` | identity and desired state; private to one agent |
  * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
+ * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | how long a network that moved to another parent or VLAN may leave the agent without the server before it is put back; 5 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.
@@ -48,22 +54,35 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   sources: ConfigSources = { hostname, readFile: (path) => readFileSync(path, 'utf8') },
 ): AgentConfig {
-  const setting = (name: string): string | null => (env[name] === '' ? null : (env[name] ?? null));
+  const setting = settingsOf(env);
   return {
+    ...readBootConfig(env),
     server: serverUrl(setting('TRUNKLINE_SERVER')),
     joinToken: setting('TRUNKLINE_JOIN_TOKEN'),
     hostName: hostName(setting('TRUNKLINE_HOST_NAME'), sources.hostname),
-    stateDir: absolutePath(
-      'TRUNKLINE_STATE_DIR',
-      setting('TRUNKLINE_STATE_DIR') ?? '/var/lib/trunkline-agent',
-    ),
     dockerSocket: absolutePath(
       'TRUNKLINE_DOCKER_SOCKET',
       setting('TRUNKLINE_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     ),
     ca: certificates(setting('TRUNKLINE_CA_FILE'), sources.readFile),
+    confirmSeconds: confirmSeconds(setting('TRUNKLINE_CONFIRM_SECONDS') ?? '60'),
+  };
+}
+
+/** What of it the boot stage needs. Fails with {@link InvalidConfig}. */
+export function readBootConfig(env: Readonly<Record<string, string | undefined>>): BootConfig {
+  const setting = settingsOf(env);
+  return {
+    stateDir: absolutePath(
+      'TRUNKLINE_STATE_DIR',
+      setting('TRUNKLINE_STATE_DIR') ?? '/var/lib/trunkline-agent',
+    ),
     logLevel: logLevel(setting('TRUNKLINE_LOG_LEVEL') ?? 'info'),
   };
+}
+
+function settingsOf(env: Readonly<Record<string, string | undefined>>): (name: string) => string | null {
+  return (name) => (env[name] === '' ? null : (env[name] ?? null));
 }
 
 function serverUrl(value: string | null): string {
@@ -117,6 +136,14 @@ function certificates(path: string | null, readFile: (path: string) => string): 
     );
   }
   return pem;
+}
+
+function confirmSeconds(value: string): number {
+  const seconds = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+  if (seconds >= 5 && seconds <= 3600) return seconds;
+  throw new InvalidConfig(
+    `TRUNKLINE_CONFIRM_SECONDS is ${JSON.stringify(value)}: write a number of seconds from 5 to 3600`,
+  );
 }
 
 function logLevel(value: string): LogLevel {

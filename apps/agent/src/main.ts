@@ -1,10 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
+import { parseArgs } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { runAgent } from './agent.ts';
-import { readConfig, type AgentConfig } from './config.ts';
+import { boot } from './boot-main.ts';
+import { readConfig } from './config.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
@@ -16,17 +18,29 @@ import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
 import { StateFolderBusy } from './sync/state-lock.ts';
 
-/** Reads the settings or ends the process with what is wrong with them. */
-function configOrExit(): AgentConfig {
+/** What is wrong with arguments or settings ends the process, and is told in a sentence. */
+function endBadUse(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(2);
+}
+
+function orExit<T>(read: () => T): T {
   try {
-    return readConfig(process.env);
+    return read();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(2);
+    return endBadUse(error);
   }
 }
 
-const config = configOrExit();
+const { values: asked } = orExit(() => parseArgs({ options: { boot: { type: 'boolean', default: false } } }));
+if (asked.boot) {
+  const stopped = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopped.abort());
+  // A program that hangs in the kernel must not hold up the boot: what still runs ends here.
+  process.exit(await boot(process.env, stopped.signal).catch(endBadUse));
+}
+
+const config = orExit(() => readConfig(process.env));
 const log = pino({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
 const readText = (path: string): Promise<string> => readFile(path, 'utf8');

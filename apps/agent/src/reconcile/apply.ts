@@ -4,7 +4,7 @@ import type { Kernel } from '../host/kernel.ts';
 import { LinkConflict, type Links } from '../host/links.ts';
 import type { AdoptionStore } from './adoption.ts';
 import type { DetachedContainer, DetachedStore } from './detached.ts';
-import { describeStep, stopTimeoutSeconds, type Step } from './steps.ts';
+import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from './steps.ts';
 
 /** What steps are carried out with. */
 export type ApplyDeps = {
@@ -40,25 +40,38 @@ export type Applied = {
 };
 
 /** Carries out steps in order and stops at the first that fails: what follows builds on it. */
-export async function applySteps(steps: readonly Step[], deps: ApplyDeps): Promise<Applied> {
+export function applySteps(steps: readonly Step[], deps: ApplyDeps): Promise<Applied> {
+  return inOrder(steps, (step) => applyStep(step, deps), deps.onStep);
+}
+
+/** What the links of a host are put right with, where there is no Docker yet. */
+export type LinkApplyDeps = Pick<ApplyDeps, 'links' | 'kernel'>;
+
+/** As {@link applySteps}, for the steps below Docker alone. */
+export function applyLinkSteps(steps: readonly LinkStep[], deps: LinkApplyDeps): Promise<Applied> {
+  return inOrder(steps, (step) => applyLinkStep(step, deps));
+}
+
+async function inOrder<S extends Step>(
+  steps: readonly S[],
+  apply: (step: S) => Promise<void>,
+  onStep?: ApplyDeps['onStep'],
+): Promise<Applied> {
   const done: string[] = [];
   for (const step of steps) {
-    deps.onStep?.(step, 'before');
+    onStep?.(step, 'before');
     try {
-      await applyStep(step, deps);
+      await apply(step);
     } catch (error) {
       return { done, failed: { step, error } };
     }
     done.push(describeStep(step));
-    deps.onStep?.(step, 'after');
+    onStep?.(step, 'after');
   }
   return { done, failed: null };
 }
 
-async function applyStep(
-  step: Step,
-  { links, kernel, docker, adoption, detached }: ApplyDeps,
-): Promise<void> {
+async function applyLinkStep(step: LinkStep, { links, kernel }: LinkApplyDeps): Promise<void> {
   switch (step.do) {
     case 'set-link-up':
       await links.setUp(step.link);
@@ -90,6 +103,13 @@ async function applyStep(
     case 'remove-link':
       await links.remove(step.link, step.alias);
       return;
+  }
+}
+
+async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
+  if (touchesLinks(step)) return applyLinkStep(step, deps);
+  const { docker, adoption, detached } = deps;
+  switch (step.do) {
     case 'create-network':
       await docker.createNetwork(step.spec);
       return;

@@ -15,6 +15,11 @@ export type ReconcilerDeps = {
   readonly desired: () => DesiredDocument | null;
   readonly observer: Observer;
   readonly apply: ApplyDeps;
+  /** Told of the steps of each item: before them, which may take a moment, and after them. */
+  readonly around?: {
+    readonly begin: (key: ItemKey, desired: DesiredDocument, observed: Observed) => Promise<void>;
+    readonly end: (key: ItemKey) => void;
+  };
   readonly facts: (observed: Observed) => Promise<HostFacts>;
   /** There may be something new to report. */
   readonly onNews: () => void;
@@ -51,6 +56,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const waker = createWaker();
   let observedRevision = '0';
   let pendingRevision: string | null = null;
+  let carriedOut: DesiredDocument | null = null;
   let lastReport: Report | null = null;
 
   const queue = createWorkQueue<ItemKey>({
@@ -73,7 +79,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         if (round > 0 && desired !== null) enqueue(desired, observed, 'seen');
         return 'done';
       }
+      if (desired !== null) await deps.around?.begin(key, desired, observed);
       const { done, failed } = await applySteps(plan.steps, deps.apply);
+      deps.around?.end(key);
       if (done.length > 0) {
         lastActions.set(key, done.join(', '));
         log.info({ key, done }, 'host changed');
@@ -116,9 +124,11 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   /** Looks at everything and puts what has something to do on the queue. */
   async function lookAround(resync: boolean): Promise<void> {
     const desired = deps.desired();
-    const changed = desired !== null && desired.revision !== (pendingRevision ?? observedRevision);
     const observed = await observer.look();
     if (desired === null) return;
+    // The same revision may have to be carried out otherwise: a change that was not confirmed is undone.
+    const changed = desired.revision !== (pendingRevision ?? observedRevision) || desired !== carriedOut;
+    carriedOut = desired;
     if (changed) forgetOthers(desired);
     const withWork = enqueue(desired, observed, changed ? 'changed' : resync ? 'resync' : 'seen');
     if (changed) {

@@ -61,8 +61,24 @@ export type Step =
 /** How long a container may take to stop before it is killed, in seconds (Docker's own default). */
 export const stopTimeoutSeconds = 10;
 
+/** A step that changes the links of the host itself or the kernel below them, and needs no Docker. */
+export type LinkStep = Extract<
+  Step,
+  {
+    readonly do:
+      | 'set-link-up'
+      | 'set-promiscuous'
+      | 'load-module'
+      | 'enable-forwarding'
+      | 'add-vlan'
+      | 'set-mtu'
+      | 'hand-over-link'
+      | 'remove-link';
+  }
+>;
+
 /** Whether a step changes the links of the host itself; the others change only what Docker says. */
-export function touchesLinks(step: Step): boolean {
+export function touchesLinks(step: Step): step is LinkStep {
   return linkSteps.has(step.do);
 }
 

@@ -39,6 +39,20 @@ export async function loadIdentity(folder: string): Promise<Identity> {
     await save(path, privateKey, null);
     return identityOf(privateKey, null);
   }
+  return parseIdentity(path, text);
+}
+
+/**
+ * The id of the host whose state folder this is; null where it has not joined. Makes nothing. Fails with
+ * {@link UnreadableIdentity}.
+ */
+export async function readHostId(folder: string): Promise<string | null> {
+  const path = identityPath(folder);
+  const text = await readFileIfAny(path);
+  return text === null ? null : parseIdentity(path, text).hostId;
+}
+
+function parseIdentity(path: string, text: string): Identity {
   try {
     const { privateKey, hostId } = JSON.parse(text) as { privateKey: string; hostId: string | null };
     const key = createPrivateKey(privateKey);

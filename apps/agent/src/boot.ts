@@ -1,0 +1,164 @@
+import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import type { Kernel } from './host/kernel.ts';
+import type { Links } from './host/links.ts';
+import { applyLinkSteps, type LinkApplyDeps } from './reconcile/apply.ts';
+import type { ConditionDraft } from './reconcile/conditions.ts';
+import type { Observed } from './reconcile/observe.ts';
+import { planLink, type LinkPlan } from './reconcile/plan-link.ts';
+import { touchesLinks } from './reconcile/steps.ts';
+import { createWaker } from './reconcile/waker.ts';
+import type { Timing } from './sync/timing.ts';
+
+/** What the boot stage works with. */
+export type BootDeps = {
+  /** What this host should be, as its own disk says; null where that is not known. */
+  readonly desired: DesiredDocument | null;
+  readonly links: LinkApplyDeps['links'] & Pick<Links, 'list' | 'defaultRouteInterface'>;
+  readonly kernel: LinkApplyDeps['kernel'] & Pick<Kernel, 'observe'>;
+  /** Says that something about the links changed, until aborted. */
+  readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>;
+  readonly timing: Pick<Timing, 'now' | 'delay'>;
+  readonly log: Logger;
+};
+
+/** What came of it, by names of networks. */
+export type BootResult = {
+  readonly ready: readonly string[];
+  readonly failed: readonly {
+    readonly network: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
+};
+
+/** Bound over everything, in milliseconds: Docker waits for the boot stage. */
+export const longestBootMs = 30_000;
+/** How long a parent may take to appear (a driver that is slow, a bond that is made by the network's own start). */
+export const parentWaitMs = 15_000;
+/** Links wake the wait; a default route is looked for this often, in milliseconds. */
+const pollMs = 500;
+/** How often the steps of one network, or a look, may fail. */
+const mostTries = 3;
+
+type Open = { readonly network: DesiredNetwork; tries: number; problem: Problem };
+type Problem = { readonly reason: string; readonly message: string };
+
+/**
+ * Puts the links of every network that should be here back: sub-interfaces, parents up, promiscuous mode, modules,
+ * forwarding. Needs neither server nor Docker, takes nothing away, and what stands in the way of one network stops no
+ * other. Ends within {@link longestBootMs}; never fails but by what it answers.
+ */
+export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<BootResult> {
+  const { desired, timing } = deps;
+  const ready: string[] = [];
+  const failed: BootResult['failed'][number][] = [];
+  const networks = desired?.networks ?? [];
+  const unseen = { reason: 'NotLookedAt', message: 'nobody could look at the links in time' };
+  const open = new Map<string, Open>(
+    networks
+      .filter(({ state }) => state === 'present')
+      .map((network) => [network.id, { network, tries: 0, problem: unseen }]),
+  );
+  if (open.size === 0) return { ready, failed };
+
+  const ended = new AbortController();
+  const until = AbortSignal.any([signal, ended.signal]);
+  const parentsUntil = timing.now() + parentWaitMs;
+  const waker = createWaker();
+  const wantsDefaultRoute = [...open.values()].some(({ network }) => network.parent === null);
+
+  async function look(): Promise<Observed> {
+    const [links, defaultRoute, kernel] = await Promise.all([
+      deps.links.list(),
+      wantsDefaultRoute ? deps.links.defaultRouteInterface() : null,
+      deps.kernel.observe(),
+    ]);
+    const docker = { reachable: false, message: 'Docker starts after the boot stage' } as const;
+    return { at: timing.now(), links, defaultRoute, kernel, docker, adopted: {}, detached: {} };
+  }
+
+  function giveUp({ network, problem }: Open): void {
+    open.delete(network.id);
+    failed.push({ network: network.name, ...problem });
+  }
+
+  /** One network as far as it goes now; answers the look that came last. */
+  async function restore(item: Open, seen: Observed): Promise<Observed> {
+    let observed = seen;
+    let plan = planLink(item.network, observed, networks);
+    if (plan.steps.length > 0) {
+      const { done, failed: step } = await applyLinkSteps(plan.steps.filter(touchesLinks), deps);
+      if (done.length > 0) deps.log.info({ network: item.network.name, done }, 'link put back');
+      if (step !== null) {
+        item.problem = { reason: 'StepFailed', message: `${step.step.do}: ${textOf(step.error)}` };
+        item.tries += 1;
+      }
+      observed = await look();
+      plan = planLink(item.network, observed, networks);
+      if (step === null && plan.steps.length > 0) {
+        item.problem = { reason: 'DoesNotSettle', message: 'something undoes what the boot stage does' };
+        item.tries += 1;
+      }
+    }
+    settle(item, plan);
+    return observed;
+  }
+
+  function settle(item: Open, plan: LinkPlan): void {
+    if (plan.steps.length > 0) {
+      if (item.tries >= mostTries) giveUp(item);
+    } else if (plan.usable) {
+      open.delete(item.network.id);
+      ready.push(item.network.name);
+    } else {
+      item.problem = obstacle(plan.conditions);
+      const mayCome = item.problem.reason === 'ParentMissing' || item.problem.reason === 'NoDefaultRoute';
+      if (!mayCome || timing.now() >= parentsUntil) giveUp(item);
+    }
+  }
+
+  async function round(): Promise<void> {
+    let observed = await look();
+    for (const item of open.values()) {
+      if (until.aborted) return;
+      observed = await restore(item, observed);
+    }
+  }
+
+  async function restoreAll(): Promise<void> {
+    for (let failures = 0; open.size > 0 && !until.aborted;) {
+      waker.reset();
+      try {
+        await round();
+      } catch (error) {
+        failures += 1;
+        deps.log.warn({ err: error }, 'the links could not be looked at');
+        for (const item of open.values()) item.problem = { reason: 'LookFailed', message: textOf(error) };
+        if (failures >= mostTries) return;
+      }
+      if (open.size > 0) await timing.delay(pollMs, AbortSignal.any([until, waker.any()]));
+    }
+  }
+
+  try {
+    void deps.watch(() => waker.wake('now'), until);
+    await Promise.race([restoreAll(), timing.delay(longestBootMs, until)]);
+  } finally {
+    ended.abort();
+  }
+  for (const item of open.values()) giveUp(item);
+  return { ready, failed };
+}
+
+/** Why a link cannot be used: what is wrong with itself, or with its parent. */
+function obstacle(conditions: readonly ConditionDraft[]): Problem {
+  const failing = conditions.filter(({ status }) => status === 'False');
+  const told =
+    failing.find(({ type }) => type === 'LinkReady') ?? failing.find(({ type }) => type === 'ParentReady');
+  return told ?? { reason: 'LinkNotUsable', message: 'its link is not usable' };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,209 @@
+import type { AgentClient } from '@trunkline/client';
+import type { DesiredDocument, DesiredNetwork, Report } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import type { Observed } from '../reconcile/observe.ts';
+import type { ItemKey } from '../reconcile/plan.ts';
+import { createWaker } from '../reconcile/waker.ts';
+import type { Timing } from '../sync/timing.ts';
+import { isInPlace, withRollbacks } from './placement-evidence.ts';
+import type { TrialStore } from './trial-store.ts';
+import {
+  beginSteps,
+  clampDeadlines,
+  effectiveDocument,
+  expire,
+  nextDeadline,
+  noteExchange,
+  type Evidence,
+  type Trials,
+} from './trials.ts';
+
+/** What confirming works with. */
+export type ConfirmationDeps = {
+  readonly store: TrialStore;
+  /** What the server wants. */
+  readonly document: () => DesiredDocument | null;
+  /** How long the server may be silent after a change of a link, in milliseconds. */
+  readonly windowMs: number;
+  /** What is to be carried out changed without a word of the server. */
+  readonly onRollback: () => void;
+  readonly timing: Pick<Timing, 'now' | 'delay'>;
+  readonly log: Logger;
+};
+
+/**
+ * Changes of a network's parent or VLAN are confirmed by reaching the server after them; else the old form comes back
+ * (as `netplan try` does for people).
+ */
+export type Confirmation = {
+  /** What is to be carried out now. The same object while nothing changed. */
+  readonly effective: () => DesiredDocument | null;
+  /** Before steps of an item; returns once a trial that begins is safe on disk. */
+  readonly begin: (key: ItemKey, desired: DesiredDocument, observed: Observed) => Promise<void>;
+  /** After them, however they went. */
+  readonly end: (key: ItemKey) => void;
+  /** Every report on its way to the server: what it shows to be in place is noted, and what was rolled back is said. */
+  readonly told: (report: Report) => Report;
+  /** A client whose answered polls and reports confirm. */
+  readonly witness: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
+  /** Puts old forms back when their time has come; until aborted. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** With nothing on trial there is nothing to wait for; anything that begins wakes it. */
+const idleMs = 3_600_000;
+/** How soon it is tried again to write down that a trial failed; it is carried out all the same. */
+const rewriteMs = 5000;
+
+/** What was carried out last, and until when it holds. */
+type Known = {
+  readonly document: DesiredDocument;
+  readonly trials: Trials;
+  readonly until: number;
+  readonly effective: DesiredDocument;
+};
+
+type Noted = { readonly generation: number } & Evidence;
+
+/** Wires trials, their store and the clock. */
+export function createConfirmation(deps: ConfirmationDeps): Confirmation {
+  const { store, timing, log, windowMs } = deps;
+  const noted = new Map<string, Noted>();
+  const waker = createWaker();
+  let known: Known | null = null;
+
+  function effective(): DesiredDocument | null {
+    const document = deps.document();
+    if (document === null) return null;
+    const trials = store.all();
+    const now = timing.now();
+    if (known?.document === document && known.trials === trials && now < known.until) return known.effective;
+    const fresh = effectiveDocument(document, trials, now);
+    // Whether its failure is written down already changes nothing of what is carried out.
+    const before = known?.document === document ? known.effective : null;
+    const same = before !== null && JSON.stringify(before) === JSON.stringify(fresh);
+    known = {
+      document,
+      trials,
+      until: nextDeadline(trials, document, now) ?? Number.POSITIVE_INFINITY,
+      effective: same ? before : fresh,
+    };
+    return known.effective;
+  }
+
+  function evidence(network: DesiredNetwork): Evidence {
+    const found = noted.get(network.id);
+    if (found?.generation === network.generation) return found;
+    return { inPlaceAt: null, quietSince: found === undefined ? 0 : found.quietSince };
+  }
+
+  async function exchanged(beganAt: number): Promise<void> {
+    const document = deps.document();
+    if (document === null) return;
+    try {
+      await store.change((before) =>
+        noteExchange(before, document, { beganAt, now: timing.now(), evidence }),
+      );
+    } catch (error) {
+      log.warn({ err: error }, 'confirmed networks could not be written down, trying again');
+    }
+  }
+
+  /** Whether it is written down. */
+  async function expireDue(now: number): Promise<boolean> {
+    const document = deps.document();
+    if (document === null) return true;
+    const before = store.all();
+    const after = expire(before, document, now);
+    if (after === before) return true;
+    deps.onRollback();
+    for (const [networkId, { trial }] of Object.entries(after)) {
+      if (trial?.rolledBackAt !== now) continue;
+      log.error(
+        { networkId, generation: trial.generation, silentMs: trial.windowMs },
+        'server not reached after a change of a parent or VLAN, the old state is put back',
+      );
+    }
+    try {
+      await store.change((current) => expire(current, document, now));
+      return true;
+    } catch (error) {
+      log.warn({ err: error }, 'a failed trial could not be written down, trying again');
+      return false;
+    }
+  }
+
+  return {
+    effective,
+    begin: async (key, desired, { defaultRoute }) => {
+      const network = networkOf(key, desired);
+      if (network === undefined) return;
+      const before = noted.get(network.id);
+      noted.set(network.id, { generation: network.generation, inPlaceAt: null, quietSince: null });
+      try {
+        await store.change((trials) =>
+          beginSteps(trials, network, { defaultRoute, now: timing.now(), windowMs }),
+        );
+      } catch (error) {
+        if (before === undefined) noted.delete(network.id);
+        else noted.set(network.id, before);
+        throw error;
+      }
+      waker.wake('now');
+    },
+    end: (key) => {
+      const id = networkIdOf(key);
+      const found = id === null ? undefined : noted.get(id);
+      if (id !== null && found !== undefined) noted.set(id, { ...found, quietSince: timing.now() });
+    },
+    told: (report) => {
+      const at = Date.parse(report.observedAt);
+      for (const placement of report.placements) {
+        const found = noted.get(placement.networkId) ?? { generation: 0, inPlaceAt: null, quietSince: 0 };
+        const { generation } = placement;
+        // What was looked at before the last step, or while one is carried out, proves nothing.
+        if (found.quietSince === null || at < found.quietSince) continue;
+        const still = found.generation === generation ? found.inPlaceAt : null;
+        const inPlaceAt = isInPlace(placement) ? (still ?? at) : null;
+        noted.set(placement.networkId, { generation, inPlaceAt, quietSince: found.quietSince });
+      }
+      return withRollbacks(report, deps.document(), store.all(), timing.now());
+    },
+    witness: (client) => ({
+      ...client,
+      desired: async (options) => {
+        const beganAt = timing.now();
+        const answer = await client.desired(options);
+        await exchanged(beganAt);
+        return answer;
+      },
+      report: async (report, signal) => {
+        const beganAt = timing.now();
+        const answer = await client.report(report, signal);
+        await exchanged(beganAt);
+        return answer;
+      },
+    }),
+    run: async (signal) => {
+      await store.change((trials) => clampDeadlines(trials, timing.now())).catch(() => {});
+      while (!signal.aborted) {
+        waker.reset();
+        const now = timing.now();
+        const written = await expireDue(now);
+        const document = deps.document();
+        const due = document === null ? null : nextDeadline(store.all(), document, now);
+        const waitMs = written ? (due === null ? idleMs : Math.max(0, due - timing.now())) : rewriteMs;
+        await timing.delay(waitMs, AbortSignal.any([signal, waker.any()]));
+      }
+    },
+  };
+}
+
+function networkIdOf(key: ItemKey): string | null {
+  return key.startsWith('network:') ? key.slice('network:'.length) : null;
+}
+
+function networkOf(key: ItemKey, { networks }: DesiredDocument): DesiredNetwork | undefined {
+  const id = networkIdOf(key);
+  return networks.find((network) => network.id === id);
+}

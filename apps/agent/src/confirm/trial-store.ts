@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { DesiredNetwork } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
+import type { NetworkRecord, Trials } from './trials.ts';
+
+/** What networks were last confirmed to be, and what is on trial: on disk, since an agent may be killed at any moment. */
+export type TrialStore = {
+  /** As it is on disk. */
+  readonly all: () => Trials;
+  /** Makes it another one once that is safe on disk; one change after the other. The same object writes nothing. */
+  readonly change: (make: (before: Trials) => Trials) => Promise<void>;
+};
+
+const StoredRecord = Type.Object({
+  confirmed: DesiredNetwork,
+  trial: Type.Union([
+    Type.Null(),
+    Type.Object({
+      generation: Type.Integer(),
+      deadline: Type.Union([Type.Null(), Type.Number()]),
+      windowMs: Type.Number(),
+      rolledBackAt: Type.Union([Type.Null(), Type.Number()]),
+    }),
+  ]),
+});
+
+/** Opens the store of a state folder; what cannot be read is said in the log, and those networks are not on trial. */
+export async function openTrialStore(stateFolder: string, log: Logger): Promise<TrialStore> {
+  let trials = await readTrials(stateFolder, log);
+  let last: Promise<void> = Promise.resolve();
+  return {
+    all: () => trials,
+    change: (make) => {
+      const done = last.then(async () => {
+        const after = make(trials);
+        if (after === trials) return;
+        await writeFileAtomically(pathIn(stateFolder), `${JSON.stringify(after)}\n`);
+        trials = after;
+        return undefined;
+      });
+      last = done.catch(() => {});
+      return done;
+    },
+  };
+}
+
+/** What a state folder says, without opening it for changes. Never fails. */
+export async function readTrials(stateFolder: string, log: Logger): Promise<Trials> {
+  const path = pathIn(stateFolder);
+  try {
+    const text = await readFileIfAny(path);
+    if (text === null) return {};
+    const entries = Object.entries(JSON.parse(text) as Record<string, unknown>);
+    const readable = entries.filter((entry): entry is [string, NetworkRecord] =>
+      Value.Check(StoredRecord, entry[1]),
+    );
+    if (readable.length < entries.length) {
+      log.warn(
+        { path, lost: entries.length - readable.length },
+        'records of confirmed networks are unreadable',
+      );
+    }
+    return Object.fromEntries(readable);
+  } catch (error) {
+    log.warn({ err: error, path }, 'list of confirmed networks is unreadable, they are confirmed anew');
+    return {};
+  }
+}
+
+function pathIn(stateFolder: string): string {
+  return join(stateFolder, 'trials.json');
+}

@@ -1,0 +1,175 @@
+import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import { linkOf } from '../reconcile/link-users.ts';
+
+/** A change of a network's link that the server has yet to be reached after. */
+export type Trial = {
+  /** Generation of the network that is tried. */
+  readonly generation: number;
+  /**
+   * When the old form comes back unless the server is reached before, milliseconds since 1970. Null while that is not
+   * threatening: the server was reached with all that has been done so far, and the rest has yet to be done.
+   */
+  readonly deadline: number | null;
+  /** How long the server had to be silent, in milliseconds. */
+  readonly windowMs: number;
+  /** When the old form came back, milliseconds since 1970; null while it is tried. Then the generation is never tried again. */
+  readonly rolledBackAt: number | null;
+};
+
+/** What is remembered of a network. */
+export type NetworkRecord = {
+  /** The last form that was in place when the server was reached. */
+  readonly confirmed: DesiredNetwork;
+  readonly trial: Trial | null;
+};
+
+/** By id of our network. A network that was never in place and reached has no record, and is not on trial. */
+export type Trials = Readonly<Record<string, NetworkRecord>>;
+
+/** What this run of the agent knows of a network as the document has it now. */
+export type Evidence = {
+  /** When it was first seen to be in place as this generation wants it, after its last steps; null for not yet. */
+  readonly inPlaceAt: number | null;
+  /** When its last steps ended; 0 without any, null while some are being carried out. */
+  readonly quietSince: number | null;
+};
+
+/** What a network's record says of the document's form of it: nothing, where the trial was of another generation. */
+function trialOf(trials: Trials, network: DesiredNetwork): Trial | null {
+  const trial = trials[network.id]?.trial;
+  return trial?.generation === network.generation ? trial : null;
+}
+
+function isUndone(trial: Trial | null, now: number): boolean {
+  if (trial === null) return false;
+  return trial.rolledBackAt !== null || (trial.deadline !== null && now >= trial.deadline);
+}
+
+/** The trial of a present network that has failed; null where it goes on or there is none. */
+export function failedTrial(trials: Trials, network: DesiredNetwork, now: number): NetworkRecord | null {
+  const record = trials[network.id];
+  const undone = network.state === 'present' && isUndone(trialOf(trials, network), now);
+  return undone && record !== undefined ? record : null;
+}
+
+/**
+ * What is carried out: the document, but for networks whose trial has failed. Those have their confirmed form, under the
+ * generation that was tried, and take attached containers along. The document itself where nothing differs.
+ */
+export function effectiveDocument(document: DesiredDocument, trials: Trials, now: number): DesiredDocument {
+  const networks = document.networks.map((network) => {
+    const failed = failedTrial(trials, network, now);
+    return failed === null
+      ? network
+      : { ...failed.confirmed, generation: network.generation, force: true, state: 'present' as const };
+  });
+  return networks.every((network, at) => network === document.networks[at])
+    ? document
+    : { ...document, networks };
+}
+
+/**
+ * To be kept before a step of a network is carried out: a form that hangs on another link than the confirmed one is on
+ * trial from here on. A trial that has a deadline keeps it, whatever is repaired meanwhile.
+ */
+export function beginSteps(
+  trials: Trials,
+  network: DesiredNetwork,
+  { defaultRoute, now, windowMs }: { defaultRoute: string | null; now: number; windowMs: number },
+): Trials {
+  const record = trials[network.id];
+  if (record === undefined || network.state === 'absent') return trials;
+  const trial = trialOf(trials, network);
+  if (trial !== null && (trial.deadline !== null || isUndone(trial, now))) return trials;
+  if (trial === null && linkOf(record.confirmed, defaultRoute) === linkOf(network, defaultRoute)) {
+    return trials;
+  }
+  const { generation } = network;
+  return {
+    ...trials,
+    [network.id]: {
+      ...record,
+      trial: { generation, deadline: now + windowMs, windowMs, rolledBackAt: null },
+    },
+  };
+}
+
+/**
+ * The server answered an exchange that began at `beganAt`. What was in place by then is confirmed; of a trial that is
+ * not that far, what has been done so far keeps nobody from the server, and its deadline is off until the next step.
+ * A trial that has failed stays so. Networks that the host no longer has are forgotten.
+ */
+export function noteExchange(
+  trials: Trials,
+  document: DesiredDocument,
+  exchange: {
+    readonly beganAt: number;
+    readonly now: number;
+    readonly evidence: (network: DesiredNetwork) => Evidence;
+  },
+): Trials {
+  const after: Record<string, NetworkRecord> = {};
+  for (const network of document.networks) {
+    if (network.state === 'absent') continue;
+    const record = recordAfter(trials, network, exchange);
+    if (record !== undefined) after[network.id] = record;
+  }
+  const ids = Object.keys(after);
+  const same = ids.length === Object.keys(trials).length && ids.every((id) => after[id] === trials[id]);
+  return same ? trials : after;
+}
+
+function recordAfter(
+  trials: Trials,
+  network: DesiredNetwork,
+  { beganAt, now, evidence }: Parameters<typeof noteExchange>[2],
+): NetworkRecord | undefined {
+  const record = trials[network.id];
+  const trial = trialOf(trials, network);
+  if (isUndone(trial, now)) return record;
+  const { inPlaceAt, quietSince } = evidence(network);
+  if (inPlaceAt !== null && beganAt >= inPlaceAt) {
+    // Force is about one change, not about the form.
+    const confirmed = { ...network, force: false };
+    const known = record?.trial === null && JSON.stringify(record.confirmed) === JSON.stringify(confirmed);
+    return known ? record : { confirmed, trial: null };
+  }
+  const reachedSoFar = quietSince !== null && beganAt >= quietSince;
+  if (record === undefined || trial === null || trial.deadline === null || !reachedSoFar) return record;
+  return { ...record, trial: { ...trial, deadline: null } };
+}
+
+/** Makes it final that the time of trials is over. */
+export function expire(trials: Trials, document: DesiredDocument, now: number): Trials {
+  const failed = document.networks.flatMap((network) => {
+    const record = failedTrial(trials, network, now);
+    return record?.trial == null || record.trial.rolledBackAt !== null
+      ? []
+      : [[network.id, { ...record, trial: { ...record.trial, rolledBackAt: now } }] as const];
+  });
+  return failed.length === 0 ? trials : { ...trials, ...Object.fromEntries(failed) };
+}
+
+/** When the next trial of the document's networks fails that has not by `now`, milliseconds since 1970; null for none. */
+export function nextDeadline(trials: Trials, document: DesiredDocument, now: number): number | null {
+  const deadlines = document.networks.flatMap((network) => {
+    const trial = network.state === 'present' ? trialOf(trials, network) : null;
+    if (trial === null || trial.rolledBackAt !== null) return [];
+    return trial.deadline === null || trial.deadline <= now ? [] : [trial.deadline];
+  });
+  return deadlines.length === 0 ? null : Math.min(...deadlines);
+}
+
+/** Deadlines no farther away than a trial is long: the clock may have been set back while the agent was down. */
+export function clampDeadlines(trials: Trials, now: number): Trials {
+  const clamped = Object.entries(trials).map(([id, record]) => {
+    const { trial } = record;
+    const late =
+      trial !== null &&
+      trial.rolledBackAt === null &&
+      trial.deadline !== null &&
+      trial.deadline > now + trial.windowMs;
+    return [id, late ? { ...record, trial: { ...trial, deadline: now + trial.windowMs } } : record] as const;
+  });
+  return clamped.every(([id, record]) => trials[id] === record) ? trials : Object.fromEntries(clamped);
+}
