@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { ApiError } from '@trunkline/client';
 import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
+import { createFleet, type Fleet, type FleetOptions } from '../fleet/fleet.ts';
 
 /** The network of scenario S1 (scenarios.md). Freed addresses can be used again at once, or one test would hinder the next. */
 export const macNet1: NetworkCreate = {
@@ -32,10 +32,10 @@ export const box2 = box('box2', 'docker02', '172.16.100.20');
  * One fleet for a test file, which empties it after each group of tests that needs it. A test that fails shows what
  * server and agents said.
  */
-export function useFleet(name: string): () => Fleet {
+export function useFleet(name: string, options: Pick<FleetOptions, 'agentEnv'> = {}): () => Fleet {
   let fleet: Fleet | undefined;
   beforeAll(async () => {
-    fleet = await createFleet({ hosts: 2, name: `${name}-${String(process.pid)}` });
+    fleet = await createFleet({ ...options, hosts: 2, name: `${name}-${String(process.pid)}` });
   });
   afterEach(({ task }) => {
     if (task.result?.state === 'fail' && fleet !== undefined) console.error(fleet.logs());
