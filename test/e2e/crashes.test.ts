@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ApiError, ServerUnreachable } from '@trunkline/client';
 import { waitFor } from '../lab/wait.ts';
 import { containerNamed, containerNames, docker, networkNames, networksNamed, pings } from './outside.ts';
-import { box, box1, box2, macNet1, removeAll, useFleet } from './setup.ts';
+import { box, box1, box2, macNet1, removeAll, seeded, useFleet } from './setup.ts';
 
 const fleet = useFleet('crashes');
 const host = (name: string) => fleet().lab.host(name);
@@ -15,17 +15,6 @@ afterEach(async () => {
   await Promise.all(fleet().lab.hosts.map(async ({ name }) => await fleet().startAgent(name)));
   await removeAll(fleet());
 });
-
-/** mulberry32: the moments of a run can be had again from its seed. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function runBoth(): Promise<void> {
   const { client } = fleet();

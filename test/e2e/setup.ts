@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { ApiError } from '@trunkline/client';
 import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
+import { createFleet, type Fleet, type FleetOptions } from '../fleet/fleet.ts';
 
 /** The network of scenario S1 (scenarios.md). Freed addresses can be used again at once, or one test would hinder the next. */
 export const macNet1: NetworkCreate = {
@@ -32,10 +32,10 @@ export const box2 = box('box2', 'docker02', '172.16.100.20');
  * One fleet for a test file, which empties it after each group of tests that needs it. A test that fails shows what
  * server and agents said.
  */
-export function useFleet(name: string): () => Fleet {
+export function useFleet(name: string, options: Pick<FleetOptions, 'agentEnv'> = {}): () => Fleet {
   let fleet: Fleet | undefined;
   beforeAll(async () => {
-    fleet = await createFleet({ hosts: 2, name: `${name}-${String(process.pid)}` });
+    fleet = await createFleet({ ...options, hosts: 2, name: `${name}-${String(process.pid)}` });
   });
   afterEach(({ task }) => {
     if (task.result?.state === 'fail' && fleet !== undefined) console.error(fleet.logs());
@@ -87,4 +87,15 @@ export async function placementOn({ client }: Fleet, network: string, host: stri
     if (placement.host === host) return placement;
   }
   throw new Error(`network ${network} has no placement on ${host}`);
+}
+
+/** mulberry32: the moments of a run can be had again from its seed. */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

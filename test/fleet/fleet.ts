@@ -23,6 +23,8 @@ export interface FleetOptions {
   readonly name: string;
   /** Port of the server on the loopback; a free one when left out or taken. */
   readonly port?: number;
+  /** Settings of the agents beside those that the fleet makes. */
+  readonly agentEnv?: Readonly<Record<string, string>>;
   /** Takes progress, line by line. */
   readonly log?: (line: string) => void;
   /** Ends the build early; what it made is removed. */
@@ -50,8 +52,11 @@ export interface Fleet {
   readonly killAgent: (host: string) => Promise<void>;
   /** Process id of the agent of a host on this machine; undefined while none runs. */
   readonly agentPid: (host: string) => number | undefined;
-  /** Power off and on; the agent starts before Docker, as its unit does. */
-  readonly reboot: (host: string) => Promise<void>;
+  /**
+   * Power off and on; the boot stage puts links back and the agent starts before Docker, as their units do. `afterBoot`
+   * runs between the boot stage and the agent.
+   */
+  readonly reboot: (host: string, options?: { readonly afterBoot?: () => Promise<void> }) => Promise<void>;
   /** Starts the server again on its data and returns when it is ready; fine when it runs. */
   readonly startServer: () => Promise<void>;
   readonly stopServer: () => Promise<void>;
@@ -151,7 +156,8 @@ async function build(
   signal.throwIfAborted();
   await lab.expose(port);
 
-  const agents = createAgents(lab, `http://${lab.switchAddress}:${String(port)}`, client);
+  const serverUrl = `http://${lab.switchAddress}:${String(port)}`;
+  const agents = createAgents(lab, { TRUNKLINE_SERVER: serverUrl, ...options.agentEnv }, client);
   undo.push(() => agents.killAll());
   log(`starting ${String(lab.hosts.length)} agents`);
   await Promise.all(lab.hosts.map(({ name }) => agents.start(name)));
@@ -169,7 +175,14 @@ async function build(
     stopAgent: agents.stop,
     killAgent: agents.kill,
     agentPid: agents.pid,
-    reboot: (host) => lab.reboot(host, { beforeDocker: () => agents.start(host) }),
+    reboot: (host, { afterBoot } = {}) =>
+      lab.reboot(host, {
+        beforeDocker: async () => {
+          await agents.boot(host);
+          await afterBoot?.();
+          await agents.start(host);
+        },
+      }),
     startServer,
     stopServer: async () => server?.stop(stopGraceMs),
     killServer: async () => server?.kill(),
@@ -196,7 +209,7 @@ async function reported(client: ApiClient, host: string): Promise<void> {
   );
 }
 
-function createAgents(lab: Lab, server: string, client: ApiClient) {
+function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: ApiClient) {
   const running = new Map<string, Program>();
   const lines = new Map<string, string[]>(lab.hosts.map(({ name }) => [name, []]));
   const tokens = new Map<string, string>();
@@ -214,7 +227,7 @@ function createAgents(lab: Lab, server: string, client: ApiClient) {
     const child = lab.host(host).spawn([process.execPath, agentMain], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        TRUNKLINE_SERVER: server,
+        ...env,
         TRUNKLINE_JOIN_TOKEN: await joinToken(host),
         TRUNKLINE_HOST_NAME: host,
       },
@@ -229,8 +242,19 @@ function createAgents(lab: Lab, server: string, client: ApiClient) {
     }
   }
 
+  /** The boot stage of a host, to its end. Throws with what it said when a link could not be put back. */
+  async function boot(host: string): Promise<void> {
+    // As its unit: it knows the settings of the agent, and needs none of them.
+    const ran = await lab.host(host).exec([process.execPath, agentMain, '--boot'], { env });
+    lines.get(host)?.push(...`${ran.stdout}${ran.stderr}`.trimEnd().split('\n'));
+    if (ran.code !== 0) {
+      throw new Error(`boot stage of ${host}: exit code ${String(ran.code)}\n${ran.stdout}${ran.stderr}`);
+    }
+  }
+
   return {
     start,
+    boot,
     stop: async (host: string): Promise<void> => running.get(host)?.stop(stopGraceMs),
     kill: async (host: string): Promise<void> => running.get(host)?.kill(),
     pid: (host: string): number | undefined => running.get(host)?.pid,

@@ -52,8 +52,8 @@ export async function boot(
   return failed.length === 0 ? 0 : 1;
 }
 
-/** What the host should be, as last heard; null, said in the log, where the state folder has nothing to go by. */
-async function desiredOnDisk(stateFolder: string, log: Logger): Promise<DesiredDocument | null> {
+/** What the host should be, as last heard and not undone since; null, said in the log, where the state folder has nothing to go by. */
+export async function desiredOnDisk(stateFolder: string, log: Logger): Promise<DesiredDocument | null> {
   try {
     const hostId = await readHostId(stateFolder);
     if (hostId === null) {

@@ -5,10 +5,12 @@ import type { DesiredDocument } from '@trunkline/contracts';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { longestBootMs, parentWaitMs, runBoot } from './boot.ts';
-import { boot } from './boot-main.ts';
+import { boot, desiredOnDisk } from './boot-main.ts';
+import { openTrialStore } from './confirm/trial-store.ts';
 import { createFakeKernel } from './host/fake-kernel.ts';
 import { createFakeLinks } from './host/fake-links.ts';
 import { document, id, network } from './reconcile/test-subjects.ts';
+import { openDesiredCache } from './sync/desired-cache.ts';
 import { loadIdentity, saveHostId } from './sync/identity.ts';
 import { createManualTime, turns } from './sync/manual-time.ts';
 import { temporaryFolder } from './sync/temporary-folder.ts';
@@ -232,4 +234,21 @@ test('the program ends well where it has nothing to go by: not joined, no docume
   await rm(join(folder.path, 'identity.json'));
   await saveHostId(folder.path, await loadIdentity(folder.path), id(999));
   expect(await boot(env, signal)).toBe(0);
+});
+
+test('a change that was undone before the host went down is not put in place again', async () => {
+  await using folder = await temporaryFolder();
+  await saveHostId(folder.path, await loadIdentity(folder.path), id(999));
+  const cache = await openDesiredCache({ stateFolder: folder.path, hostId: id(999), log });
+  const moved = document([network({ parent: 'ens34', generation: 2 })]);
+  await cache.accept(moved);
+  expect(await desiredOnDisk(folder.path, log)).toEqual(moved);
+  const trials = await openTrialStore(folder.path, log);
+  const trial = { generation: 2, deadline: Date.now() + 60_000, windowMs: 60_000, rolledBackAt: null };
+  await trials.change(() => ({ [id(1)]: { confirmed: network(), trial } }));
+  expect(await desiredOnDisk(folder.path, log)).toEqual(moved);
+  await trials.change(() => ({ [id(1)]: { confirmed: network(), trial: { ...trial, deadline: 1 } } }));
+  expect((await desiredOnDisk(folder.path, log))?.networks).toMatchObject([
+    { parent: 'ens33', generation: 2 },
+  ]);
 });
