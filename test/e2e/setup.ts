@@ -64,7 +64,7 @@ export async function removeAll({ client, lab }: Fleet): Promise<void> {
     containers.map(async ({ host, name }) => await lab.host(host).exec(['docker', 'kill', name])),
   );
   const remove = async ({ name }: Container): Promise<unknown> =>
-    await client.containers.remove(name, { wait: '30s' }).catch(tolerateGone);
+    await client.containers.remove(name, { wait: '60s' }).catch(tolerateGone);
   // Those that share another's network stack go first.
   await Promise.all(containers.filter(({ networkMode }) => networkMode !== null).map(remove));
   await Promise.all(containers.filter(({ networkMode }) => networkMode === null).map(remove));
@@ -72,7 +72,7 @@ export async function removeAll({ client, lab }: Fleet): Promise<void> {
     for await (const { ip, container } of client.addresses.all(name)) {
       if (container === null) await client.addresses.release(name, ip).catch(tolerateGone);
     }
-    await client.networks.remove(name, { ifMatch: '*', wait: '30s' }).catch(tolerateGone);
+    await client.networks.remove(name, { ifMatch: '*', wait: '60s' }).catch(tolerateGone);
   }
 }
 

@@ -173,7 +173,10 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   };
   onDesired();
   const parts = [
-    pollDesired({ client, cache, heartbeatMs, timing, log, onChange: onDesired }, until),
+    pollDesired(
+      { client, cache, heartbeatMs, timing, log, onAnswer: reports.serverAnswers, onChange: onDesired },
+      until,
+    ),
     reports.run(until),
     reconciler.run(until),
     confirmation.run(until),

@@ -10,6 +10,8 @@ export type DesiredPollDeps = {
   readonly cache: DesiredCache;
   /** How often the server wants to hear of this host, in milliseconds: a server that is gone is not asked more seldom. */
   readonly heartbeatMs: () => number;
+  /** The server answered, whatever it said. */
+  readonly onAnswer: () => void;
   /** A document was taken; it is in the cache. */
   readonly onChange: () => void;
   readonly timing: Timing;
@@ -32,6 +34,7 @@ export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): P
     try {
       const took = await pollOnce(deps, signal);
       failures = 0;
+      deps.onAnswer();
       const tooFast = deps.timing.now() - began < shortestRoundMs;
       if (!took && tooFast) await deps.timing.delay(shortestRoundMs, signal);
     } catch (error) {

@@ -94,7 +94,7 @@ async function polling(...answers: Parameters<typeof serve>) {
   const onChange = vi.fn<() => void>();
   const ended = new AbortController();
   const done = pollDesired(
-    { client, cache, heartbeatMs: () => 10_000, onChange, timing: time, log },
+    { client, cache, heartbeatMs: () => 10_000, onAnswer: () => {}, onChange, timing: time, log },
     ended.signal,
   );
   done.catch(() => {});
@@ -219,6 +219,13 @@ test('a report that failed is tried again with the newest truth', async () => {
   state.revision = '9';
   await time.advance(500);
   await vi.waitFor(() => expect(revisions()).toEqual(['1', '9']));
+});
+
+test('a report that waits after a failure goes out as soon as the server is heard by another way', async () => {
+  const { time, loop, revisions } = await reporting(drop, taken);
+  await vi.waitFor(() => expect(time.waits()).toEqual([500]));
+  loop.serverAnswers();
+  await vi.waitFor(() => expect(revisions()).toEqual(['1', '1']));
 });
 
 test('a report that another agent supersedes ends the agent', async () => {

@@ -19,6 +19,8 @@ export type ReportLoopDeps = {
 export type ReportLoop = {
   /** Something may have changed; many calls become one report. */
   readonly changed: () => void;
+  /** The server was heard by another way: a report that waits after a failure is tried at once. */
+  readonly serverAnswers: () => void;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
@@ -30,6 +32,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
   const { timing, log } = deps;
   let dirty = true;
   let wake = new AbortController();
+  let backoff = new AbortController();
   let lastSent: string | null = null;
   let lastSentAt = Number.NEGATIVE_INFINITY;
 
@@ -67,7 +70,8 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
           timing.random,
         );
         log.warn({ err: error, waitMs }, 'report failed, trying again');
-        await timing.delay(waitMs, signal);
+        backoff = new AbortController();
+        await timing.delay(waitMs, AbortSignal.any([signal, backoff.signal]));
         continue;
       }
       if (dirty) continue;
@@ -85,6 +89,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
       dirty = true;
       wake.abort();
     },
+    serverAnswers: () => backoff.abort(),
     run,
   };
 }
