@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { createFleet, type Fleet } from '../fleet/fleet.ts';
 import type { LabHost } from '../lab/lab.ts';
+import { median } from './median.ts';
 
 const rounds = 20;
 const subnet = { cidr: '172.16.100.0/24', gateway: '172.16.100.1' };
@@ -66,15 +67,15 @@ async function productRound({ client, lab }: Fleet): Promise<number> {
   return took;
 }
 
-/** Median of an even or odd number of samples. */
-export function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
-}
-
 const ms = (value: number): string => `${value.toFixed(1)} ms`;
+
+const row = (name: string, samples: readonly number[], ratio: string): string[] => [
+  name,
+  ms(median(samples)),
+  ms(Math.min(...samples)),
+  ms(Math.max(...samples)),
+  ratio,
+];
 
 /**
  * From `POST /v1/networks?wait=30s` to ready on two hosts, against the same two Docker calls made directly and in
@@ -94,13 +95,6 @@ export async function benchConvergence(progress: (text: string) => void): Promis
     product.push(await productRound(fleet));
   }
   progress('removing hosts, server and agents');
-  const row = (name: string, samples: readonly number[], ratio: string): string[] => [
-    name,
-    ms(median(samples)),
-    ms(Math.min(...samples)),
-    ms(Math.max(...samples)),
-    ratio,
-  ];
   return [
     [`convergence, ${String(rounds)} rounds`, 'median', 'fastest', 'slowest', 'ratio'],
     row('Docker called directly on 2 hosts', direct, ''),

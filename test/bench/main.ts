@@ -1,12 +1,16 @@
 import { parseArgs } from 'node:util';
 import { benchAllocation } from './allocation.ts';
 import { benchConvergence } from './convergence.ts';
+import { benchRepair } from './repair.ts';
+import { benchRest } from './rest.ts';
 import { machine, table } from './table.ts';
 
 /** Each benchmark runs its peer or the bare limit beside the product in one run, and prints the ratio. */
 const benchmarks: Record<string, (progress: (text: string) => void) => Promise<string[][]>> = {
   allocation: benchAllocation,
   convergence: benchConvergence,
+  repair: benchRepair,
+  rest: benchRest,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });

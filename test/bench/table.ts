@@ -13,7 +13,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .map((row) =>
       row
         .map((cell, column) =>
-          /^[\d.,]+( ms|x)?$/.test(cell)
+          /^[\d.,]+( ms| MiB| %|x)?$/.test(cell)
             ? cell.padStart(widths[column] ?? 0)
             : cell.padEnd(widths[column] ?? 0),
         )

@@ -50,6 +50,8 @@ export interface Fleet {
   readonly stopAgent: (host: string) => Promise<void>;
   /** SIGKILL to the agent; returns when it is gone. */
   readonly killAgent: (host: string) => Promise<void>;
+  /** Process id of the agent of a host on this machine; undefined while none runs. */
+  readonly agentPid: (host: string) => number | undefined;
   /**
    * Power off and on; the boot stage puts links back and the agent starts before Docker, as their units do. `afterBoot`
    * runs between the boot stage and the agent.
@@ -172,6 +174,7 @@ async function build(
     startAgent: agents.start,
     stopAgent: agents.stop,
     killAgent: agents.kill,
+    agentPid: agents.pid,
     reboot: (host, { afterBoot } = {}) =>
       lab.reboot(host, {
         beforeDocker: async () => {
@@ -254,6 +257,7 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
     boot,
     stop: async (host: string): Promise<void> => running.get(host)?.stop(stopGraceMs),
     kill: async (host: string): Promise<void> => running.get(host)?.kill(),
+    pid: (host: string): number | undefined => running.get(host)?.pid,
     killAll: async (): Promise<void> => {
       await Promise.all([...running.values()].map((agent) => agent.kill()));
     },

@@ -11,6 +11,8 @@ const keptLines = 400;
 export interface Program {
   readonly name: string;
   readonly running: boolean;
+  /** Process id while it runs. */
+  readonly pid: number | undefined;
   /** Its last lines, stdout and stderr together. */
   lines(): readonly string[];
   /** Returns once a line holds `text`. Throws with the last lines when it ends first, or after `deadlineMs`. */
@@ -62,6 +64,9 @@ export function watchProgram(name: string, child: ChildProcess, lines: string[] 
     name,
     get running() {
       return !ended && child.exitCode === null && child.signalCode === null;
+    },
+    get pid() {
+      return ended ? undefined : child.pid;
     },
     lines: () => lines,
     async said(text, deadlineMs) {

@@ -7,11 +7,12 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { commandEnvironment } from '../lab/commands.ts';
+import { commandEnvironment, mustRun, run } from '../lab/commands.ts';
 import type { Log } from '../lab/install.ts';
 import { PATIENCE_VARIABLE } from '../lab/patience.ts';
 import { packInitrd } from './initrd.ts';
 import { prepareVm } from './kernel-package.ts';
+import { safeProcessors } from './processors.ts';
 import { qemuArguments } from './qemu-arguments.ts';
 import { withNamelessFile } from './nameless-file.ts';
 
@@ -156,7 +157,10 @@ export async function runInVm(options: VmOptions): Promise<number> {
   const command = qemuArguments({
     kernel,
     initrd: DESCRIPTORS.initrd,
-    processors: availableParallelism(),
+    processors: safeProcessors(
+      await mustRun(run, ['qemu-system-x86_64', '--version']),
+      availableParallelism(),
+    ),
     memoryMb: MEMORY_MB,
     kernelArguments: options.kernelArguments ?? [],
     ports: { stdout: DESCRIPTORS.stdout, stderr: DESCRIPTORS.stderr, control: DESCRIPTORS.control },
