@@ -14,7 +14,7 @@ const nics = ['good0', 'bad0'] as const;
 
 beforeEach(async () => {
   const { client, lab } = fleet();
-  for (const nic of nics) await must(host('docker01'), 'ip', 'link', 'add', nic, 'type', 'dummy');
+  for (const nic of nics) await plugNic(nic);
   // An address counts from the moment its link is up: the agent itself, when it sets the parent up, cuts its host off.
   await must(host('docker01'), 'ip', 'address', 'add', `${lab.switchAddress}/32`, 'dev', 'bad0');
   await client.networks.create(macNet1, { wait: '30s' });
@@ -35,6 +35,11 @@ afterEach(async () => {
   for (const nic of nics) await removeNic(nic);
 });
 
+/** One end of a cable whose other end is in the host, so that it can come and go without the host. */
+async function plugNic(nic: string): Promise<void> {
+  await must(host('docker01'), 'ip', 'link', 'add', nic, 'type', 'veth', 'peer', 'name', `${nic}wall`);
+  await must(host('docker01'), 'ip', 'link', 'set', `${nic}wall`, 'up');
+}
 const removeNic = async (nic: string): Promise<void> => {
   await host('docker01').exec(['ip', 'link', 'delete', nic]);
 };
@@ -116,7 +121,7 @@ test('a change that cuts the host off is undone by the host, with its containers
   const { stopAgent, startAgent, client } = fleet();
   const networkId = (await networksNamed(host('docker01'), macNet1.name))[0]?.Id;
   await stopAgent('docker01');
-  await must(host('docker01'), 'ip', 'link', 'add', 'bad0', 'type', 'dummy');
+  await plugNic('bad0');
   await startAgent('docker01');
   const at = Date.now();
   await waitFor(

@@ -156,7 +156,8 @@ function obstacle(conditions: readonly ConditionDraft[]): Problem {
   const failing = conditions.filter(({ status }) => status === 'False');
   const told =
     failing.find(({ type }) => type === 'LinkReady') ?? failing.find(({ type }) => type === 'ParentReady');
-  return told ?? { reason: 'LinkNotUsable', message: 'its link is not usable' };
+  if (told === undefined) return { reason: 'LinkNotUsable', message: 'its link is not usable' };
+  return { reason: told.reason, message: told.message };
 }
 
 function textOf(error: unknown): string {
