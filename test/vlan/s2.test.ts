@@ -53,6 +53,12 @@ async function vlanLinks(name: string): Promise<Record<string, unknown>[]> {
     (one) => 'ifname' in one,
   );
 }
+/** What of them must come back. */
+async function vlanSettings(name: string): Promise<unknown> {
+  return (await vlanLinks(name))
+    .map(({ ifname, link, mtu, ifalias }) => ({ ifname, link, mtu, ifalias }))
+    .toSorted((a, b) => (String(a.ifname) < String(b.ifname) ? -1 : 1));
+}
 const received = async (name: string, link: string): Promise<number> => {
   const found = (await vlanLinks(name)).find(({ ifname }) => ifname === link);
   if (found === undefined) throw new Error(`${name} has no ${link}`);
@@ -73,7 +79,9 @@ test('both networks are real on both hosts, each on a VLAN link of our own with 
   }
   for (const name of hostNames) {
     expect(await networkNames(host(name))).toEqual(['mac_net10', 'mac_net20']);
-    const links = await vlanLinks(name);
+    const links = (await vlanLinks(name)).toSorted((a, b) =>
+      String(a['ifname']).localeCompare(String(b['ifname'])),
+    );
     expect(links).toMatchObject([
       { ifname: 'ens33.10', link: 'ens33', mtu: 1400, linkinfo: { info_data: { id: 10 } } },
       { ifname: 'ens33.20', link: 'ens33', mtu: 1400, linkinfo: { info_data: { id: 20 } } },
@@ -138,13 +146,21 @@ test('a VLAN link deleted by hand is back, and so is one that was set down', asy
 
 test('a host that reboots with the server switched off comes back as it was', async () => {
   await fleet.stopServer();
-  await fleet.reboot('docker01');
-  await waitFor('test1 answering', test3Pings, healMs, 500);
-  expect(await vlanLinks('docker01')).toMatchObject([
-    { ifname: 'ens33.10', mtu: 1400 },
-    { ifname: 'ens33.20', mtu: 1400 },
-  ]);
-  await fleet.startServer();
+  try {
+    const before = await vlanSettings('docker01');
+    let atBoot: unknown;
+    await fleet.reboot('docker01', {
+      // Before Docker starts, and before the agent does.
+      afterBoot: async () => {
+        atBoot = await vlanSettings('docker01');
+      },
+    });
+    expect(atBoot).toEqual(before);
+    await waitFor('test1 answering', test3Pings, healMs, 500);
+    expect(await vlanSettings('docker01')).toEqual(before);
+  } finally {
+    await fleet.startServer();
+  }
 });
 
 test('removing the networks leaves no link and no Docker network behind', async () => {
