@@ -1,6 +1,6 @@
 /** A whole reconciler with trials on a host in memory, and a server that is silent until a test says otherwise. */
-import type { AgentClient } from '@trunkline/client';
-import type { DesiredDocument, Report } from '@trunkline/contracts';
+import { ApiError, ServerUnreachable, type AgentClient } from '@trunkline/client';
+import type { DesiredDocument, Problem, Report } from '@trunkline/contracts';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { collectFacts } from '../host/facts.ts';
@@ -126,6 +126,15 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
       await client.report(await report());
     },
     poll: () => client.desired(),
+    /** The server answers a report with an error. */
+    fails: async (error: Error) => {
+      const told = await report();
+      const { report: say } = confirmation.witness<Pick<AgentClient, 'desired' | 'report'>>({
+        desired: () => Promise.reject(error),
+        report: () => Promise.reject(error),
+      });
+      await expect(say(told)).rejects.toBe(error);
+    },
     want: async (next: DesiredDocument) => {
       current = next;
       reconciler.desiredChanged();
@@ -139,6 +148,9 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
   };
 }
 
+function apiError(status: number, told: Problem | null): ApiError {
+  return new ApiError({ method: 'POST', path: '/', status, problem: told, retryAfter: null, text: '' });
+}
 const parentOf = async (host: FakeHost) => (await host.docker.network('mac_net1')).options['parent'];
 const addressOf = async (host: FakeHost) =>
   (await host.docker.container('box1')).endpoints.map(({ networkName, ipv4 }) => `${networkName} ${ipv4}`);
@@ -170,6 +182,29 @@ test('a poll confirms as well as a report', async () => {
   await time.advance(600_000);
   await agent.settle();
   expect(await parentOf(host)).toBe('ens34');
+});
+
+const problem = (status: number): Problem => ({
+  type: 'about:blank',
+  title: '',
+  status,
+  detail: '',
+  code: 'database_unavailable',
+  instance: '/',
+  requestId: 'r',
+  retryable: true,
+});
+test.each<[string, string, Error]>([
+  ['ens34', 'the server that says it is out of order', apiError(503, problem(503))],
+  ['ens33', 'a proxy that finds no server', apiError(502, null)],
+  ['ens33', 'a server that knows this host no more', apiError(401, problem(401))],
+  ['ens33', 'nobody', new ServerUnreachable('http://s', 'ECONNREFUSED', null)],
+])('it is on %s after answers of %s', async (parent, _, error) => {
+  const { host, time, agent } = await movedInSilence();
+  await agent.fails(error);
+  await time.advance(61_000);
+  await agent.settle();
+  expect(await parentOf(host)).toBe(parent);
 });
 
 test('a trial is on disk before the first step of the change, with its end', async () => {

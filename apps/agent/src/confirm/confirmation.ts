@@ -1,4 +1,4 @@
-import type { AgentClient } from '@trunkline/client';
+import { ApiError, type AgentClient } from '@trunkline/client';
 import type { DesiredDocument, DesiredNetwork, Report } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { Observed } from '../reconcile/observe.ts';
@@ -109,6 +109,18 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
     }
   }
 
+  async function witnessed<T>(exchange: () => Promise<T>): Promise<T> {
+    const beganAt = timing.now();
+    try {
+      const answer = await exchange();
+      await exchanged(beganAt);
+      return answer;
+    } catch (error) {
+      if (isOutOfOrder(error)) await exchanged(beganAt);
+      throw error;
+    }
+  }
+
   /** Whether it is written down. */
   async function expireDue(now: number): Promise<boolean> {
     const document = deps.document();
@@ -171,18 +183,8 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
     },
     witness: (client) => ({
       ...client,
-      desired: async (options) => {
-        const beganAt = timing.now();
-        const answer = await client.desired(options);
-        await exchanged(beganAt);
-        return answer;
-      },
-      report: async (report, signal) => {
-        const beganAt = timing.now();
-        const answer = await client.report(report, signal);
-        await exchanged(beganAt);
-        return answer;
-      },
+      desired: (options) => witnessed(() => client.desired(options)),
+      report: (report, signal) => witnessed(() => client.report(report, signal)),
     }),
     run: async (signal) => {
       await store.change((trials) => clampDeadlines(trials, timing.now())).catch(() => {});
@@ -197,6 +199,11 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
       }
     },
   };
+}
+
+/** The server itself says that it cannot answer now, its database being away, say: the way to it is whole. */
+function isOutOfOrder(error: unknown): boolean {
+  return error instanceof ApiError && error.status >= 500 && error.problem !== null;
 }
 
 function networkIdOf(key: ItemKey): string | null {
