@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { ApiError } from '@trunkline/client';
+import { ApiError, type ApiClient } from '@trunkline/client';
 import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
+import { waitFor } from '../lab/wait.ts';
 import { createFleet, type Fleet, type FleetOptions } from '../fleet/fleet.ts';
 
 /** The network of scenario S1 (scenarios.md). Freed addresses can be used again at once, or one test would hinder the next. */
@@ -49,6 +50,8 @@ export function useFleet(name: string, options: Pick<FleetOptions, 'agentEnv'> =
   };
 }
 
+const onlineMs = 60_000;
+
 const tolerateGone = (error: unknown): void => {
   if (!(error instanceof ApiError && error.status === 404)) throw error;
 };
@@ -58,6 +61,13 @@ const tolerateGone = (error: unknown): void => {
  * a shell as process 1 ends on no SIGTERM, and Docker would wait 10 s for each.
  */
 export async function removeAll({ client, lab }: Fleet): Promise<void> {
+  // A server that was down for long takes every host for silent until it hears it, and waits for none that is.
+  await waitFor(
+    'every host online',
+    async () => (await client.hosts.list()).body.items.every(({ online }) => online),
+    onlineMs,
+    50,
+  );
   const containers: Container[] = [];
   for await (const container of client.containers.all()) containers.push(container);
   await Promise.all(
@@ -68,12 +78,15 @@ export async function removeAll({ client, lab }: Fleet): Promise<void> {
   // Those that share another's network stack go first.
   await Promise.all(containers.filter(({ networkMode }) => networkMode !== null).map(remove));
   await Promise.all(containers.filter(({ networkMode }) => networkMode === null).map(remove));
-  for await (const { name } of client.networks.all()) {
-    for await (const { ip, container } of client.addresses.all(name)) {
-      if (container === null) await client.addresses.release(name, ip).catch(tolerateGone);
-    }
-    await client.networks.remove(name, { ifMatch: '*', wait: '60s' }).catch(tolerateGone);
+  for await (const { name } of client.networks.all()) await removeNetwork(client, name).catch(tolerateGone);
+}
+
+/** With the addresses that nobody's container holds. */
+async function removeNetwork(client: ApiClient, name: string): Promise<void> {
+  for await (const { ip, container } of client.addresses.all(name)) {
+    if (container === null) await client.addresses.release(name, ip).catch(tolerateGone);
   }
+  await client.networks.remove(name, { ifMatch: '*', wait: '60s' });
 }
 
 /** One condition of a list; undefined when it is not there. */

@@ -17,6 +17,7 @@ beforeAll(async () => {
   await must(host(), 'ip', 'link', 'add', 'shim', 'link', 'ens34', 'type', 'macvlan', 'mode', 'bridge');
   await must(host(), 'ip', 'address', 'add', '10.77.0.1/24', 'dev', 'shim');
   await must(host(), 'ip', 'link', 'add', 'br0', 'type', 'bridge');
+  await must(host(), 'ip', 'link', 'set', 'br0', 'up');
   await docker(host(), 'network', 'create', '-d', 'bridge', '--subnet', '10.78.0.0/24', 'by_hand');
   const mark = 'io.trunkline.network=0192f0c1-6d7e-7a52-9c1b-ffffffffffff';
   const macvlan = ['-d', 'macvlan', '--subnet', '10.79.0.0/24', '-o', 'parent=ens34'];
@@ -34,11 +35,14 @@ async function foreign(): Promise<string> {
     mtu,
     address,
     ifalias,
-    addresses: addr_info.map(({ local, prefixlen }) => `${local}/${String(prefixlen)}`),
+    // The kernel gives link-local addresses by itself, in its own time.
+    addresses: addr_info.flatMap(({ local, prefixlen }) =>
+      local.startsWith('fe80:') ? [] : [`${local}/${String(prefixlen)}`],
+    ),
   }));
   const networks = await docker(host(), 'network', 'ls', '--no-trunc', '--format', '{{.ID}} {{.Name}}');
   const theirs = networks.split('\n').filter((line) => !/ op_\d+$/.test(line));
-  const routes = await must(host(), 'ip', 'route', 'show', 'table', 'all');
+  const routes = await must(host(), 'ip', '-4', 'route', 'show', 'table', 'all');
   return JSON.stringify({ links, networks: theirs.sort(), routes }, null, 1);
 }
 
