@@ -9,14 +9,15 @@ const fleet = useFleet('confirm', { agentEnv: { TRUNKLINE_CONFIRM_SECONDS: Strin
 const host = (name: string) => fleet().lab.host(name);
 const healMs = 60_000;
 
-/** Other NICs of docker01: `good0` is just there, and `bad0` has the address of the server. */
+/** Other NICs of docker01: `good0` is just there, and `bad0` has an address whose subnet holds the server. */
 const nics = ['good0', 'bad0'] as const;
 
 beforeEach(async () => {
   const { client, lab } = fleet();
   for (const nic of nics) await plugNic(nic);
-  // An address counts from the moment its link is up: the agent itself, when it sets the parent up, cuts its host off.
-  await must(host('docker01'), 'ip', 'address', 'add', `${lab.switchAddress}/32`, 'dev', 'bad0');
+  // The route to an address's own subnet is there from the moment its link is up (net/ipv4/fib_frontend.c,
+  // fib_add_ifaddr): the agent itself, when it sets the parent up, sends what is for the server astray.
+  await must(host('docker01'), 'ip', 'address', 'add', nearServer(lab.switchAddress), 'dev', 'bad0');
   await client.networks.create(macNet1, { wait: '30s' });
   await Promise.all([
     client.containers.create(box1, { wait: '60s' }),
@@ -35,6 +36,12 @@ afterEach(async () => {
   for (const nic of nics) await removeNic(nic);
 });
 
+/** A neighbour of the server, in a subnet that is smaller than the one that leads there. */
+function nearServer(address: string): string {
+  const last = Number(address.split('.').at(-1));
+  return address.replace(/\d+$/, `${String(last % 4 === 1 ? last + 1 : last - 1)}/30`);
+}
+
 /** One end of a cable whose other end is in the host, so that it can come and go without the host. */
 async function plugNic(nic: string): Promise<void> {
   await must(host('docker01'), 'ip', 'link', 'add', nic, 'type', 'veth', 'peer', 'name', `${nic}wall`);
@@ -45,9 +52,12 @@ const removeNic = async (nic: string): Promise<void> => {
 };
 const isOnline = async (): Promise<boolean> => (await fleet().client.hosts.get('docker01')).body.online;
 const box1Answers = async (): Promise<boolean> => await pings(host('docker02'), 'box2', '172.16.100.10');
-/** What Docker has the network on. */
-const parentSeen = async (): Promise<string | undefined> =>
-  (await networksNamed(host('docker01'), macNet1.name))[0]?.Options['parent'];
+/** What Docker has the network on; undefined in the moment in which it is made anew. */
+async function parentSeen(): Promise<string | undefined> {
+  const inspect = ['docker', 'network', 'inspect', '--format', '{{.Options.parent}}', macNet1.name];
+  const { code, stdout } = await host('docker01').exec(inspect);
+  return code === 0 ? stdout.trim() : undefined;
+}
 const readyOn = async () =>
   conditionOf((await placementOn(fleet(), macNet1.name, 'docker01')).conditions, 'Ready');
 
