@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { ApiError, type ApiClient } from '@trunkline/client';
+import { ApiError, type ApiClient, type WriteOptions } from '@trunkline/client';
 import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
+import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { createFleet, type Fleet, type FleetOptions } from '../fleet/fleet.ts';
 
@@ -51,6 +52,7 @@ export function useFleet(name: string, options: Pick<FleetOptions, 'agentEnv'> =
 }
 
 const onlineMs = 60_000;
+const removal: WriteOptions = { wait: `${Math.min(300, patient(60))}s` };
 
 const tolerateGone = (error: unknown): void => {
   if (!(error instanceof ApiError && error.status === 404)) throw error;
@@ -74,7 +76,7 @@ export async function removeAll({ client, lab }: Fleet): Promise<void> {
     containers.map(async ({ host, name }) => await lab.host(host).exec(['docker', 'kill', name])),
   );
   const remove = async ({ name }: Container): Promise<unknown> =>
-    await client.containers.remove(name, { wait: '60s' }).catch(tolerateGone);
+    await client.containers.remove(name, removal).catch(tolerateGone);
   // Those that share another's network stack go first.
   await Promise.all(containers.filter(({ networkMode }) => networkMode !== null).map(remove));
   await Promise.all(containers.filter(({ networkMode }) => networkMode === null).map(remove));
@@ -86,7 +88,7 @@ async function removeNetwork(client: ApiClient, name: string): Promise<void> {
   for await (const { ip, container } of client.addresses.all(name)) {
     if (container === null) await client.addresses.release(name, ip).catch(tolerateGone);
   }
-  await client.networks.remove(name, { ifMatch: '*', wait: '60s' });
+  await client.networks.remove(name, { ifMatch: '*', ...removal });
 }
 
 /** One condition of a list; undefined when it is not there. */

@@ -6,13 +6,12 @@ import { networkNames, must, linksOf } from '../e2e/outside.ts';
 import { removeAll } from '../e2e/setup.ts';
 import { createFleet, type Fleet } from '../fleet/fleet.ts';
 import type { LabHost } from '../lab/lab.ts';
-import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 
 let fleet: Fleet;
 const hostNames = ['docker01', 'docker02'];
 const host = (name: string): LabHost => fleet.lab.host(name);
-const healMs = patient(60_000);
+const healMs = 60_000;
 const longest = { wait: '300s' } as const;
 
 beforeAll(async () => {
