@@ -7,7 +7,7 @@ const LOCKS_CODE_PAGES = [8, 1] as const;
 
 /**
  * How many processors the VM may have: all, or one where qemu emulates several wrongly. With two on qemu 7.2 Node
- * crashed (SIGSEGV, SIGTRAP) in 2 of some 60 starts; one processor cannot race with itself. `version` is what
+ * crashed (SIGSEGV, SIGTRAP) in 5 of some 80 starts; one processor cannot race with itself. `version` is what
  * `qemu-system-x86_64 --version` prints. Pure.
  */
 export function safeProcessors(version: string, available: number): number {
