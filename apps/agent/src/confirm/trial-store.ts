@@ -3,7 +3,8 @@ import { DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
+import { readFileIfAny } from '../sync/atomic-file.ts';
+import { createStoredValue } from '../sync/stored-value.ts';
 import type { NetworkRecord, Trials } from './trials.ts';
 
 /** What networks were last confirmed to be, and what is on trial: on disk, since an agent may be killed at any moment. */
@@ -29,22 +30,8 @@ const StoredRecord = Type.Object({
 
 /** Opens the store of a state folder; what cannot be read is said in the log, and those networks are not on trial. */
 export async function openTrialStore(stateFolder: string, log: Logger): Promise<TrialStore> {
-  let trials = await readTrials(stateFolder, log);
-  let last: Promise<void> = Promise.resolve();
-  return {
-    all: () => trials,
-    change: (make) => {
-      const done = last.then(async () => {
-        const after = make(trials);
-        if (after === trials) return;
-        await writeFileAtomically(pathIn(stateFolder), `${JSON.stringify(after)}\n`);
-        trials = after;
-        return undefined;
-      });
-      last = done.catch(() => {});
-      return done;
-    },
-  };
+  const { current, change } = createStoredValue(pathIn(stateFolder), await readTrials(stateFolder, log));
+  return { all: current, change };
 }
 
 /** What a state folder says, without opening it for changes. Never fails. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
+import { readFileIfAny } from '../sync/atomic-file.ts';
+import { createStoredValue } from '../sync/stored-value.ts';
 
 /**
  * Docker networks that were there before us and fit: our network id to Docker's id. Kept on disk, since Docker's labels
@@ -15,23 +16,9 @@ export type AdoptionStore = {
 /** Opens the store of a state folder; a file that cannot be read counts as empty and is said in the log. */
 export async function openAdoptionStore(stateFolder: string, log: Logger): Promise<AdoptionStore> {
   const path = join(stateFolder, 'adopted.json');
-  let adopted = await load(path, log);
-  // One change after the other: each writes the whole file.
-  let last: Promise<void> = Promise.resolve();
-  const change = (
-    make: (before: Readonly<Record<string, string>>) => Record<string, string>,
-  ): Promise<void> => {
-    const done = last.then(async () => {
-      const after = make(adopted);
-      await writeFileAtomically(path, `${JSON.stringify(after)}\n`);
-      adopted = after;
-      return undefined;
-    });
-    last = done.catch(() => {});
-    return done;
-  };
+  const { current, change } = createStoredValue(path, await load(path, log));
   return {
-    all: () => adopted,
+    all: current,
     adopt: (networkId, dockerId) => change((before) => ({ ...before, [networkId]: dockerId })),
     forget: (networkId) =>
       change((before) => Object.fromEntries(Object.entries(before).filter(([id]) => id !== networkId))),

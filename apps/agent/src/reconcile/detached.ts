@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
+import { readFileIfAny } from '../sync/atomic-file.ts';
+import { createStoredValue } from '../sync/stored-value.ts';
 
 /** A container that was taken off a network while the network is made anew, and what it had there. */
 export type DetachedContainer = {
@@ -26,21 +27,9 @@ export type DetachedStore = {
 /** Opens the store of a state folder; a file that cannot be read is said in the log: its containers are connected by hand. */
 export async function openDetachedStore(stateFolder: string, log: Logger): Promise<DetachedStore> {
   const path = join(stateFolder, 'detached.json');
-  let detached = await load(path, log);
-  // One change after the other: each writes the whole file.
-  let last: Promise<void> = Promise.resolve();
-  const change = (make: (before: Detached) => Detached): Promise<void> => {
-    const done = last.then(async () => {
-      const after = make(detached);
-      await writeFileAtomically(path, `${JSON.stringify(after)}\n`);
-      detached = after;
-      return undefined;
-    });
-    last = done.catch(() => {});
-    return done;
-  };
+  const { current, change } = createStoredValue(path, await load(path, log));
   return {
-    all: () => detached,
+    all: current,
     add: (networkId, containers) => change((before) => withDetached(before, networkId, containers)),
     forget: (networkId, containerId) => change((before) => withoutDetached(before, networkId, containerId)),
   };
