@@ -1,5 +1,5 @@
 /**
- * The first qemu that locks a page of code while it translates it ("accel/tcg: Always lock pages before
+ * The first qemu that, as far as we know, locks a page of code while it translates it ("accel/tcg: Always lock pages before
  * translation"). Before, one processor could translate what another was writing, which is what programs with
  * a just-in-time compiler do all the time.
  */
