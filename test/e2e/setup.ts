@@ -75,8 +75,15 @@ export async function removeAll({ client, lab }: Fleet): Promise<void> {
   await Promise.all(
     containers.map(async ({ host, name }) => await lab.host(host).exec(['docker', 'kill', name])),
   );
-  const remove = async ({ name }: Container): Promise<unknown> =>
+  const isGone = async (name: string): Promise<boolean> =>
+    await client.containers.get(name).then(
+      () => false,
+      (error: unknown) => error instanceof ApiError && error.status === 404,
+    );
+  const remove = async ({ name }: Container): Promise<void> => {
     await client.containers.remove(name, removal).catch(tolerateGone);
+    await waitFor(`${name} gone`, async () => await isGone(name), onlineMs, 100);
+  };
   // Those that share another's network stack go first.
   await Promise.all(containers.filter(({ networkMode }) => networkMode !== null).map(remove));
   await Promise.all(containers.filter(({ networkMode }) => networkMode === null).map(remove));

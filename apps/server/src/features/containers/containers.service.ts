@@ -26,7 +26,10 @@ import {
 /** What containers need of other features. */
 export interface ContainersDeps extends ContainerDeps {
   addresses: ContainerDeps['addresses'] & AddressesOfReports;
-  hosts: ContainerDeps['hosts'] & { isOnline(host: { lastSeenAt: Date | null }): boolean };
+  hosts: ContainerDeps['hosts'] & {
+    isOnline(host: { lastSeenAt: Date | null }): boolean;
+    isAwaited(host: { lastSeenAt: Date | null }): boolean;
+  };
 }
 
 /** A container as other features see it. */
@@ -140,8 +143,8 @@ export function createContainersService(
 
     async settled(id) {
       const row = await findContainerById(prisma, id);
-      if (row === null || !deps.hosts.isOnline(row.host)) return true;
-      return row.deletingSince === null && isRunning(row, true);
+      if (row === null || !deps.hosts.isAwaited(row.host)) return true;
+      return row.deletingSince === null && isRunning(row, deps.hosts.isOnline(row.host));
     },
 
     isGone: async (id) =>

@@ -17,6 +17,22 @@ export function isHeard(lastSeenAt: Date | null, now: Date, heartbeatSeconds: nu
   );
 }
 
+/**
+ * Whether it is worth waiting for a host. Silence says something only once the server itself has listened for long
+ * enough: after an outage of the server every host was last heard long ago, and most will be back in a moment.
+ */
+export function isAwaited(
+  lastSeenAt: Date | null,
+  listeningSince: Date,
+  now: Date,
+  heartbeatSeconds: number,
+): boolean {
+  return (
+    isHeard(lastSeenAt, now, heartbeatSeconds) ||
+    (lastSeenAt !== null && isHeard(listeningSince, now, heartbeatSeconds))
+  );
+}
+
 /** How large the fleet is, near enough. */
 export interface Fleet {
   /** Heartbeat of the fleet as last counted, in seconds. */

@@ -6,7 +6,7 @@ import { mergeMap } from '../../platform/merge-patch.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
-import { createFleet, isHeard } from './fleet.ts';
+import { createFleet, isAwaited, isHeard } from './fleet.ts';
 import { agentConnected, presentConditions } from './host-conditions.ts';
 import { createHostReports, type HostReports } from './host-reports.ts';
 import {
@@ -57,6 +57,8 @@ export interface HostsService extends HostReports {
   lockByName(change: Change, name: string): Promise<HostRef>;
   /** It was heard within three heartbeats. */
   isOnline(host: { lastSeenAt: Date | null }): boolean;
+  /** Waiting for it is of use: it is online, or may be and the server has just started. */
+  isAwaited(host: { lastSeenAt: Date | null }): boolean;
   /** How often agents report at least, in seconds. */
   heartbeatSeconds(): Promise<number>;
   /** A host that joined with this raw Ed25519 public key. Throws host_exists for a name or a key that is known. */
@@ -98,6 +100,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
   const fleet = createFleet({ count: () => countHosts(prisma), now });
   const isOnline = (host: { lastSeenAt: Date | null }): boolean =>
     isHeard(host.lastSeenAt, now(), fleet.heartbeatSeconds());
+  const listeningSince = now();
 
   const present = (row: HostRow): Host => ({
     id: row.id,
@@ -191,6 +194,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
     },
 
     isOnline,
+    isAwaited: ({ lastSeenAt }) => isAwaited(lastSeenAt, listeningSince, now(), fleet.heartbeatSeconds()),
     async heartbeatSeconds() {
       await fleet.refresh();
       return fleet.heartbeatSeconds();

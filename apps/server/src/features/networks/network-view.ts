@@ -16,6 +16,8 @@ export interface HostsOfNetworks {
   listForSelection(db: TransactionClient): Promise<HostRef[]>;
   /** The host was heard of within three heartbeats. */
   isOnline(host: { lastSeenAt: Date | null }): boolean;
+  /** Waiting for it is of use: it is online, or may be and the server has just started. */
+  isAwaited(host: { lastSeenAt: Date | null }): boolean;
 }
 
 /** The entity tag of a network. */

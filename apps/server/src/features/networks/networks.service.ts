@@ -171,7 +171,7 @@ export function createNetworksService(
       const summary = (await summarize(prisma, hosts, [row])).get(id);
       if (summary === undefined || summary.hosts.total === summary.hosts.ready) return true;
       const silent = (await placementStandings(prisma, [id])).filter(
-        (placement) => !hosts.isOnline(placement),
+        (placement) => !hosts.isAwaited(placement),
       );
       return summary.hosts.ready + silent.length === summary.hosts.total;
     },

@@ -92,6 +92,9 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
   };
 }
 
+/** Time alone settles things too (a host falls silent): looked at again at least this often, in milliseconds. */
+const lookEveryMs = 5_000;
+
 /**
  * Looks again after every change until `settled` says yes, the time is up, or the caller is gone. Answers whether it
  * settled. A change that falls between a look and the wait is not missed: the wait starts before the look.
@@ -107,7 +110,7 @@ export async function holdUntil(
     const waiting = new AbortController();
     const remaining = Math.max(0, deadline - Date.now());
     const change = feed.next(
-      remaining,
+      Math.min(remaining, lookEveryMs),
       signal === undefined ? waiting.signal : AbortSignal.any([waiting.signal, signal]),
     );
     let done: boolean;
