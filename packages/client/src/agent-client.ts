@@ -2,9 +2,14 @@ import { randomBytes } from 'node:crypto';
 import {
   DesiredDocument,
   JoinAnswer,
+  LeaseClaimAnswer,
+  LeaseSyncAnswer,
+  recallSeconds,
   ReportAnswer,
   type CheckReport,
   type JoinRequest,
+  type LeaseClaim,
+  type LeaseSync,
   type Report,
 } from '@trunkline/contracts';
 import type { TSchema } from 'typebox';
@@ -39,6 +44,13 @@ export type DesiredOptions = {
   readonly signal?: AbortSignal;
 };
 
+/** How a call about leases is bounded. */
+export type LeaseCallOptions = {
+  /** All of the call, in milliseconds; left out: as any call, plus what the server may hold it. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+};
+
 /**
  * The agent's side of the agent protocol. Every method fails with `ApiError`, `ServerUnreachable`, or
  * `UnexpectedAnswer` for an answer that is not what the protocol says.
@@ -50,6 +62,10 @@ export type AgentClient = {
   readonly report: (report: Report, signal?: AbortSignal) => Promise<ReportAnswer>;
   /** Says how a check went. */
   readonly checkResult: (id: string, report: CheckReport, signal?: AbortSignal) => Promise<void>;
+  /** Takes and returns leases. An urgent want may be held for `recallSeconds`. */
+  readonly syncLeases: (sync: LeaseSync, options?: LeaseCallOptions) => Promise<LeaseSyncAnswer>;
+  /** Claims one address for a container that is being started. `ApiError` `address_taken` names the holder. */
+  readonly claimLease: (claim: LeaseClaim, options?: LeaseCallOptions) => Promise<LeaseClaimAnswer>;
   /** Closes the connections; running calls fail. */
   readonly close: () => Promise<void>;
 };
@@ -96,6 +112,17 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       const path = `/agent/v1/checks/${encodeURIComponent(id)}`;
       const answer = await send({ method: 'POST', path, body: report, signal });
       await answer.discard();
+    },
+    syncLeases: async (sync, { timeoutMs, signal } = {}) => {
+      const urgent = sync.wants.some((want) => want.urgent);
+      const extraMs = timeoutMs === undefined ? (urgent ? recallSeconds * 1000 : 0) : timeoutMs - bound;
+      const answer = await send({ method: 'POST', path: '/agent/v1/leases', body: sync, extraMs, signal });
+      return parseAs(LeaseSyncAnswer, await answer.text(), 'answer to the leases');
+    },
+    claimLease: async (claim, { timeoutMs = bound, signal } = {}) => {
+      const path = '/agent/v1/leases/claim';
+      const answer = await send({ method: 'POST', path, body: claim, extraMs: timeoutMs - bound, signal });
+      return parseAs(LeaseClaimAnswer, await answer.text(), 'answer to the claim');
     },
     close: transport.close,
   };

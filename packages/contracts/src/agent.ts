@@ -16,6 +16,7 @@ import {
 import { ConnectivityResult } from './checks.ts';
 import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
+import { Recall } from './leases.ts';
 import { MacvlanMode, PreflightFindings } from './networks.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
@@ -104,6 +105,18 @@ export const DesiredNetwork = Closed(
         'Where Docker must make it anew, do so although containers are attached: disconnect them, replace it, and connect them again with the same addresses.',
       examples: [false],
     }),
+    warm: Type.Integer({
+      minimum: 0,
+      maximum: 256,
+      description: 'How many unused addresses the host keeps ahead of need, for each IP version.',
+      examples: [4],
+    }),
+    quarantineSeconds: Type.Integer({
+      minimum: 0,
+      description:
+        'How long a freed address rests. While the server cannot be reached, the host itself keeps to it, unless it has no other.',
+      examples: [300],
+    }),
     subnets: Type.Array(
       Closed({ cidr: CidrText, gateway: Nullable(IpAddress) }, { description: 'A subnet.' }),
       { maxItems: 16, description: 'Subnets.' },
@@ -191,6 +204,10 @@ export const DesiredDocument = Closed(
     }),
     networks: Type.Array(DesiredNetwork, { maxItems: 4096, description: 'Networks on this host.' }),
     containers: Type.Array(DesiredContainer, { maxItems: 65_536, description: 'Containers on this host.' }),
+    recalls: Type.Array(Recall, {
+      maxItems: 4096,
+      description: 'Networks that are short of addresses.',
+    }),
     checks: Type.Array(DesiredCheck, { maxItems: 256, description: 'Checks not yet answered.' }),
   },
   { description: 'All that one host should be.' },
@@ -265,8 +282,11 @@ export const InventoryItem = Closed(
     name: Type.String({ maxLength: 255, description: 'Name on the host.' }),
     state: ContainerState,
     networkId: Id,
-    ipv4: Nullable(IpAddress),
-    ipv6: Nullable(IpAddress),
+    ipv4: Nullable(IpAddress, {
+      description: 'Address while it runs; of a stopped one the address it was made with (`--ip`), if any.',
+      examples: ['172.16.100.10'],
+    }),
+    ipv6: Nullable(IpAddress, { description: 'As `ipv4`.', examples: [null] }),
     mac: Nullable(MacAddress),
   },
   { description: 'A container seen on a managed network, whoever started it.' },

@@ -10,6 +10,7 @@ export * from './containers.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './hosts.ts';
+export * from './leases.ts';
 export * from './networks.ts';
 export * from './schema.ts';
 export * from './tokens.ts';

@@ -99,6 +99,13 @@ const parent = {
 };
 const vlan = Type.Integer({ minimum: 1, maximum: 4094 });
 const vlanText = { description: 'VLAN id, 1 to 4094 (IEEE 802.1Q); null: untagged.', examples: [null] };
+const warm = Type.Integer({
+  minimum: 0,
+  maximum: 256,
+  description:
+    'How many unused addresses each host keeps ahead of need, for each IP version, so that `docker run` works at once and also while the server cannot be reached. They are called back before anybody is refused.',
+  examples: [4],
+});
 const quarantineSeconds = Type.Integer({
   minimum: 0,
   maximum: 86_400,
@@ -148,6 +155,7 @@ export const NetworkCreate = Closed(
     space: Type.Optional({ ...SpaceName, default: 'default' }),
     hosts: Type.Optional(HostSelector),
     subnets,
+    warm: Type.Optional({ ...warm, default: 4 }),
     quarantineSeconds: Type.Optional({ ...quarantineSeconds, default: 300 }),
     labels: Type.Optional(Labels),
   },
@@ -201,6 +209,7 @@ export const NetworkPatch = Closed(
           'Replaces the list of subnets (RFC 7396: arrays are replaced whole). A subnet that holds addresses cannot leave.',
       }),
     ),
+    warm: Type.Optional(warm),
     quarantineSeconds: Type.Optional(quarantineSeconds),
     labels: Type.Optional(
       Nullable(
@@ -335,6 +344,7 @@ export const Network = Closed(
     restartBroken,
     hosts: HostSelector,
     subnets: Type.Array(Subnet, { description: 'Subnets of the network.' }),
+    warm,
     quarantineSeconds,
     labels: Labels,
     generation: Type.Integer({

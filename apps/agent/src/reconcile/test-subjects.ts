@@ -28,6 +28,8 @@ export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
     internal: false,
     mtu: null,
     forwarding: false,
+    warm: 4,
+    quarantineSeconds: 300,
     restartBroken: false,
     force: false,
     subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
@@ -71,6 +73,7 @@ export function document(
     heartbeatSeconds: 10,
     networks: [...networks],
     containers: [...containers],
+    recalls: [],
     checks: [],
   };
 }

@@ -23,6 +23,7 @@ const document: DesiredDocument = {
   heartbeatSeconds: 10,
   networks: [],
   containers: [],
+  recalls: [],
   checks: [],
 };
 const facts = {

@@ -64,6 +64,7 @@ const documentOf = (revision: string, change: Partial<DesiredDocument> = {}): De
   heartbeatSeconds: 10,
   networks: [],
   containers: [],
+  recalls: [],
   checks: [],
   ...change,
 });

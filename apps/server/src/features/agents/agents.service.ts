@@ -191,6 +191,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
             heartbeatSeconds: await hosts.heartbeatSeconds(),
             networks: await networks.desiredFor(db, host.id),
             containers: await containers.desiredFor(db, host.id),
+            recalls: [],
             checks: await checks.desiredFor(db, host.id),
           }),
           { isolationLevel: 'RepeatableRead' },

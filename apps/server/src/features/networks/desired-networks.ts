@@ -32,6 +32,8 @@ function desiredOn({ removing, forceGeneration, hostId, host, network }: PlacedR
       mtu: spec.mtu,
       forwarding: spec.forwarding,
       restartBroken: spec.restartBroken,
+      warm: spec.warm,
+      quarantineSeconds: spec.quarantineSeconds,
       // Force replaces. Nothing was said of taking a network away from under containers.
       force: forceGeneration !== null && !leaving,
       subnets: spec.subnets.map(({ cidr, gateway }) => ({ cidr, gateway })),

@@ -42,6 +42,7 @@ const fields = [
   'restartBroken',
   'hosts',
   'subnets',
+  'warm',
   'quarantineSeconds',
   'labels',
 ] as const satisfies (keyof NetworkSpec)[];

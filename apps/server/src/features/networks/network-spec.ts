@@ -27,6 +27,7 @@ export interface NetworkSpec {
   restartBroken: boolean;
   hosts: HostSelector;
   subnets: SubnetSpec[];
+  warm: number;
   quarantineSeconds: number;
   labels: Record<string, string>;
 }
@@ -52,6 +53,7 @@ export function wholeSpec(input: NetworkPut): NetworkSpec {
     restartBroken: input.restartBroken ?? false,
     hosts: input.hosts ?? { all: true },
     subnets: input.subnets.map(subnetSpec),
+    warm: input.warm ?? 4,
     quarantineSeconds: input.quarantineSeconds ?? 300,
     labels: input.labels ?? {},
   };
@@ -71,6 +73,7 @@ export function patchedSpec(current: NetworkSpec, patch: NetworkPatch): NetworkS
     restartBroken: patch.restartBroken ?? current.restartBroken,
     hosts: patch.hosts ?? current.hosts,
     subnets: patch.subnets?.map(subnetSpec) ?? current.subnets,
+    warm: patch.warm ?? current.warm,
     quarantineSeconds: patch.quarantineSeconds ?? current.quarantineSeconds,
     labels: mergeMap(current.labels, patch.labels),
   };

@@ -49,6 +49,7 @@ export function specOf(row: NetworkRow): NetworkSpec {
       ranges,
       exclude,
     })),
+    warm: row.warm,
     quarantineSeconds: row.quarantineSeconds,
     labels: row.labels as Record<string, string>,
   };

@@ -60,6 +60,7 @@ const columns = (spec: NetworkSpec) => ({
   forwarding: spec.forwarding,
   restartBroken: spec.restartBroken,
   hostSelector: spec.hosts as Prisma.InputJsonObject,
+  warm: spec.warm,
   quarantineSeconds: spec.quarantineSeconds,
   labels: spec.labels,
 });
