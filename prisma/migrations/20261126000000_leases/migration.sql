@@ -4,6 +4,12 @@ ALTER TABLE network ADD COLUMN warm integer NOT NULL DEFAULT 4 CONSTRAINT networ
 -- Answers kept for an Idempotency-Key are sent again as they are, so they say what was true of networks then.
 UPDATE idempotency_key SET body = '{"warm": 0}' || body
 WHERE headers ->> 'location' LIKE '/v1/networks/%' AND body ?& ARRAY['hosts', 'subnets', 'generation'];
+UPDATE idempotency_key SET body = '{"dockerId": null, "since": null}' || body
+WHERE headers ->> 'location' LIKE '/v1/networks/%/addresses/%' AND body ? 'ip';
+UPDATE idempotency_key SET body = jsonb_build_object('items', (
+  SELECT jsonb_agg('{"dockerId": null, "since": null}' || x.item ORDER BY x.place)
+  FROM jsonb_array_elements(body -> 'items') WITH ORDINALITY AS x (item, place)))
+WHERE jsonb_typeof(body -> 'items') = 'array' AND body #> '{items,0}' ? 'ip';
 
 -- Addresses that hosts hold. A row that names a host is the proof that the host holds the address; what the agent has
 -- on its disk is a copy. Nothing but a return that names the generation of the hold ends it, or an operator.
