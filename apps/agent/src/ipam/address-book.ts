@@ -2,14 +2,7 @@ import { ApiError } from '@trunkline/client';
 import type { DesiredDocument, Lease } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import { decide, gatewayOf, isAtHand, type AddressRequest, type Circumstances } from './choose.ts';
-import {
-  arrived,
-  given,
-  keyOf,
-  released,
-  type Endpoint,
-  type LeaseRecord,
-} from './lease-record.ts';
+import { arrived, given, keyOf, released, type Endpoint, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { addressIn, type Pool } from './pools.ts';
@@ -102,7 +95,13 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     const bound = ip === null ? reservationMs : reachability.away() === null ? leftMs : awayMs;
     const timeoutMs = Math.max(1, Math.min(bound, leftMs));
     const { lease } = await client.claimLease(
-      { networkId: pool.networkId, family: pool.family, ip, mac: endpoint.mac, name: ownerKey(endpoint.name) },
+      {
+        networkId: pool.networkId,
+        family: pool.family,
+        ip,
+        mac: endpoint.mac,
+        name: ownerKey(endpoint.name),
+      },
       { timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
     );
     reachability.answered();
@@ -140,11 +139,9 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
 
   async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Gift | null> {
     const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
-    const answer = await deps.urgent.ask(request.pool, timeoutMs);
-    if ('lease' in answer) {
-      return await give(arrived(answer.lease, 'probing', now()), request.endpoint);
-    }
-    tried.urgent = answer.why;
+    const got = await deps.urgent.ask(request.pool, timeoutMs);
+    if ('lease' in got) return await give(arrived(got.lease, 'probing', now()), request.endpoint);
+    tried.urgent = got.why;
     return null;
   }
 

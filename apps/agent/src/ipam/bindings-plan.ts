@@ -1,4 +1,13 @@
-import { keyOf, cleared, kept, released, returning, seenInUse, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import {
+  keyOf,
+  cleared,
+  kept,
+  released,
+  returning,
+  seenInUse,
+  type LeaseKey,
+  type LeaseRecord,
+} from './lease-record.ts';
 import type { LeaseChange } from './lease-journal.ts';
 import { familyOf } from './exchange-plan.ts';
 

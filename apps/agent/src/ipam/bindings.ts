@@ -98,7 +98,10 @@ export function createBindings(deps: BindingsDeps): Bindings {
       const why =
         error instanceof ApiError ? (error.problem?.detail ?? error.message) : 'the server was not reached';
       if (!refused.has(key)) {
-        log.warn({ networkId, ip, container: one.name, why }, 'a container has an address that this host does not hold');
+        log.warn(
+          { networkId, ip, container: one.name, why },
+          'a container has an address that this host does not hold',
+        );
       }
       refused.set(key, { why, at: timing.now() });
     }
@@ -122,11 +125,14 @@ export function createBindings(deps: BindingsDeps): Bindings {
 
   return {
     looked,
-    unheld: () => unheld.flatMap((one) => ({ ...one, why: refused.get(keyOf(one))?.why ?? 'it is being claimed' })),
+    unheld: () =>
+      unheld.flatMap((one) => ({ ...one, why: refused.get(keyOf(one))?.why ?? 'it is being claimed' })),
     run: async (signal) => {
       while (!signal.aborted) {
         waker.reset();
-        await claimAll(signal).catch((error: unknown) => log.warn({ err: error }, 'addresses are claimed later'));
+        await claimAll(signal).catch((error: unknown) =>
+          log.warn({ err: error }, 'addresses are claimed later'),
+        );
         const dueAt = Math.min(
           nextAt ?? timing.now() + idleMs,
           ...[...refused.values()].map(({ at }) => at + againMs),
@@ -135,7 +141,9 @@ export function createBindings(deps: BindingsDeps): Bindings {
         const isDue = nextAt !== null && timing.now() >= nextAt;
         if (isDue && !signal.aborted) {
           nextAt = null;
-          await deps.look().catch((error: unknown) => log.debug({ err: error }, 'Docker could not be looked at'));
+          await deps
+            .look()
+            .catch((error: unknown) => log.debug({ err: error }, 'Docker could not be looked at'));
         }
       }
     },

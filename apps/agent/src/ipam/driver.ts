@@ -18,9 +18,7 @@ export type Driver = Readonly<
     | { readonly body: false; readonly call: () => DriverAnswer }
     | {
         readonly body: true;
-        readonly call: (
-          body: Readonly<Record<string, unknown>>,
-        ) => DriverAnswer | Promise<DriverAnswer>;
+        readonly call: (body: Readonly<Record<string, unknown>>) => DriverAnswer | Promise<DriverAnswer>;
       }
   >
 >;
@@ -107,7 +105,5 @@ function gatewayFor(pool: Pool, asked: string, desired: DesiredDocument | null):
   }
   const ip = addressIn(pool, asked);
   if (known === null || ip === known) return ip;
-  throw new DriverRefusal(
-    `${ip} is not the gateway of ${pool.subnet}: the Trunkline network has ${known}`,
-  );
+  throw new DriverRefusal(`${ip} is not the gateway of ${pool.subnet}: the Trunkline network has ${known}`);
 }

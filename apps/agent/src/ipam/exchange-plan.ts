@@ -1,11 +1,5 @@
 import type { DesiredDocument, DesiredNetwork, LeaseSyncAnswer, LeaseWant } from '@trunkline/contracts';
-import {
-  arrived,
-  keyOf,
-  returning,
-  type LeaseKey,
-  type LeaseRecord,
-} from './lease-record.ts';
+import { arrived, keyOf, returning, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
 /** What is to be said to the server next. */

@@ -1,7 +1,15 @@
 import { ApiError, ServerUnreachable } from '@trunkline/client';
 import type { ErrorCode, Lease, LeaseReturn } from '@trunkline/contracts';
 import { errorTable } from '@trunkline/contracts';
-import { addIp, cidrContains, formatIp, lastAddress, networkAddress, parseCidr, parseIp } from '@trunkline/netaddr';
+import {
+  addIp,
+  cidrContains,
+  formatIp,
+  lastAddress,
+  networkAddress,
+  parseCidr,
+  parseIp,
+} from '@trunkline/netaddr';
 import type { LeaseSource } from './lease-source.ts';
 
 /** One subnet that the fake gives addresses of: all but the first two and the last. */
@@ -31,7 +39,13 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
   const reserved = new Map<string, string>();
   const returned: LeaseReturn[] = [];
 
-  function grant(networkId: string, subnet: string, ip: string, owner: string | null, mac: string | null): Lease {
+  function grant(
+    networkId: string,
+    subnet: string,
+    ip: string,
+    owner: string | null,
+    mac: string | null,
+  ): Lease {
     generation += 1;
     const lease: Lease = { networkId, ip, subnet, generation, owner, mac, bound: false };
     held.set(`${networkId}/${ip}`, lease);
@@ -53,7 +67,11 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
     return null;
   }
 
-  async function carriedOut<T>(fake: FakeLeaseSource, signal: AbortSignal | undefined, work: () => T): Promise<T> {
+  async function carriedOut<T>(
+    fake: FakeLeaseSource,
+    signal: AbortSignal | undefined,
+    work: () => T,
+  ): Promise<T> {
     fake.calls += 1;
     if (fake.mode === 'away') throw new ServerUnreachable('http://fake', 'ECONNREFUSED', null);
     if (fake.mode === 'silent') return await never(signal);
@@ -117,7 +135,15 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
         );
         if (subnet === undefined) throw refusal('address_not_allocatable', `${ip} is in no subnet`);
         const owner = asked === null ? name : null;
-        return { lease: grant(networkId, subnet.subnet, ip, owner ?? (asked === null ? 'reserved' : null), asked === null && mac !== null && reserved.has(mac) ? mac : null) };
+        return {
+          lease: grant(
+            networkId,
+            subnet.subnet,
+            ip,
+            owner ?? (asked === null ? 'reserved' : null),
+            asked === null && mac !== null && reserved.has(mac) ? mac : null,
+          ),
+        };
       }),
   };
   return fake;
@@ -141,5 +167,12 @@ function refusal(code: ErrorCode, detail: string): ApiError {
     requestId: 'req-1',
     retryable,
   };
-  return new ApiError({ method: 'POST', path: '/agent/v1/leases/claim', status, problem, retryAfter: null, text: '' });
+  return new ApiError({
+    method: 'POST',
+    path: '/agent/v1/leases/claim',
+    status,
+    problem,
+    retryAfter: null,
+    text: '',
+  });
 }

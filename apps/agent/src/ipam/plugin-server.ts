@@ -39,7 +39,9 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
     const timer = setTimeout(() => {
       late.resolve({
         status: 200,
-        body: refusal(`the Trunkline agent did not come to an answer within ${longestMs / 1000} s: try again`),
+        body: refusal(
+          `the Trunkline agent did not come to an answer within ${longestMs / 1000} s: try again`,
+        ),
       });
     }, longestMs);
     let said: Reply | null = null;
@@ -54,7 +56,10 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
     said = reply;
     clearTimeout(timer);
     send(response, reply);
-    log.debug({ path: request.url, ms: Math.round(performance.now() - began), body: reply.body }, 'Docker asked');
+    log.debug(
+      { path: request.url, ms: Math.round(performance.now() - began), body: reply.body },
+      'Docker asked',
+    );
   }
 
   const server = createServer(

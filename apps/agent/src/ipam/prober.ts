@@ -48,7 +48,10 @@ export function createProber(deps: ProberDeps): Prober {
     if (answer.answer === 'unknown') blind.set(networkId, answer.reason);
     else blind.delete(networkId);
     if (answer.answer === 'taken') {
-      log.warn({ networkId, ip, mac: answer.mac }, 'something foreign answers for an address, it is given to nobody');
+      log.warn(
+        { networkId, ip, mac: answer.mac },
+        'something foreign answers for an address, it is given to nobody',
+      );
     }
     const next = answer.answer === 'taken' ? returning(record, now, answer.mac) : admitted(record, now);
     await store.apply([next]);

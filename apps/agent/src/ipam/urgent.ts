@@ -4,8 +4,7 @@ import type { Reachability } from './reachability.ts';
 import type { Pool } from './pools.ts';
 
 /** What came of an urgent ask: a lease, or why there is none; `refused`: the server said so itself. */
-export type UrgentAnswer =
-  { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
+export type UrgentAnswer = { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
 
 /** Asks for addresses that containers wait for. Those who ask at the same time share a call. */
 export type Urgent = {
