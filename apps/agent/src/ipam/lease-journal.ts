@@ -17,7 +17,11 @@ export class DamagedJournal extends Error {
 /** A change as its line, newline included. */
 export function journalLine(change: LeaseChange): string {
   const json = JSON.stringify(change);
-  return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+  return `${sumOf(json)} ${json}\n`;
+}
+
+function sumOf(json: string): string {
+  return crc32(json).toString(16).padStart(8, '0');
 }
 
 /** What a file says, and how many lines it took; `torn`: its last line was cut off, so nobody was told of it. */
@@ -43,7 +47,7 @@ export function readJournal(text: string): JournalContent {
 
 function changeOf(line: string): LeaseChange | null {
   const json = line.slice(9);
-  if (line[8] !== ' ' || Number.parseInt(line.slice(0, 8), 16) !== crc32(json)) return null;
+  if (line.slice(0, 9) !== `${sumOf(json)} `) return null;
   try {
     const value = JSON.parse(json) as Record<string, unknown> | null;
     return isChange(value) ? value : null;
