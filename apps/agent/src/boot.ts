@@ -9,6 +9,7 @@ import { planLink, type LinkPlan } from './reconcile/plan-link.ts';
 import { touchesLinks } from './reconcile/steps.ts';
 import { createWaker } from './reconcile/waker.ts';
 import type { Timing } from './sync/timing.ts';
+import { wholeWire } from './wire/wire-state.ts';
 
 /** What the boot stage works with. */
 export type BootDeps = {
@@ -75,7 +76,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       deps.kernel.observe(),
     ]);
     const docker = { reachable: false, message: 'Docker starts after the boot stage' } as const;
-    return { at: timing.now(), links, defaultRoute, kernel, docker, adopted: {}, detached: {} };
+    return { at: timing.now(), links, defaultRoute, kernel, docker, adopted: {}, detached: {}, wire: wholeWire };
   }
 
   function giveUp({ network, problem }: Open): void {

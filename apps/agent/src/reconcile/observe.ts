@@ -9,6 +9,7 @@ import type {
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel, KernelState } from '../host/kernel.ts';
 import type { Link, Links } from '../host/links.ts';
+import { wholeWire, type WireState } from '../wire/wire-state.ts';
 import type { Detached } from './detached.ts';
 import { containerLabel } from './marks.ts';
 
@@ -24,6 +25,8 @@ export type Observed = {
   readonly adopted: Readonly<Record<string, string>>;
   /** Containers that we took off a network and have yet to connect again. */
   readonly detached: Detached;
+  /** How far the wire can be asked and told. */
+  readonly wire: WireState;
 };
 
 /** What Docker said. */
@@ -61,6 +64,8 @@ export type ObserveSources = {
   readonly interfacesOf: (pid: number) => Promise<number | null>;
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
+  /** Default: whole. */
+  readonly wire?: () => Promise<WireState>;
   readonly now: () => number;
 };
 
@@ -76,11 +81,12 @@ export async function observe(
   below: Observed | null = null,
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
-  const [links, defaultRoute, kernel, docker] = await Promise.all([
+  const [links, defaultRoute, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
     below === null ? defaultRouteIfWanted(sources, desired) : below.defaultRoute,
     below?.kernel ?? sources.kernel.observe(),
     observeDocker(sources, desired, below),
+    sources.wire?.() ?? wholeWire,
   ]);
   return {
     at,
@@ -90,6 +96,7 @@ export async function observe(
     docker,
     adopted: sources.adopted(),
     detached: sources.detached(),
+    wire,
   };
 }
 
