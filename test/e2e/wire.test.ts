@@ -9,6 +9,7 @@ import { announceAddress } from '../../apps/agent/src/wire/announce.ts';
 import { createAddressProbe, type ProbeDeps } from '../../apps/agent/src/wire/probe.ts';
 import { run as runHere } from '../lab/commands.ts';
 import { createLab, type Lab, type LabHost, type Station, type StationWish } from '../lab/lab.ts';
+import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { docker } from './outside.ts';
 
@@ -33,7 +34,10 @@ const into = (netns: string, file: string, argv: readonly string[]) =>
   [`--net=/run/netns/${netns}`, '--', file, ...argv] as const;
 
 /** Runs programs as the agent of a host does; `after` is told of each that ended well. */
-function runOn(host: LabHost, after: (argv: readonly string[]) => Promise<void> = async () => {}): RunCommand {
+function runOn(
+  host: LabHost,
+  after: (argv: readonly string[]) => Promise<void> = async () => {},
+): RunCommand {
   return async (file, argv, options) => {
     const result = await plain('nsenter', into(host.netns, file, argv), options);
     await after([file, ...argv]);
@@ -95,7 +99,18 @@ describe('the wire is asked before an address is given out', () => {
     const late = async (argv: readonly string[]) => {
       if (!argv.includes('arping')) return;
       // A reply, as the last probe would get it: the station says that it has the address.
-      await atStation(station, 'arping', '-A', '-c', '1', '-I', 'eth0', '-s', '172.16.100.79', '172.16.100.79');
+      await atStation(
+        station,
+        'arping',
+        '-A',
+        '-c',
+        '1',
+        '-I',
+        'eth0',
+        '-s',
+        '172.16.100.79',
+        '172.16.100.79',
+      );
     };
     await atStation(station, 'ip', 'address', 'add', '172.16.100.79/24', 'dev', 'eth0', 'noprefixroute');
     // It answers nothing by itself: what is heard is heard after arping gave its verdict.
@@ -113,22 +128,26 @@ describe('the wire is asked before an address is given out', () => {
   test.each([
     ['IPv4', '172.16.100.77', '172.16.100.80', 24],
     ['IPv6', 'fd00:100::77', 'fd00:100::80', 64],
-  ])('%s: another machine that asks whether the address is free counts as taken', async (_, ip, asked, prefix) => {
-    const station = await addStation({ ip, mac: macOf.other, prefix });
-    const ask =
-      prefix === 24
-        ? ['arping', '-D', '-q', '-c', '1', '-I', 'eth0', asked]
-        : // With duplicate address detection, which is what a machine does that wants it.
-          ['ip', 'address', 'add', `${asked}/64`, 'dev', 'eth0'];
-    // Once ours has begun to listen, and before its own probes are over.
-    const after = async (argv: readonly string[]) => {
-      if (argv.includes('-f')) await atStation(station, ...ask);
-    };
-    expect(await probeOf({ run: runOn(lab.host('docker01'), after) })(asked)).toEqual({
-      answer: 'taken',
-      mac: macOf.other,
-    });
-  });
+  ])(
+    '%s: another machine that asks whether the address is free counts as taken',
+    async (_, ip, asked, prefix) => {
+      const station = await addStation({ ip, mac: macOf.other, prefix });
+      const ask =
+        prefix === 24
+          ? ['arping', '-D', '-q', '-c', '1', '-I', 'eth0', asked]
+          : // With duplicate address detection, which is what a machine does that wants it.
+            ['ip', 'address', 'replace', `${asked}/64`, 'dev', 'eth0'];
+      // Once ours listens, and before its own probes are over.
+      const begun = prefix === 24 ? '-f' : '-batch';
+      const after = async (argv: readonly string[]) => {
+        if (argv.includes(begun)) await atStation(station, ...ask);
+      };
+      expect(await probeOf({ run: runOn(lab.host('docker01'), after) })(asked)).toEqual({
+        answer: 'taken',
+        mac: macOf.other,
+      });
+    },
+  );
 
   test('two hosts that ask for one address at the same time hear each other', async () => {
     const second = lab.host('docker02');
@@ -159,7 +178,7 @@ describe('the wire is asked before an address is given out', () => {
     expect(await probeOf()(address)).toEqual({ answer: 'taken', mac });
   });
 
-  test('forty addresses at once take no longer than two rounds, and leave no trace on the host', async () => {
+  test('forty addresses at once take no longer than a few, and leave no trace on the host', async () => {
     const host = lab.host('docker01');
     const before = await hostState(host);
     await addStation({ ip: '172.16.100.105', mac: macOf.station });
@@ -167,9 +186,10 @@ describe('the wire is asked before an address is given out', () => {
     const probe = probeOf();
     const ips = Array.from({ length: 40 }, (_, index) => `172.16.100.${String(100 + index)}`);
     const answers = await Promise.all(ips.map(probe));
-    expect(ips.filter((_, index) => answers[index]!.answer === 'taken')).toEqual(['172.16.100.105']);
+    const took = Date.now() - started;
+    expect(answers[5]).toEqual({ answer: 'taken', mac: macOf.station });
     expect(answers.filter(({ answer }) => answer === 'clear')).toHaveLength(39);
-    expect(Date.now() - started).toBeLessThan(15_000);
+    expect(took).toBeLessThan(patient(12_000));
     expect(await hostState(host)).toEqual(before);
   });
 
@@ -203,11 +223,14 @@ describe('the wire is asked before an address is given out', () => {
 
   test('unknown, and what to install: a tool is missing', async () => {
     const host = lab.host('docker01');
+    // An empty folder instead of the one program; the others are where they are.
     const without: RunCommand = (file, argv, options) =>
-      runOn(host)(file, argv.map((word) => (word === 'arping' ? 'arping-not-installed' : word)), options);
-    // As nsenter says it: the word that the advice goes by is the program's own.
+      argv.includes('arping')
+        ? plain('nsenter', [...argv.slice(0, 2), 'env', 'PATH=/nowhere', ...argv.slice(2)], options)
+        : runOn(host)(file, argv, options);
     const answer = await probeOf({ run: without })('172.16.100.84');
-    expect(answer.answer).toBe('unknown');
+    expect(answer).toMatchObject({ answer: 'unknown' });
+    expect(JSON.stringify(answer)).toMatch(/arping.*install iputils-arping"/);
   });
 
   test('unknown: the cable is out', async () => {
@@ -224,32 +247,47 @@ describe('an address that a container takes is announced', () => {
   test.each([
     ['IPv4', '172.16.100.90', '172.16.100.91', 24],
     ['IPv6', 'fd00:100::90', 'fd00:100::91', 64],
-  ])('%s: a neighbour that remembers another MAC learns the new one (moby 30238)', async (_, own, ip, prefix) => {
-    const host = lab.host('docker01');
-    const station = await addStation({ ip: own, mac: macOf.station, prefix });
-    await runBox(host, 'box1', prefix === 24 ? ip : '172.16.100.91', prefix === 24 ? null : ip);
-    const pid = Number(await docker(host, 'inspect', '-f', '{{.State.Pid}}', 'box1'));
-    const mac = await docker(
-      host,
-      'inspect',
-      '-f',
-      '{{range .NetworkSettings.Networks}}{{.MacAddress}}{{end}}',
-      'box1',
-    );
-    // Reachable for good, as an entry that was just used: nothing but an announcement replaces it.
-    await atStation(station, 'ip', 'neigh', 'replace', ip, 'lladdr', '02:00:00:bb:00:01', 'dev', 'eth0');
-    const remembered = async () => {
-      const [entry] = JSON.parse(
-        await atStation(station, 'ip', '-json', 'neigh', 'show', 'to', ip),
-      ) as { lladdr?: string }[];
-      return entry?.lladdr;
-    };
-    await atStation(station, 'ip', 'neigh', 'change', ip, 'lladdr', '02:00:00:bb:00:01', 'dev', 'eth0', 'nud', 'stale');
-    expect(await remembered()).toBe('02:00:00:bb:00:01');
-    await announceAddress(plain, pid, ip, AbortSignal.timeout(20_000));
-    await waitFor('the neighbour knows the new MAC', async () => (await remembered()) === mac, 2000);
-    expect(await docker(host, 'inspect', '-f', '{{.State.Running}}', 'box1')).toBe('true');
-  });
+  ])(
+    '%s: a neighbour that remembers another MAC learns the new one (moby 30238)',
+    async (_, own, ip, prefix) => {
+      const host = lab.host('docker01');
+      const station = await addStation({ ip: own, mac: macOf.station, prefix });
+      await runBox(host, 'box1', prefix === 24 ? ip : '172.16.100.91', prefix === 24 ? null : ip);
+      const pid = Number(await docker(host, 'inspect', '-f', '{{.State.Pid}}', 'box1'));
+      const mac = await docker(
+        host,
+        'inspect',
+        '-f',
+        '{{range .NetworkSettings.Networks}}{{.MacAddress}}{{end}}',
+        'box1',
+      );
+      // Reachable for good, as an entry that was just used: nothing but an announcement replaces it.
+      await atStation(station, 'ip', 'neigh', 'replace', ip, 'lladdr', '02:00:00:bb:00:01', 'dev', 'eth0');
+      const remembered = async () => {
+        const [entry] = JSON.parse(await atStation(station, 'ip', '-json', 'neigh', 'show', 'to', ip)) as {
+          lladdr?: string;
+        }[];
+        return entry?.lladdr;
+      };
+      await atStation(
+        station,
+        'ip',
+        'neigh',
+        'change',
+        ip,
+        'lladdr',
+        '02:00:00:bb:00:01',
+        'dev',
+        'eth0',
+        'nud',
+        'stale',
+      );
+      expect(await remembered()).toBe('02:00:00:bb:00:01');
+      await announceAddress(plain, pid, ip, AbortSignal.timeout(20_000));
+      await waitFor('the neighbour knows the new MAC', async () => (await remembered()) === mac, 2000);
+      expect(await docker(host, 'inspect', '-f', '{{.State.Running}}', 'box1')).toBe('true');
+    },
+  );
 
   test('an address that the container no longer has is a failure in words', async () => {
     const host = lab.host('docker01');

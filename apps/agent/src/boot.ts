@@ -76,7 +76,16 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       deps.kernel.observe(),
     ]);
     const docker = { reachable: false, message: 'Docker starts after the boot stage' } as const;
-    return { at: timing.now(), links, defaultRoute, kernel, docker, adopted: {}, detached: {}, wire: wholeWire };
+    return {
+      at: timing.now(),
+      links,
+      defaultRoute,
+      kernel,
+      docker,
+      adopted: {},
+      detached: {},
+      wire: wholeWire,
+    };
   }
 
   function giveUp({ network, problem }: Open): void {

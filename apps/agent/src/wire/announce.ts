@@ -1,8 +1,8 @@
-import { CommandFailed, type RunCommand } from '../host/command.ts';
+import type { RunCommand } from '../host/command.ts';
 import { parseLinks } from '../host/ip-json.ts';
 import type { Link } from '../host/links.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
-import { adviceFor } from './tools.ts';
+import { failureText } from './tools.ts';
 
 /** Announcements of one IPv4 address, a second apart; as many as Engine 28 sends by itself. */
 const announcements = 3;
@@ -27,9 +27,7 @@ export async function announceAddress(
     if (link === undefined) throw new Error('the container no longer has it');
     await (ip.includes(':') ? advertise(inside, link, signal) : announce(inside, link, ip, signal));
   } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error;
-    const advice = adviceFor(error);
-    throw new Error(advice === null ? error.message : `${error.message}; ${advice}`, { cause: error });
+    throw new Error(failureText(error), { cause: error });
   }
 }
 

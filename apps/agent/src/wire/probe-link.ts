@@ -103,7 +103,9 @@ async function addLink(run: RunCommand, parent: Link, pid: number, signal: Abort
 
 /** Locally administered and unicast (IEEE 802), from the parent's own MAC, which no other host has. */
 export function probeMac({ name: parent, mac }: Pick<Link, 'name' | 'mac'>): string {
-  const hash = createHash('sha256').update(`trunkline probe ${parent} ${mac ?? ''}`).digest();
+  const hash = createHash('sha256')
+    .update(`trunkline probe ${parent} ${mac ?? ''}`)
+    .digest();
   const octets = [((hash[0] ?? 0) & 0xfc) | 2, ...hash.subarray(1, 6)];
   return octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
 }

@@ -23,7 +23,9 @@ export function createToolCheck(run: RunCommand, now: () => number): () => Promi
   async function look(): Promise<void> {
     const there = await Promise.all(
       tools.map(async ({ tool, asks, ...rest }) =>
-        missing.some((one) => one.tool === tool) && !(await works(run, tool, asks)) ? [{ tool, ...rest }] : [],
+        missing.some((one) => one.tool === tool) && !(await works(run, tool, asks))
+          ? [{ tool, ...rest }]
+          : [],
       ),
     );
     missing = there.flat().map(({ tool, package: from }) => ({ tool, package: from }));
@@ -56,10 +58,11 @@ export function installation(missing: readonly WireTool[]): string {
   return `install ${[...new Set(missing.map((tool) => tool.package))].join(', ')}`;
 }
 
-/** What to do about a program that could not be run; null when that was not the trouble. `nsenter` says it by 127. */
-export function adviceFor({ kind, code, argv }: CommandFailed): string | null {
-  if (kind !== 'spawn' && code !== 127) return null;
-  const used = tools.filter(({ tool }) => argv.includes(tool));
-  const [inner] = used.filter(({ tool }) => kind === 'spawn' || tool !== 'nsenter');
-  return inner === undefined ? null : installation([inner]);
+/** What went wrong, for people; of a tool that is missing also what to install. `nsenter` says that by 127. */
+export function failureText(error: unknown): string {
+  const message = error instanceof Error ? error.message.slice(0, 500) : String(error);
+  if (!(error instanceof CommandFailed) || (error.kind !== 'spawn' && error.code !== 127)) return message;
+  const used = tools.filter(({ tool }) => error.argv.includes(tool));
+  const [inner] = used.filter(({ tool }) => error.kind === 'spawn' || tool !== 'nsenter');
+  return inner === undefined ? message : `${message}; ${installation([inner])}`;
 }
