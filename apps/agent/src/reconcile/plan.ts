@@ -58,7 +58,8 @@ export function hostConditions(observed: Observed, desired: DesiredDocument | nu
         'DockerUnreachable',
         `${observed.docker.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
       );
-  const parts = [docker, ...preparation(observed, desired)];
+  const { host: book } = observed.book;
+  const parts = [docker, ...preparation(observed, desired), ...(book === null ? [] : [book])];
   return [...parts, summary(parts, 'the agent sees its host, and the host can do what is asked of it')];
 }
 
