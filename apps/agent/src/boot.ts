@@ -4,7 +4,7 @@ import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { applyLinkSteps, type LinkApplyDeps } from './reconcile/apply.ts';
 import type { ConditionDraft } from './reconcile/conditions.ts';
-import { quietBook, type Observed } from './reconcile/observe.ts';
+import { servingBook, type Observed } from './reconcile/observe.ts';
 import { planLink, type LinkPlan } from './reconcile/plan-link.ts';
 import { touchesLinks } from './reconcile/steps.ts';
 import { createWaker } from './reconcile/waker.ts';
@@ -85,7 +85,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       adopted: {},
       detached: {},
       wire: wholeWire,
-      book: quietBook,
+      book: servingBook,
     };
   }
 

@@ -5,8 +5,8 @@ import { attachedTo, isCoordinated, namesOf } from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 
 /**
- * What the addresses of a network are like on this host, beside whether it works. Null where there is nothing to say.
- * `own`: made by us, so that it is moved to the address book; one that was adopted stays as it is.
+ * Why the addresses of a network are not given by the address book on this host; null where they are, and then the book
+ * has its own say in the report. `own`: made by us, so that it is moved to the address book; one that was adopted stays as it is.
  */
 export function addressBookCondition(
   network: DesiredNetwork,
@@ -16,7 +16,7 @@ export function addressBookCondition(
   own: boolean,
 ): ConditionDraft | null {
   if (isCoordinated(found)) {
-    if (book.notServing === null) return book.of(network);
+    if (book.notServing === null) return null;
     return advises(
       addressBookType,
       'DriverNotServing',

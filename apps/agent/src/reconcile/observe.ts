@@ -1,4 +1,4 @@
-import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { DesiredDocument } from '@trunkline/contracts';
 import type {
   DockerContainer,
   DockerContainerDetail,
@@ -10,7 +10,6 @@ import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel, KernelState } from '../host/kernel.ts';
 import type { Link, Links } from '../host/links.ts';
 import { wholeWire, type WireState } from '../wire/wire-state.ts';
-import type { ConditionDraft } from './conditions.ts';
 import type { Detached } from './detached.ts';
 import { containerLabel } from './marks.ts';
 
@@ -35,14 +34,10 @@ export type Observed = {
 export type ObservedBook = {
   /** Why Docker cannot ask it; null: it can. */
   readonly notServing: string | null;
-  /** What the book says of itself. */
-  readonly host: ConditionDraft | null;
-  /** What it says of a network whose addresses it gives. */
-  readonly of: (network: DesiredNetwork) => ConditionDraft | null;
 };
 
-/** A book that serves, and has nothing to say. */
-export const quietBook: ObservedBook = { notServing: null, host: null, of: () => null };
+/** A book that serves. */
+export const servingBook: ObservedBook = { notServing: null };
 
 /** What Docker said. */
 export type ObservedDocker = {
@@ -114,7 +109,7 @@ export async function observe(
     adopted: sources.adopted(),
     detached: sources.detached(),
     wire,
-    book: sources.book?.() ?? quietBook,
+    book: sources.book?.() ?? servingBook,
   };
 }
 

@@ -29,7 +29,7 @@ import type { Step } from './steps.ts';
 export type DockerPart = {
   readonly steps: readonly Step[];
   readonly condition: ConditionDraft;
-  /** What its addresses are like; null where there is nothing to say. */
+  /** Why its addresses are not given by the address book; null where they are, or where nothing is there. */
   readonly book: ConditionDraft | null;
   readonly dockerNetworkId: string | null;
 };

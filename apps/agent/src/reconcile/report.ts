@@ -1,13 +1,14 @@
-import type {
-  Condition,
-  ContainerReport,
-  DesiredContainer,
-  DesiredDocument,
-  DesiredNetwork,
-  HostFacts,
-  InventoryItem,
-  PlacementReport,
-  Report,
+import {
+  addressBookType,
+  type Condition,
+  type ContainerReport,
+  type DesiredContainer,
+  type DesiredDocument,
+  type DesiredNetwork,
+  type HostFacts,
+  type InventoryItem,
+  type PlacementReport,
+  type Report,
 } from '@trunkline/contracts';
 import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
 import { stamp, type ConditionDraft } from './conditions.ts';
@@ -32,6 +33,11 @@ export type ReportInput = {
   readonly facts: HostFacts;
   readonly observedRevision: string;
   readonly memory: ItemMemory;
+  /** What is known of the addresses; null where nobody keeps any. */
+  readonly addressBook: {
+    readonly hostCondition: () => ConditionDraft;
+    readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
+  } | null;
   /** Conditions of the report before, for their times. */
   readonly before: Report | null;
 };
@@ -46,7 +52,16 @@ export function buildReport(input: ReportInput): Report {
     observedAt: now,
     observedRevision: input.observedRevision,
     facts: input.facts,
-    conditions: stamp(hostConditions(observed, desired), before?.conditions ?? [], 0, now),
+    conditions: stamp(
+      hostConditions(
+        observed,
+        desired,
+        input.addressBook === null ? [] : [input.addressBook.hostCondition()],
+      ),
+      before?.conditions ?? [],
+      0,
+      now,
+    ),
     placements: (desired?.networks ?? []).flatMap((network) =>
       plan === null ? [] : [placementReport(network, plan, known, input, now)],
     ),
@@ -72,6 +87,12 @@ function placementReport(
   const before = input.before?.placements.find(({ networkId }) => networkId === network.id);
   const generation = carriedOut(network.generation, own?.steps ?? [], key, input.memory);
   const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
+  // Where Docker does not ask the book, why it does not is what there is to say.
+  const said = drafts.some(({ type }) => type === addressBookType);
+  const addresses =
+    input.addressBook === null || network.state === 'absent' || said
+      ? []
+      : [input.addressBook.networkCondition(network)];
   return {
     networkId: network.id,
     generation,
@@ -79,7 +100,7 @@ function placementReport(
     dockerNetworkId: known?.networks.get(network.id)?.().dockerNetworkId ?? null,
     link: own?.link ?? null,
     lastAction: input.memory.lastAction(key)?.slice(0, 1024) ?? null,
-    conditions: stampAll(drafts, before?.conditions, generation, now),
+    conditions: stampAll([...drafts, ...addresses], before?.conditions, generation, now),
   };
 }
 

@@ -5,7 +5,7 @@ import { createFakeLinks, type FakeLinks } from '../host/fake-links.ts';
 import type { AdoptionStore } from './adoption.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { withDetached, withoutDetached, type Detached, type DetachedStore } from './detached.ts';
-import { observe, quietBook, type ObservedBook, type ObserveSources, type Observed } from './observe.ts';
+import { observe, servingBook, type ObservedBook, type ObserveSources, type Observed } from './observe.ts';
 import { planHost, type ItemKey } from './plan.ts';
 import type { Step } from './steps.ts';
 
@@ -129,7 +129,7 @@ export function createFakeHost(
     },
   };
   const interfaces = new Map<number, number>();
-  let book = quietBook;
+  let book = servingBook;
   let clock = 0;
   const sources: ObserveSources = {
     links,

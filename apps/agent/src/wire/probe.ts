@@ -40,8 +40,6 @@ export type ProbeDeps = {
   readonly run: RunCommand;
   readonly open: OpenDialogue;
   readonly links: Pick<Links, 'list'>;
-  /** Why nothing of ours may be put on a link, or null: under a passthru network there is room for its container only. */
-  readonly refuses?: (link: string) => string | null;
   readonly timing: Pick<Timing, 'delay' | 'random'>;
   readonly settings?: ProbeSettings;
 };
@@ -52,7 +50,7 @@ export type ProbeDeps = {
  *
  * Containers of this host that are on the same parent are heard like anybody else (but not those of a `private` or
  * `vepa` network): the caller compares with what Docker has. Two hosts that probe one address at the same time hear
- * each other. An address that the host itself has on any link is taken; a probe link cannot hear its own parent.
+ * each other. Not for the link of a `passthru` network, which has room for its one container only. An address that the host itself has on any link is taken; a probe link cannot hear its own parent.
  *
  * `unknown` where nobody could listen: a tool is missing, the link is not there, is down or has no carrier, or went
  * away meanwhile.
@@ -85,7 +83,7 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
     const links = await deps.links.list();
     const parent = links.find(({ name }) => name === link);
     if (parent === undefined) return unknown(`this host has no interface ${link}`);
-    const deaf = whyDeaf(parent) ?? deps.refuses?.(link) ?? null;
+    const deaf = whyDeaf(parent);
     if (deaf !== null) return unknown(deaf);
     const own = links.find(({ addresses }) => addresses.some(({ address }) => address === formatIp(ip)));
     if (own !== undefined) return { answer: 'taken', mac: own.mac ?? parent.mac ?? '00:00:00:00:00:00' };
