@@ -13,12 +13,12 @@ import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
 import { createResidentIp } from './host/resident-ip.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
-import { noProbe } from './ipam/address-probe.ts';
 import { handedOverSocket } from './ipam/plugin-socket.ts';
 import { AgentSuperseded } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
 import { StateFolderBusy } from './sync/state-lock.ts';
+import { createAddressProbe } from './wire/probe.ts';
 
 /** What is wrong with arguments or settings ends the process, and is told in a sentence. */
 function endBadUse(error: unknown): never {
@@ -48,12 +48,15 @@ const log = pino({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
 const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 const residentIp = createResidentIp(createDialogueOpener(), run);
+const links = createLinks(run, residentIp.show);
+const timing = { ...realTiming, now: Date.now };
+const probe = createAddressProbe({ run, open: createDialogueOpener(), links, timing });
 const ended = new AbortController();
 const agent = runAgent(
   {
     config,
     version: packageJson.version,
-    links: createLinks(run, residentIp.show),
+    links,
     docker: createDockerEngine({ socketPath: config.dockerSocket }),
     kernel: createKernel({
       run,
@@ -65,9 +68,9 @@ const agent = runAgent(
     run,
     readFile: readText,
     spawn: createProcessSpawner(),
-    probe: noProbe,
+    probe,
     pluginSocketDescriptor,
-    timing: { ...realTiming, now: Date.now },
+    timing,
     log,
   },
   ended.signal,

@@ -186,3 +186,12 @@ export const Recall = Closed(
   },
 );
 export type Recall = Static<typeof Recall>;
+
+/** Condition of a placement: what the addresses of the network are like on that host. `Ready` does not depend on it. */
+export const addressBookType = 'AddressBook';
+
+/**
+ * Reason of it: Docker gives addresses there by itself, and goes on until no container is attached, or until a change
+ * with force. The server takes such a placement for one that force is still about.
+ */
+export const movesWhenFree = 'MovesWhenFree';

@@ -1,4 +1,10 @@
-import type { DesiredNetwork, HostSelector, PlacementReport } from '@trunkline/contracts';
+import {
+  addressBookType,
+  movesWhenFree,
+  type DesiredNetwork,
+  type HostSelector,
+  type PlacementReport,
+} from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -114,13 +120,14 @@ const provesRemoval = (row: ReportedRow, report: PlacementReport): boolean =>
   row.leaving && report.removed && report.generation >= row.generation && wasSeen(report.conditions);
 
 /**
- * The forced change is real there. A report of that generation is not enough: agents report the one they tried, and
+ * The forced change is real there, and nobody is waited for to move the network to the address book. A report of that generation is not enough: agents report the one they tried, and
  * containers that a failed try left disconnected need the next one.
  */
 const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
   row.forceGeneration !== null &&
   report.generation >= row.forceGeneration &&
-  report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+  report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') &&
+  !report.conditions.some(({ type, reason }) => type === addressBookType && reason === movesWhenFree);
 
 export function createPlacements(
   addresses: AddressesOfNetworks,
