@@ -98,6 +98,10 @@ async function settled(...addresses: string[]): Promise<void> {
   });
 }
 
+async function isUp(name: string): Promise<boolean> {
+  return (await docker(host, 'inspect', '-f', '{{.State.Running}}', name)) === 'true';
+}
+
 async function startAgain(): Promise<void> {
   running = await book.start();
 }
@@ -216,6 +220,7 @@ describe('the server', () => {
     await running.stop();
     await startAgain();
     await settled(ip);
+    expect(await addressOf('box1')).toBe(ip);
   });
 });
 
@@ -288,8 +293,6 @@ describe('dockerd', () => {
     book.source.mode = 'away';
     await lab.killDockerd('docker01');
     await lab.startDockerd('docker01');
-    const isUp = async (name: string): Promise<boolean> =>
-      (await docker(host, 'inspect', '-f', '{{.State.Running}}', name)) === 'true';
     for (const name of ['box1', 'box2']) await waitFor(`${name} up`, async () => await isUp(name), settleMs);
     expect(await addressOf('box2')).toBe('172.16.100.9');
     book.source.mode = 'well';
