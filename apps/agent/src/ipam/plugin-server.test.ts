@@ -12,6 +12,7 @@ import { temporaryFolder } from '../sync/temporary-folder.ts';
 import type { Driver } from './driver.ts';
 import { createPluginServer } from './plugin-server.ts';
 import { handedOverSocket, listenForDocker, SocketPathTaken } from './plugin-socket.ts';
+import { refuseDocker } from './refuse-docker.ts';
 import { DriverRefusal } from './refusal.ts';
 
 const log = pino({ level: 'silent' });
@@ -142,6 +143,22 @@ describe('an address that Docker does not hear of is taken back', () => {
     answered.resolve();
     await expect(taken.promise).resolves.toBeUndefined();
   });
+});
+
+test('an agent that cannot run tells Docker so', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'trunkline.sock');
+  const refusing = refuseDocker({ path, descriptor: null }, 'TRUNKLINE_SERVER is not set', log, 500);
+  await vi.waitFor(() => stat(path), 5000);
+  const pool = '"PoolID":"0192f0c1-6d7e-7a52-9c1b-000000000001/172.16.100.0/24"';
+  expect((await post(path, '/Plugin.Activate')).body).toEqual({ Implements: ['IpamDriver'] });
+  expect((await post(path, '/IpamDriver.RequestAddress', `{${pool}}`)).body).toEqual({
+    Error: 'the Trunkline agent cannot run: TRUNKLINE_SERVER is not set',
+  });
+  expect((await post(path, '/IpamDriver.ReleaseAddress', `{${pool},"Address":"172.16.100.2"}`)).body).toEqual(
+    {},
+  );
+  await refusing;
 });
 
 describe('the socket', () => {
