@@ -90,6 +90,14 @@ describe('one look', () => {
   );
 });
 
+test('a released one that Docker still shows for a moment is neither taken for used nor cleared, and looked at again', () => {
+  const resting = record({ use: 'resting', since: 95_000 });
+  expect(look(94_000, [resting], [seen(true)]).changes).toEqual([]);
+  const during = look(100_000, [resting], [seen(true)]);
+  expect(during).toMatchObject({ changes: [], nextAt: 105_000 });
+  expect(look(105_000, [resting], [seen(true)]).changes).toMatchObject([{ use: 'used' }]);
+});
+
 describe('over time', () => {
   test.each<[LeaseRecord['use'], object]>([
     ['used', { use: 'resting', cleared: true }],
