@@ -215,8 +215,8 @@ describe('the address of a container that Trunkline runs', () => {
       const { networks, containers, revision } = await one.document();
       await one.report({
         observedRevision: revision,
-        placements: networks.map((one) => placementDone(one)),
-        containers: containers.map((one) => containerDone(one, more)),
+        placements: networks.map((placed) => placementDone(placed)),
+        containers: containers.map((container) => containerDone(container, more)),
       });
     };
     await report();
@@ -230,7 +230,7 @@ describe('the address of a container that Trunkline runs', () => {
     await report();
     await syncLeases(one, { returns: returning([lease], 'released') });
     expect(await address(net, ip)).toMatchObject({ state: 'bound', host: 'docker01' });
-    const [again] = (await syncLeases(one, { held: [] })).unlisted.filter((row) => row.ip === ip);
+    const again = (await syncLeases(one, { held: [] })).unlisted.find((row) => row.ip === ip);
     expect(again).toMatchObject({ ip, bound: true, owner: 'container:box1' });
     await server.request('DELETE', '/v1/containers/box1', undefined, { 'if-match': '*' });
     await report();
