@@ -372,6 +372,11 @@ BEGIN
       told := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
       IF cardinality(told) > 0 THEN PERFORM finish_leases(jsonb_build_array(short_event(net.name, fam, told)), told); END IF;
     END IF;
+    IF outcome = 'held' THEN
+      -- A new use: a return of the one before, which may still be on its way, must not end it.
+      UPDATE address a SET generation = nextval('address_generation'), updated_at = now()
+      WHERE a.space = held.space AND a.ip = held.ip;
+    END IF;
     IF outcome <> 'created' THEN RETURN NEXT; RETURN; END IF;
     UPDATE address a
     SET state = 'leased', host_id = claimant, reservation = true, generation = nextval('address_generation'), updated_at = now()
