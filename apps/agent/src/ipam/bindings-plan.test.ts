@@ -75,6 +75,7 @@ describe('one look', () => {
     ],
     ['a suspect that a container has is used', { use: 'suspect' }, [seen(true)], { use: 'used' }],
     ['a suspect that nobody has waits for its grace', { use: 'suspect' }, [], null],
+    ['the gateway that Docker made up is seen on nobody', { lastName: '(gateway)' }, [], null],
     ['one on its way back is left alone', { use: 'returning' }, [seen(true)], null],
   ])('%s', (_, change, addresses, expected) => {
     const { changes } = look(100_000, [record(change)], addresses);

@@ -1,5 +1,6 @@
 import {
   keyOf,
+  namelessGateway,
   cleared,
   kept,
   released,
@@ -74,6 +75,7 @@ export function planBindings(input: {
   const memory = new Map<LeaseKey, Memory>();
   const waits: number[] = [];
   for (const [key, record] of held) {
+    if (record.use === 'used' && record.lastName === namelessGateway.name) continue;
     const holder = live.get(key);
     const before = input.memory.get(key);
     if (holder !== undefined) {

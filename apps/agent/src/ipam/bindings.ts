@@ -6,7 +6,7 @@ import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
 import { planBindings, type Memory, type SeenAddress } from './bindings-plan.ts';
 import { familyOf } from './exchange-plan.ts';
-import { arrived, given, keyOf, type LeaseKey } from './lease-record.ts';
+import { arrived, given, keyOf, namelessGateway, type LeaseKey } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { Reachability } from './reachability.ts';
@@ -88,7 +88,8 @@ export function createBindings(deps: BindingsDeps): Bindings {
   function unlookedAt(): number | null {
     const due = [...store.all()].flatMap(([key, record]) => {
       if (record.use === 'resting' && !record.cleared) return [timing.now() + soonMs];
-      const isOpen = record.use === 'suspect' || record.use === 'used';
+      const isGateway = record.lastName === namelessGateway.name;
+      const isOpen = record.use === 'suspect' || (record.use === 'used' && !isGateway);
       return isOpen && !memory.has(key) ? [record.since + soonMs] : [];
     });
     return due.length === 0 ? null : Math.min(...due);
