@@ -71,6 +71,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const onChange = (): void => {
     keeper.wake();
     prober.wake();
+    bindings.wake();
     host?.onNews();
   };
   const reachability = createReachability('this host has not reached its server yet', timing.now, () => {
