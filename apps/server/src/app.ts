@@ -82,7 +82,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     },
   });
   const leases = createLeasesService(platform, { addresses });
-  const endpoints = createEndpointsService(platform);
+  const endpoints = createEndpointsService(platform, { hosts });
   const networks = createNetworksService(platform, {
     addresses,
     leases,
@@ -91,7 +91,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     checks: { preflight: (...question) => checks.preflight(...question) },
   });
   const containers = createContainersService(platform, { addresses, hosts, networks });
-  const checks = createChecksService(platform, { containers });
+  const checks = createChecksService(platform, { containers, endpoints });
   const agents = createAgentsService(platform, {
     hosts,
     joinTokens,

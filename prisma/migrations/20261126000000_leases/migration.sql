@@ -10,6 +10,8 @@ UPDATE idempotency_key SET body = jsonb_build_object('items', (
   SELECT jsonb_agg('{"dockerId": null, "since": null}' || x.item ORDER BY x.place)
   FROM jsonb_array_elements(body -> 'items') WITH ORDINALITY AS x (item, place)))
 WHERE jsonb_typeof(body -> 'items') = 'array' AND body #> '{items,0}' ? 'ip';
+UPDATE idempotency_key SET body = '{"network": null}' || body
+WHERE headers ->> 'location' LIKE '/v1/checks/%' AND body ? 'from';
 
 -- Addresses that hosts hold. A row that names a host is the proof that the host holds the address; what the agent has
 -- on its disk is a copy. Nothing but a return that names the generation of the hold ends it, or an operator.

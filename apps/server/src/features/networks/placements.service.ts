@@ -17,6 +17,7 @@ import {
   deleteNetwork,
   lockNetworksById,
   lockSelection,
+  otherContainers,
 } from './networks.store.ts';
 import {
   deleteLeftPlacement,
@@ -89,12 +90,20 @@ export async function refuseWhileAttached(
 ): Promise<void> {
   const attached = (await attachedContainers(db, network.id)).filter(concerns);
   if (attached.length === 0) return;
-  const names = attached.slice(0, 5).map(({ container, host }) => `${container} on ${host}`);
-  const more = attached.length > names.length ? ` and ${attached.length - names.length} more` : '';
+  // Also those that other tools started: whoever removes the containers wants to know of all of them.
+  const others = (await otherContainers(db, network.id, 100)).filter(concerns);
+  const all = [...attached, ...others];
+  const names = all.slice(0, 5).map(({ container, host }) => `${container} on ${host}`);
+  const more = all.length > names.length ? ` and ${all.length - names.length} more` : '';
   throw new ApiError(
     'network_in_use',
     `${what} while containers are attached to ${network.name}: ${names.join(', ')}${more}; ${remedy}`,
-    { data: { containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`) } },
+    {
+      data: {
+        containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`),
+        others: others.map(({ container, host }) => ({ container, host })),
+      },
+    },
   );
 }
 
