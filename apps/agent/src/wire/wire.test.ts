@@ -22,8 +22,9 @@ test('a listener notes who speaks for an address and who else asks for it, for b
   expect(end).toBe('delete table arp probe7\ndelete table ip6 probe7\n');
 });
 
+const answer = (...sets: object[]) => JSON.stringify({ nftables: [{ metainfo: {} }, ...sets] });
+
 test('what nft says is read with and without timeouts, and an empty set is nobody', () => {
-  const answer = (...sets: object[]) => JSON.stringify({ nftables: [{ metainfo: {} }, ...sets] });
   const heard = readHeard([
     answer({ set: { name: 'heard0', elem: ['02:00:00:00:00:02', '02:00:00:00:00:01'] } }),
     answer(
@@ -91,9 +92,10 @@ test('a tool that is missing is named with its package, and found a minute after
   expect(await missing()).toEqual([]);
 });
 
+const habets: RunCommand = async () => ({ stdout: '', stderr: 'ARPing 2.23, by Thomas Habets', code: 0 });
+
 test('the arping of another package, whose options mean other things, counts as missing', async () => {
-  const run: RunCommand = async () => ({ stdout: '', stderr: 'ARPing 2.23, by Thomas Habets', code: 0 });
-  expect((await createToolCheck(run, () => 0)()).map(({ tool }) => tool)).toContain('arping');
+  expect((await createToolCheck(habets, () => 0)()).map(({ tool }) => tool)).toContain('arping');
 });
 
 test.each([
