@@ -24,7 +24,7 @@ beforeAll(async () => {
   lab = await createLab({ name: `wire-${String(process.pid)}`, hosts: 2 });
 });
 afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
+  for (const step of undo.splice(0).toReversed()) await step();
 });
 afterAll(async () => {
   await lab?.down();
@@ -200,7 +200,7 @@ describe('the wire is asked before an address is given out', () => {
       async () => {
         const run = runOn(lab.host('docker01'));
         await run('ip', ['link', 'add', 'dummy9', 'type', 'bridge']);
-        undo.push(() => run('ip', ['link', 'delete', 'dummy9']).then(() => {}));
+        undo.push(() => run('ip', ['link', 'delete', 'dummy9']));
       },
       'interface dummy9 is down',
       'dummy9',

@@ -62,7 +62,8 @@ export function installation(missing: readonly WireTool[]): string {
 export function failureText(error: unknown): string {
   const message = error instanceof Error ? error.message.slice(0, 500) : String(error);
   if (!(error instanceof CommandFailed) || (error.kind !== 'spawn' && error.code !== 127)) return message;
-  const used = tools.filter(({ tool }) => error.argv.includes(tool));
-  const [inner] = used.filter(({ tool }) => error.kind === 'spawn' || tool !== 'nsenter');
+  const inner = tools.find(
+    ({ tool }) => error.argv.includes(tool) && (error.kind === 'spawn' || tool !== 'nsenter'),
+  );
   return inner === undefined ? message : `${message}; ${installation([inner])}`;
 }
