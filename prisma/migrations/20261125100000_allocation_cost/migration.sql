@@ -12,6 +12,20 @@ BEGIN
   RETURN last_revision;
 END $$;
 
+-- Appends events, one revision each. Called last in a transaction. Answers the last revision.
+CREATE OR REPLACE FUNCTION append_events(events jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  n integer := jsonb_array_length(events);
+  last_revision bigint := raise_revision(n);
+BEGIN
+  INSERT INTO event (revision, at, type, subject, network, host, actor, request_id, data)
+  SELECT last_revision - n + e.ordinality, clock_timestamp(), e.item ->> 'type', e.item ->> 'subject',
+         e.item ->> 'network', e.item ->> 'host', e.item ->> 'actor', e.item ->> 'requestId',
+         COALESCE(e.item -> 'data', '{}')
+  FROM jsonb_array_elements(events) WITH ORDINALITY AS e (item, ordinality);
+  RETURN last_revision;
+END $$;
+
 -- Answers requests of one network and family for the next free address that want nothing else: no named address, no
 -- Ethernet address, no labels, one address each. The owners differ, or are NULL. One row for each address given, with
 -- its event; `pos` counts from 1 in the arrays. A request without a row (its owner has an address, the subnets are
