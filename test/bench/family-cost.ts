@@ -18,7 +18,7 @@ async function statOf(pid: string): Promise<Stat | undefined> {
 }
 
 /** Processor time so far of a process and its direct children, also of those that have ended, in milliseconds. */
-export async function cpuOfFamily(pid: number): Promise<number> {
+async function cpuOfFamily(pid: number): Promise<number> {
   const others = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(pid));
   const children = (await Promise.all(others.map(statOf))).filter((stat) => stat?.parent === pid);
   return [await statOf(String(pid)), ...children].reduce((sum, stat) => sum + (stat?.cpuMs ?? 0), 0);

@@ -6,7 +6,7 @@ import type { AllocationRequest } from './allocation-batch.ts';
 interface Call {
   /** Owners asked for, with their network. */
   asked: string[];
-  finish(): void;
+  finish: () => void;
 }
 
 /** A database that answers when it is told to; networks named `locked` and owners named `bad` make it fail. */
