@@ -14,11 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,packages,test}/**/*.test.ts'],
-          exclude: [
-            '**/node_modules/**',
-            '**/*.{integration,e2e}.test.ts',
-            'test/{e2e,lab,vm,vlan}/**',
-          ],
+          exclude: ['**/node_modules/**', '**/*.{integration,e2e}.test.ts', 'test/{e2e,lab,vm,vlan}/**'],
           sequence: { groupOrder: 0 },
         },
       },

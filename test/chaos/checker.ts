@@ -51,12 +51,17 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
       const known = holdings.get(key);
       now.set(key, { live: one, since: known?.since ?? at, last: at });
       if (!pool.has(one.ip))
-        found.push(...tell('outside', at, `${place(one)} has ${one.ip}, which is not to be given out`, one.ip, [one]));
+        found.push(
+          ...tell('outside', at, `${place(one)} has ${one.ip}, which is not to be given out`, one.ip, [one]),
+        );
       const other = byAddress.get(one.ip);
       if (other === undefined) byAddress.set(one.ip, one);
       else
         found.push(
-          ...tell('duplicate', at, `${place(other)} and ${place(one)} both have ${one.ip}`, one.ip, [other, one]),
+          ...tell('duplicate', at, `${place(other)} and ${place(one)} both have ${one.ip}`, one.ip, [
+            other,
+            one,
+          ]),
         );
     }
     // What ended since the last look still counts for the books that were answered before it.

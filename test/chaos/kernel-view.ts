@@ -36,14 +36,18 @@ function hierarchy(): string {
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' '));
-  const pids = mounts.find(([, , type, options]) => type === 'cgroup' && options?.split(',').includes('pids'));
+  const pids = mounts.find(
+    ([, , type, options]) => type === 'cgroup' && options?.split(',').includes('pids'),
+  );
   const root = pids ?? mounts.find(([, , type]) => type === 'cgroup2');
   const found = root?.[1];
-  if (found === undefined) throw new Error('no cgroups are mounted: containers cannot be told from their hosts');
+  if (found === undefined)
+    throw new Error('no cgroups are mounted: containers cannot be told from their hosts');
   return found;
 }
 
-const networkOf = (pid: number): string | undefined => attempt(() => readlinkSync(`/proc/${String(pid)}/ns/net`));
+const networkOf = (pid: number): string | undefined =>
+  attempt(() => readlinkSync(`/proc/${String(pid)}/ns/net`));
 
 function addressesOf({ host, container, pid }: LiveContainer): readonly Live[] {
   const network = networkOf(pid);
@@ -51,7 +55,8 @@ function addressesOf({ host, container, pid }: LiveContainer): readonly Live[] {
   const igmp = attempt(() => read('igmp'));
   const trie = attempt(() => read('fib_trie'));
   // The number may have become another process's meanwhile.
-  if (network === undefined || igmp === undefined || trie === undefined || networkOf(pid) !== network) return [];
+  if (network === undefined || igmp === undefined || trie === undefined || networkOf(pid) !== network)
+    return [];
   const sandbox = [network, ...interfacesIn(igmp)].join('/');
   return addressesIn(trie).map((ip) => ({ host, container, sandbox, ip }));
 }
