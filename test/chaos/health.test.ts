@@ -51,15 +51,17 @@ test('with the agent or Docker disturbed on the host, before or meanwhile, none 
   }
 });
 
+/** Killed, and started at that moment. */
+const ended =
+  (at: number) =>
+  (health: Health): void => {
+    health.begin({ do: 'kill agent', host });
+    health.end({ do: 'kill agent', host }, at);
+    health.begin({ do: 'start agent', host });
+    health.end({ do: 'start agent', host }, at);
+  };
+
 test('what was mended is trusted after a while, and what was only broken is not', () => {
-  const ended =
-    (at: number) =>
-    (health: Health): void => {
-      health.begin({ do: 'kill agent', host });
-      health.end({ do: 'kill agent', host }, at);
-      health.begin({ do: 'start agent', host });
-      health.end({ do: 'start agent', host }, at);
-    };
   expect(owedAfter(ended(minute - 10_000))).toBe(true);
   expect(owedAfter(ended(minute - 1_000))).toBe(false);
   expect(

@@ -37,6 +37,9 @@ interface Trust {
 
 const fresh = (): Trust => ({ since: 0, disturbed: 0 });
 
+const trusted = (trusts: readonly Trust[], now: number, marginMs: number): boolean =>
+  trusts.every(({ since }) => since + marginMs <= now);
+
 export function createHealth(hosts: readonly string[]): Health {
   const agent = new Map(hosts.map((host) => [host, fresh()]));
   const dockerd = new Map(hosts.map((host) => [host, fresh()]));
@@ -72,9 +75,6 @@ export function createHealth(hosts: readonly string[]): Health {
       .reduce((sum, { disturbed }) => sum + disturbed, 0);
   const localDisturbances = (host: string): number =>
     parts(host)[0].reduce((sum, { disturbed }) => sum + disturbed, 0);
-  const trusted = (trusts: readonly Trust[], now: number, marginMs: number): boolean =>
-    trusts.every(({ since }) => since + marginMs <= now);
-
   return {
     begin(operation) {
       for (const trust of touched(operation)) {

@@ -20,6 +20,8 @@ export interface KernelView {
   containers(): readonly LiveContainer[];
   /** Addresses that containers held at one moment, which lies within the call. */
   live(): readonly Live[];
+  /** Its name, which Docker wrote to the disk of its host when it made it; the id when that is gone. */
+  nameOf(container: string): string;
 }
 
 /** Any error reads as "gone": containers end while they are looked at. */
@@ -65,11 +67,16 @@ function addressesOf({ host, container, pid }: LiveContainer): readonly Live[] {
 export function kernelView(lab: Pick<Lab, 'name' | 'id' | 'hosts'>): KernelView {
   const names = labNames(STATE_ROOT, lab.name, lab.id);
   const root = hierarchy();
-  const hosts = lab.hosts.map(({ name, netns }, index) => ({
-    name,
-    netns: path.join(NETNS_DIRECTORY, netns),
-    folder: path.join(root, hostNames(names, index + 1).cgroup),
-  }));
+  const hosts = lab.hosts.map(({ name, netns }, index) => {
+    const { cgroup, diskDirectory } = hostNames(names, index + 1);
+    return {
+      name,
+      netns: path.join(NETNS_DIRECTORY, netns),
+      folder: path.join(root, cgroup),
+      records: path.join(diskDirectory, 'var/lib/docker/containers'),
+    };
+  });
+  const known = new Map<string, string>();
   const own = networkOf(process.pid);
 
   function containers(): readonly LiveContainer[] {
@@ -84,8 +91,26 @@ export function kernelView(lab: Pick<Lab, 'name' | 'id' | 'hosts'>): KernelView 
     );
   }
 
+  function readName(container: string): string | undefined {
+    for (const { records } of hosts) {
+      const record = attempt(
+        () =>
+          JSON.parse(readFileSync(path.join(records, container, 'config.v2.json'), 'utf8')) as {
+            Name: string;
+          },
+      );
+      if (record !== undefined) return record.Name.replace(/^\//, '');
+    }
+    return undefined;
+  }
+
   return {
     containers,
+    nameOf(container) {
+      const name = known.get(container) ?? readName(container);
+      if (name !== undefined) known.set(container, name);
+      return name ?? container;
+    },
     live() {
       // A container that is being made is still in the network of its host.
       const elsewhere = new Set([own, ...hosts.map(({ netns }) => namespaceOfFile(netns))]);
