@@ -9,7 +9,7 @@ import { createLab, type Lab } from '../lab/lab.ts';
 import { waitFor } from '../lab/wait.ts';
 import { killPostmaster, makeDataDirectory, removeDataDirectory } from './data-directory.ts';
 import { watchProgram, type Program } from './program.ts';
-import { freePort, repository, startServerProcess } from './server-process.ts';
+import { compileCache, freePort, repository, startServerProcess } from './server-process.ts';
 
 const agentMain = path.join(repository, 'apps/agent/src/main.ts');
 const agentStartMs = 30_000;
@@ -228,6 +228,7 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...env,
+        ...compileCache,
         TRUNKLINE_JOIN_TOKEN: await joinToken(host),
         TRUNKLINE_HOST_NAME: host,
       },
@@ -245,7 +246,9 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
   /** The boot stage of a host, to its end. Throws with what it said when a link could not be put back. */
   async function boot(host: string): Promise<void> {
     // As its unit: it knows the settings of the agent, and needs none of them.
-    const ran = await lab.host(host).exec([process.execPath, agentMain, '--boot'], { env });
+    const ran = await lab.host(host).exec([process.execPath, agentMain, '--boot'], {
+      env: { ...env, ...compileCache },
+    });
     lines.get(host)?.push(...`${ran.stdout}${ran.stderr}`.trimEnd().split('\n'));
     if (ran.code !== 0) {
       throw new Error(`boot stage of ${host}: exit code ${String(ran.code)}\n${ran.stdout}${ran.stderr}`);

@@ -11,6 +11,12 @@ import { watchProgram, type Program } from './program.ts';
 /** Root of the repository. */
 export const repository = path.resolve(import.meta.dirname, '../..');
 
+/**
+ * Programs are translated and compiled once and then found (module.enableCompileCache of Node): they start in half the
+ * time, and the VM, which sees this folder, need not do it under emulation.
+ */
+export const compileCache = { NODE_COMPILE_CACHE: path.join(repository, '.cache/compile') };
+
 const serverMain = path.join(repository, 'apps/server/src/main.ts');
 
 /** The first start makes a database cluster; on a loaded machine that takes a while. */
@@ -52,6 +58,7 @@ export async function startServerProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
+      ...compileCache,
       // Marks it as a part of the lab: cleaned up with it when the owner was killed.
       [MEMBER_VARIABLE]: `${settings.labId}/server/`,
       TRUNKLINE_LISTEN: `127.0.0.1:${String(settings.port)}`,

@@ -13,8 +13,11 @@ const repository = path.resolve(import.meta.dirname, '../..');
 const folder = path.join(repository, 'packaging/systemd');
 const read = (name: string): UnitFile => parseUnit(readFileSync(path.join(folder, name), 'utf8'));
 const names = ['trunkline-agent-boot.service', 'trunkline-agent.service'] as const;
+const socketName = 'trunkline-agent.socket';
+const all = [...names, socketName] as const;
 const boot = read('trunkline-agent-boot.service');
 const agent = read('trunkline-agent.service');
+const socket = read(socketName);
 const words = (unit: UnitFile, key: string): readonly string[] => wordsOf(unit, 'Unit', key);
 const variables = (text: string): readonly string[] => [...new Set(text.match(/TRUNKLINE_[A-Z_]+/g))].sort();
 const service = (unit: UnitFile, key: string): string | undefined => valueOf(unit, 'Service', key);
@@ -51,10 +54,19 @@ describe('order', () => {
     for (const unit of [boot, agent]) {
       expect(wordsOf(unit, 'Install', 'WantedBy')).toEqual(['multi-user.target', 'docker.service']);
     }
-    expect(words(agent, 'Wants')).toEqual(['trunkline-agent-boot.service']);
+    expect(words(agent, 'Wants')).toEqual(['trunkline-agent-boot.service', socketName]);
   });
 
-  test.each(names)(
+  test('the socket of the address driver is there before Docker and before the agent, whatever starts them', () => {
+    expect(words(socket, 'Before')).toEqual(['docker.service']);
+    expect(words(agent, 'After')).toContain(socketName);
+    expect(wordsOf(socket, 'Install', 'WantedBy')).toEqual(['sockets.target', 'docker.service']);
+    const path = readConfig({ TRUNKLINE_SERVER: 'http://127.0.0.1:7400' }).pluginSocket;
+    expect(valueOf(socket, 'Socket', 'ListenStream')).toBe(path);
+    expect(valueOf(socket, 'Socket', 'SocketMode')).toBe('0600');
+  });
+
+  test.each(all)(
     '%s waits for nothing that may not come: network online, settled devices, Docker',
     (name) => {
       const unit = read(name);
@@ -66,7 +78,7 @@ describe('order', () => {
     },
   );
 
-  test.each(names)('nothing requires %s: one that fails holds up nothing', (name) => {
+  test.each(all)('nothing requires %s: one that fails holds up nothing', (name) => {
     const unit = read(name);
     for (const key of ['RequiredBy', 'UpheldBy', 'Also']) expect(wordsOf(unit, 'Install', key)).toEqual([]);
     for (const key of ['Requires', 'Requisite', 'BindsTo', 'FailureAction', 'OnFailure', 'Conflicts']) {
@@ -150,13 +162,13 @@ test.skipIf(analyze.error !== undefined)(
   async () => {
     const copies = await mkdtemp(path.join(tmpdir(), 'trunkline-units-'));
     try {
-      for (const name of names) {
+      for (const name of all) {
         const text = readFileSync(path.join(folder, name), 'utf8');
         await writeFile(path.join(copies, name), text.replaceAll('/opt/trunkline', repository));
       }
-      const all = names.map((name) => path.join(copies, name));
+      const copied = all.map((name) => path.join(copies, name));
       // It ends well also when it ignored a line: what counts is that it says nothing.
-      const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...all], {
+      const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...copied], {
         encoding: 'utf8',
         timeout: 30_000,
       });
@@ -168,7 +180,7 @@ test.skipIf(analyze.error !== undefined)(
 );
 
 test('nothing else is in the folder that an administrator copies', () => {
-  expect(readdirSync(folder).sort()).toEqual(['agent.env.example', ...names]);
+  expect(readdirSync(folder).sort()).toEqual(['agent.env.example', ...names, socketName].sort());
   // systemd complains of units that can be executed.
-  for (const name of names) expect(statSync(path.join(folder, name)).mode & 0o111).toBe(0);
+  for (const name of all) expect(statSync(path.join(folder, name)).mode & 0o111).toBe(0);
 });

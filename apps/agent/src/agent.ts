@@ -18,9 +18,12 @@ import { countInterfaces } from './host/container-interfaces.ts';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
+import type { AddressProbe } from './ipam/address-probe.ts';
+import { openIpam, type Ipam } from './ipam/ipam.ts';
 import { openAdoptionStore } from './reconcile/adoption.ts';
 import { openDetachedStore } from './reconcile/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
+import { linkOf } from './reconcile/link-users.ts';
 import { createObserver, observe, type Observed } from './reconcile/observe.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { watchDocker } from './reconcile/watch-docker.ts';
@@ -44,6 +47,10 @@ export type AgentDeps = {
   /** Reads a text file as it is now. */
   readonly readFile: (path: string) => Promise<string>;
   readonly spawn: SpawnCommand;
+  /** Asks the wire whether somebody has an address. */
+  readonly probe: AddressProbe;
+  /** Descriptor of the driver's socket, where systemd holds it. */
+  readonly pluginSocketDescriptor: number | null;
   readonly timing: Timing;
   readonly log: Logger;
   /** See `ApplyDeps.onStep`; for tests. */
@@ -64,13 +71,35 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
   await makePrivateFolder(config.stateDir);
   const unlock = await lockStateFolder(config.stateDir);
   try {
-    await runLocked(deps, signal);
+    await runServing(deps, signal);
   } finally {
     await unlock();
   }
 }
 
-async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
+/** Docker may be waiting: it is answered before anything else is begun, and until everything else has ended. */
+async function runServing(deps: AgentDeps, signal: AbortSignal): Promise<void> {
+  const { config, timing, log, probe, pluginSocketDescriptor } = deps;
+  const ipam = await openIpam({
+    stateFolder: config.stateDir,
+    socket: { path: config.pluginSocket, descriptor: pluginSocketDescriptor },
+    graceMs: config.leakSeconds * 1000,
+    probe,
+    timing,
+    log,
+  });
+  const ended = new AbortController();
+  const serving = ipam.serve(ended.signal);
+  try {
+    await runLocked(deps, ipam, signal);
+  } finally {
+    ended.abort();
+    await serving;
+    await ipam.close();
+  }
+}
+
+async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Promise<void> {
   const { config, links, docker, kernel, timing, log } = deps;
   const server: ServerLocation = { baseUrl: config.server, ...(config.ca === null ? {} : { ca: config.ca }) };
   const identity = await ensureJoined(
@@ -106,27 +135,28 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   );
 
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
-  const observer = createObserver(
-    (below) =>
-      observe(
-        {
-          links,
-          docker,
-          kernel,
-          interfacesOf: (pid) => countInterfaces(pid, deps.readFile),
-          adopted: adoption.all,
-          detached: detached.all,
-          now: timing.now,
-        },
-        confirmation.effective(),
-        below,
-      ),
-    timing.now,
-  );
+  const observer = createObserver(async (below) => {
+    const observed = await observe(
+      {
+        links,
+        docker,
+        kernel,
+        interfacesOf: (pid) => countInterfaces(pid, deps.readFile),
+        adopted: adoption.all,
+        detached: detached.all,
+        now: timing.now,
+      },
+      confirmation.effective(),
+      below,
+    );
+    ipam.looked(observed);
+    return observed;
+  }, timing.now);
   const reconciler = createReconciler({
     desired: confirmation.effective,
     observer,
     around: confirmation,
+    addressBook: ipam,
     apply: {
       links,
       kernel,
@@ -169,12 +199,27 @@ async function runLocked(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   const until = AbortSignal.any([signal, stop.signal]);
   const onDesired = (): void => {
     reconciler.desiredChanged();
+    ipam.desiredChanged();
     checks.wanted(cache.current()?.checks ?? [], until);
   };
   onDesired();
+  const onAnswer = (): void => {
+    reports.serverAnswers();
+    ipam.serverAnswers();
+  };
   const parts = [
-    pollDesired(
-      { client, cache, heartbeatMs, timing, log, onAnswer: reports.serverAnswers, onChange: onDesired },
+    pollDesired({ client, cache, heartbeatMs, timing, log, onAnswer, onChange: onDesired }, until),
+    ipam.run(
+      {
+        source: client,
+        desired: confirmation.effective,
+        linkOf: (networkId) => {
+          const network = confirmation.effective()?.networks.find(({ id }) => id === networkId);
+          return network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
+        },
+        look: () => observer.look(),
+        onNews: reports.changed,
+      },
       until,
     ),
     reports.run(until),

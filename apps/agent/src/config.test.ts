@@ -21,6 +21,8 @@ test('only the server has to be named', () => {
     dockerSocket: '/var/run/docker.sock',
     ca: null,
     confirmSeconds: 60,
+    pluginSocket: '/run/docker/plugins/trunkline.sock',
+    leakSeconds: 60,
     logLevel: 'info',
   });
 });
@@ -34,6 +36,8 @@ test('every variable is taken', () => {
     TRUNKLINE_DOCKER_SOCKET: '/run/d.sock',
     TRUNKLINE_CA_FILE: '/etc/ca.pem',
     TRUNKLINE_CONFIRM_SECONDS: '120',
+    TRUNKLINE_PLUGIN_SOCKET: '/run/plugins/book.sock',
+    TRUNKLINE_LEAK_SECONDS: '5',
     TRUNKLINE_LOG_LEVEL: 'debug',
   };
   expect(readConfig(env, sources)).toEqual({
@@ -44,6 +48,8 @@ test('every variable is taken', () => {
     dockerSocket: '/run/d.sock',
     ca: pem,
     confirmSeconds: 120,
+    pluginSocket: '/run/plugins/book.sock',
+    leakSeconds: 5,
     logLevel: 'debug',
   });
 });

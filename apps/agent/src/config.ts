@@ -12,6 +12,10 @@ export type AgentConfig = {
   readonly ca: string | null;
   /** How long a change of a network's link may leave the agent without the server before it is undone, in seconds. */
   readonly confirmSeconds: number;
+  /** Where Docker looks for the address driver, where systemd hands no socket over. */
+  readonly pluginSocket: string;
+  /** How long nobody must be seen on an address that Docker was given before it counts as unused, in seconds. */
+  readonly leakSeconds: number;
   readonly logLevel: LogLevel;
 };
 
@@ -46,6 +50,8 @@ export type ConfigSources = {
  * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
  * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | how long a network that moved to another parent or VLAN may leave the agent without the server before it is put back; 5 to 3600 |
+ * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver: where Docker looks for it; its name is the driver's. Not used where systemd hands a socket over |
+ * | `TRUNKLINE_LEAK_SECONDS` | `60` | how long no container must be seen on an address that Docker was given before the address is taken back; 1 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.
@@ -65,7 +71,12 @@ export function readConfig(
       setting('TRUNKLINE_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     ),
     ca: certificates(setting('TRUNKLINE_CA_FILE'), sources.readFile),
-    confirmSeconds: confirmSeconds(setting('TRUNKLINE_CONFIRM_SECONDS') ?? '60'),
+    confirmSeconds: seconds('TRUNKLINE_CONFIRM_SECONDS', setting('TRUNKLINE_CONFIRM_SECONDS') ?? '60', 5),
+    pluginSocket: absolutePath(
+      'TRUNKLINE_PLUGIN_SOCKET',
+      setting('TRUNKLINE_PLUGIN_SOCKET') ?? '/run/docker/plugins/trunkline.sock',
+    ),
+    leakSeconds: seconds('TRUNKLINE_LEAK_SECONDS', setting('TRUNKLINE_LEAK_SECONDS') ?? '60', 1),
   };
 }
 
@@ -138,11 +149,11 @@ function certificates(path: string | null, readFile: (path: string) => string): 
   return pem;
 }
 
-function confirmSeconds(value: string): number {
-  const seconds = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
-  if (seconds >= 5 && seconds <= 3600) return seconds;
+function seconds(variable: string, value: string, least: number): number {
+  const number = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= least && number <= 3600) return number;
   throw new InvalidConfig(
-    `TRUNKLINE_CONFIRM_SECONDS is ${JSON.stringify(value)}: write a number of seconds from 5 to 3600`,
+    `${variable} is ${JSON.stringify(value)}: write a number of seconds from ${least} to 3600`,
   );
 }
 

@@ -13,6 +13,8 @@ import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
 import { createResidentIp } from './host/resident-ip.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
+import { noProbe } from './ipam/address-probe.ts';
+import { handedOverSocket } from './ipam/plugin-socket.ts';
 import { AgentSuperseded } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
@@ -40,6 +42,7 @@ if (asked.boot) {
   process.exit(await boot(process.env, stopped.signal).catch(endBadUse));
 }
 
+const pluginSocketDescriptor = handedOverSocket(process.env);
 const config = orExit(() => readConfig(process.env));
 const log = pino({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
@@ -62,6 +65,8 @@ const agent = runAgent(
     run,
     readFile: readText,
     spawn: createProcessSpawner(),
+    probe: noProbe,
+    pluginSocketDescriptor,
     timing: { ...realTiming, now: Date.now },
     log,
   },

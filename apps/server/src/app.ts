@@ -10,6 +10,8 @@ import { createChecksService } from './features/checks/checks.service.ts';
 import { containerRoutes } from './features/containers/containers.routes.ts';
 import { createContainersService } from './features/containers/containers.service.ts';
 import { errorCodeRoutes } from './features/docs/error-codes.routes.ts';
+import { endpointRoutes } from './features/endpoints/endpoints.routes.ts';
+import { createEndpointsService } from './features/endpoints/endpoints.service.ts';
 import { eventRoutes } from './features/events/events.routes.ts';
 import { createEventsService } from './features/events/events.service.ts';
 import { healthRoutes } from './features/health/health.routes.ts';
@@ -17,6 +19,7 @@ import { hostRoutes } from './features/hosts/hosts.routes.ts';
 import { createHostsService } from './features/hosts/hosts.service.ts';
 import { joinTokenRoutes } from './features/join-tokens/join-tokens.routes.ts';
 import { createJoinTokensService } from './features/join-tokens/join-tokens.service.ts';
+import { createLeasesService } from './features/leases/leases.service.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
 import { createNetworksService } from './features/networks/networks.service.ts';
 import { tokenRoutes } from './features/tokens/tokens.routes.ts';
@@ -74,18 +77,30 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     selectionChanged: (change, host) => networks.placeHost(change, host),
     leaving: async (change, host) => {
       await containers.forgetHost(change, host);
+      await leases.endHolds(change, host);
       await networks.forgetHost(change, host);
     },
   });
+  const leases = createLeasesService(platform, { addresses });
+  const endpoints = createEndpointsService(platform);
   const networks = createNetworksService(platform, {
     addresses,
+    leases,
     hosts,
     // Checks are made for containers, and containers are on networks.
     checks: { preflight: (...question) => checks.preflight(...question) },
   });
   const containers = createContainersService(platform, { addresses, hosts, networks });
   const checks = createChecksService(platform, { containers });
-  const agents = createAgentsService(platform, { hosts, joinTokens, networks, containers, checks });
+  const agents = createAgentsService(platform, {
+    hosts,
+    joinTokens,
+    networks,
+    containers,
+    checks,
+    leases,
+    endpoints,
+  });
 
   await app.register(problems);
   await app.register(mergePatchParser);
@@ -97,18 +112,25 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(networkRoutes, { platform, networks });
   await app.register(addressRoutes, { platform, addresses });
   await app.register(containerRoutes, { platform, containers });
+  await app.register(endpointRoutes, { platform, endpoints });
   await app.register(checkRoutes, { platform, checks });
   await app.register(hostRoutes, { platform, hosts });
   await app.register(joinTokenRoutes, { platform, joinTokens });
   await app.register(eventRoutes, { platform, events });
   await app.register(tokenRoutes, { platform, tokens });
-  await app.register(agentRoutes, { platform, agents });
+  await app.register(agentRoutes, { platform, agents, leases });
 
   return {
     app,
     ensureAdminToken: (chosen) => tokens.ensureAdminToken(chosen),
     startSweeps() {
-      const sweeps = [addresses.startSweep(), checks.startSweep(), events.startSweep(), agents.startSweep()];
+      const sweeps = [
+        addresses.startSweep(),
+        leases.startSweep(),
+        checks.startSweep(),
+        events.startSweep(),
+        agents.startSweep(),
+      ];
       return async () => {
         await Promise.all(sweeps.map((stop) => stop()));
       };

@@ -2,7 +2,6 @@ import { Type, type Static } from 'typebox';
 import {
   IpAddress,
   CidrText,
-  ContainerName,
   Count,
   HostName,
   Labels,
@@ -18,8 +17,8 @@ export const addressStates = ['reserved', 'leased', 'bound', 'quarantined', 'con
 
 export const AddressState = Words(addressStates, {
   description:
-    "`reserved`: an owner holds it, nothing runs on it yet. `leased`: in a host's warm pool. `bound`: on a live container. " +
-    '`quarantined`: freed, not to be reused before a time. `conflicted`: something foreign answers for it. An address that is not listed is free.',
+    '`reserved`: an owner holds it, nothing runs on it yet. `leased`: a host holds it, and no container was seen on it yet. `bound`: on a live container. ' +
+    '`quarantined`: freed, not to be reused before a time. `conflicted`: something foreign answers for it on the wire; looked at again after ten minutes. An address that is not listed is free.',
   examples: ['reserved'],
 });
 export type AddressState = Static<typeof AddressState>;
@@ -40,9 +39,20 @@ export const Address = Closed(
       description: 'The host it is leased to or bound on.',
       examples: ['docker01'],
     }),
-    container: Nullable(ContainerName, { description: 'The container it is for.', examples: ['box1'] }),
+    container: Nullable(Type.String({ maxLength: 255 }), {
+      description: 'The container it is for, or the one last seen on it, whoever started that.',
+      examples: ['box1'],
+    }),
+    dockerId: Nullable(Type.String({ maxLength: 128 }), {
+      description: "Docker's id of the container last seen on it.",
+      examples: ['8e2f4a…'],
+    }),
+    since: Nullable(Timestamp, {
+      description: 'When the host of that container first looked and saw it there.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
     mac: Nullable(MacAddress, {
-      description: 'The Ethernet address seen or asked for.',
+      description: 'The Ethernet address seen, else the one asked for; of a conflict, that of the foreigner.',
       examples: ['02:42:ac:10:64:0a'],
     }),
     labels: Labels,

@@ -7,6 +7,7 @@ export * from './agent.ts';
 export * from './checks.ts';
 export * from './common.ts';
 export * from './containers.ts';
+export * from './endpoints.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './hosts.ts';

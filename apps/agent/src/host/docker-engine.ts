@@ -6,7 +6,7 @@
  * `DockerUnsupported`. Every call is bounded in time; one that takes too long is `DockerUnreachable`.
  */
 export type DockerEngine = {
-  /** The daemon's version and the API version spoken with it. */
+  /** The daemon's version and the API version spoken with it, as asked of this daemon first. */
   version(): Promise<DockerVersion>;
   /** Answers when the daemon does. */
   ping(): Promise<void>;

@@ -34,8 +34,13 @@ export type DockerCall<T> = {
 
 /** A line to one daemon that survives its restarts and upgrades. */
 export type DockerSession = {
-  /** Asks the daemon for its versions and settles on one. */
+  /**
+   * The daemon's versions; settles on one to speak. Asked once for a daemon: answering runs three programs there
+   * (`docker version` shows their versions too) and takes some 35 ms, longer than all else that a look asks.
+   */
   readonly version: () => Promise<DockerVersion>;
+  /** Another daemon may answer from now on: its versions are asked for again. */
+  readonly forget: () => void;
   /** Runs a call on the settled version; every failure becomes a `DockerError`. */
   readonly call: <T>(call: DockerCall<T>) => Promise<T>;
 };
@@ -57,7 +62,11 @@ export function createDockerSession(options: {
   // `host`, `protocol` and `timeout` are named because docker-modem fills them from DOCKER_* variables otherwise.
   const base = { socketPath, agent, host: undefined, protocol: 'http', timeout: undefined } as const;
   const unversioned = new Docker(base);
-  let settled: DockerClients | undefined;
+  let settled: (DockerClients & { readonly version: DockerVersion }) | undefined;
+
+  const forget = (): void => {
+    settled = undefined;
+  };
 
   const bounded = async <T>(
     operation: string,
@@ -79,7 +88,7 @@ export function createDockerSession(options: {
         failure instanceof DockerUnreachable ||
         (failure instanceof DockerRefused && failure.status === 400)
       ) {
-        settled = undefined;
+        forget();
       }
       throw failure;
     } finally {
@@ -88,6 +97,7 @@ export function createDockerSession(options: {
   };
 
   const version = async (): Promise<DockerVersion> => {
+    if (settled !== undefined) return settled.version;
     const answer = record(
       await bounded('version', options.readTimeoutMs, (abortSignal) =>
         trueTypes(unversioned).version({ abortSignal }),
@@ -97,14 +107,7 @@ export function createDockerSession(options: {
     const api = negotiate({ newest: daemonApiVersion, oldest: text(answer['MinAPIVersion']) });
     if ('unsupported' in api) throw new DockerUnsupported('version', api.unsupported);
     const apiVersion = formatApiVersion(api);
-    if (settled === undefined || formatApiVersion(settled.api) !== apiVersion) {
-      settled = {
-        api,
-        requests: new Docker({ ...base, version: `v${apiVersion}`, timeout: options.silenceMs }),
-        patient: new Docker({ ...base, version: `v${apiVersion}` }),
-      };
-    }
-    return {
+    const said = {
       version: text(answer['Version']) ?? 'unknown',
       apiVersion,
       daemonApiVersion: daemonApiVersion ?? apiVersion,
@@ -112,6 +115,13 @@ export function createDockerSession(options: {
       arch: text(answer['Arch']) ?? 'unknown',
       kernel: text(answer['KernelVersion']) ?? 'unknown',
     };
+    settled = {
+      api,
+      version: said,
+      requests: new Docker({ ...base, version: `v${apiVersion}`, timeout: options.silenceMs }),
+      patient: new Docker({ ...base, version: `v${apiVersion}` }),
+    };
+    return said;
   };
 
   const clients = async (): Promise<DockerClients> => {
@@ -124,6 +134,7 @@ export function createDockerSession(options: {
 
   return {
     version,
+    forget,
     call: async ({ operation, timeoutMs, run }) => {
       const ready = await clients();
       return bounded(operation, timeoutMs, (signal) => run(ready, signal));

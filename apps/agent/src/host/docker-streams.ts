@@ -16,8 +16,7 @@ export async function followEvents(
   if (signal.aborted) return;
   const operation = 'follow events';
   try {
-    // Also settles the API version anew: the daemon may be another one since the last stream ended.
-    await session.version();
+    session.forget();
     const stream = await session.call({
       operation,
       timeoutMs: options.openTimeoutMs,
@@ -33,6 +32,9 @@ export async function followEvents(
     if (signal.aborted) return;
     if (isBroken(error)) throw new DockerUnreachable(operation, error.code, 'the event stream broke', error);
     throw error;
+  } finally {
+    // The stream ends with its daemon.
+    session.forget();
   }
 }
 

@@ -47,6 +47,20 @@ describe('over a socket whose daemon is told what to answer', () => {
     expect(urls).toEqual(['/version', '/v1.52/networks', expect.stringContaining('/v1.52/containers/json')]);
   });
 
+  it('asks for the version again once the event stream has ended, since it ends with its daemon', async () => {
+    let daemon = '20.10.24';
+    await listen(({ url }, response) => {
+      if (url === '/version') json(response, 200, { ApiVersion: '1.41', Version: daemon });
+      else response.end();
+    });
+    const engine = createDockerEngine({ socketPath });
+    expect((await engine.version()).version).toBe('20.10.24');
+    daemon = '29.0.0';
+    expect((await engine.version()).version, 'the same daemon is asked once').toBe('20.10.24');
+    await engine.events({ onEvent: () => {}, signal: AbortSignal.timeout(5_000) });
+    expect((await engine.version()).version).toBe('29.0.0');
+  });
+
   it('settles anew when the daemon refuses the version, as after a downgrade', async () => {
     let daemon = '1.52';
     await listen(({ url }, response) => {

@@ -49,8 +49,12 @@ export function planHost(desired: DesiredDocument, observed: Observed): HostPlan
   };
 }
 
-/** Conditions of the host itself. */
-export function hostConditions(observed: Observed, desired: DesiredDocument | null): ConditionDraft[] {
+/** Conditions of the host itself; `more`: what others say of it, on which `Ready` depends as well. */
+export function hostConditions(
+  observed: Observed,
+  desired: DesiredDocument | null,
+  more: readonly ConditionDraft[] = [],
+): ConditionDraft[] {
   const docker = observed.docker.reachable
     ? holds('DockerReachable', 'DockerAnswers', `Docker ${observed.docker.version.version} answers`)
     : fails(
@@ -58,7 +62,7 @@ export function hostConditions(observed: Observed, desired: DesiredDocument | nu
         'DockerUnreachable',
         `${observed.docker.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
       );
-  const parts = [docker, ...preparation(observed, desired)];
+  const parts = [docker, ...preparation(observed, desired), ...more];
   return [...parts, summary(parts, 'the agent sees its host, and the host can do what is asked of it')];
 }
 

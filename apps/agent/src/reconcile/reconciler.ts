@@ -6,7 +6,7 @@ import { readFailure, type StepFailure } from './failures.ts';
 import type { Observed, Observer } from './observe.ts';
 import { planHost, type ItemKey } from './plan.ts';
 import { createWorkQueue, type WorkOutcome, type WorkReason } from './queue.ts';
-import { buildReport } from './report.ts';
+import { buildReport, type ReportInput } from './report.ts';
 import { touchesLinks } from './steps.ts';
 import { createWaker } from './waker.ts';
 
@@ -20,6 +20,8 @@ export type ReconcilerDeps = {
     readonly begin: (key: ItemKey, desired: DesiredDocument, observed: Observed) => Promise<void>;
     readonly end: (key: ItemKey) => void;
   };
+  /** Says what the addresses of this host and of its networks are like. */
+  readonly addressBook?: ReportInput['addressBook'];
   readonly facts: (observed: Observed) => Promise<HostFacts>;
   /** There may be something new to report. */
   readonly onNews: () => void;
@@ -194,6 +196,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
           failure: (key) => failures.get(key),
           lastAction: (key) => lastActions.get(key) ?? null,
         },
+        addressBook: deps.addressBook ?? null,
         before: lastReport,
       });
       return lastReport;

@@ -32,6 +32,11 @@ export type ReportInput = {
   readonly facts: HostFacts;
   readonly observedRevision: string;
   readonly memory: ItemMemory;
+  /** What is known of the addresses; null where nobody keeps any. */
+  readonly addressBook: {
+    readonly hostCondition: () => ConditionDraft;
+    readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
+  } | null;
   /** Conditions of the report before, for their times. */
   readonly before: Report | null;
 };
@@ -46,7 +51,16 @@ export function buildReport(input: ReportInput): Report {
     observedAt: now,
     observedRevision: input.observedRevision,
     facts: input.facts,
-    conditions: stamp(hostConditions(observed, desired), before?.conditions ?? [], 0, now),
+    conditions: stamp(
+      hostConditions(
+        observed,
+        desired,
+        input.addressBook === null ? [] : [input.addressBook.hostCondition()],
+      ),
+      before?.conditions ?? [],
+      0,
+      now,
+    ),
     placements: (desired?.networks ?? []).flatMap((network) =>
       plan === null ? [] : [placementReport(network, plan, known, input, now)],
     ),
@@ -72,6 +86,10 @@ function placementReport(
   const before = input.before?.placements.find(({ networkId }) => networkId === network.id);
   const generation = carriedOut(network.generation, own?.steps ?? [], key, input.memory);
   const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
+  const addresses =
+    input.addressBook === null || network.state === 'absent'
+      ? []
+      : [input.addressBook.networkCondition(network)];
   return {
     networkId: network.id,
     generation,
@@ -79,7 +97,7 @@ function placementReport(
     dockerNetworkId: known?.networks.get(network.id)?.().dockerNetworkId ?? null,
     link: own?.link ?? null,
     lastAction: input.memory.lastAction(key)?.slice(0, 1024) ?? null,
-    conditions: stampAll(drafts, before?.conditions, generation, now),
+    conditions: stampAll([...drafts, ...addresses], before?.conditions, generation, now),
   };
 }
 

@@ -8,6 +8,11 @@ export interface Metrics {
   allocations: Counter<'outcome'>;
   allocationBatch: Histogram;
   agentsConnected: Gauge;
+  leasesGranted: Counter;
+  leasesReturned: Counter<'reason'>;
+  leasesRefused: Counter<'reason'>;
+  leaseClaims: Counter<'outcome'>;
+  recalls: Counter;
 }
 
 export function createMetrics(): Metrics {
@@ -40,7 +45,53 @@ export function createMetrics(): Metrics {
       help: 'Agents that hold a long poll open on this server.',
       registers,
     }),
+    leasesGranted: new Counter({
+      name: 'trunkline_leases_granted_total',
+      help: 'Addresses that hosts were given ahead of need, or for a container that waited.',
+      registers,
+    }),
+    leasesReturned: withSeries(
+      new Counter({
+        name: 'trunkline_leases_returned_total',
+        help: 'Addresses that hosts said to return, by the reason they gave.',
+        labelNames: ['reason'],
+        registers,
+      }),
+      'reason',
+      ['unused', 'released', 'conflicted'],
+    ),
+    leasesRefused: withSeries(
+      new Counter({
+        name: 'trunkline_lease_refusals_total',
+        help: 'Wants of hosts that were not met in full, by why.',
+        labelNames: ['reason'],
+        registers,
+      }),
+      'reason',
+      ['no_network', 'deleting', 'not_placed', 'no_family', 'recalled', 'full', 'exhausted'],
+    ),
+    leaseClaims: withSeries(
+      new Counter({
+        name: 'trunkline_lease_claims_total',
+        help: 'Claims of one address, by what came of them.',
+        labelNames: ['outcome'],
+        registers,
+      }),
+      'outcome',
+      ['held', 'created', 'none', 'elsewhere', 'taken', 'other_mac', 'conflicted', 'quarantined'],
+    ),
+    recalls: new Counter({
+      name: 'trunkline_recalls_total',
+      help: 'Requests that waited for other hosts to return unused leases.',
+      registers,
+    }),
   };
+}
+
+/** A counter whose series are all there from the start. */
+function withSeries<L extends string>(counter: Counter<L>, label: L, values: readonly string[]): Counter<L> {
+  for (const value of values) counter.inc({ [label]: value } as Record<L, string>, 0);
+  return counter;
 }
 
 /** Times every request of a known route. */

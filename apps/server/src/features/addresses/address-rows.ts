@@ -8,7 +8,12 @@ export interface AddressRow {
   state: AddressState;
   owner: string | null;
   host: string | null;
+  /** The container it is for, or the one last seen on it. */
   container: string | null;
+  /** Docker's id of the container seen on it, and since when; left out of what the allocator answers. */
+  docker_id?: string | null;
+  since?: Date | null;
+  /** The Ethernet address seen on it, else the one asked for. */
   mac: string | null;
   labels: Record<string, string>;
   generation: string | number | bigint;
@@ -19,7 +24,7 @@ export interface AddressRow {
 
 /** Columns of an AddressRow, from `address a` joined by `addressJoins`. */
 export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS network, a.state::text AS state, a.owner, h.name AS host,
-  c.name AS container, a.mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at`;
+  COALESCE(c.name, a.container_name) AS container, a.docker_id, a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at`;
 
 export const addressJoins = `JOIN network n ON n.id = a.network_id
   LEFT JOIN host h ON h.id = a.host_id
@@ -35,6 +40,8 @@ export function presentAddress(row: AddressRow): Address {
     owner: row.owner,
     host: row.host,
     container: row.container,
+    dockerId: row.docker_id ?? null,
+    since: row.since?.toISOString() ?? null,
     mac: row.mac,
     labels: row.labels,
     generation: Number(row.generation),

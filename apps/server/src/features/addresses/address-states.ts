@@ -4,8 +4,10 @@ import type { AddressState } from '@trunkline/contracts';
 export interface HeldAddress {
   ip: string;
   state: AddressState;
+  owner: string | null;
   container: string | null;
   host: string | null;
+  mac: string | null;
 }
 
 /** What a release by an operator does to an address. */
@@ -22,19 +24,23 @@ export type ReleaseDecision =
 export function decideRelease(address: HeldAddress, force: boolean): ReleaseDecision {
   if (force) return { release: true, immediately: true };
   if (address.state === 'quarantined') return { release: false, because: 'resting' };
-  if (address.container !== null) {
-    return {
-      release: false,
-      because: 'in-use',
-      detail: `${address.ip} belongs to container ${address.container}: remove the container, or release with ?force=true`,
-    };
-  }
-  if (address.state === 'bound' || address.state === 'leased') {
-    return {
-      release: false,
-      because: 'in-use',
-      detail: `${address.ip} is ${address.state} on host ${address.host ?? 'unknown'}: stop what runs on it, or release with ?force=true`,
-    };
-  }
+  const inUse = (detail: string): ReleaseDecision => ({ release: false, because: 'in-use', detail });
+  const { ip, state, container, host, mac } = address;
+  if (container !== null && address.owner === `container:${container}`)
+    return inUse(
+      `${ip} belongs to container ${container}: remove the container, or release with ?force=true`,
+    );
+  if (state === 'bound')
+    return inUse(
+      `${ip} is bound to container ${container ?? 'unknown'} on host ${host ?? 'unknown'}: stop it, or release with ?force=true`,
+    );
+  if (state === 'leased')
+    return inUse(
+      `${ip} is leased on host ${host ?? 'unknown'}: stop what runs on it, or release with ?force=true`,
+    );
+  if (state === 'conflicted')
+    return inUse(
+      `${ip} is answered for by ${mac ?? 'something foreign'}: take that off the wire, then release with ?force=true`,
+    );
   return { release: true, immediately: false };
 }

@@ -4,7 +4,6 @@ import {
   AddressList,
   AddressReserve,
   AddressState,
-  ContainerName,
   DryRunQuery,
   FreeRange,
   HostName,
@@ -32,7 +31,9 @@ const Filter = Type.Object({
   state: Type.Optional(AddressState),
   owner: Type.Optional(OwnerKey),
   host: Type.Optional(HostName),
-  container: Type.Optional(ContainerName),
+  container: Type.Optional(
+    Type.String({ maxLength: 255, description: 'Name of the container.', examples: ['box1'] }),
+  ),
 });
 
 const Force = Type.Object({

@@ -11,24 +11,28 @@ import {
 } from '@trunkline/netaddr';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { findReply, type Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
-import { addressPath, presentAddress } from './address-rows.ts';
+import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
 import {
+  countHolders,
   endQuarantines,
   findAddress,
+  forgetAddresses,
   freeRanges,
   listAddresses,
+  listHolders,
   lockAddress,
-  poolQuery,
   releaseAddresses,
-  transactionQuery,
+  subnetsOf,
   writeRanges,
   type AddressFilter,
+  type AddressHolder,
 } from './addresses.store.ts';
 import {
   allocateInTransaction,
@@ -36,6 +40,7 @@ import {
   AlreadyAnswered,
   type AllocationRequest,
 } from './allocation-batch.ts';
+import type { RefusalFacts } from './allocation.ts';
 import { createAllocator } from './allocator.ts';
 import { checkOwner, readIp, readItem } from './address-wish.ts';
 import { createContainerAddresses, type ContainerAddresses } from './container-addresses.ts';
@@ -71,16 +76,20 @@ export interface AddressesService extends ContainerAddresses {
   get(network: string, ip: string): Promise<Address>;
   release(network: string, ip: string, force: boolean, context: ChangeContext): Promise<void>;
   free(network: string, page: { limit: number; cursor?: string | undefined }): Promise<PageOf<FreeRange>>;
+  /** Who holds an address, and what the network has: what a refusal is explained with. */
+  explain(
+    network: { id: string; name: string },
+    ip: string | null,
+  ): Promise<{ holder: AddressRow | undefined; subnets: RefusalFacts['subnets'] }>;
   /** Writes down what may be given out of a subnet; after it was made, or its ranges changed. */
   prepareSubnet(db: TransactionClient, subnet: SubnetSpec): Promise<void>;
-  /** Addresses of a network that somebody holds; the ones in quarantine do not count. */
-  countHeld(db: TransactionClient, networkId: string): Promise<number>;
-  holders(
-    db: TransactionClient,
-    networkId: string,
-    limit: number,
-  ): Promise<{ ip: string; owner: string | null }[]>;
-  /** Drops what rests in quarantine, before the network itself goes. */
+  /**
+   * Addresses that keep a network: reserved ones, and those with a container on them. Once nothing is left of it on any
+   * host (`gone`), no container is, whatever the hosts have not returned yet.
+   */
+  countHeld(db: TransactionClient, networkId: string, gone: boolean): Promise<number>;
+  holders(db: TransactionClient, networkId: string, limit: number): Promise<AddressHolder[]>;
+  /** Drops the addresses that do not keep it, before the network itself goes. */
   forgetNetwork(change: Change, networkId: string): Promise<void>;
   /** Frees addresses whose quarantine is over, from time to time. */
   startSweep(): () => Promise<void>;
@@ -230,7 +239,12 @@ export function createAddressesService(platform: Platform): AddressesService {
           type: 'address.released',
           subject: addressPath(network, ip),
           network,
-          data: { owner: row.owner, forced: force, generation: Number(row.generation) },
+          data: {
+            owner: row.owner,
+            container: row.container,
+            forced: force,
+            generation: Number(row.generation),
+          },
         });
       });
     },
@@ -250,6 +264,11 @@ export function createAddressesService(platform: Platform): AddressesService {
       };
     },
 
+    explain: async ({ id, name }, ip) => ({
+      holder: ip === null ? undefined : await findAddress(query, id, ip),
+      subnets: await subnetsOf(query, name),
+    }),
+
     async prepareSubnet(db, { id, cidr, gateway, ranges, exclude }) {
       const excluded = exclude.map((text) => parseRange(text));
       const allocatable = allocatableRanges({
@@ -267,18 +286,9 @@ export function createAddressesService(platform: Platform): AddressesService {
       );
     },
 
-    countHeld: (db, id) => db.address.count({ where: { networkId: id, state: { not: 'quarantined' } } }),
-
-    async holders(db, id, limit) {
-      return transactionQuery(db)(
-        `SELECT host(ip) AS ip, owner FROM address WHERE network_id = $1::uuid AND state <> 'quarantined' ORDER BY ip LIMIT $2::int`,
-        [id, limit],
-      );
-    },
-
-    async forgetNetwork(change, id) {
-      await change.db.address.deleteMany({ where: { networkId: id, state: 'quarantined' } });
-    },
+    countHeld: (db, id, gone) => countHolders(transactionQuery(db), id, gone),
+    holders: (db, id, limit) => listHolders(transactionQuery(db), id, limit),
+    forgetNetwork: (change, id) => forgetAddresses(transactionQuery(change.db), id),
 
     startSweep() {
       return startSweep('quarantine', sweepMs, platform.log, async () => {

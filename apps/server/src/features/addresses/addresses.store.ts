@@ -1,23 +1,7 @@
-import type { Database, TransactionClient } from '../../platform/database/database.ts';
+import type { Database } from '../../platform/database/database.ts';
+import type { Query } from '../../platform/database/query.ts';
 import { addressColumns, addressJoins, type AddressRow } from './address-rows.ts';
 import type { AllocationItem, AllocationOutcome, RefusalFacts } from './allocation.ts';
-
-/** Runs one statement: `pg` and Prisma alike. With a name, `pg` has the server plan it once for each connection. */
-export type Query = <T>(sql: string, values: unknown[], name?: string) => Promise<T[]>;
-
-interface Queryable {
-  query(config: { text: string; values: unknown[]; name?: string }): Promise<{ rows: unknown[] }>;
-}
-
-export const poolQuery =
-  (pool: Queryable): Query =>
-  async <T>(text: string, values: unknown[], name?: string) =>
-    (await pool.query({ text, values, ...(name === undefined ? {} : { name }) })).rows as T[];
-
-export const transactionQuery =
-  (db: TransactionClient): Query =>
-  (sql, values) =>
-    db.$queryRawUnsafe(sql, ...values);
 
 /** Requests for one family of one network, answered together. */
 export interface AllocationGroup {
@@ -91,7 +75,7 @@ export function listAddresses(
   add((n) => `a.state = $${n}::address_state`, filter.state);
   add((n) => `a.owner = $${n}`, filter.owner);
   add((n) => `h.name = $${n}`, filter.host);
-  add((n) => `c.name = $${n}`, filter.container);
+  add((n) => `COALESCE(c.name, a.container_name) = $${n}`, filter.container);
   return query(
     `SELECT ${addressColumns} FROM address a ${addressJoins} WHERE ${where.join(' AND ')} ORDER BY a.ip LIMIT $2::int`,
     values,
@@ -159,6 +143,42 @@ export async function releaseAddresses(
     [networkId, [...ips], immediately],
   );
   return row?.n ?? 0;
+}
+
+/** What keeps a network: an address of it, and who has it. */
+export interface AddressHolder {
+  ip: string;
+  owner: string | null;
+  container: string | null;
+  host: string | null;
+}
+
+/** Rows of `address a` that keep their network; the rest goes with it. A conflict is kept only for its reservation. */
+const keeps = `(a.state IN ('reserved', 'bound') OR is_reserved(a)) AND a.state <> 'quarantined'`;
+
+export async function countHolders(query: Query, networkId: string, gone: boolean): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM address a
+     WHERE a.network_id = $1::uuid AND ${keeps} AND NOT ($2::boolean AND a.host_id IS NOT NULL AND NOT is_reserved(a))`,
+    [networkId, gone],
+  );
+  return row?.n ?? 0;
+}
+
+export function listHolders(query: Query, networkId: string, limit: number): Promise<AddressHolder[]> {
+  return query(
+    `SELECT host(a.ip) AS ip, a.owner, COALESCE(c.name, a.container_name) AS container, h.name AS host FROM address a ${addressJoins}
+     WHERE a.network_id = $1::uuid AND ${keeps} ORDER BY a.ip LIMIT $2::int`,
+    [networkId, limit],
+  );
+}
+
+/** Drops the addresses of a network that do not keep it. */
+export async function forgetAddresses(query: Query, networkId: string): Promise<void> {
+  await query(
+    `DELETE FROM address a WHERE a.network_id = $1::uuid AND a.state <> 'reserved' AND NOT is_reserved(a)`,
+    [networkId],
+  );
 }
 
 /** Writes what a subnet's ranges come to and builds its free space. `size`: how many addresses may be given out. */

@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import { apiErrorFromDatabase } from '../../platform/database/database-errors.ts';
+import { poolQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { IdempotencyRequest, Reply } from '../../platform/idempotency.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
-import { allocateGroups, poolQuery, subnetsOf, type AllocationGroup, type Query } from './addresses.store.ts';
+import { allocateGroups, subnetsOf, type AllocationGroup } from './addresses.store.ts';
 import { refusal, type AllocationItem, type RefusalFacts } from './allocation.ts';
 
 /** A request for addresses, and who asks. */

@@ -1,6 +1,7 @@
 import type { Change } from '../../platform/changes.ts';
+import { transactionQuery } from '../../platform/database/query.ts';
 import { addressPath } from './address-rows.ts';
-import { releaseAddresses, transactionQuery } from './addresses.store.ts';
+import { releaseAddresses } from './addresses.store.ts';
 import { allocateInTransaction, reservedEvent } from './allocation-batch.ts';
 
 /** Addresses of containers that Trunkline runs: reserved with the container, bound while it runs, let go with it. */
@@ -68,16 +69,18 @@ export function createContainerAddresses(): ContainerAddresses {
 
     async bindContainer(change, { containerId, hostId, ip, mac }) {
       const changed = await change.db.$executeRaw`
-        UPDATE address SET state = 'bound', host_id = ${hostId}::uuid, mac = COALESCE(${mac}, mac),
-               generation = nextval('address_generation'), updated_at = now()
-        WHERE container_id = ${containerId}::uuid AND ip = ${ip}::inet AND state IN ('reserved', 'bound')
-          AND (state <> 'bound' OR host_id IS DISTINCT FROM ${hostId}::uuid OR mac IS DISTINCT FROM COALESCE(${mac}, mac))`;
+        UPDATE address SET state = 'bound', host_id = ${hostId}::uuid, seen_mac = COALESCE(${mac}, seen_mac),
+               generation = CASE WHEN host_id = ${hostId}::uuid THEN generation ELSE nextval('address_generation') END,
+               updated_at = now()
+        WHERE container_id = ${containerId}::uuid AND ip = ${ip}::inet AND state IN ('reserved', 'leased', 'bound')
+          AND (state <> 'bound' OR host_id IS DISTINCT FROM ${hostId}::uuid OR seen_mac IS DISTINCT FROM COALESCE(${mac}, seen_mac))`;
       return changed > 0;
     },
 
     async unbindContainer(change, containerId) {
       const changed = await change.db.$executeRaw`
-        UPDATE address SET state = 'reserved', host_id = NULL, generation = nextval('address_generation'), updated_at = now()
+        UPDATE address SET state = 'reserved', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL,
+               generation = nextval('address_generation'), updated_at = now()
         WHERE container_id = ${containerId}::uuid AND state = 'bound'`;
       return changed > 0;
     },

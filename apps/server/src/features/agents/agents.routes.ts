@@ -15,6 +15,8 @@ import { answers } from '../../platform/openapi.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { callerGone } from '../../platform/request-context.ts';
 import type { HostRef } from '../hosts/hosts.service.ts';
+import { leaseRoutes } from '../leases/leases.routes.ts';
+import type { LeasesService } from '../leases/leases.service.ts';
 import type { AgentsService } from './agents.service.ts';
 import { checkDigest } from './signature.ts';
 
@@ -38,7 +40,7 @@ function signedBy(request: FastifyRequest): HostRef {
 /** The protocol of agents, docs/agent-protocol.md. */
 export async function agentRoutes(
   app: App,
-  { agents }: { platform: Platform; agents: AgentsService },
+  { agents, leases }: { platform: Platform; agents: AgentsService; leases: LeasesService },
 ): Promise<void> {
   app.post(
     '/agent/v1/join',
@@ -117,5 +119,7 @@ export async function agentRoutes(
         await reply.code(204).send(null);
       },
     );
+
+    await leaseRoutes(signed, { leases, signedBy });
   });
 }

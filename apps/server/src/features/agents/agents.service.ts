@@ -11,6 +11,7 @@ import {
   type JoinAnswer,
   type JoinRequest,
   type PlacementReport,
+  type Recall,
   type Report,
   type ReportAnswer,
 } from '@trunkline/contracts';
@@ -62,6 +63,10 @@ export interface AgentsDeps {
     desiredFor(db: TransactionClient, hostId: string): Promise<DesiredCheck[]>;
     recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
   };
+  leases: { recallsFor(db: TransactionClient, hostId: string): Promise<Recall[]> };
+  endpoints: {
+    recordInventory(change: Change, host: HostRef, report: Report, observedAt: Date): Promise<void>;
+  };
 }
 
 /** What agents call. */
@@ -106,7 +111,7 @@ async function revisionFor(db: TransactionClient, host: HostRef): Promise<bigint
 
 export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
   const { database, changes, feed, log, metrics, now, stopping } = platform;
-  const { hosts, joinTokens, networks, containers, checks } = deps;
+  const { hosts, joinTokens, networks, containers, checks, leases, endpoints } = deps;
   const waits = createDesiredWaits({
     changesAfter: (revision) => desiredChanges(database.prisma, revision),
     subscribe: (listener) => feed.subscribe(listener),
@@ -191,7 +196,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
             heartbeatSeconds: await hosts.heartbeatSeconds(),
             networks: await networks.desiredFor(db, host.id),
             containers: await containers.desiredFor(db, host.id),
-            recalls: [],
+            recalls: await leases.recallsFor(db, host.id),
             checks: await checks.desiredFor(db, host.id),
           }),
           { isolationLevel: 'RepeatableRead' },
@@ -219,6 +224,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         if (turn.newest) {
           await networks.recordPlacements(change, host, report.placements, turn.observedAt);
           await containers.recordReports(change, host, report.containers, turn.observedAt);
+          await endpoints.recordInventory(change, host, report, turn.observedAt);
         }
         await hosts.recordReport(change, host.id, turn, {
           facts,

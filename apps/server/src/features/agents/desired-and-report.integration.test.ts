@@ -56,6 +56,7 @@ describe('the desired document', () => {
       heartbeatSeconds: 10,
       networks: [],
       containers: [],
+      recalls: [],
       checks: [],
     });
   });

@@ -34,7 +34,7 @@ export interface NetworkAddresses extends AddressesOfNetworks {
     db: TransactionClient,
     networkId: string,
     limit: number,
-  ): Promise<{ ip: string; owner: string | null }[]>;
+  ): Promise<{ ip: string; owner: string | null; container: string | null; host: string | null }[]>;
 }
 
 /** Throws when the caller has not seen the present form (428, 412). */
@@ -94,10 +94,13 @@ export function createNetworkWrites(deps: {
 
   const refuseHolders = async (db: TransactionClient, network: NetworkRow): Promise<void> => {
     await refuseWhileAttached(db, network, 'it cannot be removed', () => true);
-    const held = await addresses.countHeld(db, network.id);
+    const held = await addresses.countHeld(db, network.id, false);
     if (held === 0) return;
     const holders = await addresses.holders(db, network.id, 100);
-    const some = holders.slice(0, 5).map(({ ip, owner }) => (owner === null ? ip : `${ip} (${owner})`));
+    const some = holders.slice(0, 5).map(({ ip, owner, container, host }) => {
+      if (host !== null) return `${ip} (${container ?? owner ?? 'a container'} on ${host})`;
+      return owner === null ? ip : `${ip} (${owner})`;
+    });
     throw new ApiError(
       'network_in_use',
       `${network.name} cannot be removed while addresses of it are held: ${some.join(', ')}${held > some.length ? ` and ${held - some.length} more` : ''}; release them first`,

@@ -29,6 +29,7 @@ import {
   createPlacements,
   finishRemoval,
   networkPath,
+  type LeasesOfNetworks,
   type PlacementsService,
 } from './placements.service.ts';
 import { findPlacement, listPlacements, placementStandings } from './placements.store.ts';
@@ -67,11 +68,16 @@ export interface NetworksService extends PlacementsService {
 
 export function createNetworksService(
   platform: Pick<Platform, 'database' | 'changes' | 'now'>,
-  deps: { addresses: NetworkAddresses; hosts: HostsOfNetworks; checks: Preflights },
+  deps: {
+    addresses: NetworkAddresses;
+    leases: LeasesOfNetworks;
+    hosts: HostsOfNetworks;
+    checks: Preflights;
+  },
 ): NetworksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
-  const { addresses, hosts, checks } = deps;
+  const { addresses, leases, hosts, checks } = deps;
   const writes = createNetworkWrites({ addresses, hosts, now });
 
   const present = async (db: TransactionClient, row: NetworkRow): Promise<Network> => {
@@ -98,7 +104,7 @@ export function createNetworksService(
   };
 
   return {
-    ...createPlacements(addresses),
+    ...createPlacements(addresses, leases),
 
     async create(input, { context, patience }) {
       const { name, space = 'default' } = input;

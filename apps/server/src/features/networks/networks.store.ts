@@ -1,4 +1,4 @@
-import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
+import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 
 const withSubnets = { subnets: { orderBy: { ordinal: 'asc' } } } as const satisfies Prisma.NetworkInclude;
@@ -155,7 +155,9 @@ export async function updateSubnet(
   await db.subnet.update({ where: { id }, data: { ordinal, gateway, ranges, exclude } });
 }
 
-/** Up to `limit` addresses of a subnet that somebody holds; what rests in quarantine is held by nobody. */
+const keepsSubnet = Prisma.sql`((state IN ('reserved', 'bound') OR is_reserved(address)) AND state <> 'quarantined')`;
+
+/** Up to `limit` addresses of a subnet that keep it; what rests, or is in a warm pool only, does not. */
 export function heldInSubnet(
   db: TransactionClient,
   subnetId: string,
@@ -163,7 +165,7 @@ export function heldInSubnet(
 ): Promise<{ ip: string; owner: string | null }[]> {
   return db.$queryRaw`
     SELECT host(ip) AS ip, owner FROM address
-    WHERE subnet_id = ${subnetId}::uuid AND state <> 'quarantined' ORDER BY ip LIMIT ${limit}`;
+    WHERE subnet_id = ${subnetId}::uuid AND ${keepsSubnet} ORDER BY ip LIMIT ${limit}`;
 }
 
 /** Who holds one address of a subnet. */
@@ -177,9 +179,9 @@ export async function holderOf(
   return holder;
 }
 
-/** The subnet leaves, and with it what rested in quarantine there. An address that is held keeps it (foreign key). */
+/** The subnet leaves, and with it what rested or was leased ahead of need there. An address that is held keeps it (foreign key). */
 export async function deleteSubnet(db: TransactionClient, subnetId: string): Promise<void> {
-  await db.$executeRaw`DELETE FROM address WHERE subnet_id = ${subnetId}::uuid AND state = 'quarantined'`;
+  await db.$executeRaw`DELETE FROM address WHERE subnet_id = ${subnetId}::uuid AND NOT ${keepsSubnet}`;
   await db.subnet.delete({ where: { id: subnetId } });
 }
 

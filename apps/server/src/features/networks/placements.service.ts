@@ -26,8 +26,13 @@ import {
 
 /** What the end of a network needs of its addresses. */
 export interface AddressesOfNetworks {
-  countHeld(db: TransactionClient, networkId: string): Promise<number>;
+  countHeld(db: TransactionClient, networkId: string, gone: boolean): Promise<number>;
   forgetNetwork(change: Change, networkId: string): Promise<void>;
+}
+
+/** What the end of a network on a host needs of its leases. */
+export interface LeasesOfNetworks {
+  endHolds(change: Change, host: { id: string; name: string }, networkId?: string): Promise<void>;
 }
 
 /** A network that a container is to be attached to. */
@@ -94,7 +99,7 @@ export async function finishRemoval(
   network: { id: string; name: string },
 ): Promise<boolean> {
   if ((await placementsOf(change.db, network.id)).length > 0) return false;
-  if ((await addresses.countHeld(change.db, network.id)) > 0) return false;
+  if ((await addresses.countHeld(change.db, network.id, true)) > 0) return false;
   await addresses.forgetNetwork(change, network.id);
   await deleteNetwork(change.db, network.id);
   change.record({ type: 'network.deleted', subject: networkPath(network.name), network: network.name });
@@ -117,7 +122,10 @@ const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
   report.generation >= row.forceGeneration &&
   report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 
-export function createPlacements(addresses: AddressesOfNetworks): PlacementsService {
+export function createPlacements(
+  addresses: AddressesOfNetworks,
+  leases: LeasesOfNetworks,
+): PlacementsService {
   const removeLeft = async (
     change: Change,
     host: Pick<HostRef, 'id' | 'name'>,
@@ -126,6 +134,8 @@ export function createPlacements(addresses: AddressesOfNetworks): PlacementsServ
     // Network rows before placements, as everywhere.
     for (const network of await lockNetworksById(change.db, networkIds)) {
       if (!(await deleteLeftPlacement(change.db, network.id, host.id))) continue;
+      // Nothing is left of it there, the host says: so no container is on what it held.
+      await leases.endHolds(change, host, network.id);
       change.record({
         type: 'placement.removed',
         subject: placementPath(network.name, host.name),

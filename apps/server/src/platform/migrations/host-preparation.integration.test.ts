@@ -49,11 +49,19 @@ test('an older database loses nothing but facts that no longer say enough, and i
   ]);
   const kept = await pool.query('SELECT key, body FROM idempotency_key ORDER BY key');
   expect(kept.rows).toEqual([
-    { key: 'address', body: { ip: '10.0.0.1' } },
+    { key: 'address', body: { ip: '10.0.0.1', dockerId: null, since: null } },
     { key: 'container', body: { name: 'box1' } },
     {
       key: 'network',
-      body: { hosts: {}, subnets: [], generation: 1, mtu: null, forwarding: false, restartBroken: false },
+      body: {
+        hosts: {},
+        subnets: [],
+        generation: 1,
+        mtu: null,
+        forwarding: false,
+        restartBroken: false,
+        warm: 0,
+      },
     },
   ]);
 });

@@ -1,0 +1,76 @@
+import type { DesiredNetwork } from '@trunkline/contracts';
+import { advises, fails, holds, type ConditionDraft } from '../reconcile/conditions.ts';
+import type { UnheldAddress } from './bindings.ts';
+import { familyOf, warmKey } from './exchange-plan.ts';
+import type { LeaseRecord } from './lease-record.ts';
+
+/** What is known of the address book of this host. */
+export type BookState = {
+  /** Why Docker cannot reach the driver; null: it can. */
+  readonly notServing: string | null;
+  readonly away: { readonly since: number; readonly why: string } | null;
+  readonly records: readonly LeaseRecord[];
+  readonly short: ReadonlyMap<string, string>;
+  readonly blind: ReadonlyMap<string, string>;
+  readonly unheld: readonly UnheldAddress[];
+};
+
+/** Whether Docker can ask for addresses on this host. */
+export function driverCondition({ notServing, away }: BookState): ConditionDraft {
+  if (notServing !== null) {
+    return fails(
+      'AddressDriver',
+      'NotServing',
+      `Docker cannot ask for addresses: ${notServing}; no container starts on a Trunkline network of this host until it can`,
+    );
+  }
+  if (away !== null) {
+    return advises(
+      'AddressDriver',
+      'ServerAway',
+      `addresses are given from what this host holds: ${away.why} since ${new Date(away.since).toISOString()}`,
+    );
+  }
+  return holds('AddressDriver', 'Serving', 'Docker gets the addresses of Trunkline networks from this agent');
+}
+
+/** What a network's addresses are like on this host. Nothing else depends on it: what runs, runs. */
+export function bookCondition(network: DesiredNetwork, state: BookState): ConditionDraft {
+  const { id } = network;
+  const unheld = state.unheld.filter(({ networkId }) => networkId === id);
+  const [first] = unheld;
+  if (first !== undefined) {
+    const more = unheld.length > 1 ? ` (and ${unheld.length - 1} more)` : '';
+    return advises(
+      'AddressBook',
+      'AddressNotHeld',
+      `container ${first.name} has ${first.ip}${more}, which this host does not hold: ${first.why}; restart it with another address`,
+    );
+  }
+  const own = state.records.filter(({ networkId }) => networkId === id);
+  const families = [...new Set(network.subnets.map(({ cidr }) => familyOf(cidr)))];
+  for (const family of families) {
+    const why = state.short.get(warmKey(id, family));
+    const free = warm(own.filter(({ ip }) => familyOf(ip) === family));
+    if (why !== undefined && free < network.warm) {
+      return advises(
+        'AddressBook',
+        'PoolLow',
+        `${free} of ${network.warm} ${family === 'ipv4' ? 'IPv4' : 'IPv6'} addresses are ready for the next containers: ${why}`,
+      );
+    }
+  }
+  const blind = state.blind.get(id);
+  if (blind !== undefined) {
+    return advises(
+      'AddressBook',
+      'NotProbed',
+      `addresses are given without asking the wire whether something foreign has them: ${blind}`,
+    );
+  }
+  return holds('AddressBook', 'Ready', 'containers get their addresses from what this host holds');
+}
+
+function warm(records: readonly LeaseRecord[]): number {
+  return records.filter(({ use }) => use === 'free' || use === 'probing').length;
+}

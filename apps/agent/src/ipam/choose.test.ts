@@ -1,0 +1,265 @@
+/** Which address a container gets, and when the server is asked. */
+import { describe, expect, test } from 'vitest';
+import type { DesiredDocument } from '@trunkline/contracts';
+import { container, id, network } from '../reconcile/test-subjects.ts';
+import { decide, type Circumstances, type Decision } from './choose.ts';
+import { keyOf, type LeaseRecord } from './lease-record.ts';
+import type { Pool } from './pools.ts';
+
+const now = 1_000_000;
+const pool: Pool = { networkId: id(1), subnet: '172.16.100.0/24', family: 'ipv4' };
+const nobody = { mac: null, name: null };
+const mac = '02:42:00:00:00:01';
+
+function record(last: number, change: Partial<LeaseRecord> = {}): LeaseRecord {
+  return {
+    networkId: id(1),
+    ip: `172.16.100.${last}`,
+    subnet: '172.16.100.0/24',
+    generation: last,
+    owner: null,
+    mac: null,
+    use: 'free',
+    since: 1000 + last,
+    touched: false,
+    cleared: false,
+    lastMac: null,
+    lastName: null,
+    returnAs: null,
+    ...change,
+  };
+}
+
+const document: DesiredDocument = {
+  hostId: id(999),
+  revision: '1',
+  heartbeatSeconds: 10,
+  networks: [network()],
+  containers: [container()],
+  recalls: [],
+  checks: [],
+};
+
+function asked(
+  held: readonly LeaseRecord[],
+  change: Partial<Circumstances> = {},
+  request: { ip?: string; mac?: string; name?: string } = {},
+): Decision {
+  return decide(
+    {
+      pool,
+      ip: request.ip ?? null,
+      endpoint: { mac: request.mac ?? null, name: request.name ?? null },
+    },
+    {
+      held: new Map(held.map((one) => [keyOf(one), one])),
+      desired: document,
+      now,
+      serverAway: null,
+      tried: {},
+      ...change,
+    },
+  );
+}
+
+const given = (decision: Decision): string | object =>
+  decision.do === 'give' ? decision.record.ip : decision;
+const away = { serverAway: 'the server is away' };
+const told = { tried: { reservation: true } };
+
+describe('any address', () => {
+  test.each<[string, LeaseRecord[], Partial<Circumstances>, string | object]>([
+    [
+      'the one that was free for longest',
+      [record(9, { since: 5 }), record(8, { since: 3 })],
+      {},
+      '172.16.100.8',
+    ],
+    [
+      'a free one before one that is being probed',
+      [record(8, { use: 'probing', since: 1 }), record(9)],
+      {},
+      '172.16.100.9',
+    ],
+    [
+      'one that is being probed before asking the server',
+      [record(8, { use: 'probing' })],
+      {},
+      '172.16.100.8',
+    ],
+    [
+      'never one that is used, kept, suspect or on its way back',
+      (['used', 'kept', 'suspect', 'returning'] as const).map((use, n) => record(n + 10, { use })),
+      {},
+      { do: 'ask' },
+    ],
+    [
+      'never one of another network or subnet',
+      [record(8, { networkId: id(2) }), record(9, { subnet: '172.16.101.0/24' })],
+      {},
+      { do: 'ask' },
+    ],
+    ['never one that is reserved for somebody', [record(8, { owner: 'web-1', mac })], {}, { do: 'ask' }],
+    [
+      'the server is asked before a resting one is taken again',
+      [record(8, { use: 'resting', cleared: true })],
+      {},
+      { do: 'ask' },
+    ],
+    [
+      'a resting one when the server has none',
+      [record(8, { use: 'resting', cleared: true })],
+      { tried: { urgent: 'full' } },
+      '172.16.100.8',
+    ],
+    [
+      'with the server away, one past its quarantine before one that rested longer but was not looked at',
+      [
+        record(8, { use: 'resting', since: 1 }),
+        record(9, { use: 'resting', since: now - 400_000, cleared: true }),
+        record(10, { use: 'resting', since: now - 200_000, cleared: true }),
+      ],
+      away,
+      '172.16.100.9',
+    ],
+    [
+      'with the server away, one in quarantine when nothing else is left',
+      [record(8, { use: 'resting', since: now - 10, cleared: true })],
+      away,
+      '172.16.100.8',
+    ],
+    [
+      'with the server away and nothing left, it is tried all the same',
+      [record(8, { use: 'used' })],
+      away,
+      { do: 'ask' },
+    ],
+  ])('%s', (_, held, change, expected) => {
+    expect(given(asked(held, change))).toEqual(expected);
+  });
+
+  test('a full pool is refused with the words of the server', () => {
+    const decision = asked([record(8, { use: 'used' })], {
+      tried: { urgent: '172.16.100.0/24 is full: 253 held by docker01' },
+    });
+    expect(decision).toEqual({
+      do: 'refuse',
+      reason:
+        'no address is left on this host in 172.16.100.0/24 (1 in use): 172.16.100.0/24 is full: 253 held by docker01',
+    });
+  });
+});
+
+describe('a container that something may be reserved for', () => {
+  test('is asked about before the pool is used, and not while the server is away', () => {
+    expect(asked([record(8)], {}, { mac })).toEqual({ do: 'claim', ip: null });
+    expect(asked([record(8)], {}, { name: 'web-1' })).toEqual({ do: 'claim', ip: null });
+    expect(given(asked([record(8)], away, { mac }))).toBe('172.16.100.8');
+    expect(given(asked([record(8)], told, { mac }))).toBe('172.16.100.8');
+  });
+
+  test.each<[string, Partial<LeaseRecord>, { mac?: string; name?: string }]>([
+    ['by its Ethernet address', { owner: 'web-1', mac, use: 'resting' }, { mac }],
+    ['by the name of its owner', { owner: 'web-1', use: 'free' }, { name: 'web-1' }],
+    ['by its name, where Trunkline runs it', { owner: 'container:box1', use: 'kept' }, { name: 'box1' }],
+  ])('gets it from this host, %s', (_, change, endpoint) => {
+    expect(given(asked([record(8), record(20, change)], away, endpoint))).toBe('172.16.100.20');
+  });
+
+  test('waits for its reservation that is on its way back, once', () => {
+    const leaving = record(20, { owner: 'web-1', mac, use: 'returning' });
+    expect(asked([record(8), leaving], {}, { mac })).toEqual({ do: 'await-return' });
+    expect(asked([record(8), leaving], { tried: { awaited: true } }, { mac })).toEqual({
+      do: 'claim',
+      ip: null,
+    });
+  });
+
+  test('gets what it had before it was stopped, where that still rests here', () => {
+    const before = record(30, { use: 'resting', lastMac: mac });
+    expect(given(asked([record(8), before], told, { mac }))).toBe('172.16.100.30');
+    expect(given(asked([record(8), before], told, { mac: '02:42:00:00:00:02' }))).toBe('172.16.100.8');
+  });
+});
+
+describe('an address that is asked for', () => {
+  const ip = '172.16.100.20';
+  test.each<[string, LeaseRecord[], Partial<Circumstances>, object | string]>([
+    ['is claimed where this host does not hold it', [], {}, { do: 'claim', ip }],
+    ['is claimed also where the server was away at the last call', [], away, { do: 'claim', ip }],
+    ['is given from the pool', [record(20)], away, ip],
+    ['is given while it rests', [record(20, { use: 'resting' })], away, ip],
+    ['is given to the container that it was kept for', [record(20, { use: 'kept' })], away, ip],
+    [
+      'is said again where Docker only tells what it has',
+      [record(20, { use: 'used', lastMac: mac })],
+      {},
+      ip,
+    ],
+    ['waits for its return', [record(20, { use: 'returning' })], {}, { do: 'await-return' }],
+  ])('%s', (_, held, change, expected) => {
+    expect(given(asked(held, change, { ip }))).toEqual(expected);
+  });
+
+  test.each<[string, LeaseRecord[], Partial<Circumstances>, string]>([
+    [
+      'a container has',
+      [record(20, { use: 'used', lastMac: '02:42:00:00:00:09' })],
+      {},
+      'was given to a container of this host',
+    ],
+    ['may be in use', [record(20, { use: 'suspect' })], {}, 'not known yet whether a container uses it'],
+    [
+      'is reserved for another Ethernet address',
+      [record(20, { owner: 'web-1', mac: '02:42:00:00:00:09' })],
+      {},
+      'is reserved for web-1',
+    ],
+    [
+      'cannot be proven free',
+      [],
+      { tried: { claim: 'the server is away' } },
+      'cannot be proven free, the server is away',
+    ],
+    [
+      'was not confirmed to be back',
+      [record(20, { use: 'returning' })],
+      { tried: { awaited: true } },
+      'the server has not confirmed it',
+    ],
+  ])('is refused when it %s', (_, held, change, reason) => {
+    const decision = asked(held, change, { ip, mac });
+    expect(decision).toMatchObject({ do: 'refuse' });
+    expect(decision.do === 'refuse' && decision.reason).toContain(reason);
+  });
+
+  test('is refused when it is the gateway', () => {
+    expect(asked([], {}, { ip: '172.16.100.1' })).toMatchObject({ do: 'refuse' });
+  });
+
+  test('that Trunkline promised to a container of this host is given while the server is away, and claimed later', () => {
+    const promised = { ip: '172.16.100.10', mac };
+    expect(asked([], {}, promised)).toEqual({ do: 'claim', ip: promised.ip });
+    const decision = asked([], away, promised);
+    expect(decision).toMatchObject({ do: 'give', record: { generation: 0, owner: 'container:box1' } });
+    const elsewhere = { ...away, desired: { ...document, containers: [] } };
+    expect(asked([], elsewhere, promised)).toEqual({ do: 'claim', ip: promised.ip });
+  });
+});
+
+test('without a desired document the leases of the disk are given all the same', () => {
+  expect(
+    given(
+      decide(
+        { pool, ip: null, endpoint: nobody },
+        {
+          held: new Map([[keyOf(record(8)), record(8)]]),
+          desired: null,
+          now,
+          serverAway: 'this host has not joined',
+          tried: {},
+        },
+      ),
+    ),
+  ).toBe('172.16.100.8');
+});

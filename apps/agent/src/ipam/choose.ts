@@ -1,0 +1,213 @@
+import type { DesiredDocument } from '@trunkline/contracts';
+import { formatIp, parseIp } from '@trunkline/netaddr';
+import { keyOf, type Endpoint, type LeaseKey, type LeaseRecord, type LeaseUse } from './lease-record.ts';
+import type { Pool } from './pools.ts';
+
+/** What a container that is being started needs. */
+export type AddressRequest = {
+  readonly pool: Pool;
+  /** The one address that will do (`--ip`), in canonical form; null: any. */
+  readonly ip: string | null;
+  readonly endpoint: Endpoint;
+};
+
+/** What is known when it is decided. */
+export type Circumstances = {
+  readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
+  readonly desired: DesiredDocument | null;
+  readonly now: number;
+  /** Why the server cannot be asked, in a clause; null: it can, as far as is known. */
+  readonly serverAway: string | null;
+  /** What has been tried for this request already. */
+  readonly tried: {
+    /** The reservation for this MAC or name was asked for; there is none, or no answer. */
+    readonly reservation?: boolean;
+    /** `--ip` was asked for, and no answer came: why. */
+    readonly claim?: string;
+    /** The end of a return was waited for. */
+    readonly awaited?: boolean;
+    /** The server was asked for any address and gave none: why. */
+    readonly urgent?: string;
+  };
+};
+
+/** What to do about a request. */
+export type Decision =
+  /** Give this one, which this host holds. */
+  | { readonly do: 'give'; readonly record: LeaseRecord }
+  /** Ask the server for this address; null: for the one that is reserved for the MAC or name. */
+  | { readonly do: 'claim'; readonly ip: string | null }
+  /** It is on its way back: that must have an end before it can be claimed again. */
+  | { readonly do: 'await-return' }
+  /** Ask the server for any address at once. */
+  | { readonly do: 'ask' }
+  | { readonly do: 'refuse'; readonly reason: string };
+
+const refuse = (reason: string): Decision => ({ do: 'refuse', reason });
+
+/** One request: give, ask or refuse. Pure. */
+export function decide(request: AddressRequest, around: Circumstances): Decision {
+  return request.ip === null ? decideAny(request, around) : decideExplicit(request, request.ip, around);
+}
+
+function decideExplicit(
+  { pool, endpoint }: AddressRequest,
+  ip: string,
+  { held, desired, now, serverAway, tried }: Circumstances,
+): Decision {
+  const gateway = gatewayOf(pool, desired);
+  if (ip === gateway) return refuse(`${ip} is the gateway of ${pool.subnet}: choose another address`);
+  const record = held.get(keyOf({ networkId: pool.networkId, ip }));
+  if (record !== undefined) return decideHeld(record, endpoint, tried.awaited === true);
+  const ours = unclaimedOf(pool, ip, desired, now);
+  if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
+    if (ours !== null) return { do: 'give', record: ours };
+    return refuse(
+      `${ip} cannot be proven free, ${tried.claim ?? 'the server cannot be asked'}: leave --ip out to take an address that this host holds, or try again when the server is back`,
+    );
+  }
+  return { do: 'claim', ip };
+}
+
+function decideHeld(record: LeaseRecord, endpoint: Endpoint, awaited: boolean): Decision {
+  const { ip, use, owner, mac } = record;
+  switch (use) {
+    case 'free':
+    case 'probing':
+    case 'resting':
+    case 'kept':
+      return owner !== null && mac !== null && endpoint.mac !== null && mac !== endpoint.mac
+        ? refuse(
+            `${ip} is reserved for ${owner} with the Ethernet address ${mac}: start that container with --mac-address ${mac}, or choose another address`,
+          )
+        : { do: 'give', record };
+    case 'used':
+      // Without an Ethernet address Docker only says again what it has. The same one twice on a host is refused by the kernel.
+      return endpoint.mac === null || endpoint.mac === record.lastMac
+        ? { do: 'give', record }
+        : refuse(
+            `${ip} was given to a container of this host: stop that one, choose another address, or leave --ip out; an address whose container never started is free again within a minute or two`,
+          );
+    case 'suspect':
+      return refuse(
+        `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`,
+      );
+    case 'returning':
+      return awaited
+        ? refuse(
+            `${ip} was freed a moment ago and the server has not confirmed it: try again in a minute, or leave --ip out`,
+          )
+        : { do: 'await-return' };
+  }
+}
+
+function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): Decision {
+  const { held, desired, now, serverAway, tried } = around;
+  const here = [...held.values()].filter(
+    ({ networkId, subnet }) => networkId === pool.networkId && subnet === pool.subnet,
+  );
+  const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
+  if (reserved !== undefined) return { do: 'give', record: reserved };
+  const mayBeReserved = endpoint.mac !== null || endpoint.name !== null;
+  if (mayBeReserved && serverAway === null && tried.reservation !== true) {
+    const leaving = here.some((record) => record.use === 'returning' && isFor(record, endpoint));
+    return leaving && tried.awaited !== true ? { do: 'await-return' } : { do: 'claim', ip: null };
+  }
+
+  const anybodys = here.filter(({ owner }) => owner === null);
+  const warm =
+    anybodys.find((record) => record.use === 'resting' && wasFor(record, endpoint)) ??
+    oldest(anybodys, 'free') ??
+    oldest(anybodys, 'probing');
+  if (warm !== undefined) return { do: 'give', record: warm };
+  const askable = tried.urgent === undefined;
+  if (askable && serverAway === null) return { do: 'ask' };
+  const restMs = quarantineMs(pool, desired);
+  const rested =
+    oldest(
+      anybodys.filter((record) => record.cleared && now - record.since >= restMs),
+      'resting',
+    ) ??
+    oldest(
+      anybodys.filter((record) => record.cleared),
+      'resting',
+    ) ??
+    oldest(anybodys, 'resting');
+  if (rested !== undefined) return { do: 'give', record: rested };
+  if (askable) return { do: 'ask' };
+  const inUse = anybodys.filter(({ use }) => use === 'used').length;
+  return refuse(
+    `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server gave none'}`,
+  );
+}
+
+/** Reserved for just this MAC or name. Containers that Trunkline runs have the owner key `container:<name>`. */
+function isFor({ owner, mac }: LeaseRecord, endpoint: Endpoint): boolean {
+  if (owner === null) return false;
+  if (mac !== null) return mac === endpoint.mac;
+  return endpoint.name !== null && (owner === endpoint.name || owner === `container:${endpoint.name}`);
+}
+
+/** The same endpoint had it before. */
+function wasFor({ lastMac, lastName }: LeaseRecord, { mac, name }: Endpoint): boolean {
+  return (mac !== null && mac === lastMac) || (name !== null && name === lastName);
+}
+
+/** This host may give it to whom it is for. */
+export function isAtHand({ use }: LeaseRecord): boolean {
+  return use === 'free' || use === 'probing' || use === 'resting' || use === 'kept';
+}
+
+function oldest(records: readonly LeaseRecord[], use: LeaseUse): LeaseRecord | undefined {
+  return records.filter((record) => record.use === use).toSorted((a, b) => a.since - b.since)[0];
+}
+
+/** The gateway of a pool as the desired document has it; null where it has none. */
+export function gatewayOf(pool: Pool, desired: DesiredDocument | null): string | null {
+  const network = desired?.networks.find(({ id }) => id === pool.networkId);
+  return network?.subnets.find(({ cidr }) => cidr === pool.subnet)?.gateway ?? null;
+}
+
+function quarantineMs({ networkId }: Pool, desired: DesiredDocument | null): number {
+  return (desired?.networks.find(({ id }) => id === networkId)?.quarantineSeconds ?? 0) * 1000;
+}
+
+/**
+ * An address that the desired document promises to a container of this host: its reservation is proof enough where the
+ * server cannot be asked. Null where it promises it to nobody.
+ */
+function unclaimedOf(
+  pool: Pool,
+  ip: string,
+  desired: DesiredDocument | null,
+  now: number,
+): LeaseRecord | null {
+  const promised = desired?.containers.find(
+    ({ state, attachments }) =>
+      state === 'present' &&
+      attachments.some(
+        ({ networkId, address, address6 }) =>
+          networkId === pool.networkId && (isSame(address, ip) || isSame(address6, ip)),
+      ),
+  );
+  if (promised === undefined) return null;
+  return {
+    networkId: pool.networkId,
+    ip,
+    subnet: pool.subnet,
+    generation: 0,
+    owner: `container:${promised.name}`,
+    mac: null,
+    use: 'free',
+    since: now,
+    touched: false,
+    cleared: false,
+    lastMac: null,
+    lastName: null,
+    returnAs: null,
+  };
+}
+
+function isSame(text: string | null, ip: string): boolean {
+  return text !== null && formatIp(parseIp(text)) === ip;
+}

@@ -1,0 +1,109 @@
+import type { DesiredDocument } from '@trunkline/contracts';
+import type { AddressBook } from './address-book.ts';
+import { gatewayOf } from './choose.ts';
+import { gatewayType, readAddressCall, readPoolId, readPoolRequest } from './plugin-protocol.ts';
+import { addressIn, parsePoolId, poolId, requestPool, withMask, type Pool } from './pools.ts';
+import { DriverRefusal } from './refusal.ts';
+
+/** An answer to Docker, and what to undo where it could not be told. */
+export type DriverAnswer = {
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly takeBack?: () => Promise<void>;
+};
+
+/** The methods of Docker's protocol, by their paths. A body is what Docker sent, read as JSON; null for a call without one. */
+export type Driver = Readonly<
+  Record<
+    string,
+    | { readonly body: false; readonly call: () => DriverAnswer }
+    | {
+        readonly body: true;
+        readonly call: (body: Readonly<Record<string, unknown>>) => DriverAnswer | Promise<DriverAnswer>;
+      }
+  >
+>;
+
+/** What the driver works with. Nothing of it may ask Docker, which waits for the answer. */
+export type DriverDeps = {
+  readonly book: AddressBook;
+  readonly desired: () => DesiredDocument | null;
+  readonly isHeld: (networkId: string) => boolean;
+};
+
+const nothing: DriverAnswer = { body: {} };
+
+/** Docker's IPAM driver. Its calls fail with {@link DriverRefusal}. */
+export function createDriver({ book, desired, isHeld }: DriverDeps): Driver {
+  return {
+    '/Plugin.Activate': { body: false, call: () => ({ body: { Implements: ['IpamDriver'] } }) },
+    '/IpamDriver.GetCapabilities': {
+      body: false,
+      // Nothing is to be told again when Docker starts: what was given is on the agent's own disk.
+      call: () => ({ body: { RequiresMACAddress: true, RequiresRequestReplay: false } }),
+    },
+    '/IpamDriver.GetDefaultAddressSpaces': {
+      body: false,
+      call: () => ({
+        body: {
+          LocalDefaultAddressSpace: 'trunkline-local',
+          GlobalDefaultAddressSpace: 'trunkline-global',
+        },
+      }),
+    },
+    '/IpamDriver.RequestPool': {
+      body: true,
+      call: (body) => {
+        const pool = requestPool(readPoolRequest(body), desired(), isHeld);
+        return { body: { PoolID: poolId(pool), Pool: pool.subnet, Data: dataOf(pool, desired()) } };
+      },
+    },
+    '/IpamDriver.ReleasePool': {
+      body: true,
+      call: (body) => {
+        parsePoolId(readPoolId(body));
+        return nothing;
+      },
+    },
+    '/IpamDriver.RequestAddress': {
+      body: true,
+      call: async (body) => {
+        const { poolId: id, address, isGateway, endpoint } = readAddressCall(body);
+        const pool = parsePoolId(id);
+        if (isGateway) return addressAnswer(pool, gatewayFor(pool, address, desired()));
+        const { ip, takeBack } = await book.request(pool, address === '' ? null : address, endpoint);
+        return { ...addressAnswer(pool, ip), ...(takeBack === null ? {} : { takeBack }) };
+      },
+    },
+    '/IpamDriver.ReleaseAddress': {
+      body: true,
+      call: async (body) => {
+        const pool = parsePoolId(readPoolId(body));
+        const { address } = readAddressCall(body);
+        if (address !== '') await book.release(pool, address);
+        return nothing;
+      },
+    },
+  };
+}
+
+function addressAnswer(pool: Pool, ip: string): DriverAnswer {
+  return { body: { Address: withMask(pool, ip), Data: {} } };
+}
+
+/** Where the network has a gateway, Docker then knows it also when nobody named it (`--gateway`). */
+function dataOf(pool: Pool, desired: DesiredDocument | null): Readonly<Record<string, string>> {
+  const gateway = gatewayOf(pool, desired);
+  return gateway === null ? {} : { [gatewayType]: withMask(pool, gateway) };
+}
+
+/** The gateway is nobody's lease: the server gives it to no container. */
+function gatewayFor(pool: Pool, asked: string, desired: DesiredDocument | null): string {
+  const known = gatewayOf(pool, desired);
+  if (asked === '') {
+    if (known !== null) return known;
+    throw new DriverRefusal(`no gateway is known for ${pool.subnet}: name one with --gateway`);
+  }
+  const ip = addressIn(pool, asked);
+  if (known === null || ip === known) return ip;
+  throw new DriverRefusal(`${ip} is not the gateway of ${pool.subnet}: the Trunkline network has ${known}`);
+}

@@ -1,0 +1,128 @@
+import type { DesiredDocument, DesiredNetwork, LeaseSyncAnswer, LeaseWant } from '@trunkline/contracts';
+import { arrived, keyOf, returning, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import type { LeaseChange } from './lease-journal.ts';
+
+/** What is to be said to the server next. */
+export type ExchangePlan = {
+  /** Records that go back, as `returning`: to be on disk before it is said. */
+  readonly returns: readonly LeaseRecord[];
+  /** Records that the server never gave and that nobody uses. */
+  readonly drops: readonly LeaseKey[];
+  readonly wants: readonly LeaseWant[];
+};
+
+type Family = LeaseWant['family'];
+
+/** Most of one exchange, as the contract has it. */
+const mostReturns = 4096;
+const mostWants = 256;
+const mostOfAWant = 256;
+
+export function familyOf(ip: string): Family {
+  return ip.includes(':') ? 'ipv6' : 'ipv4';
+}
+
+/** Names the warm pool of a network and IP version. */
+export function warmKey(networkId: string, family: Family): string {
+  return `${networkId} ${family}`;
+}
+
+/**
+ * What goes back and what is wanted. `patience`: pools for which the server had nothing a moment ago and is not asked yet.
+ * Pure.
+ */
+export function planExchange(input: {
+  readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
+  readonly desired: DesiredDocument | null;
+  readonly patience: ReadonlySet<string>;
+  readonly now: number;
+}): ExchangePlan {
+  const { held, desired, patience, now } = input;
+  const recalled = new Set(desired?.recalls.map(({ networkId, family }) => warmKey(networkId, family)));
+  const pools = poolsOf(desired);
+  const leaving: LeaseRecord[] = [];
+  const drops: LeaseKey[] = [];
+  const spare = new Map<string, LeaseRecord[]>();
+  for (const record of held.values()) {
+    const pool = warmKey(record.networkId, familyOf(record.ip));
+    if (record.use === 'returning') leaving.push(record);
+    else if (record.use === 'resting' && record.generation === 0) drops.push(keyOf(record));
+    else if (record.use === 'resting' && record.cleared) leaving.push(returning(record, now));
+    else if (record.use === 'free' || record.use === 'probing') {
+      const wanted = pools.get(pool);
+      if (recalled.has(pool) || wanted?.state === 'absent') leaving.push(returning(record, now));
+      else spare.set(pool, [...(spare.get(pool) ?? []), record]);
+    }
+  }
+  const wants: LeaseWant[] = [];
+  for (const [pool, { network, family, state }] of pools) {
+    const have = spare.get(pool) ?? [];
+    // The youngest go back: those that were free for longest are given first.
+    const surplus = have.toSorted((a, b) => a.since - b.since).slice(network.warm);
+    leaving.push(...surplus.map((record) => returning(record, now)));
+    const count = Math.min(mostOfAWant, network.warm - have.length);
+    if (count > 0 && state === 'present' && !recalled.has(pool) && !patience.has(pool)) {
+      wants.push({ networkId: network.id, family, count, urgent: false });
+    }
+  }
+  return { returns: leaving.slice(0, mostReturns), drops, wants: wants.slice(0, mostWants) };
+}
+
+type WarmPool = {
+  readonly network: DesiredNetwork;
+  readonly family: Family;
+  readonly state: DesiredNetwork['state'];
+};
+
+function poolsOf(desired: DesiredDocument | null): Map<string, WarmPool> {
+  const pools = new Map<string, WarmPool>();
+  for (const network of desired?.networks ?? []) {
+    for (const { cidr } of network.subnets) {
+      const family = familyOf(cidr);
+      pools.set(warmKey(network.id, family), { network, family, state: network.state });
+    }
+  }
+  return pools;
+}
+
+/**
+ * What an answer changes. `said`: the records as they were said to be held and given back; what became another one since
+ * is not touched by an answer about the old one. Pure.
+ */
+export function changesOf(
+  answer: Pick<LeaseSyncAnswer, 'granted' | 'unlisted' | 'unknown'>,
+  said: { readonly returns: readonly LeaseRecord[]; readonly held: ReadonlyMap<LeaseKey, LeaseRecord> },
+  held: ReadonlyMap<LeaseKey, LeaseRecord>,
+  now: number,
+): LeaseChange[] {
+  const changes: LeaseChange[] = [];
+  for (const record of said.returns) {
+    const current = held.get(keyOf(record));
+    if (current?.use === 'returning' && current.generation === record.generation) {
+      changes.push({ drop: keyOf(record) });
+    }
+  }
+  for (const item of answer.unknown) {
+    const key = keyOf(item);
+    const current = held.get(key);
+    if (current === undefined || current.generation !== said.held.get(key)?.generation) continue;
+    // What a container uses is claimed anew; what nobody uses is given to nobody.
+    if (current.use === 'used') changes.push({ ...current, generation: 0 });
+    else changes.push({ drop: key });
+  }
+  for (const lease of answer.granted) {
+    if (isNewer(lease.generation, held.get(keyOf(lease)))) changes.push(arrived(lease, 'probing', now));
+  }
+  for (const lease of answer.unlisted) {
+    const current = held.get(keyOf(lease));
+    if (current?.use === 'used' && current.generation === 0) {
+      changes.push({ ...current, generation: lease.generation, owner: lease.owner, mac: lease.mac });
+    } else if (isNewer(lease.generation, current)) changes.push(arrived(lease, 'suspect', now));
+  }
+  return changes;
+}
+
+/** A grant that became known as `suspect` by another answer is a grant all the same. */
+function isNewer(generation: number, current: LeaseRecord | undefined): boolean {
+  return current === undefined || current.generation < generation;
+}

@@ -1,0 +1,174 @@
+import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import type { ConditionDraft } from '../reconcile/conditions.ts';
+import type { Observed } from '../reconcile/observe.ts';
+import { backoffMs, type Timing } from '../sync/timing.ts';
+import { createAddressBook, longestCallMs } from './address-book.ts';
+import type { AddressProbe } from './address-probe.ts';
+import { createBindings } from './bindings.ts';
+import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
+import { createDriver } from './driver.ts';
+import { createKeeper } from './keeper.ts';
+import type { LeaseSource } from './lease-source.ts';
+import { openLeaseStore } from './lease-store.ts';
+import { createPluginServer } from './plugin-server.ts';
+import { listenForDocker } from './plugin-socket.ts';
+import { createProber } from './prober.ts';
+import { createReachability } from './reachability.ts';
+import { createUrgent } from './urgent.ts';
+
+/** What the address book of a host is made of. */
+export type IpamDeps = {
+  readonly stateFolder: string;
+  /** Where Docker looks for the driver, and the descriptor of the socket where systemd holds it. */
+  readonly socket: { readonly path: string; readonly descriptor: number | null };
+  readonly graceMs: number;
+  readonly probe: AddressProbe;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+/** What comes later than the driver: the identity of this host, and looks at it. */
+export type IpamHost = {
+  readonly source: LeaseSource;
+  readonly desired: () => DesiredDocument | null;
+  /** Interface of this host that a network hangs on; null while that is not known. */
+  readonly linkOf: (networkId: string) => string | null;
+  readonly look: () => Promise<unknown>;
+  /** There may be something new to report. */
+  readonly onNews: () => void;
+};
+
+/** The address book of this host: Docker's IPAM driver, and what keeps its addresses. */
+export type Ipam = {
+  /** Listens for Docker until aborted; tried again where that fails. From here on containers get what is on the disk. */
+  readonly serve: (signal: AbortSignal) => Promise<void>;
+  /** Works with the server and with looks at Docker until aborted; fails only with `AgentSuperseded`. */
+  readonly run: (host: IpamHost, signal: AbortSignal) => Promise<void>;
+  /** A look came to an end. */
+  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
+  /** Another document is to be carried out. */
+  readonly desiredChanged: () => void;
+  /** The server was heard by another way. */
+  readonly serverAnswers: () => void;
+  readonly hostCondition: () => ConditionDraft;
+  readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
+  readonly close: () => Promise<void>;
+};
+
+const listenBackoff = { firstMs: 500, longestMs: 5000 };
+
+/** Opens the address book of a state folder. Nothing is served before {@link Ipam.serve}. */
+export async function openIpam(deps: IpamDeps): Promise<Ipam> {
+  const { timing, log } = deps;
+  const store = await openLeaseStore(deps.stateFolder, log, timing.now);
+  let host: IpamHost | null = null;
+  let notServing: string | null = 'the agent is starting';
+  const desired = (): DesiredDocument | null => host?.desired() ?? null;
+  const source = (): LeaseSource | null => host?.source ?? null;
+  const onChange = (): void => {
+    keeper.wake();
+    prober.wake();
+    host?.onNews();
+  };
+  const reachability = createReachability('this host has not reached its server yet', timing.now, () => {
+    // What was answered while nobody heard it is only known by comparing.
+    if (reachability.away() === null) keeper.compare();
+    log.info({ away: reachability.away() }, 'whether the server gives leases has changed');
+    host?.onNews();
+  });
+  const keeper = createKeeper({ store, desired, source, reachability, onChange, timing, log });
+  const urgent = createUrgent({
+    source,
+    reachability,
+    onSpare: (leases) => {
+      keeper.take(leases).catch((error: unknown) => log.warn({ err: error }, 'leases are taken in later'));
+    },
+  });
+  const prober = createProber({
+    store,
+    probe: deps.probe,
+    linkOf: (networkId) => host?.linkOf(networkId) ?? null,
+    onChange,
+    timing,
+    log,
+  });
+  const bindings = createBindings({
+    store,
+    desired,
+    source,
+    reachability,
+    look: async () => await host?.look(),
+    onChange,
+    graceMs: deps.graceMs,
+    timing,
+    log,
+  });
+  const book = createAddressBook({
+    store,
+    desired,
+    source,
+    reachability,
+    urgent,
+    flushReturns: keeper.flush,
+    onChange,
+    now: timing.now,
+    log,
+  });
+  const driver = createDriver({
+    book,
+    desired,
+    isHeld: (networkId) => [...store.all().values()].some((record) => record.networkId === networkId),
+  });
+
+  function state(): BookState {
+    return {
+      notServing,
+      away: reachability.away(),
+      records: [...store.all().values()],
+      short: keeper.short(),
+      blind: prober.blind(),
+      unheld: bindings.unheld(),
+    };
+  }
+
+  async function listen(signal: AbortSignal): Promise<(() => Promise<void>) | null> {
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        const server = createPluginServer({ driver, longestMs: longestCallMs, log });
+        const close = await listenForDocker(server, deps.socket);
+        notServing = null;
+        log.info({ ...deps.socket, addresses: store.all().size }, 'address driver serves');
+        return close;
+      } catch (error) {
+        notServing = error instanceof Error ? error.message : String(error);
+        log.error({ err: error, ...deps.socket }, 'address driver cannot listen, trying again');
+        await timing.delay(backoffMs(failures, listenBackoff, timing.random), signal);
+      }
+    }
+    return null;
+  }
+
+  return {
+    serve: async (signal) => {
+      const close = await listen(signal);
+      if (close === null) return;
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      notServing = 'the agent stops';
+      await close();
+    },
+    run: async (joined, signal) => {
+      host = joined;
+      await Promise.all([keeper.run(signal), prober.run(signal), bindings.run(signal)]);
+    },
+    looked: bindings.looked,
+    desiredChanged: keeper.wake,
+    serverAnswers: keeper.serverAnswers,
+    hostCondition: () => driverCondition(state()),
+    networkCondition: (network) => bookCondition(network, state()),
+    close: store.close,
+  };
+}

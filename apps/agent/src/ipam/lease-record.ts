@@ -1,0 +1,121 @@
+import type { HeldLease, Lease, LeaseReturn } from '@trunkline/contracts';
+
+/**
+ * What the agent does with an address that this host holds. `probing`: the wire has not been asked. `free`: may be
+ * given. `used`: Docker was given it. `resting`: Docker released it. `kept`: released, but a stopped container of this
+ * host asks for exactly this address at its next start. `suspect`: the server says that this host holds it, and this
+ * disk knew nothing of it. `returning`: on its way back to the server, which may have freed it already.
+ */
+export const leaseUses = ['probing', 'free', 'used', 'resting', 'kept', 'suspect', 'returning'] as const;
+export type LeaseUse = (typeof leaseUses)[number];
+
+/** An address on the disk of this host: a copy of a row of the server that names the host. */
+export type LeaseRecord = {
+  readonly networkId: string;
+  readonly ip: string;
+  readonly subnet: string;
+  /** As the server gave it; 0: taken on the word of the desired document, and yet to be claimed. */
+  readonly generation: number;
+  /** Whose reservation it is; null: anybody's. */
+  readonly owner: string | null;
+  /** Ethernet address that the reservation is for; null: any. */
+  readonly mac: string | null;
+  readonly use: LeaseUse;
+  /** When that use began, milliseconds since 1970. */
+  readonly since: number;
+  /** Docker was given it since it was granted. */
+  readonly touched: boolean;
+  /** With `resting`: a look at Docker that began after the release saw no container on it. */
+  readonly cleared: boolean;
+  /** What Docker said of the endpoint that it was given for last. */
+  readonly lastMac: string | null;
+  readonly lastName: string | null;
+  /** With `returning`: what is said to the server. */
+  readonly returnAs: { readonly reason: LeaseReturn['reason']; readonly mac: string | null } | null;
+};
+
+/** Names a record: an address is held once a network. */
+export type LeaseKey = string;
+
+export function keyOf({ networkId, ip }: { readonly networkId: string; readonly ip: string }): LeaseKey {
+  return `${networkId}/${ip}`;
+}
+
+/** What Docker says of the endpoint that an address is for. */
+export type Endpoint = { readonly mac: string | null; readonly name: string | null };
+
+/** A lease as it arrives: to be asked for on the wire first, or not to be trusted yet. */
+export function arrived(lease: Lease, use: 'probing' | 'suspect', now: number): LeaseRecord {
+  const { networkId, ip, subnet, generation, owner, mac, bound } = lease;
+  return {
+    networkId,
+    ip,
+    subnet,
+    generation,
+    owner,
+    mac,
+    use,
+    since: now,
+    touched: bound,
+    cleared: false,
+    lastMac: null,
+    lastName: null,
+    returnAs: null,
+  };
+}
+
+/** Docker gets it. */
+export function given(record: LeaseRecord, { mac, name }: Endpoint, now: number): LeaseRecord {
+  return { ...moved(record, 'used', now), touched: true, lastMac: mac, lastName: name };
+}
+
+/** A container was seen on it, whatever this disk said. */
+export function seenInUse(record: LeaseRecord, now: number): LeaseRecord {
+  return { ...moved(record, 'used', now), touched: true };
+}
+
+/** Docker gave it back, or nothing that it was given for came to be. */
+export function released(record: LeaseRecord, now: number): LeaseRecord {
+  return moved(record, 'resting', now);
+}
+
+/** A look after the release saw nobody on it. */
+export function cleared(record: LeaseRecord): LeaseRecord {
+  return { ...record, cleared: true };
+}
+
+/** A stopped container wants it back. */
+export function kept(record: LeaseRecord, now: number): LeaseRecord {
+  return moved(record, 'kept', now);
+}
+
+/** The wire was asked: nobody else has it, or nobody could tell. */
+export function admitted(record: LeaseRecord, now: number): LeaseRecord {
+  return moved(record, 'free', now);
+}
+
+/** It goes back to the server; `foreignMac`: something answers for it on the wire. */
+export function returning(record: LeaseRecord, now: number, foreignMac: string | null = null): LeaseRecord {
+  const reason = foreignMac === null ? (record.touched ? 'released' : 'unused') : 'conflicted';
+  return { ...moved(record, 'returning', now), returnAs: { reason, mac: foreignMac } };
+}
+
+/** The return never left this host. */
+export function notReturned(record: LeaseRecord, now: number): LeaseRecord {
+  return { ...moved(record, 'resting', now), since: record.since, cleared: true };
+}
+
+function moved(record: LeaseRecord, use: LeaseUse, now: number): LeaseRecord {
+  return { ...record, use, since: now, cleared: false, returnAs: null };
+}
+
+/** As the server is told of it; null for one that the server did not give yet. */
+export function heldOf({ networkId, ip, generation }: LeaseRecord): HeldLease | null {
+  return generation === 0 ? null : { networkId, ip, generation };
+}
+
+/** What is said to give it back; null where there is nothing to give back. */
+export function returnOf(record: LeaseRecord): LeaseReturn | null {
+  const held = heldOf(record);
+  return held === null || record.returnAs === null ? null : { ...held, ...record.returnAs };
+}

@@ -1,0 +1,61 @@
+import { ApiError } from '@trunkline/client';
+
+/** Whether the server can be asked, as the last call to it showed. */
+export type Reachability = {
+  /** Null: as far as is known it can; else why not, in a clause, and since when, milliseconds since 1970. */
+  readonly away: () => { readonly since: number; readonly why: string } | null;
+  readonly answered: () => void;
+  /** A call failed: what that says of the server is noted. */
+  readonly failed: (error: unknown) => void;
+};
+
+/** Begins with `why` it cannot be asked yet. `onChange`: whether it can has changed. */
+export function createReachability(why: string, now: () => number, onChange: () => void): Reachability {
+  let away: { readonly since: number; readonly why: string } | null = { since: now(), why };
+  return {
+    away: () => away,
+    answered: () => {
+      if (away === null) return;
+      away = null;
+      onChange();
+    },
+    failed: (error) => {
+      if (!isAway(error)) return;
+      const began = away === null;
+      away = { since: away?.since ?? now(), why: clauseOf(error) };
+      if (began) onChange();
+    },
+  };
+}
+
+/** Whether a failure says that the server cannot be asked, not that it said no. */
+export function isAway(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.code === 'unknown';
+}
+
+function clauseOf(error: unknown): string {
+  if (error instanceof ApiError) {
+    return `the server says that it is out of order (${error.problem?.detail ?? `status ${error.status}`})`;
+  }
+  if (error instanceof Error && error.name === 'TimeoutError') return 'the server did not answer in time';
+  return `the server is not reached (${error instanceof Error ? error.message : String(error)})`;
+}
+
+/**
+ * Whether a request that failed was never sent, so that nothing of it can have been carried out: no connection came to
+ * be (connect(2), getaddrinfo(3)).
+ */
+export function wasNeverSent(error: unknown): boolean {
+  const reason = error instanceof Error && 'reason' in error ? error.reason : null;
+  return typeof reason === 'string' && unsent.has(reason);
+}
+
+const unsent = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);

@@ -1,0 +1,63 @@
+import { formatIp, tryParseIp } from '@trunkline/netaddr';
+import type { DockerContainer, DockerEndpoint } from '../host/docker-engine.ts';
+import type { Observed } from '../reconcile/observe.ts';
+import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
+import { networkOption } from './pools.ts';
+
+/** Name of the driver, as `--ipam-driver` has it: the name of its socket. */
+export const driverName = 'trunkline';
+
+const live = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
+/** Being started, it may have its address already; else it has none. */
+const starting = new Set<DockerContainer['status']>(['created', 'restarting']);
+
+/**
+ * Which addresses a look shows, on networks whose addresses our driver gives. Null where Docker did not answer: then
+ * nothing is known, and nothing may be concluded. `idOf`: our network's id for what was named by `--ipam-opt`.
+ */
+export function seenAddresses(
+  observed: Pick<Observed, 'at' | 'docker'>,
+  idOf: (named: string) => string,
+): SeenAddresses | null {
+  const { docker, at } = observed;
+  if (!docker.reachable) return null;
+  const ours = new Map(
+    docker.networks
+      .filter(({ ipamDriver }) => ipamDriver === driverName)
+      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[networkOption] ?? '')]),
+  );
+  const addresses: SeenAddress[] = [];
+  const vague = new Set<string>();
+  for (const container of docker.containers) {
+    for (const endpoint of container.endpoints) {
+      const networkId = ours.get(endpoint.networkId);
+      if (networkId === undefined) continue;
+      const isLive = live.has(container.status);
+      addresses.push(...addressesOf(container, endpoint, networkId));
+      if (!isLive) continue;
+      if (endpoint.ipv4 === null) vague.add(vagueKey(container.id, networkId, 'ipv4'));
+      if (endpoint.ipv6 === null) vague.add(vagueKey(container.id, networkId, 'ipv6'));
+    }
+  }
+  return { at, addresses, vague };
+}
+
+function addressesOf(
+  { id: container, name, status }: DockerContainer,
+  endpoint: DockerEndpoint,
+  networkId: string,
+): SeenAddress[] {
+  const { mac } = endpoint;
+  const has = [endpoint.ipv4, endpoint.ipv6].flatMap((text) => canonical(text));
+  if (live.has(status) || (starting.has(status) && has.length > 0)) {
+    return has.map((ip) => ({ networkId, ip, container, name, mac, live: true }));
+  }
+  return [endpoint.requestedIpv4, endpoint.requestedIpv6]
+    .flatMap((text) => canonical(text))
+    .map((ip) => ({ networkId, ip, container, name, mac, live: false }));
+}
+
+function canonical(text: string | null): string[] {
+  const ip = text === null ? undefined : tryParseIp(text);
+  return ip === undefined ? [] : [formatIp(ip)];
+}

@@ -1,0 +1,42 @@
+import { Endpoint, HostName, NetworkName, Page, PageQuery } from '@trunkline/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import type { EndpointsService } from './endpoints.service.ts';
+
+const Filter = Type.Object({
+  ...PageQuery,
+  host: Type.Optional(HostName),
+  network: Type.Optional(NetworkName),
+  container: Type.Optional(
+    Type.String({ maxLength: 255, description: 'Name of the container.', examples: ['web'] }),
+  ),
+});
+
+export async function endpointRoutes(
+  app: App,
+  { endpoints }: { platform: Platform; endpoints: EndpointsService },
+): Promise<void> {
+  app.get(
+    '/v1/endpoints',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags: ['containers'],
+        operationId: 'listEndpoints',
+        summary: 'Containers seen on networks',
+        description:
+          'Every container on a network of Trunkline with its addresses, whoever started it: plain `docker run`, compose, any other tool. ' +
+          'By host, network and id of Docker. As the last report of each host had it; `observedAt` says how old that is.',
+        querystring: Filter,
+        response: answers({ 200: Page(Endpoint, 'A page of endpoints.') }),
+      },
+    },
+    async ({ query }) => {
+      const { limit, cursor, ...filter } = query;
+      return endpoints.list(filter, { limit: limit ?? defaultLimit, cursor });
+    },
+  );
+}

@@ -1,0 +1,95 @@
+import type { Endpoint, InventoryItem, Report } from '@trunkline/contracts';
+import { formatIp, parseMac, tryParseIp } from '@trunkline/netaddr';
+import type { Change } from '../../platform/changes.ts';
+import { poolQuery } from '../../platform/database/query.ts';
+import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import type { Platform } from '../../platform/platform.ts';
+import {
+  listEndpoints,
+  putInventory,
+  type EndpointFilter,
+  type EndpointPosition,
+  type EndpointRow,
+  type SeenItem,
+} from './endpoints.store.ts';
+
+export interface EndpointsService {
+  list(
+    filter: EndpointFilter,
+    page: { limit: number; cursor: string | undefined },
+  ): Promise<PageOf<Endpoint>>;
+  /** Takes what a host saw on managed networks: what is there, and which addresses it holds are bound to what. */
+  recordInventory(
+    change: Change,
+    host: { id: string; name: string },
+    report: Pick<Report, 'inventory' | 'facts' | 'observedRevision'>,
+    observedAt: Date,
+  ): Promise<void>;
+}
+
+/** An address as the database has it; of a text that is none there is none. */
+function canonical(text: string | null, family: 4 | 6): string | null {
+  const ip = text === null ? undefined : tryParseIp(text);
+  return ip === undefined || ip.family !== family ? null : formatIp(ip);
+}
+
+const seenItem = ({ networkId, dockerId, name, state, ipv4, ipv6, mac }: InventoryItem): SeenItem => ({
+  networkId,
+  dockerId,
+  name,
+  state,
+  ipv4: canonical(ipv4, 4),
+  ipv6: canonical(ipv6, 6),
+  mac: mac === null ? null : parseMac(mac),
+});
+
+const present = (row: EndpointRow): Endpoint => ({
+  host: row.host,
+  network: row.network,
+  container: row.container,
+  dockerId: row.docker_id,
+  managed: row.ours,
+  state: row.state,
+  ipv4: row.ipv4,
+  ipv6: row.ipv6,
+  mac: row.mac,
+  since: row.since.toISOString(),
+  observedAt: row.observed_at.toISOString(),
+});
+
+/**
+ * While Docker does not answer its agent, what was seen before is not unsaid. And an agent that was told nothing yet
+ * knows no network, so it sees nothing on one.
+ */
+const looked = ({ facts, observedRevision }: Pick<Report, 'facts' | 'observedRevision'>): boolean =>
+  facts.docker.reachable && observedRevision !== '0';
+
+export function createEndpointsService(platform: Pick<Platform, 'database'>): EndpointsService {
+  const query = poolQuery(platform.database.pool);
+  return {
+    async list(filter, { limit, cursor }) {
+      const after = decodeCursor('endpoints', cursor);
+      const position = after === undefined ? undefined : (after.split('\n') as EndpointPosition);
+      const rows = await listEndpoints(query, filter, position, limit + 1);
+      const page = pageOf('endpoints', rows, limit, (row) =>
+        [row.host, row.network, row.docker_id].join('\n'),
+      );
+      return { ...page, items: page.items.map(present) };
+    },
+
+    async recordInventory(change, host, report, observedAt) {
+      if (!looked(report)) return;
+      const seen = report.inventory.filter(({ state }) => state !== 'absent').map(seenItem);
+      for (const bound of await putInventory(change.db, host.id, seen, observedAt)) {
+        const { network, ip, container, docker_id: dockerId, mac, generation } = bound;
+        change.record({
+          type: 'address.bound',
+          subject: `/v1/networks/${network}/addresses/${ip}`,
+          network,
+          host: host.name,
+          data: { container, dockerId, mac, generation: Number(generation) },
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { ContainerState } from '@trunkline/contracts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import type { Query } from '../../platform/database/query.ts';
+
+/** A container on a managed network as the database takes it; addresses and MAC in canonical form. */
+export interface SeenItem {
+  networkId: string;
+  dockerId: string;
+  name: string;
+  state: ContainerState;
+  ipv4: string | null;
+  ipv6: string | null;
+  mac: string | null;
+}
+
+/** An address that is bound to another container, or in another way, than before. */
+export interface BoundRow {
+  network: string;
+  ip: string;
+  container: string;
+  docker_id: string;
+  mac: string | null;
+  generation: bigint;
+}
+
+/** Puts what a host saw in place of what it saw before, and binds the addresses it holds to it. */
+export function putInventory(
+  db: TransactionClient,
+  hostId: string,
+  seen: readonly SeenItem[],
+  observedAt: Date,
+): Promise<BoundRow[]> {
+  return db.$queryRaw`
+    SELECT * FROM put_inventory(${hostId}::uuid, ${JSON.stringify(seen)}::jsonb, ${observedAt}::timestamptz)`;
+}
+
+export interface EndpointRow {
+  host: string;
+  network: string;
+  container: string;
+  docker_id: string;
+  state: ContainerState;
+  ipv4: string | null;
+  ipv6: string | null;
+  mac: string | null;
+  ours: boolean;
+  since: Date;
+  observed_at: Date;
+}
+
+export interface EndpointFilter {
+  host?: string;
+  network?: string;
+  container?: string;
+}
+
+/** A place in the list. */
+export type EndpointPosition = [host: string, network: string, dockerId: string];
+
+/** Endpoints after a place, in the order of hosts, networks and Docker's ids. */
+export function listEndpoints(
+  query: Query,
+  filter: EndpointFilter,
+  after: EndpointPosition | undefined,
+  limit: number,
+): Promise<EndpointRow[]> {
+  return query(
+    `SELECT h.name AS host, n.name AS network, e.name AS container, e.docker_id, e.state, host(e.ipv4) AS ipv4, host(e.ipv6) AS ipv6,
+            e.mac, e.since, h.observed_at,
+            EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id) AS ours
+     FROM endpoint e JOIN host h ON h.id = e.host_id JOIN network n ON n.id = e.network_id
+     WHERE ($1::text IS NULL OR h.name = $1) AND ($2::text IS NULL OR n.name = $2) AND ($3::text IS NULL OR e.name = $3)
+       AND ($4::text IS NULL OR (h.name, n.name, e.docker_id) > ($4::text, $5::text, $6::text))
+     ORDER BY h.name, n.name, e.docker_id LIMIT $7::int`,
+    [
+      filter.host ?? null,
+      filter.network ?? null,
+      filter.container ?? null,
+      after?.[0] ?? null,
+      after?.[1] ?? null,
+      after?.[2] ?? null,
+      limit,
+    ],
+  );
+}

@@ -1,0 +1,88 @@
+import { ApiError } from '../../platform/errors.ts';
+import { addressPath, type AddressRow } from '../addresses/address-rows.ts';
+import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
+import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
+
+/** What a refused claim is explained with. */
+export interface ClaimFacts {
+  /** Name of the network, or its id where there is none. */
+  network: string;
+  host: string;
+  claim: ClaimItem;
+  /** The address in the way. */
+  holder: AddressRow | undefined;
+  subnets: RefusalFacts['subnets'];
+}
+
+const taken = (network: string, holder: AddressRow | undefined, detail: string): ApiError =>
+  new ApiError('address_taken', detail, {
+    data:
+      holder === undefined
+        ? {}
+        : {
+            holder: addressPath(network, holder.ip),
+            state: holder.state,
+            host: holder.host,
+            container: holder.container,
+            owner: holder.owner,
+          },
+  });
+
+/** Who holds an address, in words. */
+function holderOf(holder: AddressRow | undefined): string {
+  if (holder === undefined) return 'taken';
+  const { state, host, container, owner } = holder;
+  const owned = owner === null ? '' : ` (reserved for ${owner})`;
+  if (host === null) return owner === null ? state : `${state} for ${owner}`;
+  if (state === 'bound') return `bound to container ${container ?? 'unknown'} on host ${host}${owned}`;
+  return `held by host ${host}${owned}`;
+}
+
+/** The answer to a claim that got no address. Pure: the same facts, the same words. */
+export function claimRefusal(
+  outcome: Exclude<ClaimOutcome, 'held' | 'created' | 'none'>,
+  facts: ClaimFacts,
+): ApiError {
+  const { network, host, claim, holder, subnets } = facts;
+  const ip = holder?.ip ?? claim.ip ?? '';
+  switch (outcome) {
+    case 'not_placed':
+      return new ApiError(
+        'network_not_placed',
+        `network ${network} is not on ${host}: select the host in its hosts`,
+        { data: { placements: `/v1/networks/${network}/placements` } },
+      );
+    case 'taken':
+      return taken(
+        network,
+        holder,
+        `${ip} is ${holderOf(holder)}: choose another, or release it there first`,
+      );
+    case 'elsewhere':
+      return taken(
+        network,
+        holder,
+        `${ip} is held ahead of need by host ${holder?.host ?? 'unknown'}, which was asked for it and has not returned it: try again, or choose another`,
+      );
+    case 'other_mac':
+      return taken(
+        network,
+        holder,
+        `${ip} is reserved for ${holder?.owner ?? 'one station'} with its own MAC, which is not ${claim.mac ?? 'given'}: start the container with the MAC of the reservation (--mac-address), or choose another address`,
+      );
+    case 'conflicted':
+      return taken(
+        network,
+        holder,
+        `something foreign (${holder?.mac ?? 'MAC unknown'}) answers for ${ip} on the wire: take that off, then release the address with DELETE and ?force=true, or choose another`,
+      );
+    default:
+      return refusal(outcome, {
+        network,
+        family: claim.family,
+        item: { count: 1, ...(claim.ip === null ? {} : { address: claim.ip }) },
+        holder,
+        subnets,
+      });
+  }
+}

@@ -1,0 +1,78 @@
+import { apiErrorFromDatabase, databaseFault } from '../../platform/database/database-errors.ts';
+import type { Query } from '../../platform/database/query.ts';
+import { ApiError } from '../../platform/errors.ts';
+import { leaseBatch, type BatchRow, type LeaseAsk } from './leases.store.ts';
+
+interface Waiting {
+  ask: LeaseAsk;
+  resolve(rows: BatchRow[]): void;
+  reject(error: unknown): void;
+}
+
+/** Hosts answered in one transaction at most: keeps the time the locks are held short. */
+const mostInBatch = 64;
+/** The second batch waits in the database for the locks of the first: neither side stands still while answers travel. */
+const mostLanes = 2;
+/** Requests that may wait; beyond that the server says so at once. */
+const mostWaiting = 4_096;
+/** Deadlocks and serialization failures: worth another try by itself. */
+const transient = new Set(['40P01', '40001']);
+const mostTries = 3;
+
+/**
+ * Hosts that wait for leases are answered together, as requests for addresses are (addresses/allocator.ts): one
+ * transaction and one flush to disk for all that came while the one before was with the database.
+ */
+export function createLeaseBatches(query: Query): { ask(ask: LeaseAsk): Promise<BatchRow[]> } {
+  let waiting: Waiting[] = [];
+  let lanes = 0;
+
+  const drain = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, mostInBatch);
+      waiting = waiting.slice(mostInBatch);
+      await answer(query, batch);
+    }
+    lanes -= 1;
+  };
+
+  return {
+    ask(ask) {
+      if (waiting.length >= mostWaiting) {
+        return Promise.reject(
+          new ApiError('overloaded', 'too many hosts wait for leases: try again shortly', {
+            retryAfterSeconds: 1,
+          }),
+        );
+      }
+      return new Promise((resolve, reject) => {
+        waiting.push({ ask, resolve, reject });
+        if (lanes < mostLanes) {
+          lanes += 1;
+          setImmediate(() => void drain());
+        }
+      });
+    },
+  };
+}
+
+async function answer(query: Query, batch: readonly Waiting[], tries = 1): Promise<void> {
+  try {
+    const rows = await leaseBatch(
+      query,
+      batch.map(({ ask }) => ask),
+    );
+    batch.forEach((one, pos) => one.resolve(rows.filter((row) => row.pos === pos)));
+  } catch (error) {
+    const fault = databaseFault(error);
+    const failure = apiErrorFromDatabase(error);
+    // One network that cannot be locked, or one bad row, must not fail the others: each on its own.
+    if (batch.length > 1 && fault !== undefined && failure?.code !== 'database_unavailable') {
+      for (const one of batch) await answer(query, [one]);
+      return;
+    }
+    if (fault !== undefined && transient.has(fault.code) && tries < mostTries)
+      return answer(query, batch, tries + 1);
+    for (const one of batch) one.reject(failure ?? error);
+  }
+}

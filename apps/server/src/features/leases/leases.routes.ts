@@ -1,0 +1,37 @@
+import { LeaseClaim, LeaseClaimAnswer, LeaseSync, LeaseSyncAnswer } from '@trunkline/contracts';
+import type { FastifyRequest } from 'fastify';
+import type { App } from '../../platform/app-types.ts';
+import { answers } from '../../platform/openapi.ts';
+import { callerGone } from '../../platform/request-context.ts';
+import type { LeasesService } from './leases.service.ts';
+
+/** 65,536 held addresses of IPv6 are about 9 MB; a body of this many bytes is read only after its signature was checked. */
+const largestSync = 16 * 1024 * 1024;
+
+/** Leases, docs/agent-protocol.md. Registered where requests are signed; `signedBy` answers by which host. */
+export async function leaseRoutes(
+  signed: App,
+  {
+    leases,
+    signedBy,
+  }: { leases: LeasesService; signedBy: (request: FastifyRequest) => { id: string; name: string } },
+): Promise<void> {
+  signed.post(
+    '/agent/v1/leases',
+    {
+      bodyLimit: largestSync,
+      config: { access: 'agent' },
+      schema: { body: LeaseSync, response: answers({ 200: LeaseSyncAnswer }) },
+    },
+    async (request) => leases.sync(signedBy(request), request.body, callerGone(request)),
+  );
+
+  signed.post(
+    '/agent/v1/leases/claim',
+    {
+      config: { access: 'agent' },
+      schema: { body: LeaseClaim, response: answers({ 200: LeaseClaimAnswer }) },
+    },
+    async (request) => leases.claim(signedBy(request), request.body, callerGone(request)),
+  );
+}

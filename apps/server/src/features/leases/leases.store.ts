@@ -1,0 +1,247 @@
+import type { TransactionClient } from '../../platform/database/database.ts';
+import type { Query } from '../../platform/database/query.ts';
+
+/** A return as the database takes it; the address and MAC in canonical form. */
+export interface ReturnItem {
+  networkId: string;
+  ip: string;
+  generation: number;
+  reason: 'unused' | 'released' | 'conflicted';
+  mac: string | null;
+}
+
+export interface WantItem {
+  networkId: string;
+  family: 4 | 6;
+  count: number;
+  urgent: boolean;
+}
+
+/** Why a want was not met: see `lease_batch` in prisma/migrations. */
+export type ShortReason =
+  'no_network' | 'deleting' | 'not_placed' | 'no_family' | 'recalled' | 'full' | 'exhausted';
+
+/** What one host returns and wants. */
+export interface LeaseAsk {
+  host: string;
+  returns: readonly ReturnItem[];
+  wants: readonly WantItem[];
+}
+
+export type BatchRow = { pos: number; network_id: string; fam: 4 | 6 } & (
+  | { kind: 'granted'; ip: string; cidr: string; generation: string }
+  | { kind: 'short'; missing: number; reason: ShortReason }
+);
+
+/** Takes what hosts return and grants what they want, in one statement, which is one transaction. */
+export function leaseBatch(query: Query, asks: readonly LeaseAsk[]): Promise<BatchRow[]> {
+  const asked = asks.map((ask, pos) => ({ pos, ...ask }));
+  return query('SELECT * FROM lease_batch($1::jsonb)', [JSON.stringify(asked)], 'lease-batch');
+}
+
+/** An address that a host holds. */
+export interface HeldRow {
+  network_id: string;
+  ip: string;
+  cidr: string;
+  generation: string;
+  owner: string | null;
+  /** It goes back to a reservation when it is returned. */
+  reserved: boolean;
+  mac: string | null;
+  state: 'leased' | 'bound';
+}
+
+const heldColumns = `a.network_id, host(a.ip) AS ip, text(a.cidr) AS cidr, a.generation, a.owner, is_reserved(a) AS reserved, a.mac, a.state::text AS state`;
+
+/** What differs between the book and what a host says it holds. */
+export async function compareHeld(
+  query: Query,
+  hostId: string,
+  held: readonly { networkId: string; ip: string; generation: number }[],
+): Promise<{ unlisted: HeldRow[]; unknown: { networkId: string; ip: string }[] }> {
+  const rows = await query<HeldRow & { said_network: string | null; said_ip: string | null }>(
+    `SELECT ${heldColumns}, h."networkId" AS said_network, host(h.ip) AS said_ip
+     FROM (SELECT * FROM address WHERE host_id = $1::uuid) AS a
+     FULL JOIN jsonb_to_recordset($2::jsonb) AS h ("networkId" uuid, ip inet, generation bigint)
+       ON a.network_id = h."networkId" AND a.ip = h.ip AND a.generation = h.generation
+     WHERE a.ip IS NULL OR h.ip IS NULL ORDER BY a.network_id, a.ip, h.ip`,
+    [hostId, JSON.stringify(held)],
+  );
+  return {
+    unlisted: rows.filter(({ said_ip: said }) => said === null),
+    unknown: rows.flatMap(({ said_network: networkId, said_ip: ip }) =>
+      networkId === null || ip === null ? [] : [{ networkId, ip }],
+    ),
+  };
+}
+
+/** An address that a host holds; undefined when it does not. */
+export async function findHeld(
+  query: Query,
+  hostId: string,
+  networkId: string,
+  ip: string,
+): Promise<HeldRow | undefined> {
+  const [row] = await query<HeldRow>(
+    `SELECT ${heldColumns} FROM address a WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND a.host_id = $3::uuid`,
+    [networkId, ip, hostId],
+  );
+  return row;
+}
+
+/** What `claim_lease` in prisma/migrations made of a claim. */
+export type ClaimOutcome =
+  | 'held'
+  | 'created'
+  | 'none'
+  | 'elsewhere'
+  | 'taken'
+  | 'other_mac'
+  | 'conflicted'
+  | 'quarantined'
+  | 'outside'
+  | 'gateway'
+  | 'network_address'
+  | 'broadcast_address'
+  | 'excluded'
+  | 'no_network'
+  | 'deleting'
+  | 'not_placed'
+  | 'no_family';
+
+export interface ClaimItem {
+  networkId: string;
+  family: 4 | 6;
+  ip: string | null;
+  mac: string | null;
+  name: string | null;
+}
+
+export async function claimLease(
+  query: Query,
+  hostId: string,
+  { networkId, family, ip, mac, name }: ClaimItem,
+): Promise<{ outcome: ClaimOutcome; ip: string | null }> {
+  const [row] = await query<{ outcome: ClaimOutcome; ip: string | null }>(
+    'SELECT * FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text)',
+    [hostId, networkId, family, ip, mac, name],
+    'lease-claim',
+  );
+  if (row === undefined) throw new Error('the database gave no answer to a claim');
+  return row;
+}
+
+export async function networkName(query: Query, networkId: string): Promise<string | undefined> {
+  const [row] = await query<{ name: string }>('SELECT name FROM network WHERE id = $1::uuid', [networkId]);
+  return row?.name;
+}
+
+/**
+ * What a container that waits may hope for: an address now (`spare`), or one that another host may return (`hope`). A
+ * look without locks, before the try with them.
+ */
+export async function outlook(
+  query: Query,
+  hostId: string,
+  networkId: string,
+  family: 4 | 6,
+): Promise<{ spare: boolean; hope: boolean }> {
+  const [row] = await query<{ spare: boolean; hope: boolean }>(
+    `SELECT EXISTS (
+       SELECT 1 FROM subnet s WHERE s.network_id = $2::uuid AND family(s.cidr) = $3::int
+         AND (s.free > 0 OR EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'quarantined'))
+     ) AS spare, EXISTS (
+       SELECT 1 FROM address a
+       WHERE a.network_id = $2::uuid AND family(a.ip) = $3::int AND a.state = 'leased' AND a.host_id <> $1::uuid
+     ) AS hope`,
+    [hostId, networkId, family],
+  );
+  return row ?? { spare: false, hope: false };
+}
+
+/** How full the subnets of one IP version of a network are, and who holds how many, largest first. */
+export interface HoldersRow {
+  cidr: string;
+  allocatable: string;
+  free: string;
+  /** Null for those that no host holds. */
+  host: string | null;
+  state: 'reserved' | 'leased' | 'bound' | 'quarantined' | 'conflicted' | null;
+  count: number;
+}
+
+export function holdersOf(query: Query, networkId: string, family: 4 | 6): Promise<HoldersRow[]> {
+  return query(
+    `SELECT text(s.cidr) AS cidr, s.allocatable::text, s.free::text, h.name AS host,
+            CASE WHEN a.host_id IS NULL THEN a.state::text ELSE 'bound' END AS state, count(a.ip)::int AS count
+     FROM subnet s LEFT JOIN address a ON a.subnet_id = s.id LEFT JOIN host h ON h.id = a.host_id
+     WHERE s.network_id = $1::uuid AND family(s.cidr) = $2::int
+     GROUP BY s.ordinal, s.cidr, s.allocatable, s.free, h.name, 5 ORDER BY s.ordinal, count(a.ip) DESC, h.name`,
+    [networkId, family],
+  );
+}
+
+/** Networks that a host is asked to return unused leases of. */
+export async function recallsOf(
+  db: TransactionClient,
+  hostId: string,
+): Promise<{ networkId: string; family: 4 | 6 }[]> {
+  return db.$queryRaw`
+    SELECT x.network_id AS "networkId", x.family FROM recall_host x JOIN recall r USING (network_id, family)
+    WHERE x.host_id = ${hostId}::uuid AND r.until > now() ORDER BY x.network_id, x.family`;
+}
+
+/** Drops recalls that are over; answers the networks and the hosts that were asked. */
+export function endRecalls(
+  db: TransactionClient,
+): Promise<{ network: string; family: number; hosts: string[] }[]> {
+  return db.$queryRaw`
+    WITH due AS (
+      SELECT network_id, family FROM recall WHERE until <= now() ORDER BY network_id, family LIMIT 1000 FOR UPDATE SKIP LOCKED
+    ), asked AS (
+      SELECT d.network_id, d.family, array_agg(x.host_id::text) FILTER (WHERE x.host_id IS NOT NULL) AS hosts
+      FROM due d LEFT JOIN recall_host x USING (network_id, family) GROUP BY d.network_id, d.family
+    ), gone AS (
+      DELETE FROM recall r USING due WHERE r.network_id = due.network_id AND r.family = due.family RETURNING r.network_id, r.family
+    )
+    SELECT n.name AS network, gone.family, COALESCE(asked.hosts, '{}') AS hosts
+    FROM gone JOIN asked USING (network_id, family) JOIN network n ON n.id = gone.network_id`;
+}
+
+/** Makes addresses in conflict candidates again when their time has come; answers which. */
+export async function endConflicts(
+  db: TransactionClient,
+  most: number,
+): Promise<{ network: string; ip: string; owner: string | null }[]> {
+  const due = await db.$queryRaw<{ id: string }[]>`
+    SELECT s.id FROM subnet s
+    WHERE EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'conflicted' AND a.recheck_at <= now())
+    ORDER BY s.id FOR UPDATE OF s SKIP LOCKED`;
+  const ended: { network: string; ip: string; owner: string | null }[] = [];
+  for (const { id } of due)
+    ended.push(...(await db.$queryRaw<typeof ended>`SELECT * FROM end_conflicts(${id}::uuid, ${most}::int)`));
+  return ended;
+}
+
+/** Ends all holds of a host on the network, or on every one; answers the addresses. Locks the subnets in everybody's order. */
+export async function endHoldsOf(
+  db: TransactionClient,
+  hostId: string,
+  networkId: string | null,
+): Promise<{ network: string; ip: string; owner: string | null; container: string | null; state: string }[]> {
+  // Also where it holds nothing yet: a grant that is under way there is waited for, and the next finds no placement.
+  await db.$queryRaw`
+    SELECT lock_subnets(x.id, x.family) FROM (
+      SELECT n.id, f.family FROM network n CROSS JOIN (VALUES (4), (6)) AS f (family)
+      WHERE (${networkId}::uuid IS NULL OR n.id = ${networkId}::uuid)
+        AND (EXISTS (SELECT 1 FROM placement p WHERE p.network_id = n.id AND p.host_id = ${hostId}::uuid)
+          OR EXISTS (SELECT 1 FROM address a WHERE a.network_id = n.id AND a.host_id = ${hostId}::uuid))
+      ORDER BY n.name COLLATE "C", f.family OFFSET 0
+    ) AS x`;
+  return db.$queryRaw`
+    SELECT n.name AS network, host(a.ip) AS ip, a.owner, a.container_name AS container, a.state::text AS state
+    FROM address a JOIN network n ON n.id = a.network_id
+    CROSS JOIN LATERAL (SELECT end_hold(a, 'released', NULL)) AS ended
+    WHERE a.host_id = ${hostId}::uuid AND (${networkId}::uuid IS NULL OR a.network_id = ${networkId}::uuid)`;
+}

@@ -1,0 +1,60 @@
+import type { HoldersRow, ShortReason } from './leases.store.ts';
+
+const mostHosts = 5;
+
+const others: Record<string, string> = {
+  reserved: 'reserved for owners',
+  quarantined: 'resting',
+  conflicted: 'answered for by something foreign',
+};
+
+function fullSubnet(cidr: string, rows: readonly HoldersRow[]): string {
+  const [first] = rows;
+  const total = first?.allocatable ?? '0';
+  const held = (BigInt(total) - BigInt(first?.free ?? '0')).toString();
+  const hosts = rows.filter(({ host }) => host !== null);
+  const named = hosts.slice(0, mostHosts).map(({ host, count }) => `${count} by ${host ?? ''}`);
+  const more = hosts.slice(mostHosts).reduce((sum, { count }) => sum + count, 0);
+  if (more > 0) named.push(`${more} by ${hosts.length - mostHosts} other hosts`);
+  for (const { host, state, count } of rows)
+    if (host === null && state !== null) named.push(`${count} ${others[state] ?? state}`);
+  const who = named.length === 0 ? '' : `, ${named.join(', ')}`;
+  return `${cidr} ${held === total ? 'is full' : 'is short'}: ${held} of ${total} addresses are held${who}`;
+}
+
+/** Who holds what there is, in a sentence that names the subnets and the hosts, largest first. Pure. */
+export function fullDetail(rows: readonly HoldersRow[]): string {
+  const cidrs = [...new Set(rows.map(({ cidr }) => cidr))];
+  return cidrs
+    .map((cidr) =>
+      fullSubnet(
+        cidr,
+        rows.filter((row) => row.cidr === cidr),
+      ),
+    )
+    .join('; ')
+    .slice(0, 4096);
+}
+
+/** Why a want was not met. Pure: the same facts, the same words. */
+export function shortDetail(
+  reason: ShortReason,
+  facts: { network: string; host: string; family: 4 | 6; holders: readonly HoldersRow[] },
+): string {
+  const { network, host, family, holders } = facts;
+  switch (reason) {
+    case 'no_network':
+      return `there is no network ${network}: it was removed`;
+    case 'deleting':
+      return `network ${network} is being removed: it gives out no addresses`;
+    case 'not_placed':
+      return `network ${network} is not on ${host}: select the host in its hosts`;
+    case 'no_family':
+      return `network ${network} has no IPv${family} subnet`;
+    case 'recalled':
+      return `network ${network} is short of addresses: a container waits for one, so nothing is given ahead of need; ${fullDetail(holders)}`;
+    case 'full':
+    case 'exhausted':
+      return fullDetail(holders);
+  }
+}

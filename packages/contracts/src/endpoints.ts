@@ -1,0 +1,40 @@
+import { Type, type Static } from 'typebox';
+import { HostName, IpAddress, MacAddress, NetworkName, Timestamp } from './common.ts';
+import { ContainerState } from './containers.ts';
+import { Closed, Described, Nullable } from './schema.ts';
+
+export const Endpoint = Closed(
+  {
+    host: HostName,
+    network: NetworkName,
+    container: Type.String({
+      description: 'Name of the container on its host.',
+      examples: ['web'],
+    }),
+    dockerId: Type.String({ description: "Docker's id of the container.", examples: ['8e2f4a…'] }),
+    managed: Type.Boolean({
+      description: 'Trunkline runs it; false: some other tool started it.',
+      examples: [false],
+    }),
+    state: ContainerState,
+    ipv4: Nullable(IpAddress, {
+      description: 'Its address; of one that is stopped, the one it was made with (`--ip`), if any.',
+      examples: ['172.16.100.10'],
+    }),
+    ipv6: Nullable(IpAddress, { description: 'As `ipv4`.', examples: [null] }),
+    mac: Nullable(MacAddress, {
+      description: 'Its Ethernet address on the network.',
+      examples: ['02:42:ac:10:64:0a'],
+    }),
+    since: Described(Timestamp, {
+      description: 'When its host first looked and saw it so: running or not, with these addresses.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+    observedAt: Described(Timestamp, {
+      description: 'When its host last looked.',
+      examples: ['2026-11-24T09:30:00.000Z'],
+    }),
+  },
+  { $id: 'Endpoint', description: 'A container seen on a network, whoever started it.' },
+);
+export type Endpoint = Static<typeof Endpoint>;
