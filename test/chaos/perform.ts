@@ -22,6 +22,7 @@ export interface Outcome {
 /** With a driver that is gone Docker tries for 15 s at each of its calls (facts.md); a hang takes for ever. */
 const dockerBoundMs = 90_000;
 const readyMs = 60_000;
+const killedCode = 137;
 const image = ['busybox', 'sleep', '1000000'];
 
 const mootWords =
@@ -69,6 +70,7 @@ export function createPerformer(
       if (code === 0) return { word: 'ok', detail: '' };
       if (performance.now() - began >= timeoutMs)
         return { word: 'hung', detail: `no answer within ${String(timeoutMs / 1000)} s` };
+      if (code === killedCode) return { word: 'moot', detail: 'docker was killed: its host went off' };
       const detail = (stderr || stdout).trim().replaceAll(/\s+/g, ' ').slice(0, 600);
       return { word: mootWords.test(detail) ? 'moot' : 'refused', detail };
     } catch (error) {
