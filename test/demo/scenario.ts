@@ -1,12 +1,13 @@
-import type {
-  Check,
-  CheckCreate,
-  Container,
-  ContainerCreate,
-  Host,
-  Network,
-  NetworkCreate,
-  Placement,
+import {
+  connectivityOf,
+  type Check,
+  type CheckCreate,
+  type Container,
+  type ContainerCreate,
+  type Host,
+  type Network,
+  type NetworkCreate,
+  type Placement,
 } from '@trunkline/contracts';
 import type { PageOf, WriteOptions } from '@trunkline/client';
 import { patient } from '../lab/patience.ts';
@@ -189,13 +190,13 @@ async function runCheck(narrator: Narrator, from: string, to: string): Promise<C
     { method: 'POST', path: '/v1/checks', body },
     waiting(30),
   );
-  for (const ping of check.result?.byAddress ?? []) {
+  for (const ping of connectivityOf(check)?.byAddress ?? []) {
     const times = ping.rttMs === null ? '' : `, ${String(ping.rttMs.avg)} ms on average`;
     narrator.tell(
       `${ping.address}: ${String(ping.received)} of ${String(ping.sent)} answered, ${String(ping.lossPercent)} % lost${times}; answered by MAC ${ping.mac ?? 'none'}`,
     );
   }
-  const name = check.result?.byName;
+  const name = connectivityOf(check)?.byName;
   if (name !== undefined) narrator.tell(`by name: ${name.message}`);
   if (check.state !== 'done') narrator.tell(`${check.state}: ${check.error ?? 'no result yet'}`);
   return check;

@@ -1,4 +1,10 @@
-import type { Check, Container, Network, Placement } from '@trunkline/contracts';
+import {
+  connectivityOf,
+  type Check,
+  type Container,
+  type Network,
+  type Placement,
+} from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
 import { shortJson } from './narrator.ts';
 import { judge, type Seen } from './verdict.ts';
@@ -107,7 +113,7 @@ describe('the demo says that S1 held', () => {
 
   test('not when one that must be kept apart answers, or was not pinged at all', () => {
     const silent = { ...check('box1', 'box2', 0) };
-    silent.result!.byAddress[0]!.error = null;
+    connectivityOf(silent)!.byAddress[0]!.error = null;
     expect(apart([silent])).toBe(true);
     expect(apart([check('box1', 'box2', 1)])).toBe(false);
     expect(apart([])).toBe(false);

@@ -1,4 +1,10 @@
-import type { Check, Container, Network, Placement } from '@trunkline/contracts';
+import {
+  connectivityOf,
+  type Check,
+  type Container,
+  type Network,
+  type Placement,
+} from '@trunkline/contracts';
 
 /** What the API answered while a scenario was done. */
 export interface Seen {
@@ -88,8 +94,8 @@ function macFinding(containers: readonly Container[]): Finding {
 /** The answer must come from the very container: its MAC, not just its address. */
 function pingFinding(from: string, to: string, address: string, seen: Seen): Finding {
   const promise = `${from} pings ${to} at ${address} without loss`;
-  const check = seen.checks.find((one) => one.from.container === from && one.to.container === to);
-  const ping = check?.result?.byAddress.find((one) => one.address === address);
+  const check = seen.checks.find((one) => one.from?.container === from && one.to?.container === to);
+  const ping = (check && connectivityOf(check))?.byAddress.find((one) => one.address === address);
   if (ping === undefined) return { promise, held: false, seen: check?.error ?? 'it was not pinged' };
   const mac = seen.containers.find(({ name }) => name === to)?.attachments[0]?.observedMac;
   const counts = `${String(ping.received)} of ${String(ping.sent)} answered`;
@@ -104,8 +110,8 @@ function pingFinding(from: string, to: string, address: string, seen: Seen): Fin
 /** Pinged for real, and not one answer. */
 function silenceFinding(from: string, to: string, address: string, seen: Seen): Finding {
   const promise = `${from} does not reach ${to} at ${address}`;
-  const check = seen.checks.find((one) => one.from.container === from && one.to.container === to);
-  const ping = check?.result?.byAddress.find((one) => one.address === address);
+  const check = seen.checks.find((one) => one.from?.container === from && one.to?.container === to);
+  const ping = (check && connectivityOf(check))?.byAddress.find((one) => one.address === address);
   if (ping === undefined) return { promise, held: false, seen: check?.error ?? 'it was not pinged' };
   return {
     promise,

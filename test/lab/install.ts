@@ -25,6 +25,9 @@ const COMMAND_PACKAGES: Readonly<Record<string, string>> = {
   tar: 'tar',
 };
 
+/** What agents in the lab can do without, saying so: not worth failing for where it cannot be had. */
+const WISHED_PACKAGES: Readonly<Record<string, string>> = { nft: 'nftables' };
+
 /** Asked by all of Debian's package scripts before they start a service (invoke-rc.d(8)). */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 const POLICY_TEXT = '#!/bin/sh\n# written by the Trunkline lab for the time of one apt-get call\nexit 101\n';
@@ -108,6 +111,14 @@ async function installPackages(packages: readonly string[], log: Log): Promise<v
  * installed stays.
  */
 export async function ensureInstalled(log: Log, commands = COMMAND_PACKAGES): Promise<void> {
+  await ensureNeeded(log, commands);
+  if (commands !== COMMAND_PACKAGES) return;
+  await ensureNeeded(log, WISHED_PACKAGES).catch((error: unknown) => {
+    log(`going on without: ${error instanceof Error ? error.message : String(error)}`);
+  });
+}
+
+async function ensureNeeded(log: Log, commands: Readonly<Record<string, string>>): Promise<void> {
   // A killed run may have left it; it would keep every service of the machine from starting.
   if (existsSync(POLICY_FILE) && readFileSync(POLICY_FILE, 'utf8') === POLICY_TEXT) await rm(POLICY_FILE);
   let missing = missingPackages(isThere, commands);

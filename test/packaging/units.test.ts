@@ -14,7 +14,7 @@ const folder = path.join(repository, 'packaging/systemd');
 const read = (name: string): UnitFile => parseUnit(readFileSync(path.join(folder, name), 'utf8'));
 const names = ['trunkline-agent-boot.service', 'trunkline-agent.service'] as const;
 const socketName = 'trunkline-agent.socket';
-const all = [...names, socketName] as const;
+const units = [...names, socketName] as const;
 const boot = read('trunkline-agent-boot.service');
 const agent = read('trunkline-agent.service');
 const socket = read(socketName);
@@ -61,12 +61,12 @@ describe('order', () => {
     expect(words(socket, 'Before')).toEqual(['docker.service']);
     expect(words(agent, 'After')).toContain(socketName);
     expect(wordsOf(socket, 'Install', 'WantedBy')).toEqual(['sockets.target', 'docker.service']);
-    const path = readConfig({ TRUNKLINE_SERVER: 'http://127.0.0.1:7400' }).pluginSocket;
-    expect(valueOf(socket, 'Socket', 'ListenStream')).toBe(path);
+    const { pluginSocket } = readConfig({ TRUNKLINE_SERVER: 'http://127.0.0.1:7400' });
+    expect(valueOf(socket, 'Socket', 'ListenStream')).toBe(pluginSocket);
     expect(valueOf(socket, 'Socket', 'SocketMode')).toBe('0600');
   });
 
-  test.each(all)(
+  test.each(units)(
     '%s waits for nothing that may not come: network online, settled devices, Docker',
     (name) => {
       const unit = read(name);
@@ -78,7 +78,7 @@ describe('order', () => {
     },
   );
 
-  test.each(all)('nothing requires %s: one that fails holds up nothing', (name) => {
+  test.each(units)('nothing requires %s: one that fails holds up nothing', (name) => {
     const unit = read(name);
     for (const key of ['RequiredBy', 'UpheldBy', 'Also']) expect(wordsOf(unit, 'Install', key)).toEqual([]);
     for (const key of ['Requires', 'Requisite', 'BindsTo', 'FailureAction', 'OnFailure', 'Conflicts']) {
@@ -162,11 +162,11 @@ test.skipIf(analyze.error !== undefined)(
   async () => {
     const copies = await mkdtemp(path.join(tmpdir(), 'trunkline-units-'));
     try {
-      for (const name of all) {
+      for (const name of units) {
         const text = readFileSync(path.join(folder, name), 'utf8');
         await writeFile(path.join(copies, name), text.replaceAll('/opt/trunkline', repository));
       }
-      const copied = all.map((name) => path.join(copies, name));
+      const copied = units.map((name) => path.join(copies, name));
       // It ends well also when it ignored a line: what counts is that it says nothing.
       const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...copied], {
         encoding: 'utf8',
@@ -182,5 +182,5 @@ test.skipIf(analyze.error !== undefined)(
 test('nothing else is in the folder that an administrator copies', () => {
   expect(readdirSync(folder).sort()).toEqual(['agent.env.example', ...names, socketName].sort());
   // systemd complains of units that can be executed.
-  for (const name of all) expect(statSync(path.join(folder, name)).mode & 0o111).toBe(0);
+  for (const name of units) expect(statSync(path.join(folder, name)).mode & 0o111).toBe(0);
 });

@@ -1,6 +1,6 @@
 /** Scenario S2: several networks across hosts, one VLAN each. Runs where VLANs can be made, in the VM if need be. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ConnectivityResult } from '@trunkline/contracts';
+import { connectivityOf, type ConnectivityResult } from '@trunkline/contracts';
 import { s2 } from '../demo/scenario.ts';
 import { networkNames, must, linksOf } from '../e2e/outside.ts';
 import { removeAll } from '../e2e/setup.ts';
@@ -32,7 +32,7 @@ async function ping(from: string, to: string): Promise<ConnectivityResult> {
     longest,
   );
   expect(body).toMatchObject({ state: 'done' });
-  return body.result!;
+  return connectivityOf(body)!;
 }
 
 /** VLAN sub-interfaces of the host by name, with what `ip` knows of them. */

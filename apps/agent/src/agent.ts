@@ -26,6 +26,7 @@ import type { ApplyDeps } from './reconcile/apply.ts';
 import { linkOf } from './reconcile/link-users.ts';
 import { createObserver, observe, type Observed } from './reconcile/observe.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
+import { createRevival } from './reconcile/revival.ts';
 import { watchDocker } from './reconcile/watch-docker.ts';
 import { makePrivateFolder } from './sync/atomic-file.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
@@ -35,6 +36,8 @@ import { ensureJoined } from './sync/join.ts';
 import { createReportLoop } from './sync/report-loop.ts';
 import { lockStateFolder } from './sync/state-lock.ts';
 import type { Timing } from './sync/timing.ts';
+import { createAnnouncer } from './wire/announcer.ts';
+import { createToolCheck } from './wire/tools.ts';
 
 /** What an agent is made of. */
 export type AgentDeps = {
@@ -135,6 +138,9 @@ async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Prom
   );
 
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
+  const wireTools = createToolCheck(deps.run, timing.now);
+  const announcer = createAnnouncer({ docker, run: deps.run, timing, log });
+  const revival = createRevival({ docker, timing, log });
   const observer = createObserver(async (below) => {
     const observed = await observe(
       {
@@ -144,12 +150,16 @@ async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Prom
         interfacesOf: (pid) => countInterfaces(pid, deps.readFile),
         adopted: adoption.all,
         detached: detached.all,
+        wire: async () => ({ missing: await wireTools(), unannounced: announcer.failures() }),
+        book: () => ({ notServing: ipam.notServing() }),
         now: timing.now,
       },
       confirmation.effective(),
       below,
     );
     ipam.looked(observed);
+    announcer.looked(observed);
+    revival.looked(observed);
     return observed;
   }, timing.now);
   const reconciler = createReconciler({
@@ -236,6 +246,8 @@ async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Prom
     await Promise.all(parts);
   } finally {
     stop.abort();
+    announcer.close();
+    revival.close();
     await Promise.allSettled(parts);
     await client.close();
   }

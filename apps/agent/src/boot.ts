@@ -4,11 +4,12 @@ import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { applyLinkSteps, type LinkApplyDeps } from './reconcile/apply.ts';
 import type { ConditionDraft } from './reconcile/conditions.ts';
-import type { Observed } from './reconcile/observe.ts';
+import { servingBook, type Observed } from './reconcile/observe.ts';
 import { planLink, type LinkPlan } from './reconcile/plan-link.ts';
 import { touchesLinks } from './reconcile/steps.ts';
 import { createWaker } from './reconcile/waker.ts';
 import type { Timing } from './sync/timing.ts';
+import { wholeWire } from './wire/wire-state.ts';
 
 /** What the boot stage works with. */
 export type BootDeps = {
@@ -75,7 +76,17 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       deps.kernel.observe(),
     ]);
     const docker = { reachable: false, message: 'Docker starts after the boot stage' } as const;
-    return { at: timing.now(), links, defaultRoute, kernel, docker, adopted: {}, detached: {} };
+    return {
+      at: timing.now(),
+      links,
+      defaultRoute,
+      kernel,
+      docker,
+      adopted: {},
+      detached: {},
+      wire: wholeWire,
+      book: servingBook,
+    };
   }
 
   function giveUp({ network, problem }: Open): void {

@@ -6,19 +6,20 @@ import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { runAgent } from './agent.ts';
 import { boot } from './boot-main.ts';
-import { readConfig } from './config.ts';
+import { readConfig, type AgentConfig } from './config.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
 import { createResidentIp } from './host/resident-ip.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
-import { noProbe } from './ipam/address-probe.ts';
 import { handedOverSocket } from './ipam/plugin-socket.ts';
+import { refuseDocker } from './ipam/refuse-docker.ts';
 import { AgentSuperseded } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
 import { StateFolderBusy } from './sync/state-lock.ts';
+import { createAddressProbe } from './wire/probe.ts';
 
 /** What is wrong with arguments or settings ends the process, and is told in a sentence. */
 function endBadUse(error: unknown): never {
@@ -34,6 +35,19 @@ function orExit<T>(read: () => T): T {
   }
 }
 
+/** Docker may wait in the socket that systemd holds, and is not left waiting for an agent that cannot run. */
+async function configOrRefuse(): Promise<AgentConfig> {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (pluginSocketDescriptor !== null) {
+      const why = error instanceof Error ? error.message : String(error);
+      await refuseDocker({ path: '', descriptor: pluginSocketDescriptor }, why, pino()).catch(() => {});
+    }
+    return endBadUse(error);
+  }
+}
+
 const { values: asked } = orExit(() => parseArgs({ options: { boot: { type: 'boolean', default: false } } }));
 if (asked.boot) {
   const stopped = new AbortController();
@@ -43,17 +57,20 @@ if (asked.boot) {
 }
 
 const pluginSocketDescriptor = handedOverSocket(process.env);
-const config = orExit(() => readConfig(process.env));
+const config = await configOrRefuse();
 const log = pino({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
 const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 const residentIp = createResidentIp(createDialogueOpener(), run);
+const links = createLinks(run, residentIp.show);
+const timing = { ...realTiming, now: Date.now };
+const probe = createAddressProbe({ run, open: createDialogueOpener(), links, timing });
 const ended = new AbortController();
 const agent = runAgent(
   {
     config,
     version: packageJson.version,
-    links: createLinks(run, residentIp.show),
+    links,
     docker: createDockerEngine({ socketPath: config.dockerSocket }),
     kernel: createKernel({
       run,
@@ -65,9 +82,9 @@ const agent = runAgent(
     run,
     readFile: readText,
     spawn: createProcessSpawner(),
-    probe: noProbe,
+    probe,
     pluginSocketDescriptor,
-    timing: { ...realTiming, now: Date.now },
+    timing,
     log,
   },
   ended.signal,

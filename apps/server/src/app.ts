@@ -19,6 +19,7 @@ import { hostRoutes } from './features/hosts/hosts.routes.ts';
 import { createHostsService } from './features/hosts/hosts.service.ts';
 import { joinTokenRoutes } from './features/join-tokens/join-tokens.routes.ts';
 import { createJoinTokensService } from './features/join-tokens/join-tokens.service.ts';
+import { leaseRoutes } from './features/leases/leases.routes.ts';
 import { createLeasesService } from './features/leases/leases.service.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
 import { createNetworksService } from './features/networks/networks.service.ts';
@@ -82,7 +83,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     },
   });
   const leases = createLeasesService(platform, { addresses });
-  const endpoints = createEndpointsService(platform);
+  const endpoints = createEndpointsService(platform, { hosts });
   const networks = createNetworksService(platform, {
     addresses,
     leases,
@@ -91,7 +92,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     checks: { preflight: (...question) => checks.preflight(...question) },
   });
   const containers = createContainersService(platform, { addresses, hosts, networks });
-  const checks = createChecksService(platform, { containers });
+  const checks = createChecksService(platform, { containers, endpoints });
   const agents = createAgentsService(platform, {
     hosts,
     joinTokens,
@@ -118,7 +119,11 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(joinTokenRoutes, { platform, joinTokens });
   await app.register(eventRoutes, { platform, events });
   await app.register(tokenRoutes, { platform, tokens });
-  await app.register(agentRoutes, { platform, agents, leases });
+  await app.register(agentRoutes, {
+    platform,
+    agents,
+    signedRoutes: (signed, signedBy) => leaseRoutes(signed, { leases, signedBy }),
+  });
 
   return {
     app,

@@ -49,6 +49,8 @@ export async function startServer(
     undo.push(() => database.close());
     await untilReachable(database, log);
     await applyMigrations(database.pool, migrations, log);
+    // Prisma compiles its query compiler at the first query. On a slow machine that takes longer than a transaction may.
+    await database.prisma.apiToken.findFirst();
 
     const feed = openChangeFeed({ connection: database.connection, log });
     undo.push(() => feed.close());

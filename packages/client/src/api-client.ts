@@ -2,6 +2,7 @@ import { createRequester } from './request.ts';
 import { createAddresses } from './resources/addresses.ts';
 import { createChecks } from './resources/checks.ts';
 import { createContainers } from './resources/containers.ts';
+import { createEndpoints } from './resources/endpoints.ts';
 import { createEvents } from './resources/events.ts';
 import { createHealth } from './resources/health.ts';
 import { createHosts } from './resources/hosts.ts';
@@ -31,6 +32,7 @@ export function createApiClient(options: ApiClientOptions) {
     networks: createNetworks(requester),
     addresses: createAddresses(requester),
     containers: createContainers(requester),
+    endpoints: createEndpoints(requester),
     checks: createChecks(requester),
     events: createEvents(requester),
     tokens: createTokens(requester),

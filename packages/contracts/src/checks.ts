@@ -1,9 +1,11 @@
 import { Type, type Static } from 'typebox';
-import { IpAddress, ContainerName, HostName, Id, MacAddress, Timestamp } from './common.ts';
+import { AddressState } from './addresses.ts';
+import { IpAddress, ContainerName, HostName, Id, MacAddress, NetworkName, Timestamp } from './common.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
-export const CheckKind = Words(['connectivity'], {
-  description: '`connectivity`: does one container reach another.',
+export const CheckKind = Words(['connectivity', 'addresses'], {
+  description:
+    '`connectivity`: does one container reach another. `addresses`: does the book of addresses fit what the hosts last saw.',
   examples: ['connectivity'],
 });
 const Endpoint = Closed(
@@ -28,15 +30,34 @@ const settings = {
 export const CheckCreate = Closed(
   {
     kind: CheckKind,
-    from: Described(Endpoint, { description: 'Where the pings start.', examples: [{ container: 'box1' }] }),
-    to: Described(Endpoint, { description: 'Whom they should reach.', examples: [{ container: 'box2' }] }),
+    from: Type.Optional(
+      Described(Endpoint, {
+        description: '`connectivity` only, and needed there: where the pings start.',
+        examples: [{ container: 'box1' }],
+      }),
+    ),
+    to: Type.Optional(
+      Described(Endpoint, {
+        description: '`connectivity` only, and needed there: whom they should reach.',
+        examples: [{ container: 'box2' }],
+      }),
+    ),
+    network: Type.Optional(
+      Described(NetworkName, {
+        description: '`addresses` only: this network; left out: all of them.',
+        examples: ['mac_net1'],
+      }),
+    ),
     count: Type.Optional({ ...settings.count, default: 5 }),
     timeoutSeconds: Type.Optional({ ...settings.timeoutSeconds, default: 30 }),
   },
   {
     $id: 'CheckCreate',
     description: 'A check to run once.',
-    examples: [{ kind: 'connectivity', from: { container: 'box1' }, to: { container: 'box2' } }],
+    examples: [
+      { kind: 'connectivity', from: { container: 'box1' }, to: { container: 'box2' } },
+      { kind: 'addresses', network: 'mac_net1' },
+    ],
   },
 );
 export type CheckCreate = Static<typeof CheckCreate>;
@@ -108,6 +129,80 @@ export const ConnectivityResult = Closed(
 );
 export type ConnectivityResult = Static<typeof ConnectivityResult>;
 
+export const findingKinds = [
+  'two-holders',
+  'conflicted',
+  'seen-not-bound',
+  'outside',
+  'bound-not-seen',
+] as const;
+
+const seenAt = (description: string) =>
+  Nullable(Timestamp, { description, examples: ['2026-11-24T09:30:00.000Z'] });
+
+export const AddressFinding = Closed(
+  {
+    kind: Words(findingKinds, {
+      description:
+        '`two-holders`: on two running containers. `conflicted`: something foreign answers for it on the wire. `seen-not-bound`: a container runs on it, but its host does not hold it. `outside`: in no subnet of the network. `bound-not-seen`: the book has a container on it that its host no longer sees.',
+      examples: ['bound-not-seen'],
+    }),
+    network: NetworkName,
+    ip: Described(IpAddress, { description: 'The address.', examples: ['172.16.100.10'] }),
+    state: Type.Union([AddressState, Type.Null()], { description: 'Its state in the book; null: free.' }),
+    mac: Nullable(MacAddress, {
+      description: 'The Ethernet address seen.',
+      examples: ['02:42:ac:10:64:0a'],
+    }),
+    holders: Type.Array(
+      Closed(
+        {
+          host: HostName,
+          container: Nullable(Type.String(), { description: 'Name of the container.', examples: ['web'] }),
+          dockerId: Nullable(Type.String(), { description: "Docker's id of it.", examples: ['8e2f4a…'] }),
+          mac: Nullable(MacAddress, { description: 'Its Ethernet address.' }),
+          since: seenAt('When its host first looked and saw it there.'),
+          observedAt: seenAt('When its host last looked.'),
+        },
+        { description: 'A container on the address.' },
+      ),
+      { description: 'The containers concerned.' },
+    ),
+    message: Type.String({
+      description: 'What does not fit, in a sentence.',
+      examples: [
+        '172.16.100.10 is bound to web on docker01, whose last report (2026-11-24T09:30:00.000Z) shows no container on it',
+      ],
+    }),
+    remedy: Type.String({ description: 'What to do.', examples: ['stop all but one of them'] }),
+  },
+  { description: 'An address where the book and the hosts do not agree.' },
+);
+export type AddressFinding = Static<typeof AddressFinding>;
+
+export const AddressesResult = Closed(
+  {
+    consistent: Type.Boolean({ description: 'Nothing was found.', examples: [true] }),
+    findings: Type.Array(AddressFinding, {
+      description: 'What was found, the gravest first; 1000 at the most.',
+    }),
+    truncated: Type.Boolean({ description: 'There is more than was looked at.', examples: [false] }),
+    silentHosts: Type.Array(
+      Closed(
+        { host: HostName, observedAt: seenAt('When it last looked; null: never.') },
+        { description: 'A host.' },
+      ),
+      { description: 'Hosts that are not heard now: of them only what they last said was compared.' },
+    ),
+    message: Type.String({
+      description: 'In a sentence.',
+      examples: ['the book of mac_net1 fits what 2 hosts last saw'],
+    }),
+  },
+  { description: 'What comparing the book of addresses with the last reports of the hosts gave.' },
+);
+export type AddressesResult = Static<typeof AddressesResult>;
+
 export const CheckState = Words(['pending', 'running', 'done', 'failed', 'expired'], {
   description:
     '`done`: it ran, see `result`. `failed`: it could not run, see `error`. `expired`: the host did not answer in time.',
@@ -118,12 +213,25 @@ export const Check = Closed(
   {
     id: Id,
     kind: CheckKind,
-    from: Endpoint,
-    to: Endpoint,
+    from: Type.Union([Endpoint, Type.Null()], {
+      description: 'Where the pings start; null for `addresses`.',
+    }),
+    to: Type.Union([Endpoint, Type.Null()], {
+      description: 'Whom they should reach; null for `addresses`.',
+    }),
+    network: Nullable(NetworkName, {
+      description: 'The network that was compared; null: all, or `connectivity`.',
+      examples: [null],
+    }),
     ...settings,
-    host: Nullable(HostName, { description: 'The host that runs it.', examples: ['docker01'] }),
+    host: Nullable(HostName, {
+      description: 'The host that runs it; null: the server itself.',
+      examples: ['docker01'],
+    }),
     state: CheckState,
-    result: Type.Union([ConnectivityResult, Type.Null()], { description: 'What it found, when `done`.' }),
+    result: Type.Union([ConnectivityResult, AddressesResult, Type.Null()], {
+      description: 'What it found, when `done`.',
+    }),
     error: Nullable(Type.String(), {
       description: 'Why it could not run, when `failed` or `expired`.',
       examples: [null],
@@ -134,6 +242,10 @@ export const Check = Closed(
     }),
     finishedAt: Nullable(Timestamp, { description: 'When it ended.' }),
   },
-  { $id: 'Check', description: 'A one-shot job on a host.' },
+  { $id: 'Check', description: 'A one-shot job.' },
 );
 export type Check = Static<typeof Check>;
+
+/** What a connectivity check found; null when it is of another kind, or not done. */
+export const connectivityOf = ({ result }: Pick<Check, 'result'>): ConnectivityResult | null =>
+  result !== null && 'byAddress' in result ? result : null;

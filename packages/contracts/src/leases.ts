@@ -117,7 +117,7 @@ export const LeaseSyncAnswer = Closed(
     unknown: Type.Array(Closed({ networkId, ip }, { description: 'An address.' }), {
       maxItems: 65_536,
       description:
-        'In `held`, but this host does not hold them (any more), or in another generation: the agent gives them to nobody. An operator released them by force, or the network is gone.',
+        'In `held`, but this host does not hold them (any more), or in another generation (then they are in `unlisted` too): the agent gives them to nobody. An operator released them by force, or the network is gone.',
     }),
     short: Type.Array(
       Closed(
@@ -162,7 +162,7 @@ export const LeaseClaim = Closed(
   },
   {
     description:
-      'One address for a container that is being started. Claiming what the host holds already changes nothing. 409 `address_taken` names the holder; also for an address reserved for another MAC, another host or a container of another host.',
+      'One address for a container that is being started. Claiming what the host holds already gives it a new generation: a return of before, which may still be on its way, ends nothing. 409 `address_taken` names the holder; also for an address reserved for another MAC, another host or a container of another host.',
   },
 );
 export type LeaseClaim = Static<typeof LeaseClaim>;
@@ -186,3 +186,12 @@ export const Recall = Closed(
   },
 );
 export type Recall = Static<typeof Recall>;
+
+/** Condition of a placement: what the addresses of the network are like on that host. `Ready` does not depend on it. */
+export const addressBookType = 'AddressBook';
+
+/**
+ * Reason of it: Docker gives addresses there by itself, and goes on until no container is attached, or until a change
+ * with force. The server takes such a placement for one that force is still about.
+ */
+export const movesWhenFree = 'MovesWhenFree';

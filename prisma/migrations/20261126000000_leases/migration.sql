@@ -10,6 +10,8 @@ UPDATE idempotency_key SET body = jsonb_build_object('items', (
   SELECT jsonb_agg('{"dockerId": null, "since": null}' || x.item ORDER BY x.place)
   FROM jsonb_array_elements(body -> 'items') WITH ORDINALITY AS x (item, place)))
 WHERE jsonb_typeof(body -> 'items') = 'array' AND body #> '{items,0}' ? 'ip';
+UPDATE idempotency_key SET body = '{"network": null}' || body
+WHERE headers ->> 'location' LIKE '/v1/checks/%' AND body ? 'from';
 
 -- Addresses that hosts hold. A row that names a host is the proof that the host holds the address; what the agent has
 -- on its disk is a copy. Nothing but a return that names the generation of the hold ends it, or an operator.
@@ -369,6 +371,11 @@ BEGIN
     IF outcome = 'elsewhere' THEN
       told := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
       IF cardinality(told) > 0 THEN PERFORM finish_leases(jsonb_build_array(short_event(net.name, fam, told)), told); END IF;
+    END IF;
+    IF outcome = 'held' THEN
+      -- A new use: a return of the one before, which may still be on its way, must not end it.
+      UPDATE address a SET generation = nextval('address_generation'), updated_at = now()
+      WHERE a.space = held.space AND a.ip = held.ip;
     END IF;
     IF outcome <> 'created' THEN RETURN NEXT; RETURN; END IF;
     UPDATE address a

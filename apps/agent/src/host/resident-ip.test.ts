@@ -24,6 +24,7 @@ function createProgram() {
     };
     opened.push(program);
     return {
+      pid: 4711,
       output: (async function* () {
         for (;;) {
           while (pieces.length > 0) yield pieces.shift()!;
@@ -78,6 +79,7 @@ test('when it ends in mid-answer a fresh ip answers, and the next question start
 });
 
 const unstartable: OpenDialogue = () => ({
+  pid: undefined,
   output: new Readable({
     read() {
       this.destroy(new Error('ENOENT'));

@@ -3,6 +3,8 @@ import { showOnce, type ShowAddresses } from './ip-links.ts';
 
 /** A program that answers what it is asked line by line. */
 export type DialogueProcess = {
+  /** Its process id; undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** Its standard output, piece by piece; ends when the program does. Fails when it cannot be started. */
   readonly output: AsyncIterable<string>;
   /** Writes one line to its standard input. */

@@ -28,6 +28,7 @@ export function createDialogueOpener(options: { readonly path?: string } = {}): 
     child.stdin.on('error', () => {});
     child.stdout.setEncoding('utf8');
     return {
+      pid: child.pid,
       output: child.stdout,
       say: (line) => void child.stdin.write(`${line}\n`),
       stop: () => void child.kill('SIGKILL'),

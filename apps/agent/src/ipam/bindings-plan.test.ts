@@ -75,6 +75,7 @@ describe('one look', () => {
     ],
     ['a suspect that a container has is used', { use: 'suspect' }, [seen(true)], { use: 'used' }],
     ['a suspect that nobody has waits for its grace', { use: 'suspect' }, [], null],
+    ['the gateway that Docker made up is seen on nobody', { lastName: '(gateway)' }, [], null],
     ['one on its way back is left alone', { use: 'returning' }, [seen(true)], null],
   ])('%s', (_, change, addresses, expected) => {
     const { changes } = look(100_000, [record(change)], addresses);
@@ -88,6 +89,14 @@ describe('one look', () => {
       expect(look(100_000, [record({ use, since: 100_000 })]).changes).toEqual([]);
     },
   );
+});
+
+test('a released one that Docker still shows for a moment is neither taken for used nor cleared, and looked at again', () => {
+  const resting = record({ use: 'resting', since: 95_000 });
+  expect(look(94_000, [resting], [seen(true)]).changes).toEqual([]);
+  const during = look(100_000, [resting], [seen(true)]);
+  expect(during).toMatchObject({ changes: [], nextAt: 105_000 });
+  expect(look(105_000, [resting], [seen(true)]).changes).toMatchObject([{ use: 'used' }]);
 });
 
 describe('over time', () => {

@@ -1,5 +1,6 @@
 import {
   keyOf,
+  namelessGateway,
   cleared,
   kept,
   released,
@@ -53,6 +54,12 @@ export type BindingsPlan = {
   readonly nextAt: number | null;
 };
 
+/**
+ * For how long after a release Docker may still show the container with its address, in milliseconds: it tells the driver
+ * first, and notes that the container has ended after that (seen with 20.10).
+ */
+const releaseMs = 10_000;
+
 /** Compares what this host holds with what its containers have. Pure. Only for a look at which Docker answered. */
 export function planBindings(input: {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
@@ -68,12 +75,17 @@ export function planBindings(input: {
   const memory = new Map<LeaseKey, Memory>();
   const waits: number[] = [];
   for (const [key, record] of held) {
+    if (record.use === 'used' && record.lastName === namelessGateway.name) continue;
     const holder = live.get(key);
     const before = input.memory.get(key);
     if (holder !== undefined) {
       memory.set(key, { container: holder.container, unseenSince: null });
+      const isReleased = record.use === 'resting' || record.use === 'kept';
+      if (isReleased && seen.at - record.since < releaseMs) waits.push(record.since + releaseMs);
       // What is on its way back is claimed anew once that has an end.
-      if (record.use !== 'used' && record.use !== 'returning') changes.push(seenInUse(record, now));
+      else if (record.use !== 'used' && record.use !== 'returning' && seen.at > record.since) {
+        changes.push(seenInUse(record, now));
+      }
       continue;
     }
     // The look may be older than what was done with the address since.

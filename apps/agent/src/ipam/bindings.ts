@@ -6,7 +6,7 @@ import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
 import { planBindings, type Memory, type SeenAddress } from './bindings-plan.ts';
 import { familyOf } from './exchange-plan.ts';
-import { arrived, given, keyOf, type LeaseKey } from './lease-record.ts';
+import { arrived, given, keyOf, namelessGateway, type LeaseKey } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { Reachability } from './reachability.ts';
@@ -34,6 +34,8 @@ export type UnheldAddress = SeenAddress & { readonly why: string };
 export type Bindings = {
   /** A look came to an end. Never fails. */
   readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
+  /** What this host holds has changed: there may be something to look for that no event of Docker tells. */
+  readonly wake: () => void;
   /** What runs on addresses that this host does not hold. */
   readonly unheld: () => readonly UnheldAddress[];
   /** Looks when a grace is over and claims what is not held, until aborted. */
@@ -43,6 +45,8 @@ export type Bindings = {
 const claimMs = 10_000;
 /** How soon a claim that failed is tried again, in milliseconds. */
 const againMs = 60_000;
+/** Docker's own events come sooner; this is for what it has no event for, in milliseconds. */
+const soonMs = 2000;
 const idleMs = 3_600_000;
 
 /** Makes it. */
@@ -78,6 +82,17 @@ export function createBindings(deps: BindingsDeps): Bindings {
       // Said by the store; the next look comes to the same.
       () => {},
     );
+  }
+
+  /** When somebody has to look at what was not seen at any look yet, milliseconds since 1970; null: at nothing. */
+  function unlookedAt(): number | null {
+    const due = [...store.all()].flatMap(([key, record]) => {
+      if (record.use === 'resting' && !record.cleared) return [timing.now() + soonMs];
+      const isGateway = record.lastName === namelessGateway.name;
+      const isOpen = record.use === 'suspect' || (record.use === 'used' && !isGateway);
+      return isOpen && !memory.has(key) ? [record.since + soonMs] : [];
+    });
+    return due.length === 0 ? null : Math.min(...due);
   }
 
   async function claim(one: SeenAddress): Promise<void> {
@@ -125,6 +140,12 @@ export function createBindings(deps: BindingsDeps): Bindings {
 
   return {
     looked,
+    wake: () => {
+      const at = unlookedAt();
+      if (at === null || (nextAt !== null && nextAt <= at)) return;
+      nextAt = at;
+      waker.wake('soon');
+    },
     unheld: () =>
       unheld.flatMap((one) => ({ ...one, why: refused.get(keyOf(one))?.why ?? 'it is being claimed' })),
     run: async (signal) => {

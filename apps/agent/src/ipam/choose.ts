@@ -1,6 +1,13 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
-import { keyOf, type Endpoint, type LeaseKey, type LeaseRecord, type LeaseUse } from './lease-record.ts';
+import {
+  keyOf,
+  namelessGateway,
+  type Endpoint,
+  type LeaseKey,
+  type LeaseRecord,
+  type LeaseUse,
+} from './lease-record.ts';
 import type { Pool } from './pools.ts';
 
 /** What a container that is being started needs. */
@@ -108,7 +115,8 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
   );
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
   if (reserved !== undefined) return { do: 'give', record: reserved };
-  const mayBeReserved = endpoint.mac !== null || endpoint.name !== null;
+  const isGateway = endpoint.name === namelessGateway.name;
+  const mayBeReserved = endpoint.mac !== null || (endpoint.name !== null && !isGateway);
   if (mayBeReserved && serverAway === null && tried.reservation !== true) {
     const leaving = here.some((record) => record.use === 'returning' && isFor(record, endpoint));
     return leaving && tried.awaited !== true ? { do: 'await-return' } : { do: 'claim', ip: null };

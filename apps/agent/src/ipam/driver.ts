@@ -1,6 +1,7 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { AddressBook } from './address-book.ts';
 import { gatewayOf } from './choose.ts';
+import { namelessGateway } from './lease-record.ts';
 import { gatewayType, readAddressCall, readPoolId, readPoolRequest } from './plugin-protocol.ts';
 import { addressIn, parsePoolId, poolId, requestPool, withMask, type Pool } from './pools.ts';
 import { DriverRefusal } from './refusal.ts';
@@ -69,8 +70,11 @@ export function createDriver({ book, desired, isHeld }: DriverDeps): Driver {
       call: async (body) => {
         const { poolId: id, address, isGateway, endpoint } = readAddressCall(body);
         const pool = parsePoolId(id);
-        if (isGateway) return addressAnswer(pool, gatewayFor(pool, address, desired()));
-        const { ip, takeBack } = await book.request(pool, address === '' ? null : address, endpoint);
+        const gateway = isGateway ? gatewayFor(pool, address, desired()) : null;
+        if (gateway !== null) return addressAnswer(pool, gateway);
+        // Of a network without a gateway, one of its own addresses: then no other container has it.
+        const whose = isGateway ? namelessGateway : endpoint;
+        const { ip, takeBack } = await book.request(pool, address === '' ? null : address, whose);
         return { ...addressAnswer(pool, ip), ...(takeBack === null ? {} : { takeBack }) };
       },
     },
@@ -96,13 +100,10 @@ function dataOf(pool: Pool, desired: DesiredDocument | null): Readonly<Record<st
   return gateway === null ? {} : { [gatewayType]: withMask(pool, gateway) };
 }
 
-/** The gateway is nobody's lease: the server gives it to no container. */
-function gatewayFor(pool: Pool, asked: string, desired: DesiredDocument | null): string {
+/** The gateway is nobody's lease: the server gives it to no container. Null where there is none. */
+function gatewayFor(pool: Pool, asked: string, desired: DesiredDocument | null): string | null {
   const known = gatewayOf(pool, desired);
-  if (asked === '') {
-    if (known !== null) return known;
-    throw new DriverRefusal(`no gateway is known for ${pool.subnet}: name one with --gateway`);
-  }
+  if (asked === '') return known;
   const ip = addressIn(pool, asked);
   if (known === null || ip === known) return ip;
   throw new DriverRefusal(`${ip} is not the gateway of ${pool.subnet}: the Trunkline network has ${known}`);

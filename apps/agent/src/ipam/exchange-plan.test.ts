@@ -155,10 +155,11 @@ describe('to the server', () => {
   });
 });
 
+const where = ({ networkId, ip }: LeaseRecord) => ({ networkId, ip });
+const said = (...records: readonly LeaseRecord[]) => ({ returns: [], held: held(...records) });
+
 describe('from the server', () => {
   const none = { granted: [], unlisted: [], unknown: [] };
-  const where = ({ networkId, ip }: LeaseRecord) => ({ networkId, ip });
-  const said = (...records: readonly LeaseRecord[]) => ({ returns: [], held: held(...records) });
 
   test('what is granted is to be probed, and once more makes no difference', () => {
     const answer = { ...none, granted: [lease(2)] };

@@ -27,8 +27,9 @@ export type FakeLeaseSource = LeaseSource & {
   readonly returned: LeaseReturn[];
   /** How calls go: `away` cannot be reached, `cut` is carried out and its answer lost, `silent` never answers. */
   mode: 'well' | 'away' | 'cut' | 'silent';
-  /** Calls so far. */
+  /** Calls so far, and those of them that claimed. */
   calls: number;
+  claims: number;
 };
 
 /** Makes one. */
@@ -87,6 +88,7 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
     returned,
     mode: 'well',
     calls: 0,
+    claims: 0,
     syncLeases: (sync, options) =>
       carriedOut(fake, options?.signal, () => {
         for (const one of sync.returns) {
@@ -121,8 +123,9 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
         }
         return { granted, unlisted, unknown, short };
       }),
-    claimLease: ({ networkId, family, ip: asked, mac, name }, options) =>
-      carriedOut(fake, options?.signal, () => {
+    claimLease: ({ networkId, family, ip: asked, mac, name }, options) => {
+      fake.claims += 1;
+      return carriedOut(fake, options?.signal, () => {
         const key = [mac, name].find((one) => one !== null && reserved.has(one)) ?? null;
         const ip = asked ?? (key === null ? null : (reserved.get(key) ?? null));
         if (ip === null || (ip.includes(':') ? 'ipv6' : 'ipv4') !== family) return { lease: null };
@@ -144,7 +147,8 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
             asked === null && mac !== null && reserved.has(mac) ? mac : null,
           ),
         };
-      }),
+      });
+    },
   };
   return fake;
 }

@@ -51,6 +51,8 @@ export type Ipam = {
   readonly desiredChanged: () => void;
   /** The server was heard by another way. */
   readonly serverAnswers: () => void;
+  /** Why Docker cannot ask for addresses; null: it can. */
+  readonly notServing: () => string | null;
   readonly hostCondition: () => ConditionDraft;
   readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
   readonly close: () => Promise<void>;
@@ -69,6 +71,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const onChange = (): void => {
     keeper.wake();
     prober.wake();
+    bindings.wake();
     host?.onNews();
   };
   const reachability = createReachability('this host has not reached its server yet', timing.now, () => {
@@ -89,6 +92,8 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     store,
     probe: deps.probe,
     linkOf: (networkId) => host?.linkOf(networkId) ?? null,
+    isPassthru: (networkId) =>
+      desired()?.networks.some(({ id, mode }) => id === networkId && mode === 'passthru') === true,
     onChange,
     timing,
     log,
@@ -167,6 +172,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     looked: bindings.looked,
     desiredChanged: keeper.wake,
     serverAnswers: keeper.serverAnswers,
+    notServing: () => notServing,
     hostCondition: () => driverCondition(state()),
     networkCondition: (network) => bookCondition(network, state()),
     close: store.close,

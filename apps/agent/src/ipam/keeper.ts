@@ -42,7 +42,8 @@ export type Keeper = {
 
 /** How long an exchange may take, in milliseconds. */
 const exchangeMs = 10_000;
-const backoff = { firstMs: 500, longestMs: 30_000 };
+/** The poll of desired state may hear the server sooner. */
+const backoff = { firstMs: 500, longestMs: 15_000 };
 /** All is compared this often, in milliseconds; 0.8 to 1.2 of it, so that hosts do not come together. */
 const compareMs = 300_000;
 /** A pool that the server had nothing for is asked for again after this, in milliseconds. */

@@ -44,6 +44,12 @@ export function keyOf({ networkId, ip }: { readonly networkId: string; readonly 
 /** What Docker says of the endpoint that an address is for. */
 export type Endpoint = { readonly mac: string | null; readonly name: string | null };
 
+/**
+ * The endpoint of a gateway that nobody named: Docker before 29 wants one for every network. No container is ever seen on
+ * it, and Docker gives it back with its network. No name of a container.
+ */
+export const namelessGateway: Endpoint = { mac: null, name: '(gateway)' };
+
 /** A lease as it arrives: to be asked for on the wire first, or not to be trusted yet. */
 export function arrived(lease: Lease, use: 'probing' | 'suspect', now: number): LeaseRecord {
   const { networkId, ip, subnet, generation, owner, mac, bound } = lease;

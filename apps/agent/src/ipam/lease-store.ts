@@ -46,6 +46,7 @@ export async function openLeaseStore(
   // The first write makes the file anew: without what was cut off or superseded.
   let file: FileHandle | null = null;
   let lines = 0;
+  let closed = false;
 
   async function rewrite(next: ReadonlyMap<LeaseKey, LeaseRecord>): Promise<void> {
     await file?.close().catch(() => {});
@@ -99,12 +100,14 @@ export async function openLeaseStore(
     get: (key) => current.get(key),
     apply: (changes) => {
       if (changes.length === 0) return Promise.resolve();
+      if (closed) return Promise.reject(new Error('the agent has stopped'));
       for (const change of changes) put(current, change);
       const done = new Promise<void>((resolve, reject) => waiting.push({ changes, resolve, reject }));
       writing ??= writeAll();
       return done;
     },
     close: async () => {
+      closed = true;
       await writing;
       await file?.close();
       file = null;

@@ -11,6 +11,8 @@ export type ProberDeps = {
   readonly probe: AddressProbe;
   /** Interface of this host that a network hangs on; null while that is not known. */
   readonly linkOf: (networkId: string) => string | null;
+  /** Whether the network has its interface for one container alone: nothing of ours may be there to listen. */
+  readonly isPassthru: (networkId: string) => boolean;
   readonly onChange: () => void;
   readonly timing: Timing;
   readonly log: Logger;
@@ -59,6 +61,9 @@ export function createProber(deps: ProberDeps): Prober {
   }
 
   async function ask({ networkId, ip }: LeaseRecord, signal: AbortSignal): Promise<ProbeAnswer> {
+    if (deps.isPassthru(networkId)) {
+      return { answer: 'unknown', reason: 'a passthru network has room for its one container only' };
+    }
     const link = deps.linkOf(networkId);
     if (link === null) return { answer: 'unknown', reason: 'the interface of the network is not known yet' };
     try {

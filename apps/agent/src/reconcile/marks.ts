@@ -6,6 +6,10 @@ import { formatCidr, formatIp, parseCidr, tryParseIp } from '@trunkline/netaddr'
 export const networkLabel = 'io.trunkline.network';
 /** Docker label: hash of what Docker cannot change about a network. */
 export const specLabel = 'io.trunkline.spec';
+/** Docker's name for the agent's own IPAM driver: the name of its socket. */
+export const ipamDriver = 'trunkline';
+/** The `--ipam-opt` that names the network to the driver. */
+export const ipamNetworkOption = 'network';
 /** Docker label: id of the container that this Docker container is. */
 export const containerLabel = 'io.trunkline.container';
 /** Docker label: generation of the container that it was made from. */
@@ -56,7 +60,8 @@ export function fixedSpec(network: DesiredNetwork, link: string): FixedSpec {
 
 /** Hash of the fixed part, for {@link specLabel}. */
 export function specHash({ link, mode, internal, subnets }: FixedSpec): string {
-  const text = JSON.stringify([link, mode, internal, subnets.map(({ cidr, gateway }) => [cidr, gateway])]);
+  const fixed = [link, mode, internal, subnets.map(({ cidr, gateway }) => [cidr, gateway]), ipamDriver];
+  const text = JSON.stringify(fixed);
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 

@@ -1,6 +1,6 @@
 import type { DockerContainer, DockerEndpoint, DockerNetwork } from '../host/docker-engine.ts';
 import type { DetachedContainer } from './detached.ts';
-import { networkLabel, plainCidr, plainIp, type FixedSpec } from './marks.ts';
+import { ipamDriver, ipamNetworkOption, networkLabel, plainCidr, plainIp, type FixedSpec } from './marks.ts';
 import type { ObservedDocker } from './observe.ts';
 
 /** Whether a Docker network is the one that we made for this network: by mark, name and driver, all three. */
@@ -11,6 +11,11 @@ export function isOurs(
   return (
     docker.labels[networkLabel] === network.id && docker.name === network.name && docker.driver === 'macvlan'
   );
+}
+
+/** Whether Docker asks the agent for the addresses of a network. Before there was a driver, Docker gave them by itself. */
+export function isCoordinated({ ipamDriver: driver }: DockerNetwork): boolean {
+  return driver === ipamDriver;
 }
 
 /** Containers attached to a Docker network, running or not: removing it would break either. By name. */
@@ -57,10 +62,18 @@ function endpointOn(container: DockerContainer, network: DockerNetwork): DockerE
 }
 
 /**
- * In what a Docker network differs from what is wanted; empty when it fits. `ours`: an Engine before 28 gives an
- * IPv6-only network an IPv4 pool of its own choice, which is no difference in what we made.
+ * In what a Docker network differs from what is wanted; empty when it fits. That Docker gives its addresses by itself is
+ * none: such a network works, see {@link isCoordinated}.
+ *
+ * `ours`: an Engine before 28 gives an IPv6-only network an IPv4 pool of its own choice, which is no difference in what
+ * we made.
  */
-export function differences(docker: DockerNetwork, wanted: FixedSpec, ours: boolean): string[] {
+export function differences(
+  docker: DockerNetwork,
+  network: { readonly id: string; readonly name: string },
+  wanted: FixedSpec,
+  ours: boolean,
+): string[] {
   if (docker.driver !== 'macvlan') return [`its driver is ${docker.driver}, not macvlan`];
   const found: string[] = [];
   const differ = (what: string, is: string, should: string): void => {
@@ -69,7 +82,12 @@ export function differences(docker: DockerNetwork, wanted: FixedSpec, ours: bool
   differ('parent', docker.options['parent'] ?? 'none', wanted.link);
   differ('macvlan mode', docker.options['macvlan_mode'] ?? 'bridge', wanted.mode);
   differ('internal flag', String(docker.internal), String(wanted.internal));
-  differ('IPAM driver', docker.ipamDriver, 'default');
+  if (isCoordinated(docker)) {
+    const named = docker.ipamOptions[ipamNetworkOption] ?? '';
+    if (named !== network.name) differ('Trunkline network', named === '' ? 'not named' : named, network.id);
+  } else {
+    differ('IPAM driver', docker.ipamDriver, 'default');
+  }
   return [...found, ...subnetDifferences(docker, wanted, ours)];
 }
 

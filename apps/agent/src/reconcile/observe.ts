@@ -9,6 +9,7 @@ import type {
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel, KernelState } from '../host/kernel.ts';
 import type { Link, Links } from '../host/links.ts';
+import { wholeWire, type WireState } from '../wire/wire-state.ts';
 import type { Detached } from './detached.ts';
 import { containerLabel } from './marks.ts';
 
@@ -24,7 +25,19 @@ export type Observed = {
   readonly adopted: Readonly<Record<string, string>>;
   /** Containers that we took off a network and have yet to connect again. */
   readonly detached: Detached;
+  /** How far the wire can be asked and told. */
+  readonly wire: WireState;
+  readonly book: ObservedBook;
 };
+
+/** The address book of this host, which Docker asks for addresses. */
+export type ObservedBook = {
+  /** Why Docker cannot ask it; null: it can. */
+  readonly notServing: string | null;
+};
+
+/** A book that serves. */
+export const servingBook: ObservedBook = { notServing: null };
 
 /** What Docker said. */
 export type ObservedDocker = {
@@ -61,6 +74,10 @@ export type ObserveSources = {
   readonly interfacesOf: (pid: number) => Promise<number | null>;
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
+  /** Default: whole. */
+  readonly wire?: () => Promise<WireState>;
+  /** Default: one that serves. */
+  readonly book?: () => ObservedBook;
   readonly now: () => number;
 };
 
@@ -76,11 +93,12 @@ export async function observe(
   below: Observed | null = null,
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
-  const [links, defaultRoute, kernel, docker] = await Promise.all([
+  const [links, defaultRoute, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
     below === null ? defaultRouteIfWanted(sources, desired) : below.defaultRoute,
     below?.kernel ?? sources.kernel.observe(),
     observeDocker(sources, desired, below),
+    sources.wire?.() ?? wholeWire,
   ]);
   return {
     at,
@@ -90,6 +108,8 @@ export async function observe(
     docker,
     adopted: sources.adopted(),
     detached: sources.detached(),
+    wire,
+    book: sources.book?.() ?? servingBook,
   };
 }
 

@@ -1,8 +1,25 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import type { DockerNetwork } from '../host/docker-engine.ts';
+import { addressBookCondition } from './address-book-condition.ts';
 import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
-import { fixedSpec, networkLabel, specHash, specLabel, type FixedSpec } from './marks.ts';
-import { attachedTo, detachedFrom, differences, isDead, isOurs, namesOf } from './network-fit.ts';
+import {
+  fixedSpec,
+  ipamDriver,
+  ipamNetworkOption,
+  networkLabel,
+  specHash,
+  specLabel,
+  type FixedSpec,
+} from './marks.ts';
+import {
+  attachedTo,
+  detachedFrom,
+  differences,
+  isCoordinated,
+  isDead,
+  isOurs,
+  namesOf,
+} from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 import { parentInUse } from './parent-use.ts';
 import type { LinkPlan } from './plan-link.ts';
@@ -12,6 +29,8 @@ import type { Step } from './steps.ts';
 export type DockerPart = {
   readonly steps: readonly Step[];
   readonly condition: ConditionDraft;
+  /** Why its addresses are not given by the address book; null where they are, or where nothing is there. */
+  readonly book: ConditionDraft | null;
   readonly dockerNetworkId: string | null;
 };
 
@@ -35,13 +54,19 @@ export function planDockerNetwork(
   }
   const [found] = named;
   const wanted = link === null ? null : fixedSpec(network, link);
-  if (found === undefined) return planCreation(network, docker, wanted, linkUsable);
-  if (isOurs(found, network)) return planOwn(network, docker, found, wanted, linkUsable);
-  return planForeign(network, observed, found, wanted);
+  if (found === undefined) return planCreation(network, observed, docker, wanted, linkUsable);
+  const own = isOurs(found, network);
+  const part = own
+    ? planOwn(network, observed, docker, found, wanted, linkUsable)
+    : planForeign(network, observed, found, wanted);
+  // Of one that is about to be made anew, or is nobody's of ours, there is nothing to say.
+  if (part.dockerNetworkId === null || part.steps.length > 0) return part;
+  return { ...part, book: addressBookCondition(network, observed, docker, found, own) };
 }
 
 function planCreation(
   network: DesiredNetwork,
+  { book }: Pick<Observed, 'book'>,
   docker: ObservedDocker,
   wanted: FixedSpec | null,
   linkUsable: boolean,
@@ -54,6 +79,15 @@ function planCreation(
   }
   const inUse = parentInUse(docker, wanted, instead);
   if (inUse !== null) return without(fails('NetworkReady', 'ParentInUse', inUse));
+  if (book.notServing !== null) {
+    return without(
+      fails(
+        'NetworkReady',
+        'DriverNotServing',
+        `Docker network ${network.name} is made once Docker can ask the agent for its addresses: ${book.notServing}`,
+      ),
+    );
+  }
   const create: Step = { do: 'create-network', link: wanted.link, spec: creationSpec(network, wanted) };
   return {
     ...without(
@@ -65,21 +99,29 @@ function planCreation(
 
 function planOwn(
   network: DesiredNetwork,
+  observed: Observed,
   docker: ObservedDocker,
   found: DockerNetwork,
   wanted: FixedSpec | null,
   linkUsable: boolean,
 ): DockerPart {
-  const own = { steps: [], dockerNetworkId: found.id };
+  const own = { steps: [], dockerNetworkId: found.id, book: null };
   if (wanted === null) {
     return {
       ...own,
       condition: fails('NetworkReady', 'LinkNotReady', 'the interface that it should hang on is not known'),
     };
   }
-  const differs = differences(found, wanted, true);
+  const differs = differences(found, network, wanted, true);
   const dead = differs.length === 0 && isDead(docker, found);
-  if (differs.length === 0 && !dead) {
+  const attached = attachedTo(docker, found);
+  // One whose addresses Docker gives by itself works as it is; it is moved to the driver where that cuts nobody off.
+  const moves =
+    !isCoordinated(found) &&
+    observed.book.notServing === null &&
+    linkUsable &&
+    (attached.length === 0 || network.force);
+  if (differs.length === 0 && !dead && !moves) {
     return linkUsable
       ? { ...own, condition: holds('NetworkReady', 'Created', `Docker network ${network.name} is there`) }
       : {
@@ -93,8 +135,9 @@ function planOwn(
   }
   const why = dead
     ? `Docker lost network ${network.name}: its parent was not there when Docker started`
-    : differs.join('; ');
-  const attached = attachedTo(docker, found);
+    : differs.length > 0
+      ? differs.join('; ')
+      : 'Docker gives its addresses by itself';
   const running = attached.filter(({ status }) => status === 'running' || status === 'paused');
   // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
   const mayDetach = network.force || (dead && running.length === 0);
@@ -109,7 +152,7 @@ function planOwn(
     };
   }
   // Nothing is taken away that could not be put back at once.
-  const creation = planCreation(network, docker, wanted, linkUsable, found);
+  const creation = planCreation(network, observed, docker, wanted, linkUsable, found);
   if (creation.steps.length === 0) return { ...creation, dockerNetworkId: found.id };
   const detach: Step[] =
     attached.length === 0
@@ -130,6 +173,7 @@ function planOwn(
       ...creation.steps,
     ],
     dockerNetworkId: found.id,
+    book: null,
     condition: mending('NetworkReady', dead ? 'LostByDocker' : 'Outdated', `${why}; it is being made anew`),
   };
 }
@@ -142,7 +186,8 @@ function planForeign(
 ): DockerPart {
   const adopted = observed.adopted[network.id] === found.id;
   const mark = found.labels[networkLabel];
-  const differs = wanted === null ? ['the wanted interface is not known'] : differences(found, wanted, false);
+  const differs =
+    wanted === null ? ['the wanted interface is not known'] : differences(found, network, wanted, false);
   if (mark !== undefined) {
     return without(
       fails(
@@ -165,6 +210,7 @@ function planForeign(
     return {
       steps: [],
       dockerNetworkId: found.id,
+      book: null,
       condition: holds(
         'NetworkReady',
         'Adopted',
@@ -175,6 +221,7 @@ function planForeign(
   return {
     steps: [{ do: 'adopt-network', networkId: network.id, dockerId: found.id, name: found.name }],
     dockerNetworkId: null,
+    book: null,
     condition: mending(
       'NetworkReady',
       'Adopting',
@@ -191,10 +238,12 @@ function creationSpec(network: DesiredNetwork, wanted: FixedSpec) {
     labels: { [networkLabel]: network.id, [specLabel]: specHash(wanted) },
     subnets: wanted.subnets.map(({ cidr, gateway }) => ({ cidr, ...(gateway === null ? {} : { gateway }) })),
     internal: wanted.internal,
+    ipamDriver,
+    ipamOptions: { [ipamNetworkOption]: network.id },
     enableIPv6: wanted.subnets.some(({ cidr }) => cidr.includes(':')),
   };
 }
 
 function without(condition: ConditionDraft): DockerPart {
-  return { steps: [], condition, dockerNetworkId: null };
+  return { steps: [], condition, book: null, dockerNetworkId: null };
 }

@@ -11,7 +11,12 @@ const fitting: DockerNetworkSpec = {
   options: { parent: 'ens33' },
   subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
 };
-const ours = { ...fitting, labels: { [networkLabel]: id(1), [specLabel]: 'x' } };
+const ours = {
+  ...fitting,
+  labels: { [networkLabel]: id(1), [specLabel]: 'x' },
+  ipamDriver: 'trunkline',
+  ipamOptions: { network: id(1) },
+};
 const promiscuousNic = { name: 'ens33', up: true, carrier: true, promiscuous: true };
 
 async function planOf(host: FakeHost, wanted: DesiredNetwork, others: DesiredNetwork[] = []) {
@@ -41,6 +46,8 @@ test('S1: a network becomes a macvlan network on the parent, with gateway, label
         },
         subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
         internal: false,
+        ipamDriver: 'trunkline',
+        ipamOptions: { network: id(1) },
         enableIPv6: false,
       },
     },

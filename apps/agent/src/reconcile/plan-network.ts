@@ -25,7 +25,8 @@ export function planNetwork(
   const usable = docker.condition.status === 'True';
   const again = planReattachment(network, observed, usable);
   const left = leftLink(network, observed, others, below.link);
-  const parts = [...below.conditions, docker.condition, ...again.conditions];
+  const book = docker.book === null ? [] : [docker.book];
+  const parts = [...below.conditions, docker.condition, ...book, ...again.conditions];
   return {
     // What is taken away comes last.
     steps: [...below.steps, ...docker.steps, ...again.steps, ...(left === null ? [] : [left])],

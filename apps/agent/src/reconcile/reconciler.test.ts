@@ -186,6 +186,7 @@ test('with Docker down nothing that was seen is unsaid, and it recovers by itsel
     'DockerReachable False',
     'KernelReady True',
     'VlanReady True',
+    'WireProbed True',
     'Ready False',
   ]);
   expect(readyOf(down.placements[0])).toBe('Unknown DockerUnreachable');

@@ -1,13 +1,14 @@
-import type {
-  Condition,
-  ContainerReport,
-  DesiredContainer,
-  DesiredDocument,
-  DesiredNetwork,
-  HostFacts,
-  InventoryItem,
-  PlacementReport,
-  Report,
+import {
+  addressBookType,
+  type Condition,
+  type ContainerReport,
+  type DesiredContainer,
+  type DesiredDocument,
+  type DesiredNetwork,
+  type HostFacts,
+  type InventoryItem,
+  type PlacementReport,
+  type Report,
 } from '@trunkline/contracts';
 import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
 import { stamp, type ConditionDraft } from './conditions.ts';
@@ -86,8 +87,10 @@ function placementReport(
   const before = input.before?.placements.find(({ networkId }) => networkId === network.id);
   const generation = carriedOut(network.generation, own?.steps ?? [], key, input.memory);
   const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
+  // Where Docker does not ask the book, why it does not is what there is to say.
+  const said = drafts.some(({ type }) => type === addressBookType);
   const addresses =
-    input.addressBook === null || network.state === 'absent'
+    input.addressBook === null || network.state === 'absent' || said
       ? []
       : [input.addressBook.networkCondition(network)];
   return {

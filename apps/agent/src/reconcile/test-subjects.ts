@@ -5,7 +5,7 @@ import { createFakeLinks, type FakeLinks } from '../host/fake-links.ts';
 import type { AdoptionStore } from './adoption.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { withDetached, withoutDetached, type Detached, type DetachedStore } from './detached.ts';
-import { observe, type ObserveSources, type Observed } from './observe.ts';
+import { observe, servingBook, type ObservedBook, type ObserveSources, type Observed } from './observe.ts';
 import { planHost, type ItemKey } from './plan.ts';
 import type { Step } from './steps.ts';
 
@@ -88,6 +88,8 @@ export type FakeHost = {
   readonly sources: ObserveSources;
   /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
   readonly setInterfaces: (pid: number, count: number) => void;
+  /** What the address book says; at first one that serves. */
+  readonly setBook: (book: ObservedBook) => void;
   readonly adopted: Record<string, string>;
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
   readonly look: (desired: DesiredDocument) => Promise<Observed>;
@@ -127,6 +129,7 @@ export function createFakeHost(
     },
   };
   const interfaces = new Map<number, number>();
+  let book = servingBook;
   let clock = 0;
   const sources: ObserveSources = {
     links,
@@ -135,6 +138,7 @@ export function createFakeHost(
     interfacesOf: async (pid) => interfaces.get(pid) ?? null,
     adopted: () => ({ ...adopted }),
     detached: () => detachedNow,
+    book: () => book,
     now: () => (clock += 1),
   };
   const look = (desired: DesiredDocument) => observe(sources, desired);
@@ -145,6 +149,9 @@ export function createFakeHost(
     kernel,
     detached,
     sources,
+    setBook: (to) => {
+      book = to;
+    },
     setInterfaces: (pid, count) => void interfaces.set(pid, count),
     adopted,
     adoption,

@@ -75,6 +75,7 @@ describe('the OpenAPI document is the manual', () => {
       '/v1/networks/{name}/addresses',
       '/v1/networks/{name}/free',
       '/v1/containers',
+      '/v1/endpoints',
       '/v1/checks',
       '/v1/events',
       '/v1/tokens',

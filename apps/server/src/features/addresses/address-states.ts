@@ -17,6 +17,8 @@ export type ReleaseDecision =
   | { release: false; because: 'resting' }
   | { release: false; because: 'in-use'; detail: string };
 
+const inUse = (detail: string): ReleaseDecision => ({ release: false, because: 'in-use', detail });
+
 /**
  * Whether an operator may release an address. Something that runs on it keeps it: an address is freed on evidence that
  * its endpoint is gone, or by `force`, which says that the operator knows better (promise 4).
@@ -24,7 +26,6 @@ export type ReleaseDecision =
 export function decideRelease(address: HeldAddress, force: boolean): ReleaseDecision {
   if (force) return { release: true, immediately: true };
   if (address.state === 'quarantined') return { release: false, because: 'resting' };
-  const inUse = (detail: string): ReleaseDecision => ({ release: false, because: 'in-use', detail });
   const { ip, state, container, host, mac } = address;
   if (container !== null && address.owner === `container:${container}`)
     return inUse(

@@ -15,8 +15,6 @@ import { answers } from '../../platform/openapi.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { callerGone } from '../../platform/request-context.ts';
 import type { HostRef } from '../hosts/hosts.service.ts';
-import { leaseRoutes } from '../leases/leases.routes.ts';
-import type { LeasesService } from '../leases/leases.service.ts';
 import type { AgentsService } from './agents.service.ts';
 import { checkDigest } from './signature.ts';
 
@@ -37,10 +35,13 @@ function signedBy(request: FastifyRequest): HostRef {
   return request.agentHost;
 }
 
+/** Routes of another feature that are behind the signature too; `signedBy` says by which host. */
+export type SignedRoutes = (signed: App, signedBy: (request: FastifyRequest) => HostRef) => Promise<void>;
+
 /** The protocol of agents, docs/agent-protocol.md. */
 export async function agentRoutes(
   app: App,
-  { agents, leases }: { platform: Platform; agents: AgentsService; leases: LeasesService },
+  { agents, signedRoutes }: { platform: Platform; agents: AgentsService; signedRoutes: SignedRoutes },
 ): Promise<void> {
   app.post(
     '/agent/v1/join',
@@ -120,6 +121,6 @@ export async function agentRoutes(
       },
     );
 
-    await leaseRoutes(signed, { leases, signedBy });
+    await signedRoutes(signed, signedBy);
   });
 }

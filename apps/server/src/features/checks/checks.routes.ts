@@ -24,6 +24,7 @@ export async function checkRoutes(
         summary: 'Run a check',
         description:
           '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks its resolver for the name. ' +
+          '`addresses`: the server compares its book of addresses with what the hosts last saw, and answers 200 at once: bound but not seen, seen but not bound, two holders, outside the subnet, in conflict. ' +
           'Answers 202 at once; poll the Location, or hold the answer with `?wait=30s`, then 200 says that it has ended.',
         querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
         body: CheckCreate,

@@ -1,4 +1,4 @@
-import type { Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
+import type { AddressesResult, Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
@@ -12,6 +12,7 @@ import {
   expireChecks,
   findCheck,
   insertCheck,
+  insertComparison,
   listChecks,
   findOpenJob,
   openJobsOf,
@@ -27,6 +28,7 @@ export interface ChecksDeps {
     findRunning(db: TransactionClient, name: string): Promise<{ id: string; hostId: string } | undefined>;
     addressesOf(db: TransactionClient, containerId: string): Promise<string[]>;
   };
+  endpoints: { compare(db: TransactionClient, network: string | undefined): Promise<AddressesResult> };
 }
 
 export interface ChecksService extends Preflights {
@@ -58,15 +60,21 @@ const expiredError =
   'the host did not answer in time: see whether it is online (GET /v1/hosts), then ask again';
 
 function present(row: CheckRow, now: Date): Check {
-  const { from, to, count, timeoutSeconds } = row.spec;
+  const ofKind =
+    row.kind === 'addresses'
+      ? { from: null, to: null, network: row.spec.network, ...defaults }
+      : {
+          from: { container: row.spec.from },
+          to: { container: row.spec.to },
+          network: null,
+          count: row.spec.count,
+          timeoutSeconds: row.spec.timeoutSeconds,
+        };
   const overdue = (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
   return {
     id: row.id,
-    kind: 'connectivity',
-    from: { container: from },
-    to: { container: to },
-    count,
-    timeoutSeconds,
+    kind: row.kind,
+    ...ofKind,
     host: row.host,
     state: overdue ? 'expired' : row.state,
     result: row.result,
@@ -98,9 +106,20 @@ function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport):
   throw invalidFields([{ pointer: '/result', message }]);
 }
 
+/** The two containers of a connectivity check. */
+function endsOf({ from, to, network }: CheckCreate): { from: string; to: string } {
+  if (from !== undefined && to !== undefined && network === undefined)
+    return { from: from.container, to: to.container };
+  const missing = Object.entries({ from, to }).filter(([, value]) => value === undefined);
+  throw invalidFields([
+    ...missing.map(([field]) => ({ pointer: `/${field}`, message: 'is needed for connectivity' })),
+    ...(network === undefined ? [] : [{ pointer: '/network', message: 'goes with addresses only' }]),
+  ]);
+}
+
 export function createChecksService(
   platform: Pick<Platform, 'database' | 'changes' | 'feed' | 'now' | 'log'>,
-  { containers }: ChecksDeps,
+  { containers, endpoints }: ChecksDeps,
 ): ChecksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
@@ -115,41 +134,62 @@ export function createChecksService(
     return container;
   };
 
+  /** Asked of the host of the first container. */
+  const connect = async (change: Change, input: CheckCreate): Promise<Reply> => {
+    const { from: source, to: target } = endsOf(input);
+    const from = await find(change, source);
+    const to = await find(change, target);
+    const spec = {
+      from: source,
+      to: target,
+      toAddresses: await containers.addressesOf(change.db, to.id),
+      count: input.count ?? defaults.count,
+      timeoutSeconds: input.timeoutSeconds ?? defaults.timeoutSeconds,
+    };
+    const made = now();
+    const expiresAt = new Date(made.getTime() + spec.timeoutSeconds * 1000);
+    const row = await insertCheck(change.db, { hostId: from.hostId, spec, expiresAt, now: made });
+    change.record({
+      type: 'check.created',
+      subject: checkPath(row.id),
+      ...(row.host === null ? {} : { host: row.host }),
+      data: { kind: row.kind, from: spec.from, to: spec.to },
+    });
+    change.concerns([from.hostId]);
+    const headers = { location: checkPath(row.id) };
+    return { status: change.context.dryRun === true ? 200 : 202, headers, body: present(row, made) };
+  };
+
+  /** The server has both books, so it answers at once. */
+  const compare = async (change: Change, input: CheckCreate): Promise<Reply> => {
+    const extra = (['from', 'to'] as const).filter((field) => input[field] !== undefined);
+    if (extra.length > 0)
+      throw invalidFields(
+        extra.map((field) => ({ pointer: `/${field}`, message: 'goes with connectivity only' })),
+      );
+    const result = await endpoints.compare(change.db, input.network);
+    const made = now();
+    const row = await insertComparison(change.db, {
+      spec: { network: input.network ?? null },
+      result,
+      now: made,
+    });
+    change.record({
+      type: 'check.done',
+      subject: checkPath(row.id),
+      ...(input.network === undefined ? {} : { network: input.network }),
+      data: { kind: 'addresses', findings: result.findings.length, message: result.message },
+    });
+    return { status: 200, headers: { location: checkPath(row.id) }, body: present(row, made) };
+  };
+
   return {
     ...createPreflights(platform),
 
-    create(input, context) {
-      return changes.makeOnce(context, async (change) => {
-        const from = await find(change, input.from.container);
-        const to = await find(change, input.to.container);
-        const spec = {
-          from: input.from.container,
-          to: input.to.container,
-          toAddresses: await containers.addressesOf(change.db, to.id),
-          count: input.count ?? defaults.count,
-          timeoutSeconds: input.timeoutSeconds ?? defaults.timeoutSeconds,
-        };
-        const made = now();
-        const row = await insertCheck(change.db, {
-          hostId: from.hostId,
-          spec,
-          expiresAt: new Date(made.getTime() + spec.timeoutSeconds * 1000),
-          now: made,
-        });
-        change.record({
-          type: 'check.created',
-          subject: checkPath(row.id),
-          ...(row.host === null ? {} : { host: row.host }),
-          data: { kind: row.kind, from: spec.from, to: spec.to },
-        });
-        change.concerns([from.hostId]);
-        return {
-          status: context.dryRun === true ? 200 : 202,
-          headers: { location: checkPath(row.id) },
-          body: present(row, made),
-        };
-      });
-    },
+    create: (input, context) =>
+      changes.makeOnce(context, (change) =>
+        input.kind === 'addresses' ? compare(change, input) : connect(change, input),
+      ),
 
     async list({ limit, cursor }) {
       const rows = await listChecks(prisma, decodeCursor('checks', cursor), limit + 1);

@@ -1,4 +1,4 @@
-import type { ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
+import type { AddressesResult, ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
 import type { Prisma, PrismaClient, TransactionClient } from '../../platform/database/database.ts';
 
 /** What a connectivity check was asked for, with what was true then. */
@@ -11,15 +11,24 @@ export interface ConnectivitySpec {
   timeoutSeconds: number;
 }
 
+/** What a comparison of addresses was asked for. */
+export interface AddressesSpec {
+  /** Null: all networks. */
+  network: string | null;
+}
+
 /** A check that a caller of the API asked for. Preflights are jobs of the same table, but part of a dry run. */
-export interface CheckRow {
+export type CheckRow = CheckFields &
+  (
+    | { kind: 'connectivity'; spec: ConnectivitySpec; result: ConnectivityResult | null }
+    | { kind: 'addresses'; spec: AddressesSpec; result: AddressesResult | null }
+  );
+
+interface CheckFields {
   id: string;
-  kind: string;
-  spec: ConnectivitySpec;
   host: string | null;
   hostId: string | null;
   state: 'pending' | 'running' | 'done' | 'failed' | 'expired';
-  result: ConnectivityResult | null;
   error: string | null;
   expiresAt: Date;
   createdAt: Date;
@@ -29,13 +38,11 @@ export interface CheckRow {
 const include = { host: { select: { name: true } } } as const;
 type Stored = Prisma.CheckJobGetPayload<{ include: typeof include }>;
 
-const read = ({ host, ...row }: Stored): CheckRow => ({
-  ...row,
-  spec: row.spec as unknown as ConnectivitySpec,
-  state: row.state as CheckRow['state'],
-  result: row.result as unknown as CheckRow['result'],
-  host: host?.name ?? null,
-});
+const read = ({ host, ...row }: Stored): CheckRow =>
+  ({ ...row, host: host?.name ?? null }) as unknown as CheckRow;
+
+/** Kinds that a caller of the API asks for. */
+const publicKinds = { in: ['connectivity', 'addresses'] };
 
 export async function insertCheck(
   db: TransactionClient,
@@ -50,8 +57,30 @@ export async function insertCheck(
   );
 }
 
+/** A comparison that the server has made by itself: it is done when it is there. */
+export async function insertComparison(
+  db: TransactionClient,
+  check: { spec: AddressesSpec; result: AddressesResult; now: Date },
+): Promise<CheckRow> {
+  const { spec, result, now } = check;
+  return read(
+    await db.checkJob.create({
+      data: {
+        kind: 'addresses',
+        state: 'done',
+        spec: { ...spec },
+        result,
+        expiresAt: now,
+        createdAt: now,
+        finishedAt: now,
+      },
+      include,
+    }),
+  );
+}
+
 export async function findCheck(db: TransactionClient, id: string): Promise<CheckRow | undefined> {
-  const row = await db.checkJob.findUnique({ where: { id, kind: 'connectivity' }, include });
+  const row = await db.checkJob.findUnique({ where: { id, kind: publicKinds }, include });
   return row === null ? undefined : read(row);
 }
 
@@ -62,7 +91,7 @@ export async function listChecks(
   limit: number,
 ): Promise<CheckRow[]> {
   const rows = await db.checkJob.findMany({
-    where: { kind: 'connectivity', ...(before === undefined ? {} : { id: { lt: before } }) },
+    where: { kind: publicKinds, ...(before === undefined ? {} : { id: { lt: before } }) },
     orderBy: { id: 'desc' },
     take: limit,
     include,
@@ -148,6 +177,6 @@ export async function expireChecks(
 
 export async function deleteChecksBefore(db: PrismaClient, before: Date): Promise<void> {
   await db.checkJob.deleteMany({
-    where: { kind: 'connectivity', createdAt: { lt: before }, state: { notIn: ['pending', 'running'] } },
+    where: { kind: publicKinds, createdAt: { lt: before }, state: { notIn: ['pending', 'running'] } },
   });
 }

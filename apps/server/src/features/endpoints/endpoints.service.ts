@@ -1,9 +1,13 @@
-import type { Endpoint, InventoryItem, Report } from '@trunkline/contracts';
+import type { AddressesResult, Endpoint, InventoryItem, Report } from '@trunkline/contracts';
 import { formatIp, parseMac, tryParseIp } from '@trunkline/netaddr';
 import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { compareBooks } from './comparison.ts';
+import { hostsLooking, oddAddresses, oddEndpoints } from './comparison.store.ts';
 import {
   listEndpoints,
   putInventory,
@@ -25,7 +29,14 @@ export interface EndpointsService {
     report: Pick<Report, 'inventory' | 'facts' | 'observedRevision'>,
     observedAt: Date,
   ): Promise<void>;
+  /**
+   * Compares the book of addresses with what the hosts last saw, of one network or of all. Throws network_not_found.
+   */
+  compare(db: TransactionClient, network: string | undefined): Promise<AddressesResult>;
 }
+
+const mostCompared = 1_000;
+const mostSilent = 100;
 
 /** An address as the database has it; of a text that is none there is none. */
 function canonical(text: string | null, family: 4 | 6): string | null {
@@ -64,7 +75,10 @@ const present = (row: EndpointRow): Endpoint => ({
 const looked = ({ facts, observedRevision }: Pick<Report, 'facts' | 'observedRevision'>): boolean =>
   facts.docker.reachable && observedRevision !== '0';
 
-export function createEndpointsService(platform: Pick<Platform, 'database'>): EndpointsService {
+export function createEndpointsService(
+  platform: Pick<Platform, 'database'>,
+  { hosts }: { hosts: { isOnline(host: { lastSeenAt: Date | null }): boolean } },
+): EndpointsService {
   const query = poolQuery(platform.database.pool);
   return {
     async list(filter, { limit, cursor }) {
@@ -90,6 +104,34 @@ export function createEndpointsService(platform: Pick<Platform, 'database'>): En
           data: { container, dockerId, mac, generation: Number(generation) },
         });
       }
+    },
+
+    async compare(db, network) {
+      const found =
+        network === undefined
+          ? null
+          : await db.network.findUnique({ where: { name: network }, select: { id: true } });
+      if (network !== undefined && found === null)
+        throw new ApiError('network_not_found', `there is no network ${network}`);
+      const id = found?.id ?? null;
+      const endpoints = await oddEndpoints(db, id, mostCompared + 1);
+      const addresses = await oddAddresses(db, id, mostCompared + 1);
+      const looking = await hostsLooking(db, id);
+      const silent = looking.filter((host) => !hosts.isOnline({ lastSeenAt: host.last_seen_at }));
+      const findings = compareBooks(endpoints, addresses);
+      const of = network === undefined ? 'all networks' : network;
+      return {
+        consistent: findings.length === 0,
+        findings: findings.slice(0, mostCompared),
+        truncated: Math.max(endpoints.length, addresses.length, findings.length) > mostCompared,
+        silentHosts: silent
+          .slice(0, mostSilent)
+          .map((host) => ({ host: host.host, observedAt: host.observed_at?.toISOString() ?? null })),
+        message:
+          findings.length === 0
+            ? `the book of ${of} fits what ${looking.length} hosts last saw`
+            : `${findings.length} addresses of ${of} do not fit what ${looking.length} hosts last saw`,
+      };
     },
   };
 }

@@ -83,10 +83,17 @@ const refOf = (row: HostRow): HostRef => ({
 const count = (n: number, what: string): string =>
   `${n} ${what}${n === 1 ? '' : what === 'address' ? 'es' : 's'}`;
 
-function inUse(name: string, holds: { containers: string[]; addresses: string[] }): ApiError {
+function inUse(
+  name: string,
+  holds: { containers: string[]; addresses: string[]; others: string[] },
+): ApiError {
+  const { others } = holds;
+  const more = others.length > 5 ? ` and ${others.length - 5} more` : '';
+  const also =
+    others.length === 0 ? '' : `, and other tools run ${others.slice(0, 5).join(', ')}${more} there`;
   return new ApiError(
     'host_in_use',
-    `${name} still holds ${count(holds.containers.length, 'container')} and ${count(holds.addresses.length, 'address')}: ` +
+    `${name} still holds ${count(holds.containers.length, 'container')} and ${count(holds.addresses.length, 'address')}${also}: ` +
       'remove them first, or retire it with ?force=true, which says that nothing of it runs any more',
     { data: holds },
   );

@@ -139,19 +139,32 @@ export function silentHosts(db: TransactionClient, before: Date, take: number): 
     ORDER BY id LIMIT ${take}`;
 }
 
-/** Paths of what a host still holds: its containers, and addresses that are bound there or reserved for one of them. */
+/**
+ * What a host still holds: paths of its containers, and of addresses that are bound there or reserved for something
+ * there, and names of running containers on networks that some other tool started. What it has ahead of need is not held.
+ */
 export async function holdingsOf(
   db: TransactionClient,
   id: string,
   most: number,
-): Promise<{ containers: string[]; addresses: string[] }> {
+): Promise<{ containers: string[]; addresses: string[]; others: string[] }> {
   const containers = await db.$queryRaw<{ path: string }[]>`
     SELECT '/v1/containers/' || name AS path FROM container WHERE host_id = ${id}::uuid ORDER BY name LIMIT ${most}`;
   const addresses = await db.$queryRaw<{ path: string }[]>`
     SELECT '/v1/networks/' || n.name || '/addresses/' || host(a.ip) AS path
     FROM address a JOIN network n ON n.id = a.network_id LEFT JOIN container c ON c.id = a.container_id
-    WHERE (a.host_id = ${id}::uuid OR c.host_id = ${id}::uuid) AND a.state <> 'quarantined' ORDER BY n.name, a.ip LIMIT ${most}`;
-  return { containers: containers.map(({ path }) => path), addresses: addresses.map(({ path }) => path) };
+    WHERE (a.host_id = ${id}::uuid OR c.host_id = ${id}::uuid) AND a.state <> 'quarantined'
+      AND (a.state <> 'leased' OR is_reserved(a)) ORDER BY n.name, a.ip LIMIT ${most}`;
+  const others = await db.$queryRaw<{ name: string }[]>`
+    SELECT DISTINCT e.name FROM endpoint e
+    WHERE e.host_id = ${id}::uuid AND e.state IN ('running', 'paused')
+      AND NOT EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id)
+    ORDER BY e.name LIMIT ${most}`;
+  return {
+    containers: containers.map(({ path }) => path),
+    addresses: addresses.map(({ path }) => path),
+    others: others.map(({ name }) => name),
+  };
 }
 
 export async function deleteHost(db: TransactionClient, id: string): Promise<void> {

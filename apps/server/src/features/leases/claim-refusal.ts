@@ -76,7 +76,15 @@ export function claimRefusal(
         holder,
         `something foreign (${holder?.mac ?? 'MAC unknown'}) answers for ${ip} on the wire: take that off, then release the address with DELETE and ?force=true, or choose another`,
       );
-    default:
+    case 'quarantined':
+    case 'outside':
+    case 'gateway':
+    case 'network_address':
+    case 'broadcast_address':
+    case 'excluded':
+    case 'no_network':
+    case 'deleting':
+    case 'no_family':
       return refusal(outcome, {
         network,
         family: claim.family,

@@ -24,6 +24,7 @@ const placement = (host: string, more: Partial<ForceablePlacement> = {}): Forcea
   removing: false,
   observedGeneration: 3,
   ready: ready('True'),
+  moves: false,
   forceGeneration: null,
   ...more,
 });
@@ -40,6 +41,12 @@ test.each([
   ['what changes in place: no host', both, { mtu: 1400, promiscuous: false }, []],
   ['nothing, real everywhere: no host', both, { vlan: null }, []],
   ['nothing, not real on some: those', [...both, waiting, behind], { vlan: null }, ['docker03', 'docker04']],
+  [
+    'nothing, real everywhere and waiting to be moved on some: those',
+    [...both, placement('docker06', { moves: true })],
+    { vlan: null },
+    ['docker06'],
+  ],
   ['in place, not real on some: those', [...both, waiting], { mtu: 1400 }, ['docker03']],
   ['nothing, allowed already: no host', [{ ...waiting, forceGeneration: 3 }], { vlan: null }, []],
   [

@@ -6,23 +6,23 @@ import { forcePlacements, placementStandings, type PlacementStandingRow } from '
 /** What force is about on a host. */
 export type ForceablePlacement = Pick<
   PlacementStandingRow,
-  'hostId' | 'host' | 'removing' | 'observedGeneration' | 'ready' | 'forceGeneration'
+  'hostId' | 'host' | 'removing' | 'observedGeneration' | 'ready' | 'moves' | 'forceGeneration'
 >;
 
 /**
  * Hosts that force lets disconnect containers: those where the change makes Docker's network anew, and those where the
- * present form is not real yet. The latter may wait for containers that the server does not know, and that only the
- * host refused to pull it from under. Not those that are allowed it already, nor those that it leaves.
+ * present form is not real yet, or works with addresses of Docker's own. The latter may wait for containers that the
+ * server does not know, and that only the host refused to pull it from under. Not those that are allowed it already, nor those that it leaves.
  */
 export function forcedHosts<P extends ForceablePlacement>(
   placements: readonly P[],
   generation: number,
   difference: Pick<NetworkDifference, 'fields' | 'replaces' | 'reparents'>,
 ): P[] {
-  return placements.filter(({ removing, host, ready, observedGeneration, forceGeneration }) => {
+  return placements.filter(({ removing, host, ready, moves, observedGeneration, forceGeneration }) => {
     if (removing) return false;
     if (difference.replaces || difference.reparents(host)) return true;
-    const isReal = ready?.status === 'True' && observedGeneration >= generation;
+    const isReal = ready?.status === 'True' && !moves && observedGeneration >= generation;
     return !isReal && (difference.fields.length > 0 || forceGeneration !== generation);
   });
 }

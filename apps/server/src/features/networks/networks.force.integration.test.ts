@@ -85,6 +85,29 @@ test('a try that failed does not end force: what it left disconnected needs the 
   expect((await told(docker01, 'failing')).force).toBe(false);
 });
 
+test('a host where the network is real but still gives addresses of its own is forced with a change that changes nothing', async () => {
+  await inUse('moving');
+  const network = await told(docker01, 'moving');
+  const done = placementDone(network);
+  const moves = {
+    ...done.conditions[0]!,
+    type: 'AddressBook',
+    status: 'False' as const,
+    reason: 'MovesWhenFree',
+  };
+  const waiting = { ...done, conditions: [...done.conditions, moves] };
+  await docker01.report({ placements: [waiting] });
+  const { status } = await call.patch('moving', { vlan: null }, '*', '?force=true');
+  expect(status).toBe(200);
+  expect(await told(docker01, 'moving')).toMatchObject({ generation: 1, force: true });
+  expect((await told(docker02, 'moving')).force).toBe(false);
+  // The same heartbeat again, from before the agent knew of it, ends nothing.
+  await docker01.report({ placements: [waiting] });
+  expect((await told(docker01, 'moving')).force).toBe(true);
+  await docker01.report({ placements: [done] });
+  expect((await told(docker01, 'moving')).force).toBe(false);
+});
+
 test('a host that was silent may still force when it is back, also after a later change; one that joins later may not', async () => {
   await inUse('patient');
   await call.patch('patient', { vlan: 6 }, '*', '?force=true');

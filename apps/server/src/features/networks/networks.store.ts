@@ -195,3 +195,16 @@ export function attachedContainers(
     FROM attachment a JOIN container c ON c.id = a.container_id JOIN host h ON h.id = c.host_id
     WHERE a.network_id = ${networkId}::uuid ORDER BY c.name`;
 }
+
+/** Running containers on a network that some other tool started, as the last reports had it: up to `limit`. */
+export function otherContainers(
+  db: TransactionClient,
+  networkId: string,
+  limit: number,
+): Promise<{ container: string; host: string; hostId: string }[]> {
+  return db.$queryRaw`
+    SELECT e.name AS container, h.name AS host, h.id AS "hostId" FROM endpoint e JOIN host h ON h.id = e.host_id
+    WHERE e.network_id = ${networkId}::uuid AND e.state IN ('running', 'paused')
+      AND NOT EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id)
+    ORDER BY e.name, h.name LIMIT ${limit}`;
+}

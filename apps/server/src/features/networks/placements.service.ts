@@ -1,4 +1,10 @@
-import type { DesiredNetwork, HostSelector, PlacementReport } from '@trunkline/contracts';
+import {
+  addressBookType,
+  movesWhenFree,
+  type DesiredNetwork,
+  type HostSelector,
+  type PlacementReport,
+} from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -11,6 +17,7 @@ import {
   deleteNetwork,
   lockNetworksById,
   lockSelection,
+  otherContainers,
 } from './networks.store.ts';
 import {
   deleteLeftPlacement,
@@ -83,12 +90,20 @@ export async function refuseWhileAttached(
 ): Promise<void> {
   const attached = (await attachedContainers(db, network.id)).filter(concerns);
   if (attached.length === 0) return;
-  const names = attached.slice(0, 5).map(({ container, host }) => `${container} on ${host}`);
-  const more = attached.length > names.length ? ` and ${attached.length - names.length} more` : '';
+  // Also those that other tools started: whoever removes the containers wants to know of all of them.
+  const others = (await otherContainers(db, network.id, 100)).filter(concerns);
+  const all = [...attached, ...others];
+  const names = all.slice(0, 5).map(({ container, host }) => `${container} on ${host}`);
+  const more = all.length > names.length ? ` and ${all.length - names.length} more` : '';
   throw new ApiError(
     'network_in_use',
     `${what} while containers are attached to ${network.name}: ${names.join(', ')}${more}; ${remedy}`,
-    { data: { containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`) } },
+    {
+      data: {
+        containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`),
+        others: others.map(({ container, host }) => ({ container, host })),
+      },
+    },
   );
 }
 
@@ -114,13 +129,14 @@ const provesRemoval = (row: ReportedRow, report: PlacementReport): boolean =>
   row.leaving && report.removed && report.generation >= row.generation && wasSeen(report.conditions);
 
 /**
- * The forced change is real there. A report of that generation is not enough: agents report the one they tried, and
+ * The forced change is real there, and nobody is waited for to move the network to the address book. A report of that generation is not enough: agents report the one they tried, and
  * containers that a failed try left disconnected need the next one.
  */
 const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
   row.forceGeneration !== null &&
   report.generation >= row.forceGeneration &&
-  report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+  report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') &&
+  !report.conditions.some(({ type, reason }) => type === addressBookType && reason === movesWhenFree);
 
 export function createPlacements(
   addresses: AddressesOfNetworks,

@@ -1,4 +1,4 @@
-import type { Condition } from '@trunkline/contracts';
+import { addressBookType, movesWhenFree, type Condition } from '@trunkline/contracts';
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 
 /** A placement as far as the state of its network goes. */
@@ -14,6 +14,8 @@ export interface PlacementStandingRow {
   forceGeneration: number | null;
   /** Its condition `Ready`, when the agent has said one. */
   ready: Condition | null;
+  /** Works, but Docker gives its addresses by itself until nobody is attached there. */
+  moves: boolean;
 }
 
 /** The placements of some networks: only what summing them up needs, because a network may be on a thousand hosts. */
@@ -24,7 +26,8 @@ export function placementStandings(
   return db.$queryRaw`
     SELECT p.network_id AS "networkId", p.host_id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", p.removing,
            p.observed_generation AS "observedGeneration", p.created_at AS "createdAt", p.force_generation AS "forceGeneration",
-           jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")') AS ready
+           jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")') AS ready,
+           coalesce(p.conditions @> ${JSON.stringify([{ type: addressBookType, reason: movesWhenFree }])}::jsonb, false) AS moves
     FROM placement p JOIN host h ON h.id = p.host_id
     WHERE p.network_id = ANY (${[...networkIds]}::uuid[]) ORDER BY h.name`;
 }

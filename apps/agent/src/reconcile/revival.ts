@@ -1,0 +1,112 @@
+import type { Logger } from 'pino';
+import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import { DockerNotFound } from '../host/docker-errors.ts';
+import { backoffMs, type Timing } from '../sync/timing.ts';
+import { createSlots } from '../wire/slots.ts';
+import { containerLabel } from './marks.ts';
+import { attachedTo, isCoordinated } from './network-fit.ts';
+import type { Observed } from './observe.ts';
+
+/** What containers are started again with. */
+export type RevivalDeps = {
+  readonly docker: Pick<DockerEngine, 'container' | 'startContainer'>;
+  readonly timing: Pick<Timing, 'now' | 'random'>;
+  readonly log: Logger;
+};
+
+/** Starts containers whose start failed because Docker could not ask for their address. */
+export type Revival = {
+  /** What is, as of a look; returns at once. */
+  readonly looked: (observed: Pick<Observed, 'docker' | 'book'>) => void;
+  /** Starts no more. */
+  readonly close: () => void;
+};
+
+const backoff = { firstMs: 2000, longestMs: 300_000 };
+/** Containers that are started at once. */
+const atOnce = 4;
+
+/** What is known of a container that does not run. */
+type Known = { failures: number; nextAt: number; busy: boolean };
+
+/**
+ * Docker tries a container with a restart policy once when it starts, and never again when that failed at its network
+ * (seen with 20.10 to 28). Those are started here, once Docker can ask for addresses, with a backoff. Not those of the
+ * desired document, which are planned for; not those without such a policy; and not those that a person stopped: their
+ * last start did not fail, and Docker forgets its words about a failure when a container runs.
+ */
+export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
+  const slot = createSlots(atOnce);
+  const known = new Map<string, Known>();
+  let closed = false;
+
+  async function revive(id: string, state: Known): Promise<void> {
+    state.busy = true;
+    try {
+      await slot(async () => {
+        const container = await docker.container(id);
+        if (closed || !failedForItsAddress(container)) {
+          // Looked at again when it has run and ended anew.
+          state.nextAt = Number.POSITIVE_INFINITY;
+          return;
+        }
+        await docker.startContainer(id);
+        log.info({ container: container.name, said: container.error }, 'container started again');
+      });
+    } catch (error) {
+      if (error instanceof DockerNotFound) return;
+      state.failures += 1;
+      state.nextAt = timing.now() + backoffMs(state.failures, backoff, timing.random);
+      log.warn({ err: error, container: id }, 'container could not be started again, tried later');
+    } finally {
+      state.busy = false;
+    }
+  }
+
+  return {
+    looked: ({ docker: seen, book }) => {
+      if (closed || !seen.reachable || book.notServing !== null) return;
+      const ended = new Set(
+        seen.networks
+          .filter(isCoordinated)
+          .flatMap((network) => attachedTo(seen, network))
+          .filter(({ status, labels }) => status === 'exited' && labels[containerLabel] === undefined)
+          .map(({ id }) => id),
+      );
+      for (const id of known.keys()) if (!ended.has(id)) known.delete(id);
+      for (const id of ended) {
+        const state = known.get(id) ?? { failures: 0, nextAt: 0, busy: false };
+        known.set(id, state);
+        if (!state.busy && state.nextAt <= timing.now()) void revive(id, state);
+      }
+    },
+    close: () => {
+      closed = true;
+    },
+  };
+}
+
+/** Whether it should run, and its last start failed at our driver: not there, not answering, or with a refusal. */
+export function failedForItsAddress({
+  status,
+  error,
+  restartPolicy: { name },
+}: Pick<DockerContainerDetail, 'status' | 'error' | 'restartPolicy'>): boolean {
+  return (
+    status === 'exited' &&
+    (name === 'always' || name === 'unless-stopped') &&
+    error !== null &&
+    driverWords.some((words) => words.test(error))
+  );
+}
+
+/**
+ * Docker's words (20.10 to 28), which it may put others before: no socket (pkg/plugins, ErrNotFound), nobody behind it or no
+ * answer (the path of the socket, libnetwork/ipams/remote), and what our driver refused with (remote.go).
+ */
+const driverWords = [
+  /plugin "trunkline" not found/,
+  /trunkline\.sock/,
+  /(?:^|: )remote: /,
+  /IpamDriver\.Request(?:Address|Pool)/,
+];

@@ -1,0 +1,125 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { CommandFailed, type RunCommand } from '../host/command.ts';
+import { createFakeDockerEngine, type FakeDockerEngine } from '../host/fake-docker-engine.ts';
+import { networkLabel } from '../reconcile/marks.ts';
+import type { Observed } from '../reconcile/observe.ts';
+import { turns } from '../sync/manual-time.ts';
+import { createAnnouncer } from './announcer.ts';
+
+const log = pino({ level: 'silent' });
+
+async function setUp(version: string, began = 0) {
+  const docker = createFakeDockerEngine({ version });
+  docker.addImage('busybox');
+  await docker.createNetwork(networkOf('mac_net1', { [networkLabel]: 'n1' }));
+  await docker.createNetwork(networkOf('foreign', {}));
+  const announced: string[] = [];
+  let failing = false;
+  const run: RunCommand = async (_, argv) => {
+    if (argv.includes('address')) {
+      const addr_info = [{ family: 'inet', local: '172.16.100.2', prefixlen: 24 }];
+      const link = {
+        ifname: 'eth0',
+        ifindex: 2,
+        link_type: 'ether',
+        address: '02:42:ac:10:64:02',
+        addr_info,
+      };
+      return { stdout: JSON.stringify([link]), stderr: '', code: 0 };
+    }
+    if (failing) throw missing(argv);
+    announced.push(argv.slice(2).join(' '));
+    return { stdout: '', stderr: '', code: 0 };
+  };
+  const announcer = createAnnouncer({ docker, run, timing: { now: () => began }, log });
+  const look = async (): Promise<void> => {
+    announcer.looked(await lookAt(docker));
+    await turns();
+  };
+  return { docker, announcer, announced, look, fail: (to: boolean) => void (failing = to) };
+}
+
+function networkOf(name: string, labels: Record<string, string>) {
+  return {
+    name,
+    labels,
+    driver: 'macvlan',
+    options: { parent: name },
+    subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+  };
+}
+
+function missing(argv: readonly string[]): CommandFailed {
+  const failure = {
+    kind: 'exit',
+    code: 127,
+    reason: 'exit code 127',
+    stdout: '',
+    stderr: 'not found',
+  } as const;
+  return new CommandFailed({ ...failure, argv: ['nsenter', ...argv] });
+}
+
+async function lookAt(docker: FakeDockerEngine): Promise<Pick<Observed, 'docker' | 'adopted'>> {
+  return {
+    adopted: {},
+    docker: {
+      reachable: true,
+      version: await docker.version(),
+      networks: await docker.networks(),
+      containers: await docker.containers(),
+      details: new Map(),
+      interfaces: new Map(),
+      images: new Set(),
+      outage: null,
+    },
+  };
+}
+
+async function runBox(docker: FakeDockerEngine, network = 'mac_net1'): Promise<void> {
+  await docker.createContainer({
+    name: 'box1',
+    image: 'busybox',
+    attachments: [{ network, ipv4: '172.16.100.2' }],
+  });
+  await docker.startContainer('box1');
+}
+
+const arping = 'arping -U -q -c 3 -I eth0 -s 172.16.100.2 172.16.100.2';
+
+test('each start announces an address once, however many looks there are', async () => {
+  const { docker, announced, look } = await setUp('20.10.24');
+  await runBox(docker);
+  await look();
+  await look();
+  expect(announced).toEqual([arping]);
+  await docker.restartContainer('box1', 1);
+  await look();
+  expect(announced).toEqual([arping, arping]);
+});
+
+test.each([
+  ['an Engine from 28 on, which does it itself', '28.0.1', 'mac_net1', 0],
+  ['a network that is not ours', '20.10.24', 'foreign', 0],
+  ['what ran long before this agent did', '20.10.24', 'mac_net1', 10_000_000],
+])('nothing is announced for %s', async (_, version, network, began) => {
+  const { docker, announced, look } = await setUp(version, began);
+  await runBox(docker, network);
+  await look();
+  expect(announced).toEqual([]);
+});
+
+test('a failure is told with what to install until the container is started again, and stops nothing', async () => {
+  const { docker, announcer, look, fail } = await setUp('20.10.24');
+  await runBox(docker);
+  fail(true);
+  await look();
+  await look();
+  expect(announcer.failures()).toMatchObject([{ container: 'box1', ip: '172.16.100.2' }]);
+  expect(announcer.failures()[0]!.message).toMatch(/install iputils-arping$/);
+  fail(false);
+  await docker.restartContainer('box1', 1);
+  await look();
+  expect(announcer.failures()).toEqual([]);
+});

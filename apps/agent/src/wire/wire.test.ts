@@ -1,0 +1,117 @@
+import { parseIp } from '@trunkline/netaddr';
+import { expect, test } from 'vitest';
+import { CommandFailed, type RunCommand } from '../host/command.ts';
+import { createBatches } from './batches.ts';
+import { listenFor, readHeard } from './listener.ts';
+import { probeMac } from './probe-link.ts';
+import { createToolCheck, failureText, installation } from './tools.ts';
+
+test('a listener notes who speaks for an address and who else asks for it, for both IP versions', () => {
+  const { begin, ask, end } = listenFor([parseIp('172.16.100.10'), parseIp('fd00::a')], 7);
+  expect(begin).toContain('arp saddr ip 172.16.100.10 add @heard0 { arp saddr ether }');
+  expect(begin).toContain('arp saddr ip 0.0.0.0 arp daddr ip 172.16.100.10 add @heard0 { arp saddr ether }');
+  const target = '@th,64,128 0xfd00000000000000000000000000000a';
+  expect(begin).toContain(`icmpv6 type nd-neighbor-advert ${target} add @heard1 { ether saddr }`);
+  expect(begin).toContain(
+    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @heard1 { ether saddr }`,
+  );
+  expect(ask).toEqual([
+    ['-j', 'list', 'table', 'arp', 'probe7'],
+    ['-j', 'list', 'table', 'ip6', 'probe7'],
+  ]);
+  expect(end).toBe('delete table arp probe7\ndelete table ip6 probe7\n');
+});
+
+const answer = (...sets: object[]) => JSON.stringify({ nftables: [{ metainfo: {} }, ...sets] });
+
+test('what nft says is read with and without timeouts, and an empty set is nobody', () => {
+  const heard = readHeard([
+    answer({ set: { name: 'heard0', elem: ['02:00:00:00:00:02', '02:00:00:00:00:01'] } }),
+    answer(
+      { set: { name: 'heard1' } },
+      { set: { name: 'heard2', elem: [{ elem: { val: '02:00:00:00:00:03', timeout: 9 } }] } },
+    ),
+  ]);
+  expect([0, 1, 2, 3].map(heard)).toEqual([
+    ['02:00:00:00:00:01', '02:00:00:00:00:02'],
+    [],
+    ['02:00:00:00:00:03'],
+    [],
+  ]);
+});
+
+test('the MAC of a probe link is its own, unicast, local, and the same every time', () => {
+  const parent = { name: 'ens33', mac: '02:42:ac:10:64:0a' };
+  expect(probeMac(parent)).toBe(probeMac(parent));
+  expect(Number.parseInt(probeMac(parent).slice(0, 2), 16) & 3).toBe(2);
+  const others = [
+    { ...parent, name: 'ens33.10' },
+    { ...parent, mac: '02:42:ac:10:64:0b' },
+  ];
+  expect(new Set([parent, ...others].map(probeMac)).size).toBe(3);
+});
+
+test('questions for one place are put together, up to a bound, and each gets its own answer', async () => {
+  const asked: [string, number[]][] = [];
+  const gather = Promise.withResolvers<void>();
+  const batches = createBatches<string, number, number>({
+    keyOf: (place) => place,
+    ask: async (place, questions) => {
+      asked.push([place, [...questions]]);
+      return questions.map((one) => one * 10);
+    },
+    gather: () => gather.promise,
+    most: 3,
+    atOnce: 1,
+  });
+  const answers = Promise.all([...[1, 2, 3, 4].map((one) => batches.ask('a', one)), batches.ask('b', 5)]);
+  gather.resolve();
+  expect(await answers).toEqual([10, 20, 30, 40, 50]);
+  expect(asked).toEqual([
+    ['a', [1, 2, 3]],
+    ['a', [4]],
+    ['b', [5]],
+  ]);
+});
+
+const notThere = (argv: readonly string[]) =>
+  new CommandFailed({ kind: 'spawn', argv, code: null, reason: 'not installed', stdout: '', stderr: '' });
+
+test('a tool that is missing is named with its package, and found a minute after it was installed', async () => {
+  const gone = new Set(['nft', 'arping']);
+  let now = 0;
+  const run: RunCommand = async (file) => {
+    if (gone.has(file)) throw notThere([file]);
+    return { stdout: 'arping from iputils 20221126', stderr: '', code: 0 };
+  };
+  const missing = createToolCheck(run, () => now);
+  expect(installation(await missing())).toBe('install iputils-arping, nftables');
+  gone.clear();
+  expect(await missing()).toHaveLength(2);
+  now = 60_000;
+  expect(await missing()).toEqual([]);
+});
+
+const habets: RunCommand = async () => ({ stdout: '', stderr: 'ARPing 2.23, by Thomas Habets', code: 0 });
+
+test('the arping of another package, whose options mean other things, counts as missing', async () => {
+  expect((await createToolCheck(habets, () => 0)()).map(({ tool }) => tool)).toContain('arping');
+});
+
+test.each([
+  ['of the host', notThere(['nft', '-f', '-']), 'install nftables'],
+  [
+    'as nsenter says it',
+    new CommandFailed({
+      kind: 'exit',
+      argv: ['nsenter', '--net=/proc/1/ns/net', '--', 'arping', '-D'],
+      code: 127,
+      reason: 'exit code 127',
+      stdout: '',
+      stderr: 'nsenter: failed to execute arping: No such file or directory',
+    }),
+    'install iputils-arping',
+  ],
+])('a program that is not there is told with what to install: %s', (_, error, advice) => {
+  expect(failureText(error)).toMatch(new RegExp(`; ${advice}$`));
+});

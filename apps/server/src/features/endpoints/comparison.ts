@@ -1,0 +1,92 @@
+import type { AddressFinding } from '@trunkline/contracts';
+import type { OddAddress, OddEndpoint } from './comparison.store.ts';
+
+type Holder = AddressFinding['holders'][number];
+
+const holderOf = (row: OddEndpoint): Holder => ({
+  host: row.host,
+  container: row.container,
+  dockerId: row.docker_id,
+  mac: row.mac,
+  since: row.since.toISOString(),
+  observedAt: row.observed_at.toISOString(),
+});
+
+const named = ({ container, host }: Holder): string => `${container ?? 'a container'} on ${host}`;
+
+function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
+  const [row] = rows;
+  const { network, ip, state, held_by: heldBy } = row;
+  const holders = rows.map(holderOf);
+  const [first] = holders;
+  const who = first === undefined ? 'a container' : named(first);
+  const base = { network, ip, state, holders, mac: row.mac };
+  if (row.holders > 1) {
+    return {
+      ...base,
+      kind: 'two-holders',
+      message: `${ip} is on ${row.holders} running containers: ${holders.slice(0, 5).map(named).join(', ')}`,
+      remedy: `stop all but one of them${heldBy === null ? '' : ` (the address is held by ${heldBy})`}, and start them again without a fixed address`,
+    };
+  }
+  if (!row.inside) {
+    return {
+      ...base,
+      kind: 'outside',
+      message: `${ip} of ${who} is in no subnet of ${network}`,
+      remedy: `disconnect the container from ${network} and connect it again, so that it gets an address of the network`,
+    };
+  }
+  const book = state === null ? 'free' : heldBy === null ? state : `${state} by host ${heldBy}`;
+  return {
+    ...base,
+    kind: 'seen-not-bound',
+    message: `${who} runs on ${ip}, which is ${book} in the book`,
+    remedy:
+      state === null || heldBy === row.host
+        ? 'wait for the next report of the host; if it stays so, restart the container, so that its agent claims the address'
+        : 'stop the container and start it again, so that it gets an address that its host holds',
+  };
+}
+
+function bookFinding(row: OddAddress): AddressFinding {
+  const { network, ip, state, mac, host, container } = row;
+  const since = row.since?.toISOString() ?? null;
+  const base = { network, ip, state, mac };
+  if (state === 'conflicted') {
+    return {
+      ...base,
+      kind: 'conflicted',
+      holders: [],
+      message: `something foreign (${mac ?? 'MAC unknown'}) answers for ${ip} on the wire${since === null ? '' : `, since ${since}`}`,
+      remedy: `find that device and give it another address, or exclude ${ip} from ${network}; it is tried again after ten minutes`,
+    };
+  }
+  const observedAt = row.observed_at?.toISOString() ?? null;
+  const holders = host === null ? [] : [{ host, container, dockerId: row.docker_id, mac, since, observedAt }];
+  return {
+    ...base,
+    kind: 'bound-not-seen',
+    holders,
+    message: `${ip} is bound to ${container ?? 'a container'} on ${host ?? 'no host'}, whose last report${observedAt === null ? '' : ` (${observedAt})`} shows no container on it`,
+    remedy: `the host returns it by itself once it is sure that no container uses it; if it never does, release it with DELETE /v1/networks/${network}/addresses/${ip}?force=true`,
+  };
+}
+
+/** What does not fit, one finding an address, in the order of networks; those that harm most come first. Pure. */
+export function compareBooks(
+  endpoints: readonly OddEndpoint[],
+  addresses: readonly OddAddress[],
+): AddressFinding[] {
+  const groups = new Map<string, [OddEndpoint, ...OddEndpoint[]]>();
+  for (const row of endpoints) {
+    // One address of two networks of a space is one address.
+    const key = row.holders > 1 ? row.ip : `${row.ip} ${row.network} ${row.docker_id}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  const findings = [...[...groups.values()].map(seenFinding), ...addresses.map(bookFinding)];
+  const gravity = ['two-holders', 'conflicted', 'seen-not-bound', 'outside', 'bound-not-seen'];
+  return findings.sort((a, b) => gravity.indexOf(a.kind) - gravity.indexOf(b.kind));
+}

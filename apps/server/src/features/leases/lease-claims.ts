@@ -1,0 +1,84 @@
+import type { LeaseClaim, LeaseClaimAnswer } from '@trunkline/contracts';
+import { parseIp } from '@trunkline/netaddr';
+import { holdUntil } from '../../platform/database/change-feed.ts';
+import { apiErrorFromDatabase, databaseFault } from '../../platform/database/database-errors.ts';
+import { poolQuery } from '../../platform/database/query.ts';
+import { invalidFields } from '../../platform/errors.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { readIp, readMac } from '../addresses/address-wish.ts';
+import type { AddressesService } from '../addresses/addresses.service.ts';
+import { claimRefusal } from './claim-refusal.ts';
+import { families, heldLease, type LeaseHost } from './held-lease.ts';
+import { claimLease, findHeld, networkName, type ClaimItem } from './leases.store.ts';
+
+export interface LeaseClaims {
+  /** Throws address_taken, address_quarantined, address_not_allocatable, network_not_placed, network_deleting … */
+  claim(host: LeaseHost, claim: LeaseClaim, gone: AbortSignal): Promise<LeaseClaimAnswer>;
+}
+
+/** How long a claim waits for a host that holds the address unused, in milliseconds. */
+const claimWaitMs = 4_000;
+const mostTries = 3;
+
+function readClaim(claim: LeaseClaim): ClaimItem {
+  const { networkId, name } = claim;
+  const family = families[claim.family];
+  const ip = claim.ip === null ? null : readIp(claim.ip, '/ip');
+  if (ip !== null && parseIp(ip).family !== family)
+    throw invalidFields([{ pointer: '/family', message: `is not the family of ${ip}` }]);
+  if (ip === null && claim.mac === null && name === null)
+    throw invalidFields([{ pointer: '', message: 'names no address, MAC or name' }]);
+  return { networkId, family, ip, mac: claim.mac === null ? null : readMac(claim.mac, '/mac'), name };
+}
+
+export function createLeaseClaims(
+  { database, feed, metrics, stopping }: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping'>,
+  { addresses }: { addresses: Pick<AddressesService, 'explain'> },
+): LeaseClaims {
+  const query = poolQuery(database.pool);
+
+  const claimOnce = async (host: LeaseHost, claim: ClaimItem, tries = 1): ReturnType<typeof claimLease> => {
+    try {
+      return await claimLease(query, host.id, claim);
+    } catch (error) {
+      const code = databaseFault(error)?.code ?? '';
+      if (['40P01', '40001'].includes(code) && tries < mostTries) return claimOnce(host, claim, tries + 1);
+      throw apiErrorFromDatabase(error) ?? error;
+    }
+  };
+
+  return {
+    async claim(host, asked, gone) {
+      const claim = readClaim(asked);
+      const ended = AbortSignal.any([gone, stopping]);
+      let made = await claimOnce(host, claim);
+      if (made.outcome === 'elsewhere') {
+        metrics.recalls.inc();
+        await holdUntil(
+          feed,
+          async () => {
+            if (!ended.aborted) made = await claimOnce(host, claim);
+            return made.outcome !== 'elsewhere';
+          },
+          claimWaitMs,
+          ended,
+        );
+      }
+      const { outcome, ip } = made;
+      metrics.leaseClaims.inc({ outcome });
+      if (outcome === 'none') return { lease: null };
+      if (outcome === 'held' || outcome === 'created') {
+        const held = ip === null ? undefined : await findHeld(query, host.id, claim.networkId, ip);
+        // Released by an operator in the moment between: as if it had been refused.
+        if (held !== undefined) return { lease: heldLease(held) };
+      }
+      const network = (await networkName(query, claim.networkId)) ?? claim.networkId;
+      throw claimRefusal(outcome === 'held' || outcome === 'created' ? 'taken' : outcome, {
+        network,
+        host: host.name,
+        claim,
+        ...(await addresses.explain({ id: claim.networkId, name: network }, ip)),
+      });
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import { recallSeconds, type Lease, type LeaseSync, type LeaseSyncAnswer } from '@trunkline/contracts';
+import { holdUntil } from '../../platform/database/change-feed.ts';
+import { poolQuery } from '../../platform/database/query.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { readIp, readMac } from '../addresses/address-wish.ts';
+import { families, familyWords, heldLease, type LeaseHost } from './held-lease.ts';
+import { createLeaseBatches } from './lease-batches.ts';
+import {
+  compareHeld,
+  holdersOf,
+  networkName,
+  outlook,
+  type BatchRow,
+  type LeaseAsk,
+  type WantItem,
+} from './leases.store.ts';
+import { shortDetail } from './short-detail.ts';
+
+export interface LeaseSyncs {
+  /** Takes what a host returns, grants what it wants, and compares what it says it holds. */
+  sync(host: LeaseHost, sync: LeaseSync, gone: AbortSignal): Promise<LeaseSyncAnswer>;
+}
+
+type Granted = Extract<BatchRow, { kind: 'granted' }>;
+type Short = Extract<BatchRow, { kind: 'short' }>;
+const grantedOf = (rows: readonly BatchRow[]): Granted[] => rows.filter((row) => row.kind === 'granted');
+const shortOf = (rows: readonly BatchRow[]): Short[] => rows.filter((row) => row.kind === 'short');
+
+const newLease = ({ network_id: networkId, ip, cidr, generation }: Granted): Lease => ({
+  networkId,
+  ip,
+  subnet: cidr,
+  generation: Number(generation),
+  owner: null,
+  mac: null,
+  bound: false,
+});
+
+/** What a host asks, in canonical form. */
+function readSync(host: LeaseHost, sync: LeaseSync): LeaseAsk {
+  return {
+    host: host.id,
+    returns: sync.returns.map(({ mac, ...item }, n) => ({
+      ...item,
+      ip: readIp(item.ip, `/returns/${n}/ip`),
+      mac: mac === null ? null : readMac(mac, `/returns/${n}/mac`),
+    })),
+    wants: sync.wants.map(({ family, ...want }) => ({ ...want, family: families[family] })),
+  };
+}
+
+export function createLeaseSyncs({
+  database,
+  feed,
+  metrics,
+  stopping,
+}: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping'>): LeaseSyncs {
+  const query = poolQuery(database.pool);
+  const batches = createLeaseBatches(query);
+
+  const ask = async (request: LeaseAsk): Promise<BatchRow[]> => {
+    if (request.returns.length + request.wants.length === 0) return [];
+    const rows = await batches.ask(request);
+    for (const { reason } of request.returns) metrics.leasesReturned.inc({ reason });
+    metrics.leasesGranted.inc(grantedOf(rows).length);
+    return rows;
+  };
+
+  /** What urgent wants still miss while other hosts are asked to return theirs. */
+  const waitFor = async (
+    host: LeaseHost,
+    wants: readonly WantItem[],
+    gone: AbortSignal,
+  ): Promise<{ granted: Granted[]; left: Short[] }> => {
+    metrics.recalls.inc();
+    const granted: Granted[] = [];
+    let left: Short[] = wants.map((want) => ({
+      pos: 0,
+      kind: 'short',
+      network_id: want.networkId,
+      fam: want.family,
+      missing: want.count,
+      reason: 'full',
+    }));
+    const tryAgain = async (): Promise<boolean> => {
+      const worth: Short[] = [];
+      let hopeless = true;
+      for (const one of left) {
+        const { spare, hope } = await outlook(query, host.id, one.network_id, one.fam);
+        if (spare) worth.push(one);
+        hopeless &&= !spare && !hope;
+      }
+      if (worth.length === 0 || gone.aborted) return hopeless;
+      const again = worth.map(({ network_id: networkId, fam: family, missing: count }) => ({
+        networkId,
+        family,
+        count,
+        urgent: true,
+      }));
+      const rows = await ask({ host: host.id, returns: [], wants: again });
+      granted.push(...grantedOf(rows));
+      left = [...left.filter((one) => !worth.includes(one)), ...shortOf(rows)];
+      return left.every((one) => one.reason !== 'full');
+    };
+    await holdUntil(feed, tryAgain, recallSeconds * 1000, gone);
+    return { granted, left };
+  };
+
+  const explain = async (host: LeaseHost, short: Short): Promise<LeaseSyncAnswer['short'][number]> => {
+    const { network_id: networkId, fam: family, missing, reason } = short;
+    metrics.leasesRefused.inc({ reason });
+    const network = (await networkName(query, networkId)) ?? networkId;
+    const holders = await holdersOf(query, networkId, family);
+    const detail = shortDetail(reason, { network, host: host.name, family, holders });
+    return { networkId, family: familyWords[family], missing, detail };
+  };
+
+  return {
+    async sync(host, sync, gone) {
+      const ended = AbortSignal.any([gone, stopping]);
+      const rows = await ask(readSync(host, sync));
+      const granted = grantedOf(rows);
+      const compared =
+        sync.held === null
+          ? { unlisted: [], unknown: [] }
+          : await compareHeld(
+              query,
+              host.id,
+              sync.held.map((item, n) => ({ ...item, ip: readIp(item.ip, `/held/${n}/ip`) })),
+            );
+      const short = shortOf(rows);
+      const waits = short.filter(({ reason }) => reason === 'full');
+      const waited = await (waits.length === 0
+        ? { granted: [], left: [] }
+        : waitFor(
+            host,
+            waits.map(({ network_id: networkId, fam: family, missing: count }) => ({
+              networkId,
+              family,
+              count,
+              urgent: true,
+            })),
+            ended,
+          ));
+      const fresh = new Set(granted.map(({ network_id: id, ip, generation }) => `${id} ${ip} ${generation}`));
+      const left = [...short.filter(({ reason }) => reason !== 'full'), ...waited.left];
+      return {
+        granted: [...granted, ...waited.granted].map(newLease),
+        unlisted: compared.unlisted
+          .filter(({ network_id: id, ip, generation }) => !fresh.has(`${id} ${ip} ${generation}`))
+          .map(heldLease),
+        unknown: compared.unknown,
+        short: await Promise.all(left.map((one) => explain(host, one))),
+      };
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
+import type { ToldResult } from './told-result.ts';
+
+const words = (errors: readonly { readonly message: string; readonly stack?: string }[]): string =>
+  errors.map(({ message, stack }) => stack ?? message).join('\n');
+
+/** Tells how each test ended: on stdout as lines of JSON for who runs the VM, and on stderr at once for people. */
+export default class TellingReporter implements Reporter {
+  #root = '';
+
+  onInit(vitest: Vitest): void {
+    this.#root = `${vitest.config.root}/`;
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    process.stderr.write(`${test.result().state}: ${test.fullName}\n`);
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    const file = module.moduleId.replace(this.#root, '');
+    // A set-up that fails leaves the tests skipped, and its reason with the file.
+    const before = words(module.errors());
+    if (before !== '') this.#tell({ name: file, status: 'failed', why: before });
+    for (const test of module.children.allTests()) {
+      const { state, errors = [] } = test.result();
+      this.#tell({ name: `${file}: ${test.fullName}`, status: state, why: words(errors) });
+    }
+  }
+
+  #tell(result: ToldResult): void {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  }
+}
