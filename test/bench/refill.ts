@@ -12,7 +12,7 @@ import {
 import { agentProtocolVersion, type LeaseReturn } from '@trunkline/contracts';
 import { startEmbeddedPostgres } from '../../apps/server/src/platform/embedded-postgres/index.ts';
 import { newAgentKey, testFacts } from '../integration/agent-stub.ts';
-import { connect, perSecond, quantile, runLoad } from './load.ts';
+import { connect, disconnect, perSecond, quantile, runLoad } from './load.ts';
 import { startProgram } from './processes.ts';
 
 const agents = 64;
@@ -61,14 +61,13 @@ async function refill(
 
 /** The bare limit: Fastify that does nothing, with as many clients. */
 async function measureEmpty(origin: string): Promise<number> {
-  const pool = await connect(origin, agents);
+  const clients = await connect(origin, agents);
   const load = await runLoad({
-    pool,
-    clients: agents,
+    clients,
     headers: { 'content-type': 'application/json' },
     request: (_, n) => (n < emptyEach ? { path: '/empty', body: '{}' } : undefined),
   });
-  await pool.close();
+  disconnect(clients);
   return perSecond(load);
 }
 
