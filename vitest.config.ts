@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,packages,test}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.integration.test.ts', 'test/{e2e,lab,vm,vlan}/**'],
+          exclude: ['**/node_modules/**', '**/*.{integration,e2e}.test.ts', 'test/{e2e,lab,vm,vlan}/**'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -37,7 +37,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts', 'test/lab/**/*.test.ts'],
+          include: ['test/{e2e,lab}/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 600_000,

@@ -1,7 +1,11 @@
 import { parseArgs } from 'node:util';
 import { benchAllocation } from './allocation.ts';
 import { benchConvergence } from './convergence.ts';
+import { benchDockerRun } from './docker-run.ts';
+import { benchFill } from './fill.ts';
+import { benchRefill } from './refill.ts';
 import { benchRepair } from './repair.ts';
+import { benchRequestAddress } from './request-address.ts';
 import { benchRest } from './rest.ts';
 import { machine, table } from './table.ts';
 
@@ -9,8 +13,12 @@ import { machine, table } from './table.ts';
 const benchmarks: Record<string, (progress: (text: string) => void) => Promise<string[][]>> = {
   allocation: benchAllocation,
   convergence: benchConvergence,
+  fill: benchFill,
+  refill: benchRefill,
   repair: benchRepair,
+  'request-address': benchRequestAddress,
   rest: benchRest,
+  run: benchDockerRun,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ApiError, ServerUnreachable } from '@trunkline/client';
 import { waitFor } from '../lab/wait.ts';
 import { containerNamed, containerNames, docker, networkNames, networksNamed, pings } from './outside.ts';
-import { box, box1, box2, macNet1, removeAll, seeded, useFleet } from './setup.ts';
+import { seeded } from './seeded.ts';
+import { box, box1, box2, macNet1, removeAll, useFleet } from './setup.ts';
 
 const fleet = useFleet('crashes');
 const host = (name: string) => fleet().lab.host(name);

@@ -111,14 +111,3 @@ export async function placementOn({ client }: Fleet, network: string, host: stri
   }
   throw new Error(`network ${network} has no placement on ${host}`);
 }
-
-/** mulberry32: the moments of a run can be had again from its seed. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

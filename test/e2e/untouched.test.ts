@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiError } from '@trunkline/client';
 import { waitFor } from '../lab/wait.ts';
 import { docker, linksOf, must } from './outside.ts';
-import { removeAll, seeded, useFleet } from './setup.ts';
+import { seeded } from './seeded.ts';
+import { removeAll, useFleet } from './setup.ts';
 
 const fleet = useFleet('untouched');
 const host = () => fleet().lab.host('docker01');

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Fleet } from '../fleet/fleet.ts';
+import { patient } from '../lab/patience.ts';
+import { waitFor } from '../lab/wait.ts';
+import { viewFleet } from './fleet-view.ts';
+import type { KernelView } from './kernel-view.ts';
+import type { Ledger } from './ledger.ts';
+import type { Violation } from './observation.ts';
+import { unreached } from './reach.ts';
+import { unsettled } from './settled.ts';
+
+/** From everything up until nothing is left over, in milliseconds: the product has graces of its own. */
+const settleMs = 150_000;
+const onlineMs = 120_000;
+const pollMs = 500;
+
+/** Where a calm takes place. */
+export interface CalmDeps {
+  readonly fleet: Fleet;
+  readonly network: string;
+  readonly view: KernelView;
+  readonly ledger: Ledger;
+  readonly now: () => number;
+}
+
+/** Starts and mends whatever is not up, as an operator would, and clears away what a removal left behind. */
+async function mendAll({ fleet, network, ledger }: CalmDeps): Promise<void> {
+  const { lab, client } = fleet;
+  const names = lab.hosts.map(({ name }) => name);
+  await fleet.startServer();
+  await Promise.all(names.map(async (name) => await lab.mend(name)));
+  await Promise.all(names.map(async (name) => await fleet.startAgent(name)));
+  await Promise.all(names.map(async (name) => await lab.startDockerd(name)));
+  for (const operation of ledger.unremoved()) {
+    await lab.host(operation.host).exec(['docker', 'rm', '-f', operation.container]);
+    ledger.note({ do: 'rm', ...operation }, 'ok');
+  }
+  await waitFor(
+    'every host online with its network',
+    async () => {
+      const hosts = await client.hosts.list().catch(() => undefined);
+      if (hosts?.body.items.every(({ online }) => online) !== true) return false;
+      const { status } = (await client.networks.get(network)).body;
+      return status.ready && status.hosts.ready === names.length;
+    },
+    onlineMs,
+    200,
+  );
+}
+
+/** What is still wrong when the time is up; waits no longer than it has to. */
+async function settle({ fleet, network, view, ledger, now }: CalmDeps): Promise<readonly Violation[]> {
+  const end = performance.now() + patient(settleMs);
+  for (;;) {
+    const isAwaited = (id: string): boolean => ledger.isAwaited(view.nameOf(id));
+    const found = unsettled(await viewFleet(fleet, view, network, now(), isAwaited));
+    if (found.length === 0 || performance.now() > end) return found;
+    await delay(pollMs);
+  }
+}
+
+/** Mends everything, waits until nothing is left over, and lets every container be pinged. */
+export async function calm(deps: CalmDeps): Promise<readonly Violation[]> {
+  await mendAll(deps);
+  const left = await settle(deps);
+  return [...left, ...(await unreached(deps.view, deps.now()))];
+}
+
+/** Removes every container, and waits until nothing of them is left in the book. */
+export async function clearAll(deps: CalmDeps): Promise<readonly Violation[]> {
+  const { fleet } = deps;
+  await mendAll(deps);
+  for (const host of fleet.lab.hosts) {
+    const { stdout } = await host.exec(['docker', 'ps', '-aq', '--no-trunc']);
+    const ids = stdout.split('\n').filter((id) => id !== '');
+    if (ids.length > 0) await host.exec(['docker', 'rm', '-f', ...ids]);
+  }
+  return await settle(deps);
+}

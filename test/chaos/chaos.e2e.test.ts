@@ -1,0 +1,35 @@
+/**
+ * Promises 1, 3, 4 and 5 of design.md on real hosts, while everything is killed at random. `npm run chaos` does the same
+ * for longer.
+ */
+import { expect, test } from 'vitest';
+import { patient } from '../lab/patience.ts';
+import { chaos } from './run.ts';
+
+/** What both runs are: 60 operations, or as many as a slow machine gets done in the time. */
+const settings = { hosts: 2, minutes: 1.5, operations: 60, prefix: 26, between: 30 };
+const leastOperations = 15;
+const deadlineMs = 600_000;
+
+test.each([
+  ['the same as ever', 20_261],
+  ['of its own', Number(process.env['TRUNKLINE_TEST_SEED'] ?? Date.now() % 1_000_000)],
+])(
+  'no address is doubled, freed early or leaked by a random history %s (seed %i)',
+  async (_, seed) => {
+    const lines: string[] = [];
+    const result = await chaos({ ...settings, seed }, (line) => lines.push(line));
+    const [first] = result.violations;
+    if (first !== undefined) {
+      const told = [`seed ${String(seed)}: ${first.kind}: ${first.text}`, ...result.story, result.logs];
+      throw new Error(told.join('\n'));
+    }
+    // A run in which nothing is done proves nothing.
+    expect(result.operations).toBeGreaterThan(leastOperations);
+    expect(result.looks).toBeGreaterThan(result.operations);
+    expect(result.books).toBeGreaterThan(leastOperations);
+    expect(result.outcomes.get('run: ok')).toBeGreaterThan(1);
+    expect(result.outcomes.get('run, one address: ok')).toBeGreaterThan(0);
+  },
+  patient(deadlineMs),
+);

@@ -1,0 +1,103 @@
+import type { Book, Live, Look, Observation, Row, Violation, ViolationKind } from './observation.ts';
+
+/** Judges a history while it is made, by what {@link Observation}s say and nothing else. */
+export interface Checker {
+  /** Looks come in the order of their time, books in the order of their answers. Each violation is told once. */
+  add(observation: Observation): readonly Violation[];
+}
+
+/** An address that one endpoint held at every look from `since` on. */
+interface Holding {
+  readonly live: Live;
+  readonly since: number;
+  last: number;
+}
+
+const keyOf = ({ host, container, sandbox, ip }: Live): string => [host, container, sandbox, ip].join(' ');
+
+/** Books that wait for a look after their answer are few: one is asked for at a time. */
+const mostPending = 100;
+
+/**
+ * The promises that hold at any time: no address on two containers, none that was not to be given out, and the book
+ * says of each address on a live container that its host holds it. A book is held against the containers that lived from
+ * before the question until after the answer, so what was true at any moment between them was true of those.
+ */
+export function createChecker(pool: ReadonlySet<string>): Checker {
+  let holdings = new Map<string, Holding>();
+  let pending: Book[] = [];
+  const told = new Set<string>();
+
+  const tell = (
+    kind: ViolationKind,
+    at: number,
+    text: string,
+    ip: string,
+    who: readonly Live[],
+  ): Violation[] => {
+    const key = [kind, ...who.map(keyOf)].join(' ');
+    if (told.has(key)) return [];
+    told.add(key);
+    const containers = who.map(({ container }) => container);
+    return [{ kind, at, ip, hosts: who.map(({ host }) => host), containers, text }];
+  };
+
+  function takeLook({ at, live }: Look): Violation[] {
+    const now = new Map<string, Holding>();
+    const byAddress = new Map<string, Live>();
+    const found: Violation[] = [];
+    for (const one of live) {
+      const key = keyOf(one);
+      const known = holdings.get(key);
+      now.set(key, { live: one, since: known?.since ?? at, last: at });
+      if (!pool.has(one.ip))
+        found.push(
+          ...tell('outside', at, `${place(one)} has ${one.ip}, which is not to be given out`, one.ip, [one]),
+        );
+      const other = byAddress.get(one.ip);
+      if (other === undefined) byAddress.set(one.ip, one);
+      else
+        found.push(
+          ...tell('duplicate', at, `${place(other)} and ${place(one)} both have ${one.ip}`, one.ip, [
+            other,
+            one,
+          ]),
+        );
+    }
+    // What ended since the last look still counts for the books that were answered before it.
+    found.push(...judgeBooks(at, [...holdings.values(), ...now.values()]));
+    holdings = now;
+    return found;
+  }
+
+  function judgeBooks(at: number, held: readonly Holding[]): Violation[] {
+    const ripe = pending.filter(({ answered }) => answered <= at);
+    pending = pending.filter(({ answered }) => answered > at);
+    return ripe.flatMap((book) => {
+      const rows = new Map(book.rows.map((row) => [row.ip, row]));
+      return held
+        .filter(({ since, last }) => since <= book.asked && last >= book.answered)
+        .flatMap(({ live }) => judgeRow(book, live, rows.get(live.ip)));
+    });
+  }
+
+  function judgeRow({ answered }: Book, live: Live, row: Row | undefined): Violation[] {
+    if (row !== undefined && row.host !== null && row.host !== live.host) {
+      const text = `${live.ip} is on ${place(live)}, but the book gave it to ${row.host}`;
+      return tell('given elsewhere', answered, text, live.ip, [live]);
+    }
+    if (row?.state === 'leased' || row?.state === 'bound') return [];
+    const text = `${live.ip} is on ${place(live)}, but the book says ${row?.state ?? 'free'}`;
+    return tell('freed early', answered, text, live.ip, [live]);
+  }
+
+  return {
+    add(observation) {
+      if (observation.kind === 'look') return takeLook(observation);
+      pending = [...pending, observation].slice(-mostPending);
+      return [];
+    },
+  };
+}
+
+const place = ({ host, container }: Live): string => `${container.slice(0, 12)} on ${host}`;

@@ -1,0 +1,75 @@
+import type { Fleet } from '../fleet/fleet.ts';
+import { must } from '../e2e/outside.ts';
+import type { KernelView } from './kernel-view.ts';
+import type { Boxed, BookRow, Settled } from './settled.ts';
+
+/** As `docker container inspect` shows it, as far as is asked. */
+interface Inspected {
+  readonly Id: string;
+  readonly State: { readonly Running: boolean };
+  readonly HostConfig: { readonly RestartPolicy: { readonly Name: string } };
+  readonly NetworkSettings: {
+    readonly Networks: Readonly<
+      Record<string, { readonly IPAMConfig: { readonly IPv4Address?: string } | null } | undefined>
+    >;
+  };
+}
+
+/** The containers of a host, as its Docker tells them. `isAwaited`: nobody stopped the one of that name. */
+async function boxesOn(
+  fleet: Fleet,
+  host: string,
+  network: string,
+  isAwaited: (id: string) => boolean,
+): Promise<readonly Boxed[]> {
+  const lab = fleet.lab.host(host);
+  const ids = (await must(lab, 'docker', 'ps', '-aq', '--no-trunc')).split('\n').filter((id) => id !== '');
+  if (ids.length === 0) return [];
+  const all = JSON.parse(await must(lab, 'docker', 'container', 'inspect', ...ids)) as Inspected[];
+  return all.map(({ Id, State, HostConfig, NetworkSettings }) => {
+    const attachment = NetworkSettings.Networks[network];
+    return {
+      host,
+      container: Id,
+      running: State.Running,
+      attached: attachment !== undefined,
+      pin: attachment?.IPAMConfig?.IPv4Address || null,
+      awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id),
+    };
+  });
+}
+
+async function readRows(fleet: Fleet, network: string): Promise<readonly BookRow[]> {
+  const rows: BookRow[] = [];
+  for await (const { ip, state, host, owner, quarantinedUntil } of fleet.client.addresses.all(network, {
+    limit: 1000,
+  })) {
+    const overMs = quarantinedUntil === null ? null : Date.now() - Date.parse(quarantinedUntil);
+    rows.push({ ip, state, host, owner, overdueMs: overMs !== null && overMs > 0 ? overMs : null });
+  }
+  return rows;
+}
+
+/** Everything that {@link Settled} speaks of, as it is now. Everything must be up. */
+export async function viewFleet(
+  fleet: Fleet,
+  view: KernelView,
+  network: string,
+  at: number,
+  isAwaited: (container: string) => boolean,
+): Promise<Settled> {
+  const hosts = fleet.lab.hosts.map(({ name }) => name);
+  const boxes = await Promise.all(hosts.map((host) => boxesOn(fleet, host, network, isAwaited)));
+  const rows = await readRows(fleet, network);
+  const { body } = await fleet.client.networks.get(network);
+  return {
+    at,
+    hosts,
+    warm: body.warm,
+    live: view.live(),
+    rows,
+    boxes: boxes.flat(),
+    allocatable: Number(body.status.addresses.allocatable),
+    free: Number(body.status.addresses.free),
+  };
+}

@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { patient } from '../lab/patience.ts';
+import { run } from '../lab/commands.ts';
+import type { KernelView } from './kernel-view.ts';
+import type { Live, Violation } from './observation.ts';
+
+/** How long a neighbour may take to be reached, in milliseconds: a stale ARP entry of another MAC must not live. */
+const reachMs = 10_000;
+
+async function answers(pid: number, ip: string): Promise<boolean> {
+  const enter = ['nsenter', `--net=/proc/${String(pid)}/ns/net`, '--'];
+  return (await run([...enter, 'ping', '-n', '-c', '1', '-W', '1', ip])).code === 0;
+}
+
+/** Whether it is pinged within the time; also when it is gone by then. */
+async function isReached(view: KernelView, from: string, to: Live): Promise<boolean> {
+  const end = performance.now() + patient(reachMs);
+  while (performance.now() < end) {
+    const pid = view.containers().find(({ container }) => container === from)?.pid;
+    if (pid !== undefined && (await answers(pid, to.ip))) return true;
+    const lives = view.live().some(({ container, ip }) => container === to.container && ip === to.ip);
+    if (!lives || pid === undefined) return true;
+    await delay(100);
+  }
+  return false;
+}
+
+/** Pings every container that lives from one of another host, where there is one. */
+export async function unreached(view: KernelView, at: number): Promise<readonly Violation[]> {
+  const all = view.live();
+  const found: Violation[] = [];
+  for (const to of all) {
+    const from = all.find(({ host }) => host !== to.host);
+    if (from === undefined || (await isReached(view, from.container, to))) continue;
+    found.push({
+      kind: 'unreachable',
+      at,
+      ip: to.ip,
+      hosts: [from.host, to.host],
+      containers: [from.container, to.container],
+      text: `${to.ip} on ${to.host} does not answer ${from.ip} on ${from.host}`,
+    });
+  }
+  return found;
+}

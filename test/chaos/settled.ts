@@ -1,0 +1,138 @@
+import type { Live, Row, Violation, ViolationKind } from './observation.ts';
+
+/** A row of the address book in full. */
+export interface BookRow extends Row {
+  readonly owner: string | null;
+  /** Since when its quarantine is over, in milliseconds; null: it is not, or it is in none. */
+  readonly overdueMs: number | null;
+}
+
+/** A container as its Docker knows it. */
+export interface Boxed {
+  readonly host: string;
+  readonly container: string;
+  readonly running: boolean;
+  /** Attached to the network, running or not. */
+  readonly attached: boolean;
+  /** Address that it asks for at each start. */
+  readonly pin: string | null;
+  /** Its restart policy, and that nobody stopped it, say that it runs. */
+  readonly awaited: boolean;
+}
+
+/** All that is known once nothing is broken and nothing is under way any more. */
+export interface Settled {
+  readonly at: number;
+  readonly hosts: readonly string[];
+  /** Addresses that each host keeps ahead of need. */
+  readonly warm: number;
+  readonly live: readonly Live[];
+  readonly rows: readonly BookRow[];
+  readonly boxes: readonly Boxed[];
+  /** As the API counts them. */
+  readonly allocatable: number;
+  readonly free: number;
+}
+
+/** A quarantine is over when its time is; the row goes with the next sweep. */
+const sweepMs = 60_000;
+
+/**
+ * What must hold at rest: each held address is on a container or kept for a reason, each address on a container is
+ * bound there, and the numbers add up. Pure.
+ */
+export function unsettled(settled: Settled): readonly Violation[] {
+  return [...leaks(settled), ...missing(settled), ...pools(settled), ...boxesOf(settled), ...counts(settled)];
+}
+
+const violation = (
+  { at }: Settled,
+  kind: ViolationKind,
+  text: string,
+  ip: string | null,
+  hosts: readonly (string | null)[] = [],
+  containers: readonly string[] = [],
+): Violation => ({ kind, at, ip, hosts: hosts.filter((host) => host !== null), containers, text });
+
+const isOn = (live: readonly Live[], { ip, host }: Row): boolean =>
+  live.some((one) => one.ip === ip && one.host === host);
+
+function leaks(settled: Settled): readonly Violation[] {
+  return settled.rows.flatMap((row) => {
+    const leak = (why: string): Violation[] => [
+      violation(
+        settled,
+        'leak',
+        `${row.ip} is ${row.state}${row.host ? ` on ${row.host}` : ''}, ${why}`,
+        row.ip,
+        [row.host],
+      ),
+    ];
+    switch (row.state) {
+      case 'bound':
+        return isOn(settled.live, row) ? [] : leak('but no container there has it');
+      case 'reserved':
+        return row.owner === null ? leak('but nobody asked for it') : [];
+      case 'quarantined':
+        return (row.overdueMs ?? 0) > sweepMs ? leak('though its time is over') : [];
+      case 'conflicted':
+        return leak('but nothing foreign is on the wire');
+      default:
+        return [];
+    }
+  });
+}
+
+function missing(settled: Settled): readonly Violation[] {
+  return settled.live.flatMap((one) => {
+    const row = settled.rows.find(({ ip }) => ip === one.ip);
+    if (row?.state === 'bound' && row.host === one.host) return [];
+    const says = row === undefined ? 'free' : `${row.state}${row.host === null ? '' : ` on ${row.host}`}`;
+    const text = `${one.ip} is on a container of ${one.host}, but the book says ${says}`;
+    return [violation(settled, 'not in the book', text, one.ip, [one.host], [one.container])];
+  });
+}
+
+/** Leases of a host that are not kept for a stopped container which asks for exactly that address. */
+function pools(settled: Settled): readonly Violation[] {
+  return settled.hosts.flatMap((host) => {
+    const kept = new Set(
+      settled.boxes.flatMap((box) =>
+        box.host === host && box.attached && box.pin !== null ? [box.pin] : [],
+      ),
+    );
+    const leased = settled.rows.filter((row) => row.host === host && row.state === 'leased');
+    const unused = leased.filter(({ ip }) => !kept.has(ip));
+    const say = (kind: 'leak' | 'pool'): Violation[] => {
+      const list = unused.map(({ ip }) => ip).join(', ');
+      const text = `${host} holds ${String(unused.length)} unused addresses, not ${String(settled.warm)}: ${list}`;
+      return [violation(settled, kind, text, null, [host])];
+    };
+    if (unused.length > settled.warm) return say('leak');
+    return unused.length < settled.warm && settled.free > 0 ? say('pool') : [];
+  });
+}
+
+function boxesOf(settled: Settled): readonly Violation[] {
+  return settled.boxes.flatMap((box) => {
+    const { host, container, pin } = box;
+    if (!box.running) {
+      if (!box.awaited) return [];
+      const text = `a container of ${host} does not run, though its restart policy says so`;
+      return [violation(settled, 'not running', text, pin, [host], [container])];
+    }
+    if (!box.attached) return [];
+    const has = settled.live.filter((one) => one.host === host && one.container === container);
+    const [one] = has;
+    if (has.length === 1 && (pin === null || one?.ip === pin)) return [];
+    const text = `a container of ${host} has ${has.map(({ ip }) => ip).join(', ') || 'no address'}, not ${pin ?? 'one'}`;
+    return [violation(settled, 'wrong address', text, pin, [host], [container])];
+  });
+}
+
+function counts(settled: Settled): readonly Violation[] {
+  const sum = settled.free + settled.rows.length;
+  if (sum === settled.allocatable) return [];
+  const text = `${String(settled.free)} free and ${String(settled.rows.length)} held make ${String(sum)}, not ${String(settled.allocatable)}`;
+  return [violation(settled, 'count', text, null)];
+}
