@@ -10,7 +10,8 @@ import { waitFor } from '../lab/wait.ts';
 import { desiredOf, ipamOn, smallNet, type IpamOnHost, type RunningIpam } from './ipam-host.ts';
 import { containerNames, docker, pings } from './outside.ts';
 
-const settleMs = 30_000;
+/** The grace of what leaked is 10 s of it: longer than a container takes to start on a busy machine. */
+const settleMs = 60_000;
 let lab: Lab;
 let host: LabHost;
 let folder: string;

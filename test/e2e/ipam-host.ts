@@ -54,7 +54,7 @@ export type IpamOnHost = {
 const clear: AddressProbe = { probe: () => Promise.resolve({ answer: 'clear' }) };
 
 /** Prepares one; nothing runs yet. */
-export function ipamOn(host: LabHost, stateFolder: string, graceMs = 2000): IpamOnHost {
+export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): IpamOnHost {
   const socket = path.join(path.dirname(host.dockerSocket), 'docker/plugins/trunkline.sock');
   const source = createFakeLeaseSource(
     smallNet.subnets.map(({ cidr }) => ({ networkId: smallNet.id, subnet: cidr })),

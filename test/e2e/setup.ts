@@ -90,10 +90,11 @@ export async function removeAll({ client, lab }: Fleet): Promise<void> {
   for await (const { name } of client.networks.all()) await removeNetwork(client, name).catch(tolerateGone);
 }
 
-/** With the addresses that nobody's container holds. */
+/** With the reservations that nobody's container holds; what hosts hold ahead of need goes with the network. */
 async function removeNetwork(client: ApiClient, name: string): Promise<void> {
-  for await (const { ip, container } of client.addresses.all(name)) {
-    if (container === null) await client.addresses.release(name, ip).catch(tolerateGone);
+  for await (const { ip, state, container } of client.addresses.all(name)) {
+    if (container === null && state === 'reserved')
+      await client.addresses.release(name, ip).catch(tolerateGone);
   }
   await client.networks.remove(name, { ifMatch: '*', ...removal });
 }

@@ -111,8 +111,24 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(errorCodeRoutes);
   await app.register(healthRoutes, { platform });
   await app.register(networkRoutes, { platform, networks });
-  await app.register(addressRoutes, { platform, addresses });
-  await app.register(containerRoutes, { platform, containers });
+  // Before anybody is refused for a full subnet, hosts are asked for what they do not use.
+  await app.register(addressRoutes, {
+    platform,
+    addresses: {
+      ...addresses,
+      reserve: (network, wish, context) =>
+        leases.recallFirst(context, () => addresses.reserve(network, wish, context)),
+      reserveByOwner: (network, owner, wish, context) =>
+        leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, wish, context)),
+    },
+  });
+  await app.register(containerRoutes, {
+    platform,
+    containers: {
+      ...containers,
+      create: (input, context) => leases.recallFirst(context, () => containers.create(input, context)),
+    },
+  });
   await app.register(endpointRoutes, { platform, endpoints });
   await app.register(checkRoutes, { platform, checks });
   await app.register(hostRoutes, { platform, hosts });

@@ -5,7 +5,7 @@ import { decide, gatewayOf, isAtHand, type AddressRequest, type Circumstances } 
 import { arrived, given, keyOf, released, type Endpoint, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
-import { addressIn, type Pool } from './pools.ts';
+import { addressIn, addressOf, type Pool } from './pools.ts';
 import type { Reachability } from './reachability.ts';
 import { DriverRefusal } from './refusal.ts';
 import type { Urgent } from './urgent.ts';
@@ -29,6 +29,8 @@ export type AddressBookDeps = {
 /** An address that was given, and how to take it back where nobody heard of it. */
 export type Gift = {
   readonly ip: string;
+  /** The subnet it lies in: the pool's, or another one of the same network. */
+  readonly subnet: string;
   /** Nothing to take back where Docker had it before. */
   readonly takeBack: (() => Promise<void>) | null;
 };
@@ -55,12 +57,13 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   const { store, reachability, now, log } = deps;
 
   async function give(record: LeaseRecord, endpoint: Endpoint): Promise<Gift> {
-    if (record.use === 'used') return { ip: record.ip, takeBack: null };
+    if (record.use === 'used') return { ip: record.ip, subnet: record.subnet, takeBack: null };
     const gift = given(record, endpoint, now());
     await write([gift]);
     deps.onChange();
     return {
       ip: record.ip,
+      subnet: record.subnet,
       takeBack: async () => {
         if (store.get(keyOf(gift)) === gift) await store.apply([released(gift, now())]);
         deps.onChange();
@@ -118,7 +121,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     try {
       const lease = await claim(request, ip, leftMs);
       if (ip === null) tried.reservation = true;
-      if (lease === null || lease.subnet !== request.pool.subnet) return null;
+      if (lease === null) return null;
       const record = recordFor(lease);
       return record === null ? null : await give(record, request.endpoint);
     } catch (error) {
@@ -189,7 +192,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
         now() + longestCallMs - reserveMs,
       ),
     release: async (pool, text) => {
-      const ip = addressIn(pool, text);
+      // Docker names the pool that it asked, and the address may be of another subnet of the same network.
+      const ip = addressOf(text);
       const record = store.get(keyOf({ networkId: pool.networkId, ip }));
       // Released twice, or the gateway, or something that was never ours: that is as Docker wants it.
       if (record?.use !== 'used' || ip === gatewayOf(pool, deps.desired())) return;

@@ -101,7 +101,7 @@ test('a released one that Docker still shows for a moment is neither taken for u
 
 describe('over time', () => {
   test.each<[LeaseRecord['use'], object]>([
-    ['used', { use: 'resting', cleared: true }],
+    ['used', { use: 'returning', returnAs: { reason: 'released', mac: null } }],
     ['suspect', { use: 'returning', returnAs: { reason: 'released', mac: null } }],
   ])('a %s one that nobody was seen on for the whole grace is given back', (use, expected) => {
     const first = look(100_000, [record({ use })]);

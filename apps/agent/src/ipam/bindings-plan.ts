@@ -109,8 +109,8 @@ export function planBindings(input: {
       const over = seen.at - unseenSince >= graceMs && seen.at - record.since >= graceMs;
       if (!over) waits.push(Math.max(unseenSince, record.since) + graceMs);
       else if (wanted.has(key)) changes.push(kept(record, now));
-      else if (record.use === 'suspect') changes.push(returning(record, now));
-      else changes.push({ ...released(record, now), cleared: true });
+      // Docker did not say so itself, and may be slow: only the server gives it again, after its quarantine.
+      else changes.push(returning(record, now));
     }
   }
   const unheld = [...live.values()].filter((one) => {

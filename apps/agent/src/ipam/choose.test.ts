@@ -263,3 +263,18 @@ test('without a desired document the leases of the disk are given all the same',
     ),
   ).toBe('172.16.100.8');
 });
+
+describe('a network with several subnets', () => {
+  const other = (last: number) => record(last, { ip: `172.16.101.${last}`, subnet: '172.16.101.0/24' });
+  const given = (decision: Decision) => (decision.do === 'give' ? decision.record.ip : decision.do);
+  const tried = { reservation: true };
+
+  test('a container gets one of the subnet that Docker asked for first, then one of another', () => {
+    expect(given(asked([other(10), record(11)], { tried }, { mac }))).toBe('172.16.100.11');
+    expect(given(asked([other(10), record(11, { use: 'used' })], { tried }, { mac }))).toBe('172.16.101.10');
+  });
+
+  test('a gateway is never of another subnet', () => {
+    expect(given(asked([other(10)], { tried }))).toBe('ask');
+  });
+});

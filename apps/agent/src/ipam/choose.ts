@@ -1,5 +1,6 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
+import { familyOf } from './exchange-plan.ts';
 import {
   keyOf,
   namelessGateway,
@@ -110,9 +111,13 @@ function decideHeld(record: LeaseRecord, endpoint: Endpoint, awaited: boolean): 
 
 function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): Decision {
   const { held, desired, now, serverAway, tried } = around;
-  const here = [...held.values()].filter(
-    ({ networkId, subnet }) => networkId === pool.networkId && subnet === pool.subnet,
-  );
+  // For a container Docker asks for one of a network's first subnet only, and takes one of another as well. What comes
+  // without an Ethernet address and a name is no container but a gateway, which must lie in its own subnet.
+  const mayBeElsewhere = endpoint.mac !== null || endpoint.name !== null;
+  const here = [...held.values()]
+    .filter(({ networkId, ip }) => networkId === pool.networkId && familyOf(ip) === pool.family)
+    .filter(({ subnet }) => mayBeElsewhere || subnet === pool.subnet)
+    .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
   if (reserved !== undefined) return { do: 'give', record: reserved };
   const isGateway = endpoint.name === namelessGateway.name;
@@ -166,8 +171,11 @@ export function isAtHand({ use }: LeaseRecord): boolean {
   return use === 'free' || use === 'probing' || use === 'resting' || use === 'kept';
 }
 
+/** Of the subnet that comes first. */
 function oldest(records: readonly LeaseRecord[], use: LeaseUse): LeaseRecord | undefined {
-  return records.filter((record) => record.use === use).toSorted((a, b) => a.since - b.since)[0];
+  const fitting = records.filter((record) => record.use === use);
+  const subnet = fitting[0]?.subnet;
+  return fitting.filter((record) => record.subnet === subnet).toSorted((a, b) => a.since - b.since)[0];
 }
 
 /** The gateway of a pool as the desired document has it; null where it has none. */

@@ -74,8 +74,8 @@ export function createDriver({ book, desired, isHeld }: DriverDeps): Driver {
         if (gateway !== null) return addressAnswer(pool, gateway);
         // Of a network without a gateway, one of its own addresses: then no other container has it.
         const whose = isGateway ? namelessGateway : endpoint;
-        const { ip, takeBack } = await book.request(pool, address === '' ? null : address, whose);
-        return { ...addressAnswer(pool, ip), ...(takeBack === null ? {} : { takeBack }) };
+        const { ip, subnet, takeBack } = await book.request(pool, address === '' ? null : address, whose);
+        return { ...addressAnswer({ ...pool, subnet }, ip), ...(takeBack === null ? {} : { takeBack }) };
       },
     },
     '/IpamDriver.ReleaseAddress': {

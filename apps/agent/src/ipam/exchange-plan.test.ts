@@ -130,9 +130,14 @@ describe('to the server', () => {
     ],
     [
       'what the server never gave is forgotten',
-      [record(2), record(3), record(4, { use: 'resting', generation: 0 })],
+      [
+        record(2),
+        record(3),
+        record(4, { use: 'resting', generation: 0 }),
+        record(5, { use: 'returning', generation: 0 }),
+      ],
       {},
-      { drops: [keyOf(record(4))] },
+      { drops: [keyOf(record(4)), keyOf(record(5))] },
     ],
     [
       'a network that leaves this host gives its pool back',

@@ -45,8 +45,9 @@ export function planExchange(input: {
   const spare = new Map<string, LeaseRecord[]>();
   for (const record of held.values()) {
     const pool = warmKey(record.networkId, familyOf(record.ip));
-    if (record.use === 'returning') leaving.push(record);
-    else if (record.use === 'resting' && record.generation === 0) drops.push(keyOf(record));
+    const isLeaving = record.use === 'returning';
+    if ((isLeaving || record.use === 'resting') && record.generation === 0) drops.push(keyOf(record));
+    else if (isLeaving) leaving.push(record);
     else if (record.use === 'resting' && record.cleared) leaving.push(returning(record, now));
     else if (record.use === 'free' || record.use === 'probing') {
       const wanted = pools.get(pool);

@@ -109,9 +109,14 @@ function poolOf(networkId: string, subnet: string): Pool {
   return { networkId, subnet: formatCidr(cidr), family: cidr.family === 4 ? 'ipv4' : 'ipv6' };
 }
 
+/** An address in canonical form. Fails with {@link DriverRefusal}. */
+export function addressOf(text: string): string {
+  return formatIp(readable(() => parseIp(text)));
+}
+
 /** An address as it is written everywhere. Fails with {@link DriverRefusal} for one that is not in the pool. */
 export function addressIn(pool: Pool, text: string): string {
-  const ip = readable(() => parseIp(text));
+  const ip = parseIp(addressOf(text));
   if (!cidrContains(parseCidr(pool.subnet), ip)) {
     throw new DriverRefusal(`${formatIp(ip)} is not in ${pool.subnet}`);
   }

@@ -73,7 +73,10 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
         { timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
       );
       reachability.answered();
-      const fitting = granted.filter(({ subnet }) => subnet === pool.subnet);
+      // Docker takes one of another subnet of the network as well.
+      const fitting = granted.toSorted(
+        (a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet),
+      );
       for (const [index, waiter] of waiters.entries()) {
         const lease = fitting[index];
         const why = short.find(({ networkId }) => networkId === pool.networkId)?.detail;

@@ -252,6 +252,24 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
   });
 });
 
+describe('promise 3 holds for those who ask through the API too', () => {
+  test('a reservation and a container wait for what hosts hold ahead of need, and are refused when nobody does', async () => {
+    const id = await network('api', {}, 3);
+    const got = (await takeLeases(two, id, 2)).granted;
+    const reserving = server.request('POST', '/v1/networks/api/addresses', { owner: 'db' });
+    const running = call.runOn('docker01', 'api-box', 'api');
+    await expect
+      .poll(async () => (await two.document()).recalls)
+      .toEqual(expect.arrayContaining([{ networkId: id, family: 'ipv4' }]));
+    await syncLeases(two, { returns: returning(got, 'unused') });
+    expect((await reserving).status).toBe(201);
+    expect((await running).status).toBe(201);
+    const started = Date.now();
+    expect((await server.request('POST', '/v1/networks/api/addresses', {})).body.code).toBe('subnet_full');
+    expect(Date.now() - started).toBeLessThan(4_000);
+  });
+});
+
 describe('where nothing is granted', () => {
   test('of a network that is not on the host, is gone, or has no such IP version', async () => {
     const { body } = await call.make('elsewhere', { hosts: { names: ['docker02'] } });

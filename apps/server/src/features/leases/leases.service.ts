@@ -8,9 +8,10 @@ import type { AddressesService } from '../addresses/addresses.service.ts';
 import { familyWords, type LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
 import { createLeaseSyncs, type LeaseSyncs } from './lease-sync.ts';
+import { createRecallFirst, type RecallFirst } from './recall-first.ts';
 import { endConflicts, endHoldsOf, endRecalls, recallsOf } from './leases.store.ts';
 
-export interface LeasesService extends LeaseSyncs, LeaseClaims {
+export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Networks of which a host is asked to return what it does not use. */
   recallsFor(db: TransactionClient, hostId: string): Promise<Recall[]>;
   /**
@@ -32,6 +33,7 @@ export function createLeasesService(
   return {
     ...createLeaseSyncs(platform),
     ...createLeaseClaims(platform, deps),
+    ...createRecallFirst(platform),
 
     recallsFor: async (db, hostId) =>
       (await recallsOf(db, hostId)).map(({ networkId, family }) => ({

@@ -192,6 +192,32 @@ export async function recallsOf(
     WHERE x.host_id = ${hostId}::uuid AND r.until > now() ORDER BY x.network_id, x.family`;
 }
 
+/**
+ * Asks every host that holds something of a network ahead of need to return it. `told` are those that were not asked
+ * yet; `holding` is false when there is none to ask.
+ */
+export async function recallOfNetwork(
+  db: TransactionClient,
+  network: string,
+  family: 4 | 6,
+): Promise<{ holding: boolean; told: { id: string; name: string }[] }> {
+  const [row] = await db.$queryRaw<{ holding: boolean; told: string[] }[]>`
+    SELECT h.hosts IS NOT NULL AS holding,
+           CASE WHEN h.hosts IS NULL THEN '{}' ELSE recall_leases(h.id, ${family}::int, h.hosts, 30)::text[] END AS told
+    FROM (
+      SELECT n.id, array_agg(DISTINCT a.host_id) AS hosts FROM network n
+      JOIN address a ON a.network_id = n.id AND family(a.ip) = ${family}::int AND a.state = 'leased'
+      WHERE n.name = ${network} GROUP BY n.id
+    ) AS h`;
+  if (row === undefined) return { holding: false, told: [] };
+  const told = await db.host.findMany({
+    where: { id: { in: row.told } },
+    orderBy: { name: 'asc' },
+    select: { id: true, name: true },
+  });
+  return { holding: row.holding, told };
+}
+
 /** Drops recalls that are over; answers the networks and the hosts that were asked. */
 export function endRecalls(
   db: TransactionClient,

@@ -1,0 +1,132 @@
+/** What becomes of Docker networks and containers around the address book: old networks, several subnets, a late agent. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { waitFor } from '../lab/wait.ts';
+import { containerNamed, docker, networksNamed, pings } from './outside.ts';
+import { conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
+
+const fleet = useFleet('book');
+const host = (name: string) => fleet().lab.host(name);
+const addressOf = async (on: string, name: string): Promise<string | undefined> =>
+  (await containerNamed(host(on), name))?.NetworkSettings.Networks['mac_net1']?.IPAddress;
+const runs = async (on: string, name: string): Promise<boolean> =>
+  (await containerNamed(host(on), name))?.State.Running === true;
+const ipamOf = async (on: string): Promise<string | undefined> => {
+  const [seen] = await networksNamed(host(on), 'mac_net1');
+  return (seen as unknown as { IPAM: { Driver: string } } | undefined)?.IPAM.Driver;
+};
+const bookOn = async (on: string) =>
+  conditionOf((await placementOn(fleet(), 'mac_net1', on)).conditions, 'AddressBook');
+
+async function run(on: string, name: string, ...options: string[]): Promise<string> {
+  const argv = ['run', '-d', '--name', name, '--network', 'mac_net1', ...options];
+  await docker(host(on), ...argv, 'busybox', 'sleep', '10000');
+  return (await addressOf(on, name)) ?? '';
+}
+
+afterEach(async () => {
+  for (const { name } of fleet().lab.hosts) {
+    const ids = await docker(host(name), 'ps', '-aq');
+    if (ids !== '') await docker(host(name), 'rm', '-f', ...ids.split('\n'));
+  }
+  await removeAll(fleet());
+});
+
+describe('a network that was made before there was an address book', () => {
+  /** As older versions made it: our mark, and addresses of Docker's own. */
+  async function madeBefore(on: string, container: string | null): Promise<void> {
+    const { client } = fleet();
+    const { body } = await client.networks.create(macNet1, { wait: '30s' });
+    await fleet().stopAgent(on);
+    await docker(host(on), 'network', 'rm', 'mac_net1');
+    const marks = ['--label', `io.trunkline.network=${body.id}`, '-o', 'parent=ens33'];
+    const subnet = ['--subnet', '172.16.100.0/24', '--gateway', '172.16.100.1'];
+    await docker(host(on), 'network', 'create', '-d', 'macvlan', ...marks, ...subnet, 'mac_net1');
+    if (container !== null) await run(on, container);
+    await fleet().startAgent(on);
+  }
+
+  test('is moved at once when nothing is attached', async () => {
+    await madeBefore('docker01', null);
+    await waitFor('the driver', async () => (await ipamOf('docker01')) === 'trunkline', 30_000, 100);
+    await waitFor('Ready', async () => (await bookOn('docker01'))?.status === 'True', 30_000, 100);
+  });
+
+  test('works on under its container, says so, and is moved by force with the same address', async () => {
+    await madeBefore('docker01', 'old');
+    const before = await addressOf('docker01', 'old');
+    await waitFor(
+      'MovesWhenFree',
+      async () => (await bookOn('docker01'))?.reason === 'MovesWhenFree',
+      30_000,
+      100,
+    );
+    expect((await bookOn('docker01'))?.message).toMatch(/\(now: old\).*\?force=true/);
+    const placement = await placementOn(fleet(), 'mac_net1', 'docker01');
+    expect(conditionOf(placement.conditions, 'Ready')?.status).toBe('True');
+    expect(await ipamOf('docker01')).toBe('default');
+
+    const { url, token } = fleet();
+    const answer = await fetch(`${url}/v1/networks/mac_net1?force=true`, {
+      method: 'PATCH',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'if-match': '*',
+        'content-type': 'application/merge-patch+json',
+      },
+      body: JSON.stringify({ vlan: null }),
+    });
+    expect(answer.status).toBe(200);
+    await waitFor(
+      'the driver, and the container on it',
+      async () =>
+        (await ipamOf('docker01')) === 'trunkline' && (await addressOf('docker01', 'old')) === before,
+      30_000,
+      100,
+    );
+    expect(await runs('docker01', 'old')).toBe(true);
+    const peer = await run('docker02', 'peer');
+    expect(peer).not.toBe(before);
+    expect(await pings(host('docker01'), 'old', peer)).toBe(true);
+  });
+});
+
+test('a network with two IPv4 subnets gives addresses of both, no two alike', async () => {
+  const subnets = [
+    { cidr: '172.16.100.0/29', gateway: '172.16.100.1' },
+    { cidr: '172.16.101.0/29', gateway: '172.16.101.1' },
+  ];
+  await fleet().client.networks.create({ ...macNet1, warm: 2, subnets }, { wait: '30s' });
+  const addresses: string[] = [];
+  for (const index of [1, 2, 3, 4, 5]) {
+    addresses.push(await run('docker01', `a${String(index)}`));
+    addresses.push(await run('docker02', `b${String(index)}`));
+  }
+  expect(new Set(addresses).size).toBe(10);
+  expect(addresses.filter((ip) => ip.startsWith('172.16.100.'))).toHaveLength(5);
+  expect(addresses.filter((ip) => ip.startsWith('172.16.101.'))).toHaveLength(5);
+  // All are given back, whatever subnet Docker names.
+  await docker(host('docker01'), 'rm', '-f', 'a1', 'a2', 'a3', 'a4', 'a5');
+  for (const index of [1, 2, 3, 4, 5]) await run('docker02', `c${String(index)}`);
+});
+
+test('what Docker gave up because the agent was late is started by the agent, and nothing that a person stopped', async () => {
+  await fleet().client.networks.create(macNet1, { wait: '30s' });
+  await run('docker01', 'always', '--restart', 'always');
+  await run('docker01', 'unless', '--restart', 'unless-stopped');
+  await run('docker01', 'stopped', '--restart', 'unless-stopped');
+  await run('docker01', 'plain');
+  await docker(host('docker01'), 'stop', '-t', '0', 'stopped');
+  await fleet().killAgent('docker01');
+  await fleet().lab.stopDockerd('docker01');
+  await fleet().lab.startDockerd('docker01');
+  expect(await runs('docker01', 'always')).toBe(false);
+  await fleet().startAgent('docker01');
+  await waitFor(
+    'both run again',
+    async () => (await runs('docker01', 'always')) && (await runs('docker01', 'unless')),
+    60_000,
+    200,
+  );
+  expect(await runs('docker01', 'stopped')).toBe(false);
+  expect(await runs('docker01', 'plain')).toBe(false);
+});
