@@ -71,6 +71,16 @@ async function measureEmpty(origin: string): Promise<number> {
   return perSecond(load);
 }
 
+const row = (label: string, samples: readonly number[], more: readonly string[]): string[] => {
+  const sorted = Float64Array.from(samples).sort();
+  return [
+    label,
+    `${quantile(sorted, 0.5).toFixed(1)} ms`,
+    `${quantile(sorted, 0.99).toFixed(1)} ms`,
+    ...more,
+  ];
+};
+
 /**
  * A lease refill while 64 agents do the same: signed by the real client, each on durable rows of the real server. They
  * share the machine with the server, signing included.
@@ -113,15 +123,6 @@ export async function benchRefill(progress: (text: string) => void): Promise<str
     await Promise.all(clients.map((client) => refill(client, network.id, each, together)));
     const rate = (together.length * 1000) / (performance.now() - began);
     const limit = (before + (await measureEmpty(empty.url))) / 2;
-    const row = (label: string, samples: readonly number[], more: readonly string[]): string[] => {
-      const sorted = Float64Array.from(samples).sort();
-      return [
-        label,
-        `${quantile(sorted, 0.5).toFixed(1)} ms`,
-        `${quantile(sorted, 0.99).toFixed(1)} ms`,
-        ...more,
-      ];
-    };
     return [
       [`refill of ${String(count)} leases`, 'p50', 'p99', 'refills/s', 'empty Fastify/s', 'ratio'],
       row('1 agent', alone, ['', '', '']),

@@ -48,6 +48,8 @@ const withRow = (ip: string, ...rows: BookRow[]): Partial<Settled> => {
 
 test('a fleet at rest has nothing wrong with it', () => {
   expect(unsettled(good)).toEqual([]);
+  // Bound is what it was: the host has not given it back.
+  expect(kinds(withRow('10.213.0.9', row('10.213.0.9', 'bound', 'docker01')))).toEqual([]);
 });
 
 test.each<[string, Partial<Settled>, string[]]>([
@@ -65,6 +67,11 @@ test.each<[string, Partial<Settled>, string[]]>([
   ['conflicted with nothing', withRow('', row('10.213.0.10', 'conflicted', null)), ['leak']],
   ['leased beyond the warm pool', withRow('', row('10.213.0.10', 'leased', 'docker02')), ['leak']],
   ['kept for a container that is gone', { boxes: [box('a')] }, ['leak']],
+  [
+    'bound for a stopped container of another host',
+    withRow('10.213.0.9', row('10.213.0.9', 'bound', 'docker02')),
+    ['leak'],
+  ],
 ])('an address %s is a leak', (_, change, found) => {
   expect(kinds(change)).toEqual(found);
 });

@@ -38,7 +38,7 @@ export interface Settled {
 const sweepMs = 60_000;
 
 /**
- * What must hold at rest: each held address is on a container or kept for a reason, each address on a container is
+ * What must hold at rest: each held address is on a container, in a warm pool or kept for a stopped one, each address on a container is
  * bound there, and the numbers add up. Pure.
  */
 export function unsettled(settled: Settled): readonly Violation[] {
@@ -57,6 +57,10 @@ const violation = (
 const isOn = (live: readonly Live[], { ip, host }: Row): boolean =>
   live.some((one) => one.ip === ip && one.host === host);
 
+/** A stopped container of the host asks for just this address at its next start: nobody else may have it meanwhile. */
+const isKept = (boxes: readonly Boxed[], { ip, host }: Row): boolean =>
+  boxes.some((box) => box.host === host && box.attached && !box.running && box.pin === ip);
+
 function leaks(settled: Settled): readonly Violation[] {
   return settled.rows.flatMap((row) => {
     const leak = (why: string): Violation[] => [
@@ -70,7 +74,9 @@ function leaks(settled: Settled): readonly Violation[] {
     ];
     switch (row.state) {
       case 'bound':
-        return isOn(settled.live, row) ? [] : leak('but no container there has it');
+        return isOn(settled.live, row) || isKept(settled.boxes, row)
+          ? []
+          : leak('but no container there has it');
       case 'reserved':
         return row.owner === null ? leak('but nobody asked for it') : [];
       case 'quarantined':
@@ -96,13 +102,8 @@ function missing(settled: Settled): readonly Violation[] {
 /** Leases of a host that are not kept for a stopped container which asks for exactly that address. */
 function pools(settled: Settled): readonly Violation[] {
   return settled.hosts.flatMap((host) => {
-    const kept = new Set(
-      settled.boxes.flatMap((box) =>
-        box.host === host && box.attached && box.pin !== null ? [box.pin] : [],
-      ),
-    );
     const leased = settled.rows.filter((row) => row.host === host && row.state === 'leased');
-    const unused = leased.filter(({ ip }) => !kept.has(ip));
+    const unused = leased.filter((row) => !isKept(settled.boxes, row));
     const say = (kind: 'leak' | 'pool'): Violation[] => {
       const list = unused.map(({ ip }) => ip).join(', ');
       const text = `${host} holds ${String(unused.length)} unused addresses, not ${String(settled.warm)}: ${list}`;
