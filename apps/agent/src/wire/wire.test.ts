@@ -52,7 +52,7 @@ test('the MAC of a probe link is its own, unicast, local, known as one, and the 
     { ...parent, name: 'ens33.10' },
     { ...parent, mac: '02:42:ac:10:64:0b' },
   ];
-  expect(new Set([parent, ...others].map(probeMac)).size).toBe(3);
+  expect(new Set([parent, ...others].map((one) => probeMac(one))).size).toBe(3);
 });
 
 test('questions for one place are put together, up to a bound, and each gets its own answer', async () => {
