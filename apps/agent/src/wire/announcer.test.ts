@@ -123,3 +123,13 @@ test('a failure is told with what to install until the container is started agai
   await look();
   expect(announcer.failures()).toEqual([]);
 });
+
+test('a container that ended while it was announced is no failure', async () => {
+  const { docker, announcer, look, fail } = await setUp('20.10.24');
+  await runBox(docker);
+  fail(true);
+  const looking = look();
+  docker.crash('box1', 137);
+  await looking;
+  expect(announcer.failures()).toEqual([]);
+});

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { RunCommand } from '../host/command.ts';
 import type { DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
-import { DockerNotFound } from '../host/docker-errors.ts';
 import { networkLabel } from '../reconcile/marks.ts';
 import type { Observed } from '../reconcile/observe.ts';
 import type { Timing } from '../sync/timing.ts';
@@ -60,20 +59,32 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
   const announced = new Map<string, AnnounceFailure | null>();
 
   async function announce({ key, container, name, ip }: Taken): Promise<void> {
+    let process: number | null = null;
     try {
       await slot(async () => {
         ended.signal.throwIfAborted();
         const { pid, startedAt } = await deps.docker.container(container);
         if (pid === null) return;
         if (startedAt !== null && Date.parse(startedAt) < began - freshMs) return;
+        process = pid;
         await announceAddress(deps.run, pid, ip, ended.signal);
         deps.log.debug({ container: name, ip }, 'address announced');
       });
     } catch (error) {
-      if (ended.signal.aborted || error instanceof DockerNotFound) return;
+      // A container that ended meanwhile is no failure; its next start is another one.
+      if (ended.signal.aborted || !(await runsStill(container, process))) return;
       deps.log.warn({ err: error, container: name, ip }, 'address could not be announced');
       const message = error instanceof Error ? error.message.slice(0, 500) : String(error);
       if (announced.has(key)) announced.set(key, { container: name, ip, message });
+    }
+  }
+
+  async function runsStill(container: string, process: number | null): Promise<boolean> {
+    if (process === null) return false;
+    try {
+      return (await deps.docker.container(container)).pid === process;
+    } catch {
+      return false;
     }
   }
 

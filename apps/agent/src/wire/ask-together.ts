@@ -2,7 +2,7 @@ import { formatIp, type Ip } from '@trunkline/netaddr';
 import type { ProbeAnswer } from '../ipam/address-probe.ts';
 import type { Timing } from '../sync/timing.ts';
 import { listenFor, readHeard, type Listener } from './listener.ts';
-import type { ProbeLink } from './probe-link.ts';
+import { isProbeMac, type ProbeLink } from './probe-link.ts';
 import { failureText } from './tools.ts';
 
 /** How some addresses are asked for. */
@@ -43,7 +43,8 @@ export async function askTogether(
     const hears = await link.hears(signal);
     const heard = readHeard(await read(link, listener, signal));
     return ips.map((ip, index) => {
-      const mac = heard(index).find((one) => one !== link.mac);
+      const { speaks, asks } = heard(index);
+      const mac = [...speaks, ...asks.filter((one) => !isProbeMac(one))].find((one) => one !== link.mac);
       if (mac !== undefined) return { answer: 'taken', mac };
       const why =
         failures[index] ??

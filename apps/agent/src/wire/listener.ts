@@ -29,7 +29,8 @@ export type Listener = {
 };
 
 /**
- * A listener for some addresses: notes the MAC of whoever speaks for one, and of whoever else asks whether it is free.
+ * A listener for some addresses: notes the MAC of whoever speaks for one, and, apart from it, of whoever else asks
+ * whether it is free.
  * `number` tells it from others in the same namespace.
  *
  * IPv4, RFC 5227 section 2.1.1: any ARP packet whose sender address is the one probed, and any ARP probe (sender
@@ -38,7 +39,7 @@ export type Listener = {
  */
 export function listenFor(ips: readonly Ip[], number: number): Listener {
   const tables = ([4, 6] as const).flatMap((family) => {
-    const entries = ips.flatMap((ip, index) => (ip.family === family ? [{ ip, set: setName(index) }] : []));
+    const entries = ips.flatMap((ip, index) => (ip.family === family ? [{ ip, sets: setsOf(index) }] : []));
     return entries.length === 0
       ? []
       : [{ name: `${family === 4 ? 'arp' : 'ip6'} probe${number}`, text: tableBody(entries) }];
@@ -50,54 +51,66 @@ export function listenFor(ips: readonly Ip[], number: number): Listener {
   };
 }
 
-/** Name of the set in which the MACs for the address of this index are noted. */
-function setName(index: number): string {
-  return `heard${index}`;
+/** Names of the sets in which is noted who speaks for the address of this index, and who asks for it. */
+function setsOf(index: number): { readonly speaks: string; readonly asks: string } {
+  return { speaks: `speaks${index}`, asks: `asks${index}` };
 }
 
-function tableBody(entries: readonly { readonly ip: Ip; readonly set: string }[]): string {
+type Sets = ReturnType<typeof setsOf>;
+
+function tableBody(entries: readonly { readonly ip: Ip; readonly sets: Sets }[]): string {
+  const names = entries.flatMap(({ sets: { speaks, asks } }) => [speaks, asks]);
   return `
-  ${entries.map(({ set }) => `set ${set} { type ether_addr; flags dynamic; size 64; }`).join('\n  ')}
+  ${names.map((set) => `set ${set} { type ether_addr; flags dynamic; size 64; }`).join('\n  ')}
   chain input {
     type filter hook input priority -10; policy accept;
-    ${entries.flatMap(({ ip, set }) => rulesFor(ip, set)).join('\n    ')}
+    ${entries.flatMap(({ ip, sets }) => rulesFor(ip, sets)).join('\n    ')}
   }
 `;
 }
 
-function rulesFor(ip: Ip, set: string): readonly string[] {
+function rulesFor(ip: Ip, { speaks, asks }: Sets): readonly string[] {
   if (ip.family === 4) {
     return [
-      `arp saddr ip ${formatIp(ip)} add @${set} { arp saddr ether }`,
-      `arp saddr ip 0.0.0.0 arp daddr ip ${formatIp(ip)} add @${set} { arp saddr ether }`,
+      `arp saddr ip ${formatIp(ip)} add @${speaks} { arp saddr ether }`,
+      `arp saddr ip 0.0.0.0 arp daddr ip ${formatIp(ip)} add @${asks} { arp saddr ether }`,
     ];
   }
   // Newer nft has a word for it (`icmpv6 taddr`); this is understood by all.
   const target = `@th,64,128 0x${ip.value.toString(16).padStart(32, '0')}`;
   return [
-    `icmpv6 type nd-neighbor-advert ${target} add @${set} { ether saddr }`,
-    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @${set} { ether saddr }`,
+    `icmpv6 type nd-neighbor-advert ${target} add @${speaks} { ether saddr }`,
+    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @${asks} { ether saddr }`,
   ];
 }
 
+/** Who was heard for an address, as MACs in lower case and order. */
+export type Heard = {
+  /** Whoever spoke for it: has it. */
+  readonly speaks: readonly string[];
+  /** Whoever asked whether it is free. */
+  readonly asks: readonly string[];
+};
+
 /**
- * Reads what `nft -j list table` says (libnftables-json(5)): the MACs that were noted for the address of an index, in
- * lower case and order.
+ * Reads what `nft -j list table` says (libnftables-json(5)), for the address of an index.
  *
  * Fails with `SyntaxError` for what is no JSON.
  */
-export function readHeard(stdouts: readonly string[]): (index: number) => readonly string[] {
+export function readHeard(stdouts: readonly string[]): (index: number) => Heard {
   const sets = stdouts
     .flatMap((stdout) => list(record(JSON.parse(stdout))['nftables']))
     .map((entry) => record(record(entry)['set']));
-  return (index) =>
-    sets
-      .filter(({ name }) => name === setName(index))
-      .flatMap((set) => list(set['elem']))
-      .flatMap((element) => {
-        // With a counter or a timeout an element is an object around its value.
-        const value = typeof element === 'string' ? element : record(record(element)['elem'])['val'];
-        return typeof value === 'string' ? [parseMac(value)] : [];
-      })
-      .toSorted();
+  const macsIn = (set: string) =>
+    sets.filter(({ name }) => name === set).flatMap((one) => list(one['elem']).flatMap(macOf));
+  return (index) => {
+    const { speaks, asks } = setsOf(index);
+    return { speaks: macsIn(speaks).toSorted(), asks: macsIn(asks).toSorted() };
+  };
+}
+
+/** With a counter or a timeout an element is an object around its value. */
+function macOf(element: unknown): string[] {
+  const value = typeof element === 'string' ? element : record(record(element)['elem'])['val'];
+  return typeof value === 'string' ? [parseMac(value)] : [];
 }

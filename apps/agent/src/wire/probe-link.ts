@@ -87,27 +87,36 @@ async function namespaceOf(
 }
 
 async function addLink(run: RunCommand, parent: Link, pid: number, signal: AbortSignal): Promise<void> {
-  const add = (...address: string[]) => {
-    const type = ['type', 'macvlan', 'mode', 'bridge'];
+  const add = (mac: string) => {
+    const type = ['address', mac, 'type', 'macvlan', 'mode', 'bridge'];
     const where = ['link', parent.name, 'name', name, 'netns', String(pid)];
-    return run('ip', ['link', 'add', ...where, ...address, ...type], { signal });
+    return run('ip', ['link', 'add', ...where, ...type], { signal });
   };
   try {
-    await add('address', probeMac(parent));
+    await add(probeMac(parent));
   } catch (error) {
     // One that was closed just now may still hold the MAC.
     if (!(error instanceof CommandFailed) || error.kind !== 'exit') throw error;
-    await add();
+    await add(probeMac(parent, 'second'));
   }
 }
 
-/** Locally administered and unicast (IEEE 802), from the parent's own MAC, which no other host has. */
-export function probeMac({ name: parent, mac }: Pick<Link, 'name' | 'mac'>): string {
-  const hash = createHash('sha256')
-    .update(`trunkline probe ${parent} ${mac ?? ''}`)
-    .digest();
-  const octets = [((hash[0] ?? 0) & 0xfc) | 2, ...hash.subarray(1, 6)];
-  return octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
+/** What every MAC of a probe link begins with: unicast and locally administered (IEEE 802). */
+const prefix = 'd6:4c';
+
+/** Of a probe link: from the parent's own MAC, which no other host has. */
+export function probeMac({ name: parent, mac }: Pick<Link, 'name' | 'mac'>, which = 'first'): string {
+  const hash = createHash('sha256').update(`trunkline probe ${which} ${parent} ${mac ?? ''}`);
+  const octets = hash.digest('hex').slice(0, 8).match(/../g) ?? [];
+  return [prefix, ...octets].join(':');
+}
+
+/**
+ * Whether a MAC is that of a probe link, of any host. Whoever asks with one does not take the address by having asked:
+ * which host may give it is decided by the server, and a lease that changes hosts is asked for by both for a moment.
+ */
+export function isProbeMac(mac: string): boolean {
+  return mac.startsWith(`${prefix}:`);
 }
 
 /** False where the kernel has no IPv6. Without a link-local address it sends no router solicitations either. */

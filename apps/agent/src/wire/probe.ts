@@ -49,8 +49,8 @@ export type ProbeDeps = {
  * 5.4) from a link of our own, and the kernel notes who answers, up to the end of the last wait, and who else asks.
  *
  * Containers of this host that are on the same parent are heard like anybody else (but not those of a `private` or
- * `vepa` network): the caller compares with what Docker has. Two hosts that probe one address at the same time hear
- * each other. Not for the link of a `passthru` network, which has room for its one container only. An address that the host itself has on any link is taken; a probe link cannot hear its own parent.
+ * `vepa` network): the caller compares with what Docker has. Other agents that ask for the same address
+ * are not: a lease that changes hosts is asked for by both. Not for the link of a `passthru` network, which has room for its one container only. An address that the host itself has on any link is taken; a probe link cannot hear its own parent.
  *
  * `unknown` where nobody could listen: a tool is missing, the link is not there, is down or has no carrier, or went
  * away meanwhile.

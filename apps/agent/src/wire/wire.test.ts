@@ -1,19 +1,19 @@
-import { parseIp } from '@trunkline/netaddr';
+import { parseIp, parseMac } from '@trunkline/netaddr';
 import { expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import { createBatches } from './batches.ts';
 import { listenFor, readHeard } from './listener.ts';
-import { probeMac } from './probe-link.ts';
+import { isProbeMac, probeMac } from './probe-link.ts';
 import { createToolCheck, failureText, installation } from './tools.ts';
 
 test('a listener notes who speaks for an address and who else asks for it, for both IP versions', () => {
   const { begin, ask, end } = listenFor([parseIp('172.16.100.10'), parseIp('fd00::a')], 7);
-  expect(begin).toContain('arp saddr ip 172.16.100.10 add @heard0 { arp saddr ether }');
-  expect(begin).toContain('arp saddr ip 0.0.0.0 arp daddr ip 172.16.100.10 add @heard0 { arp saddr ether }');
+  expect(begin).toContain('arp saddr ip 172.16.100.10 add @speaks0 { arp saddr ether }');
+  expect(begin).toContain('arp saddr ip 0.0.0.0 arp daddr ip 172.16.100.10 add @asks0 { arp saddr ether }');
   const target = '@th,64,128 0xfd00000000000000000000000000000a';
-  expect(begin).toContain(`icmpv6 type nd-neighbor-advert ${target} add @heard1 { ether saddr }`);
+  expect(begin).toContain(`icmpv6 type nd-neighbor-advert ${target} add @speaks1 { ether saddr }`);
   expect(begin).toContain(
-    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @heard1 { ether saddr }`,
+    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @asks1 { ether saddr }`,
   );
   expect(ask).toEqual([
     ['-j', 'list', 'table', 'arp', 'probe7'],
@@ -26,29 +26,33 @@ const answer = (...sets: object[]) => JSON.stringify({ nftables: [{ metainfo: {}
 
 test('what nft says is read with and without timeouts, and an empty set is nobody', () => {
   const heard = readHeard([
-    answer({ set: { name: 'heard0', elem: ['02:00:00:00:00:02', '02:00:00:00:00:01'] } }),
     answer(
-      { set: { name: 'heard1' } },
-      { set: { name: 'heard2', elem: [{ elem: { val: '02:00:00:00:00:03', timeout: 9 } }] } },
+      { set: { name: 'speaks0', elem: ['02:00:00:00:00:02', '02:00:00:00:00:01'] } },
+      { set: { name: 'asks0', elem: ['02:00:00:00:00:04'] } },
+    ),
+    answer(
+      { set: { name: 'speaks1' } },
+      { set: { name: 'asks2', elem: [{ elem: { val: '02:00:00:00:00:03', timeout: 9 } }] } },
     ),
   ]);
-  expect([0, 1, 2, 3].map(heard)).toEqual([
-    ['02:00:00:00:00:01', '02:00:00:00:00:02'],
-    [],
-    ['02:00:00:00:00:03'],
-    [],
+  expect([0, 1, 2].map(heard)).toEqual([
+    { speaks: ['02:00:00:00:00:01', '02:00:00:00:00:02'], asks: ['02:00:00:00:00:04'] },
+    { speaks: [], asks: [] },
+    { speaks: [], asks: ['02:00:00:00:00:03'] },
   ]);
 });
 
-test('the MAC of a probe link is its own, unicast, local, and the same every time', () => {
+test('the MAC of a probe link is its own, unicast, local, known as one, and the same every time', () => {
   const parent = { name: 'ens33', mac: '02:42:ac:10:64:0a' };
   expect(probeMac(parent)).toBe(probeMac(parent));
   expect(Number.parseInt(probeMac(parent).slice(0, 2), 16) & 3).toBe(2);
+  expect([probeMac(parent), parent.mac].map(isProbeMac)).toEqual([true, false]);
+  expect(parseMac(probeMac(parent))).toBe(probeMac(parent));
   const others = [
     { ...parent, name: 'ens33.10' },
     { ...parent, mac: '02:42:ac:10:64:0b' },
   ];
-  expect(new Set([parent, ...others].map(probeMac)).size).toBe(3);
+  expect(new Set([parent, ...others].map((one) => probeMac(one))).size).toBe(3);
 });
 
 test('questions for one place are put together, up to a bound, and each gets its own answer', async () => {
