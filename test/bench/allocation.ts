@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createApiClient } from '@trunkline/client';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../apps/server/src/platform/embedded-postgres/index.ts';
-import { connect, joinLoads, perSecond, quantile, runLoad, type Load } from './load.ts';
+import { whileMeasured } from './family-cost.ts';
+import { connect, disconnect, joinLoads, perSecond, quantile, runLoad, type Load } from './load.ts';
 import { fill, reset, shapes, type PoolShape } from './pools.ts';
 import { startProgram } from './processes.ts';
 
@@ -16,67 +17,74 @@ const headers = (token: string): Record<string, string> => ({
 const silent = { debug() {}, info() {}, warn: console.warn, error: console.error };
 const emptyRequests = 12_800;
 
-/** The bare limit with as many clients, asking as often without a break as the shape does in a stretch. */
-async function measureEmpty(
-  origin: string,
-  token: string,
-  { clients, each, stretches }: PoolShape,
-): Promise<number> {
-  const pool = await connect(origin, clients);
-  const loads: Load[] = [];
-  const perStretch = Math.max(each, Math.floor(emptyRequests / clients / stretches));
-  for (let round = 0; round < stretches; round += 1) {
-    loads.push(
-      await runLoad({
-        pool,
-        clients,
-        headers: headers(token),
-        request: (id, n) =>
-          n < perStretch
-            ? { path: '/empty', body: JSON.stringify({ owner: `r${round}c${id}-${n}` }) }
-            : undefined,
-      }),
-    );
-  }
-  await pool.close();
-  return perSecond(joinLoads(loads.slice(1)));
+/** Stretches of one shape as one, and the processor time of each family of processes over them, in milliseconds. */
+interface Measured {
+  load: Load;
+  cpuMs: number[];
 }
 
-async function measureShape(
-  origin: string,
+interface Stretches {
+  url: string;
+  pids: readonly number[];
+  path: string;
+  clients: number;
+  /** Requests of one client in a stretch. */
+  each: number;
+  /** The first warms up and does not count. */
+  count: number;
+  /** After a stretch, untimed. */
+  between?: () => Promise<void>;
+}
+
+async function measure(
   token: string,
-  shape: PoolShape,
-  network: string,
-  free: () => Promise<void>,
-): Promise<Load> {
-  const { clients, each, stretches } = shape;
-  const pool = await connect(origin, clients);
-  const loads: Load[] = [];
-  // The first stretch warms up.
-  for (let round = 0; round <= stretches; round += 1) {
-    loads.push(
-      await runLoad({
-        pool,
-        clients,
+  { url, pids, path, clients, each, ...of }: Stretches,
+): Promise<Measured> {
+  const connected = await connect(url, clients);
+  const stretches: Measured[] = [];
+  for (let round = 0; round < of.count; round += 1) {
+    const { result: load, cpuMs } = await whileMeasured(pids, () =>
+      runLoad({
+        clients: connected,
         headers: headers(token),
         request: (id, n) =>
-          n < each
-            ? {
-                path: `/v1/networks/${network}/addresses`,
-                body: JSON.stringify({ owner: `r${round}c${id}-${n}` }),
-              }
-            : undefined,
+          n < each ? { path, body: JSON.stringify({ owner: `r${round}c${id}-${n}` }) } : undefined,
       }),
     );
-    await free();
+    stretches.push({ load, cpuMs });
+    await of.between?.();
   }
-  await pool.close();
-  return joinLoads(loads.slice(1));
+  disconnect(connected);
+  const counted = stretches.slice(1);
+  return {
+    load: joinLoads(counted.map(({ load }) => load)),
+    cpuMs: pids.map((_, n) => counted.reduce((sum, { cpuMs }) => sum + (cpuMs[n] ?? 0), 0)),
+  };
 }
+
+/** The bare limit with as many clients, asking as often without a break as the shape does in a stretch. */
+const measureEmpty = (
+  { url, pid }: { url: string; pid: number },
+  token: string,
+  { clients, each, stretches }: PoolShape,
+): Promise<Measured> =>
+  measure(token, {
+    url,
+    pids: [pid],
+    path: '/empty',
+    clients,
+    each: Math.max(each, Math.floor(emptyRequests / clients / stretches)),
+    count: stretches,
+  });
+
+/** Microseconds of processor time a request: of each family of processes, then of the clients. */
+const costs = ({ load, cpuMs }: Measured): string =>
+  [...cpuMs, load.cpuMs].map((ms) => ((ms * 1000) / load.requests).toFixed(0)).join(' + ');
 
 /**
  * Requests a second and p99 of `POST …/addresses` (token, validation, durable commit, event) for pools of
- * several sizes and fills, each beside Fastify doing nothing in the same run. fsync is on.
+ * several sizes and fills, each beside Fastify doing nothing in the same run, and the processor time a request: rates
+ * depend on what else runs on the machine, that hardly does. fsync is on.
  */
 export async function benchAllocation(progress: (text: string) => void): Promise<string[][]> {
   const folder = await mkdtemp(join(tmpdir(), 'trunkline-bench-'));
@@ -100,7 +108,22 @@ export async function benchAllocation(progress: (text: string) => void): Promise
     undo.push(() => pool.end());
     const api = createApiClient({ baseUrl: server.url, token });
 
-    const rows = [['allocation', 'requests/s', 'p99', 'empty Fastify/s', 'ratio']];
+    const { rows: own } = await pool.query<{ pid: number }>(
+      `SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)::integer AS pid`,
+    );
+    const pids = [own[0]?.pid ?? 0, server.pid];
+
+    const rows = [
+      [
+        'allocation',
+        'requests/s',
+        'p99',
+        'empty Fastify/s',
+        'ratio',
+        'CPU us: PostgreSQL + server + clients',
+        'empty + clients',
+      ],
+    ];
     for (const [n, shape] of shapes.entries()) {
       progress(`${shape.label}: preparing`);
       const name = `bench${n}`;
@@ -114,9 +137,18 @@ export async function benchAllocation(progress: (text: string) => void): Promise
       if (shape.fill > 0) await fill(pool, name);
       await pool.query('VACUUM ANALYZE address, free_extent, subnet, network');
       progress(`${shape.label}: measuring`);
-      const before = await measureEmpty(empty.url, token, shape);
-      const load = await measureShape(server.url, token, shape, name, () => reset(pool, name));
-      const limit = (before + (await measureEmpty(empty.url, token, shape))) / 2;
+      const before = await measureEmpty(empty, token, shape);
+      const measured = await measure(token, {
+        url: server.url,
+        pids,
+        path: `/v1/networks/${name}/addresses`,
+        clients: shape.clients,
+        each: shape.each,
+        count: shape.stretches + 1,
+        between: () => reset(pool, name),
+      });
+      const { load } = measured;
+      const limit = (perSecond(before.load) + perSecond((await measureEmpty(empty, token, shape)).load)) / 2;
       const refused = Object.entries(load.statuses).filter(([status]) => status !== '201');
       if (refused.length > 0)
         throw new Error(`${shape.label}: not every request got an address: ${JSON.stringify(load.statuses)}`);
@@ -126,6 +158,8 @@ export async function benchAllocation(progress: (text: string) => void): Promise
         `${quantile(load.latencies, 0.99).toFixed(1)} ms`,
         limit.toFixed(0),
         `${(perSecond(load) / limit).toFixed(2)}x`,
+        costs(measured),
+        costs(before),
       ]);
       await pool.query(`DELETE FROM address a USING network n WHERE n.id = a.network_id AND n.name = $1`, [
         name,

@@ -1,14 +1,22 @@
-import { Pool } from 'undici';
+import { openConnection, postRequest, type HttpConnection } from './http-connection.ts';
 
-/** Connections of `clients` clients, opened before anything is timed. */
-export async function connect(origin: string, clients: number): Promise<Pool> {
-  const pool = new Pool(origin, { connections: clients, pipelining: 1 });
-  await Promise.all(
-    Array.from({ length: clients }, async () =>
-      (await pool.request({ method: 'GET', path: '/livez' })).body.dump(),
-    ),
-  );
-  return pool;
+/** Connections of clients, one a client, kept open from stretch to stretch. */
+export interface Clients {
+  readonly origin: URL;
+  readonly connections: readonly HttpConnection[];
+}
+
+/** Connects `count` clients, before anything is timed. */
+export async function connect(url: string, count: number): Promise<Clients> {
+  const origin = new URL(url);
+  return {
+    origin,
+    connections: await Promise.all(Array.from({ length: count }, () => openConnection(origin))),
+  };
+}
+
+export function disconnect({ connections }: Clients): void {
+  for (const connection of connections) connection.close();
 }
 
 /** What one measured stretch of requests came to. */
@@ -19,41 +27,44 @@ export interface Load {
   latencies: Float64Array;
   /** Answers by status. */
   statuses: Record<number, number>;
+  /** Processor time of the clients, in milliseconds. */
+  cpuMs: number;
 }
 
 export interface LoadTarget {
-  /** Connections, one a client, kept open from stretch to stretch. */
-  pool: Pool;
-  clients: number;
+  clients: Clients;
   /** The nth request of a client; undefined: this client has no more. */
   request: (client: number, n: number) => { path: string; body: string } | undefined;
   headers: Record<string, string>;
 }
 
-/** `clients` connections, each with one request under way at a time, until every client has no more to ask. */
-export async function runLoad({ pool, clients, request, headers }: LoadTarget): Promise<Load> {
+/** Every client has one request under way at a time, until it has no more to ask. */
+export async function runLoad({ clients, request, headers }: LoadTarget): Promise<Load> {
   const latencies: number[] = [];
   const statuses: Record<number, number> = {};
-  const client = async (id: number): Promise<void> => {
+  const run = async (connection: HttpConnection, id: number): Promise<void> => {
     for (let n = 0; ; n += 1) {
       const next = request(id, n);
       if (next === undefined) return;
+      const text = postRequest(clients.origin, next.path, headers, next.body);
       const begin = performance.now();
-      const { statusCode, body } = await pool.request({
-        method: 'POST',
-        path: next.path,
-        body: next.body,
-        headers,
-      });
-      await body.dump();
+      const status = await connection.ask(text);
       latencies.push(performance.now() - begin);
-      statuses[statusCode] = (statuses[statusCode] ?? 0) + 1;
+      statuses[status] = (statuses[status] ?? 0) + 1;
     }
   };
+  const cpuBefore = process.cpuUsage();
   const begin = performance.now();
-  await Promise.all(Array.from({ length: clients }, (_, id) => client(id)));
+  await Promise.all(clients.connections.map(run));
   const seconds = (performance.now() - begin) / 1000;
-  return { requests: latencies.length, seconds, latencies: Float64Array.from(latencies).sort(), statuses };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return {
+    requests: latencies.length,
+    seconds,
+    latencies: Float64Array.from(latencies).sort(),
+    statuses,
+    cpuMs: (user + system) / 1000,
+  };
 }
 
 /** Several stretches as one. */
@@ -67,6 +78,7 @@ export function joinLoads(loads: readonly Load[]): Load {
     seconds: loads.reduce((sum, load) => sum + load.seconds, 0),
     latencies: Float64Array.from(loads.flatMap((load) => [...load.latencies])).sort(),
     statuses,
+    cpuMs: loads.reduce((sum, load) => sum + load.cpuMs, 0),
   };
 }
 

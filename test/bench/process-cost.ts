@@ -8,8 +8,8 @@ export interface ProcessCost {
   readonly residentBytes: number;
 }
 
-/** Clock ticks a second in `/proc` (proc_pid_stat(5)): 100 on every Linux that Docker runs on. */
-const ticksPerSecond = 100;
+/** A clock tick in `/proc` (proc_pid_stat(5)), in milliseconds: 10 on every Linux that Docker runs on. */
+export const msPerTick = 10;
 
 /** Reads it from `/proc`. Fails when the process is gone. */
 export async function costOf(pid: number): Promise<ProcessCost> {
@@ -21,5 +21,5 @@ export async function costOf(pid: number): Promise<ProcessCost> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
   const kibibytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
-  return { cpuMs: (ticks * 1000) / ticksPerSecond, residentBytes: kibibytes * 1024 };
+  return { cpuMs: ticks * msPerTick, residentBytes: kibibytes * 1024 };
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 export interface Running {
   /** Its first line of output that holds a URL. */
   url: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -27,7 +28,7 @@ export async function startProgram(file: string, env: NodeJS.ProcessEnv = {}): P
   const url = await firstUrl(child, lines);
   // The rest is read and dropped, or the pipe fills and the program stands still.
   lines.on('line', () => undefined);
-  return { url, stop };
+  return { url, pid: child.pid ?? 0, stop };
 }
 
 async function firstUrl(child: ChildProcess, lines: AsyncIterable<string>): Promise<string> {

@@ -5,6 +5,7 @@ import type { IdempotencyRequest, Reply } from '../../platform/idempotency.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
 import { allocateGroups, poolQuery, subnetsOf, type AllocationGroup, type Query } from './addresses.store.ts';
+import { allocateNextFree, nextFreeGroup } from './next-free.ts';
 import { refusal, type AllocationItem, type RefusalFacts } from './allocation.ts';
 
 /** A request for addresses, and who asks. */
@@ -115,7 +116,13 @@ async function allocate(
   const results: (Allocation | Error | undefined)[] = requests.map((_, pos) =>
     repeated.has(pos) ? new AlreadyAnswered() : undefined,
   );
-  const groups = groupRequests(requests, repeated);
+  const answered = new Set(repeated);
+  const plain = nextFreeGroup(requests, repeated);
+  for (const { pos, row } of plain === undefined ? [] : await allocateNextFree(query, plain)) {
+    results[pos] = { created: true, addresses: [row] };
+    answered.add(pos);
+  }
+  const groups = groupRequests(requests, answered);
   const subnets = new Map<string, RefusalFacts['subnets']>();
   for (const answer of groups.length === 0 ? [] : await allocateGroups(query, groups)) {
     const { pos, outcome, fam: family } = answer;

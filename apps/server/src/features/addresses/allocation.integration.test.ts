@@ -160,6 +160,63 @@ describe('promise 3: exact exhaustion', () => {
   });
 });
 
+describe('requests that are answered together', () => {
+  test('each gets its own answer: what it has, one of the last free addresses, or that there are none', async () => {
+    await seedNetwork(one, { name: 'together', subnets: [{ cidr: '10.3.2.0/29' }] });
+    const had = await Promise.all(['a', 'b'].map((owner) => next(one, 'together', { owner })));
+    const answers = await Promise.all(
+      ['c', 'a', 'd', 'e', 'b', 'f', 'g', 'h'].map((owner) =>
+        next(one, 'together', { owner }).then(
+          (address) => `${owner} ${address.owner} ${address.ip}`,
+          (error: ApiError) => `${owner} ${error.code}`,
+        ),
+      ),
+    );
+    expect(answers).toEqual([
+      'c c 10.3.2.3',
+      `a a ${had[0]!.ip}`,
+      'd d 10.3.2.4',
+      'e e 10.3.2.5',
+      `b b ${had[1]!.ip}`,
+      'f f 10.3.2.6',
+      'g subnet_full',
+      'h subnet_full',
+    ]);
+  });
+
+  test('every address given has one event that says who got it, asked by whom', async () => {
+    await seedNetwork(one, { name: 'noted', subnets: [{ cidr: '10.3.3.0/24' }] });
+    const got = await Promise.all([
+      ...Array.from({ length: 20 }, async (_, n) =>
+        one.addresses.reserve('noted', { owner: `o${n}` }, { actor: `token:t${n}`, requestId: `req-${n}` }),
+      ),
+      one.addresses.reserve(
+        'noted',
+        { owner: 'o20', labels: { a: 'b' } },
+        { actor: 'token:t20', requestId: 'req-20' },
+      ),
+    ]);
+    const events = await one.database.prisma.event.findMany({
+      where: { network: 'noted', type: 'address.reserved' },
+      orderBy: { revision: 'asc' },
+    });
+    const stored = await one.database.prisma.address.findMany({ where: { cidr: '10.3.3.0/24' } });
+    const expected = got.map(({ body }, n) => {
+      const { ip, owner, generation } = body as Address;
+      expect(stored.find((row) => row.ip === ip)).toMatchObject({ owner, generation: BigInt(generation) });
+      return {
+        subject: `/v1/networks/noted/addresses/${ip}`,
+        actor: `token:t${n}`,
+        requestId: `req-${n}`,
+        data: { owner, generation },
+      };
+    });
+    const seen = events.map(({ subject, actor, requestId, data }) => ({ subject, actor, requestId, data }));
+    expect(seen).toHaveLength(expected.length);
+    expect(seen).toEqual(expect.arrayContaining(expected));
+  });
+});
+
 describe('quarantine', () => {
   test('a freed address comes last: first what was never used, then what has rested, then what rests', async () => {
     await seedNetwork(one, { name: 'rest', subnets: [{ cidr: '10.4.0.0/29' }] });

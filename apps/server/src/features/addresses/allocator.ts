@@ -10,33 +10,36 @@ interface Waiting {
 
 /** Requests answered in one transaction at most: keeps the time the locks are held short. */
 const mostInBatch = 256;
-/**
- * Batches with the database at once. The second waits there for the locks of the first and starts the moment they are
- * free, so that neither side stands still while answers travel; a third would only make batches smaller.
- */
-const mostLanes = 2;
+const noAnswers = (): void => undefined;
+
 /** Requests that may wait; beyond that the server says so at once. */
 const mostWaiting = 10_000;
 
 /**
  * Requests that wait are answered together: one transaction, one flush to disk for all of them, one lock a network.
- * While batches are with the database the next one gathers, so the size of a batch follows the load by itself and a
- * lone request waits for nobody.
+ * While a batch is with the database the next one gathers, so the size of a batch follows the load by itself and a
+ * lone request waits for nobody. One batch at a time: a second would wait for the locks of the first, and with every
+ * one more under way each is smaller, while much of what a batch costs does not depend on its size.
  */
 export function createAllocator(options: BatchOptions): {
   allocate(request: AllocationRequest): Promise<Allocation>;
 } {
   let waiting: Waiting[] = [];
-  let lanes = 0;
+  let draining = false;
 
   const drain = async (): Promise<void> => {
+    let give = noAnswers;
     while (waiting.length > 0) {
       const { batch, rest } = nextBatch(waiting);
       waiting = rest;
       options.metrics.allocationBatch.observe(batch.length);
-      await answer(options, batch);
+      const answers = answer(options, batch);
+      // The next batch is on its way first: the database works on it while the answers to the last are written.
+      setImmediate(give);
+      give = await answers;
     }
-    lanes -= 1;
+    draining = false;
+    give();
   };
 
   return {
@@ -50,11 +53,10 @@ export function createAllocator(options: BatchOptions): {
       }
       return new Promise((resolve, reject) => {
         waiting.push({ request, resolve, reject });
+        if (draining) return;
+        draining = true;
         // The turn of the event loop ends first: requests that came in together go together.
-        if (lanes < mostLanes) {
-          lanes += 1;
-          setImmediate(() => void drain());
-        }
+        setImmediate(() => void drain());
       });
     },
   };
@@ -86,32 +88,44 @@ function nextBatch(waiting: readonly Waiting[]): { batch: Waiting[]; rest: Waiti
   return { batch, rest };
 }
 
-async function answer(options: BatchOptions, batch: readonly Waiting[]): Promise<void> {
+/**
+ * What a batch that failed is tried again in: one network that cannot be locked, or one bad row, must not fail the
+ * others. So network by network, then each on its own; one part when that would change nothing.
+ */
+function smallerParts(batch: readonly Waiting[], error: ApiError | undefined): Waiting[][] {
+  if (error?.code === 'database_unavailable') return [[...batch]];
+  const networks = Map.groupBy(batch, ({ request }) => request.network);
+  if (networks.size > 1) return [...networks.values()];
+  return error?.code === 'allocator_busy' ? [[...batch]] : batch.map((one) => [one]);
+}
+
+/** Carries a batch out; answers how to give the answers to those who wait. Never rejects. */
+async function answer(options: BatchOptions, batch: readonly Waiting[]): Promise<() => void> {
   try {
     const results = await runBatch(
       options,
       batch.map((one) => one.request),
     );
-    batch.forEach((one, pos) => {
-      const result = results[pos];
-      if (result === undefined) one.reject(new Error('the allocator lost a request'));
-      else if (result instanceof Error) one.reject(result);
-      else one.resolve(result);
-    });
+    return () =>
+      batch.forEach((one, pos) => {
+        const result = results[pos];
+        if (result === undefined) one.reject(new Error('the allocator lost a request'));
+        else if (result instanceof Error) one.reject(result);
+        else one.resolve(result);
+      });
   } catch (error) {
-    // One network that cannot be locked, or one bad row, must not fail the others: each on its own.
-    if (
-      batch.length > 1 &&
-      databaseFault(error) !== undefined &&
-      apiErrorFromDatabase(error)?.code !== 'database_unavailable'
-    ) {
-      for (const one of batch) await answer(options, [one]);
-      return;
+    const parts =
+      databaseFault(error) === undefined ? [batch] : smallerParts(batch, apiErrorFromDatabase(error));
+    if (parts.length > 1) {
+      for (const part of parts) (await answer(options, part))();
+      return noAnswers;
     }
     const failure = apiErrorFromDatabase(error) ?? error;
-    for (const one of batch) {
-      options.metrics.allocations.inc({ outcome: 'error' });
-      one.reject(failure);
-    }
+    return () => {
+      for (const one of batch) {
+        options.metrics.allocations.inc({ outcome: 'error' });
+        one.reject(failure);
+      }
+    };
   }
 }

@@ -39,6 +39,23 @@ test('many requests of one caller cost one lookup and one note of use a minute',
   expect(state.uses).toHaveLength(2);
 });
 
+test('requests that come at once, before anything is known of their caller, cost one lookup', async () => {
+  const { state, find } = setup();
+  const callers = await Promise.all(Array.from({ length: 64 }, find));
+  expect(callers.map((caller) => caller?.role)).toEqual(Array(64).fill('operator'));
+  expect(state.lookups).toBe(1);
+});
+
+test('after a revocation here nobody shares a lookup that began before it', async () => {
+  const { cache, state, find, change } = setup();
+  const underWay = find();
+  change(null);
+  cache.clear();
+  expect(await find()).toBeUndefined();
+  await underWay;
+  expect(state.lookups).toBe(2);
+});
+
 test('a token is trusted for seconds only, and after a change anywhere for a fraction of one', async () => {
   const { cache, state, find, change } = setup();
   await find();

@@ -39,6 +39,8 @@ const minuteMs = 60_000;
 
 export function createCallerCache(deps: CallerCacheDeps): CallerCache {
   const entries = new Map<string, Entry>();
+  /** Lookups under way: callers that come at once are many requests of one token, and share one. */
+  const lookups = new Map<string, Promise<Entry | undefined>>();
   /** Lookups begun before the last `clear` are not kept: what they read may be what was cleared. */
   let epoch = 0;
   let changedAt = 0;
@@ -66,12 +68,22 @@ export function createCallerCache(deps: CallerCacheDeps): CallerCache {
     return entry;
   };
 
+  const lookUp = (key: string, hash: Buffer, now: number): Promise<Entry | undefined> => {
+    const underWay = lookups.get(key);
+    if (underWay !== undefined) return underWay;
+    const lookup = load(key, hash, now).finally(() => {
+      if (lookups.get(key) === lookup) lookups.delete(key);
+    });
+    lookups.set(key, lookup);
+    return lookup;
+  };
+
   return {
     async find(hash) {
       const key = hash.toString('base64');
       const now = deps.now().getTime();
       const kept = entries.get(key);
-      const entry = kept !== undefined && trusted(kept, now) ? kept : await load(key, hash, now);
+      const entry = kept !== undefined && trusted(kept, now) ? kept : await lookUp(key, hash, now);
       if (entry === undefined || entry.expiresAt <= now) return undefined;
       const minute = now - (now % minuteMs);
       if (entry.usedMinute < minute) {
@@ -83,6 +95,7 @@ export function createCallerCache(deps: CallerCacheDeps): CallerCache {
     clear() {
       epoch += 1;
       entries.clear();
+      lookups.clear();
     },
     changed() {
       changedAt = deps.now().getTime();
