@@ -237,6 +237,17 @@ describe('an address that is asked for', () => {
     expect(asked([], {}, { ip: '172.16.100.1' })).toMatchObject({ do: 'refuse' });
   });
 
+  test('that Trunkline promised to a container of this host is given although its return has no end', () => {
+    const promised = { ip: '172.16.100.10', mac };
+    const leaving = [record(10, { use: 'returning', owner: 'container:box1' })];
+    expect(asked(leaving, {}, promised)).toEqual({ do: 'await-return' });
+    expect(asked(leaving, { tried: { awaited: true } }, promised)).toEqual({ do: 'claim', ip: promised.ip });
+    expect(asked(leaving, away, promised)).toMatchObject({
+      do: 'give',
+      record: { ip: promised.ip, generation: 0 },
+    });
+  });
+
   test('that Trunkline promised to a container of this host is given while the server is away, and claimed later', () => {
     const promised = { ip: '172.16.100.10', mac };
     expect(asked([], {}, promised)).toEqual({ do: 'claim', ip: promised.ip });

@@ -66,8 +66,12 @@ function decideExplicit(
   const gateway = gatewayOf(pool, desired);
   if (ip === gateway) return refuse(`${ip} is the gateway of ${pool.subnet}: choose another address`);
   const record = held.get(keyOf({ networkId: pool.networkId, ip }));
-  if (record !== undefined) return decideHeld(record, endpoint, tried.awaited === true);
   const ours = unclaimedOf(pool, ip, desired, now);
+  // What the desired document promises to a container of this host is given to no other host, however a return of it
+  // that is under way ends: it is claimed anew, or given on the document's word.
+  const mayBeReturned = record?.use === 'returning' && ours !== null;
+  if (record !== undefined && !(mayBeReturned && (serverAway !== null || tried.awaited === true)))
+    return decideHeld(record, endpoint, tried.awaited === true);
   if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
     if (ours !== null) return { do: 'give', record: ours };
     return refuse(
