@@ -8,8 +8,9 @@ import { quantile } from './load.ts';
 import { socketCall } from './socket-call.ts';
 import { warmPoolsFull } from './warm-pool.ts';
 
-const calls = 200;
-/** As many as a warm pool may hold: each call is answered from it. */
+/** Of each kind. */
+const calls = 100;
+/** As many as a warm pool may hold: no call waits for a refill. */
 const warm = 256;
 const network = 'ours';
 
@@ -63,8 +64,9 @@ const row = (label: string, samples: Float64Array, ratio: string): string[] => [
 ];
 
 /**
- * `IpamDriver.RequestAddress` answered from a lease, asked at the driver's socket of a real host, one after the other;
- * beside a Node that does no more than wait for the disk.
+ * `IpamDriver.RequestAddress` answered from a lease, asked as Docker asks at the driver's socket of a real host, one after
+ * the other: with the server there, which is asked whether something is reserved for the Ethernet address, and without
+ * it. Beside a Node that does no more than wait for the disk.
  */
 export async function benchRequestAddress(progress: (text: string) => void): Promise<string[][]> {
   progress('starting a host, server and agent');
@@ -93,28 +95,38 @@ export async function benchRequestAddress(progress: (text: string) => void): Pro
       Options: { network: body.id },
       V6: false,
     });
-    progress(`asking for ${String(calls)} addresses`);
     const limit = await measureLimit(agent);
-    const given = new Set<string>();
-    const samples = await timed(calls, async (n) => {
-      const mac = `02:42:0a:09:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`;
+    const given: string[] = [];
+    const ask = async (): Promise<void> => {
+      const mac = `02:42:0a:09:00:${given.length.toString(16).padStart(2, '0')}`;
       const options = { 'com.docker.network.endpoint.macaddress': mac };
       const { Address = '' } = await call('RequestAddress', {
         PoolID: pool.PoolID,
         Address: '',
         Options: options,
       });
-      given.add(Address);
-    });
-    if (given.size !== calls) throw new Error(`${String(calls)} calls gave ${String(given.size)} addresses`);
+      given.push(Address);
+    };
+    progress(`asking for ${String(calls)} addresses`);
+    const reached = await timed(calls, ask);
+    progress('the same without the server');
+    await fleet.killServer();
+    // The first call finds out, and waits for it.
+    await ask();
+    const alone = await timed(calls, ask);
+    if (new Set(given).size !== given.length)
+      throw new Error(`${String(given.length)} calls gave ${String(new Set(given).size)} addresses`);
+    await fleet.startServer();
     for (const address of given) {
       await call('ReleaseAddress', { PoolID: pool.PoolID, Address: address.split('/')[0] });
     }
-    const ratio = quantile(samples, 0.5) / quantile(limit, 0.5);
+    const ratio = (samples: Float64Array): string =>
+      `${(quantile(samples, 0.5) / quantile(limit, 0.5)).toFixed(1)}x`;
     return [
       [`RequestAddress, ${String(calls)} calls`, 'p50', 'p99', 'ratio'],
       row('Node that waits for the disk', limit, ''),
-      row('answered from a lease', samples, `${ratio.toFixed(1)}x`),
+      row('from a lease, server asked for a reservation', reached, ratio(reached)),
+      row('from a lease, server away', alone, ratio(alone)),
     ];
   } finally {
     agent.destroy();
