@@ -84,6 +84,9 @@ async function measure(fleet: Fleet, breakage: Breakage): Promise<string[]> {
   }
   await fleet.startAgent('docker01');
   await client.networks.remove('repair', { ifMatch: '*', wait: '60s' });
+  // A host that has only just started may be slower than the wait.
+  const isGone = async (): Promise<boolean> => (await client.networks.list()).body.items.length === 0;
+  await waitFor('the network gone', isGone, repairMs, pollMs);
   return [
     breakage.label,
     ms(median(byAgent)),

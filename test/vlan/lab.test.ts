@@ -1,4 +1,4 @@
-/** Runs where VLAN links can be made: on this kernel or in the VM (test/vm/where-vlan.ts). */
+/** Runs where VLAN links can be made: on this kernel or in the VM (test/vm/vlan-in-vm.test.ts). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLab, type Lab } from '../lab/lab.ts';
 

@@ -16,6 +16,7 @@ export async function followEvents(
   if (signal.aborted) return;
   const operation = 'follow events';
   try {
+    // A look while the last daemon ended may still have brought that one's versions.
     session.forget();
     const stream = await session.call({
       operation,
