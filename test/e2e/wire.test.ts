@@ -132,6 +132,10 @@ describe('the wire is asked before an address is given out', () => {
     '%s: another machine that asks whether the address is free counts as taken',
     async (_, ip, asked, prefix) => {
       const station = await addStation({ ip, mac: macOf.other, prefix });
+      // Deaf: a machine that hears our solicitation before it has sent its own gives way and never asks.
+      const deaf = '{ type filter hook input priority 0; policy drop; }';
+      const rules = `add table ip6 deaf; add chain ip6 deaf input ${deaf}`;
+      if (prefix === 64) await atStation(station, 'nft', rules);
       const ask =
         prefix === 24
           ? ['arping', '-D', '-q', '-c', '1', '-I', 'eth0', asked]
