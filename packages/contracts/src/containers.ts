@@ -20,7 +20,11 @@ const address6 = {
   description: 'IPv6 address on a network that has both; left out: the next free.',
   examples: ['fd00:16:100::10'],
 };
-const mac = { description: 'Ethernet address; left out: Docker chooses.', examples: ['02:42:ac:10:64:0a'] };
+const mac = {
+  description:
+    'Ethernet address; left out: one that belongs to the IP address (`02:42:` and its four octets), the same at every start. Engines before 25 take one for a single network of a container, and choose those of its other networks.',
+  examples: ['02:42:ac:10:64:0a'],
+};
 
 export const AttachmentInput = Closed(
   {
@@ -42,7 +46,7 @@ export const Attachment = Closed(
     }),
     address6: Nullable(IpAddress, { description: 'IPv6 address reserved for it.', examples: [null] }),
     mac: Nullable(MacAddress, {
-      description: 'Ethernet address asked for; null: Docker chooses.',
+      description: 'Ethernet address asked for; null: one that belongs to the IP address.',
       examples: [null],
     }),
     observedMac: Nullable(MacAddress, {

@@ -36,5 +36,5 @@ export {
   type IpRange,
 } from './range.ts';
 export { allocatableRanges, unusableAddresses, type AllocatableInput } from './allocatable.ts';
-export { isLocalMac, isUnicastMac, parseMac } from './mac.ts';
+export { isLocalMac, isUnicastMac, macFor, parseMac } from './mac.ts';
 export { isInterfaceName, isVlanId } from './link-names.ts';

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidAddress, isInterfaceName, isLocalMac, isUnicastMac, isVlanId, parseMac } from './index.ts';
+import {
+  InvalidAddress,
+  isInterfaceName,
+  isLocalMac,
+  isUnicastMac,
+  isVlanId,
+  macFor,
+  parseIp,
+  parseMac,
+} from './index.ts';
 
 describe('a MAC address', () => {
   it.each(['02:42:AC:10:64:0a', '02-42-ac-10-64-0A'])('%s is 02:42:ac:10:64:0a', (text) => {
@@ -29,6 +38,14 @@ describe('a MAC address', () => {
     expect(isUnicastMac(text)).toBe(unicast);
     expect(isLocalMac(text)).toBe(local);
   });
+});
+
+it.each([
+  ['172.16.100.10', '02:42:ac:10:64:0a'],
+  ['0.0.0.1', '02:42:00:00:00:01'],
+  ['fd00:16:100::ac10:640a', '02:43:ac:10:64:0a'],
+])('the MAC that belongs to %s is %s', (ip, mac) => {
+  expect(macFor(parseIp(ip))).toBe(mac);
 });
 
 describe('names and numbers of links', () => {

@@ -1,4 +1,5 @@
 import { InvalidAddress } from './errors.ts';
+import type { Ip } from './ip.ts';
 
 /**
  * Reads a MAC address of six hex pairs, all joined by colons or all by dashes; answers it in lower case with colons,
@@ -25,6 +26,15 @@ export function isUnicastMac(text: string): boolean {
 /** Whether the MAC is locally administered (second lowest bit of the first octet). Fails as {@link parseMac}. */
 export function isLocalMac(text: string): boolean {
   return (firstOctet(parseMac(text)) & 2) !== 0;
+}
+
+/**
+ * The MAC address that belongs to an IP address: `02:42:` and the four octets of an IPv4 address, as Docker before 28
+ * makes it; `02:43:` and the last four octets of an IPv6 address.
+ */
+export function macFor(ip: Ip): string {
+  const last = (ip.value & 0xffff_ffffn).toString(16).padStart(8, '0');
+  return [`02:4${ip.family === 4 ? 2 : 3}`, ...(last.match(/../g) ?? [])].join(':');
 }
 
 function firstOctet(mac: string): number {

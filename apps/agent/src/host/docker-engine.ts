@@ -206,7 +206,10 @@ export type DockerAttachment = {
   readonly network: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
+  /** Ethernet address that it must have; an Engine that cannot give it refuses. */
   readonly mac?: string;
+  /** Ethernet address that it has instead of one of Docker's choice, where the Engine can give it. */
+  readonly usualMac?: string;
 };
 
 /** A container to make. Without `attachments` and `networkMode` it gets no network at all. */

@@ -47,6 +47,24 @@ describe('a container on two networks, one with a MAC', () => {
     expect(JSON.stringify(plan)).not.toContain('"b":{"IPAMConfig":{"IPv4Address":"172.16.10.10"},"Mac');
   });
 
+  it('has its usual MACs where the Engine takes them, and is made all the same where it does not', () => {
+    const attachments = [
+      { network: 'a', usualMac: '02:42:ac:10:64:0a' },
+      { network: 'b', usualMac: '02:42:ac:10:0a:0a' },
+    ];
+    expect(planContainer({ ...spec, attachments }, { manyEndpoints: true })).toMatchObject({
+      body: {
+        NetworkingConfig: {
+          EndpointsConfig: { a: { MacAddress: '02:42:ac:10:64:0a' }, b: { MacAddress: '02:42:ac:10:0a:0a' } },
+        },
+      },
+    });
+    expect(planContainer({ ...spec, attachments }, { manyEndpoints: false })).toMatchObject({
+      body: { MacAddress: '02:42:ac:10:64:0a', HostConfig: { NetworkMode: 'a' } },
+      connect: [{ network: 'b' }],
+    });
+  });
+
   it('cannot have a MAC on both before', () => {
     const attachments = [
       { network: 'a', mac: '02:11:22:33:44:55' },

@@ -166,7 +166,8 @@ export function networkToWire(spec: DockerNetworkSpec) {
 
 /** An endpoint's settings for create and connect; `withMac` from API 1.44 on. */
 export function endpointToWire(attachment: DockerAttachment, withMac: boolean) {
-  const { ipv4, ipv6, mac } = attachment;
+  const { ipv4, ipv6 } = attachment;
+  const mac = macOf(attachment);
   return {
     IPAMConfig: {
       ...(ipv4 === undefined ? {} : { IPv4Address: ipv4 }),
@@ -174,6 +175,10 @@ export function endpointToWire(attachment: DockerAttachment, withMac: boolean) {
     },
     ...(mac === undefined || !withMac ? {} : { MacAddress: mac }),
   };
+}
+
+function macOf({ mac, usualMac }: DockerAttachment): string | undefined {
+  return mac ?? usualMac;
 }
 
 /** How a container is made: the body of `POST /containers/create`, and the networks to connect before its start. */
@@ -201,6 +206,7 @@ export function planContainer(
     ? attachments
     : [...withMac, ...attachments.filter((attachment) => attachment.mac === undefined)];
   const [first] = ordered;
+  const firstMac = first && macOf(first);
   const atCreate = api.manyEndpoints ? ordered : ordered.slice(0, 1);
   const body = {
     Image: spec.image,
@@ -211,7 +217,7 @@ export function planContainer(
     ...(spec.command === undefined ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
     ...(spec.hostname === undefined ? {} : { Hostname: spec.hostname }),
-    ...(api.manyEndpoints || first?.mac === undefined ? {} : { MacAddress: first.mac }),
+    ...(api.manyEndpoints || firstMac === undefined ? {} : { MacAddress: firstMac }),
     HostConfig: {
       // Never by default Docker's own bridge: nobody asked for it.
       NetworkMode: spec.networkMode ?? first?.network ?? 'none',

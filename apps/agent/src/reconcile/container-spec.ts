@@ -1,4 +1,5 @@
 import type { DesiredContainer } from '@trunkline/contracts';
+import { macFor, parseIp } from '@trunkline/netaddr';
 import type { DockerContainerSpec } from '../host/docker-engine.ts';
 import { containerLabel, generationLabel } from './marks.ts';
 
@@ -25,7 +26,15 @@ export function containerSpec(container: DesiredContainer, joinId: string | null
       network,
       ...(address === null ? {} : address.includes(':') ? { ipv6: address } : { ipv4: address }),
       ...(address6 === null ? {} : { ipv6: address6 }),
-      ...(mac === null ? {} : { mac: mac.toLowerCase().replaceAll('-', ':') }),
+      ...(mac === null ? usualMac(address ?? address6) : { mac: mac.toLowerCase().replaceAll('-', ':') }),
     })),
   };
+}
+
+/**
+ * The same at every start: Engines before 25 make a new one each time for a network whose IPAM driver is told the
+ * Ethernet address (libnetwork, RequiresMACAddress), later ones for any network.
+ */
+function usualMac(address: string | null): { readonly usualMac?: string } {
+  return address === null ? {} : { usualMac: macFor(parseIp(address)) };
 }

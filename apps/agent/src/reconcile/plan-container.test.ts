@@ -45,7 +45,7 @@ test('S1: a container is made with its reserved address, marked, and started', a
         restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 },
         labels: { app: 'web', 'io.trunkline.container': id(101), 'io.trunkline.generation': '1' },
         hostname: 'box1',
-        attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10' }],
+        attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10', usualMac: '02:42:ac:10:64:0a' }],
       },
     },
   ]);
