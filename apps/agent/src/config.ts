@@ -51,7 +51,7 @@ export type ConfigSources = {
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
  * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | how long a network that moved to another parent or VLAN may leave the agent without the server before it is put back; 5 to 3600 |
  * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver: where Docker looks for it; its name is the driver's. Not used where systemd hands a socket over |
- * | `TRUNKLINE_LEAK_SECONDS` | `60` | how long no container must be seen on an address that Docker was given before the address is taken back; 1 to 3600 |
+ * | `TRUNKLINE_LEAK_SECONDS` | `60` | how long no container must be seen on an address that Docker was given before the address is taken back (10 at most where it is reserved for an owner); 1 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.

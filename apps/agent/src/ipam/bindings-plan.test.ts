@@ -34,13 +34,13 @@ function look(
   at: number,
   records: readonly LeaseRecord[],
   addresses: readonly SeenAddress[] = [],
-  more: { memory?: ReadonlyMap<LeaseKey, Memory>; vague?: readonly string[] } = {},
+  more: { memory?: ReadonlyMap<LeaseKey, Memory>; vague?: readonly string[]; graceMs?: number } = {},
 ): BindingsPlan {
   return planBindings({
     held: new Map(records.map((one) => [keyOf(one), one])),
     seen: { at, addresses, vague: new Set(more.vague) },
     memory: more.memory ?? new Map(),
-    graceMs,
+    graceMs: more.graceMs ?? graceMs,
     now: at + 1,
   });
 }
@@ -111,6 +111,15 @@ describe('over time', () => {
     const due = look(100_000 + graceMs, [record({ use })], [], { memory: early.memory });
     expect(due.changes).toMatchObject([expected]);
     expect(due.nextAt).toBeNull();
+  });
+
+  test('one that is reserved for an owner waits no longer than 10 s, and a shorter grace is shorter for it too', () => {
+    const owned = record({ use: 'suspect', owner: 'container:box1' });
+    const first = look(100_000, [owned]);
+    expect(first.nextAt).toBe(110_000);
+    const due = look(110_000, [owned], [], { memory: first.memory });
+    expect(due.changes).toMatchObject([{ use: 'returning' }]);
+    expect(look(100_000, [owned], [], { graceMs: 2000 }).nextAt).toBe(102_000);
   });
 
   test('one that was seen in between begins its grace anew', () => {

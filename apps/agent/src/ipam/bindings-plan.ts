@@ -59,6 +59,8 @@ export type BindingsPlan = {
  * first, and notes that the container has ended after that (seen with 20.10).
  */
 const releaseMs = 10_000;
+/** Longest grace of an address that is reserved for an owner, in milliseconds. */
+const ownedMs = 10_000;
 
 /** Compares what this host holds with what its containers have. Pure. Only for a look at which Docker answered. */
 export function planBindings(input: {
@@ -68,13 +70,14 @@ export function planBindings(input: {
   readonly graceMs: number;
   readonly now: number;
 }): BindingsPlan {
-  const { held, seen, graceMs, now } = input;
+  const { held, seen, now } = input;
   const live = new Map(seen.addresses.filter((one) => one.live).map((one) => [keyOf(one), one]));
   const wanted = new Set(seen.addresses.filter((one) => !one.live).map((one) => keyOf(one)));
   const changes: LeaseChange[] = [];
   const memory = new Map<LeaseKey, Memory>();
   const waits: number[] = [];
   for (const [key, record] of held) {
+    const graceMs = graceOf(record, input.graceMs);
     if (record.use === 'used' && record.lastName === namelessGateway.name) continue;
     const holder = live.get(key);
     const before = input.memory.get(key);
@@ -118,6 +121,14 @@ export function planBindings(input: {
     return record === undefined || (record.generation === 0 && record.use === 'used');
   });
   return { changes, memory, unheld, nextAt: waits.length === 0 ? null : Math.min(...waits) };
+}
+
+/**
+ * What is reserved for an owner goes back to that owner only: if it was taken back too early, from a container that was
+ * slow to start, nobody else gets it before that is seen.
+ */
+function graceOf({ owner }: LeaseRecord, graceMs: number): number {
+  return owner === null ? graceMs : Math.min(graceMs, ownedMs);
 }
 
 /** All of a container's addresses are believed to be gone, or none: also those it has that Docker does not tell now. */
