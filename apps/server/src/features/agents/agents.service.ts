@@ -208,7 +208,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       try {
         // Not equal, rather than newer: after a restored backup the agent may have more than the database.
         if ((await revisionFor(database.prisma, host)) !== after) return await read();
-        await wait.changed;
+        if (await wait.changed) return await read();
         if (gone.aborted || stopping.aborted) return undefined;
         return (await revisionFor(database.prisma, host)) === after ? undefined : await read();
       } finally {

@@ -12,15 +12,16 @@ export interface DesiredWaitsDeps {
 /** All long polls that wait on this server, woken by one query a change instead of one a poll. */
 export interface DesiredWaits {
   /**
-   * Starts to wait: `changed` resolves when the document of the host is of another revision than `after`, after
-   * `timeoutMs`, or when `signal` fires. Never rejects. Start it before looking, so that no change falls between.
+   * Starts to wait: `changed` resolves with true when the document of the host is of another revision than `after`, and
+   * with false after `timeoutMs`, or when `signal` fires. Never rejects. Start it before looking, so that no change falls
+   * between.
    */
   start(
     hostId: string,
     after: bigint,
     timeoutMs: number,
     signal: AbortSignal,
-  ): { changed: Promise<void>; cancel(): void };
+  ): { changed: Promise<boolean>; cancel(): void };
   /** How many wait. */
   size(): number;
 }
@@ -71,17 +72,18 @@ export function createDesiredWaits(deps: DesiredWaitsDeps): DesiredWaits {
   return {
     size: () => count,
     start(hostId, after, timeoutMs, signal) {
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = Promise.withResolvers<boolean>();
       const ofHost = waits.get(hostId) ?? new Set();
-      const cancel = (): void => {
+      const end = (changed: boolean): void => {
         if (!ofHost.delete(wait)) return;
         count -= 1;
         if (ofHost.size === 0) waits.delete(hostId);
         clearTimeout(timer);
         signal.removeEventListener('abort', cancel);
-        resolve();
+        resolve(changed);
       };
-      const wait: Wait = { after, done: cancel };
+      const cancel = (): void => end(false);
+      const wait: Wait = { after, done: () => end(true) };
       const timer = setTimeout(cancel, timeoutMs);
       ofHost.add(wait);
       waits.set(hostId, ofHost);
