@@ -32,21 +32,21 @@ afterEach(async () => {
     if (ids !== '') await docker(host(name), 'rm', '-f', ...ids.split('\n'));
   }
   // Hosts say within seconds that nobody has the addresses any more.
-  await waitFor(
-    'everything removed',
-    () =>
-      removeAll(fleet())
-        .then(() => true)
-        .catch(isHeld),
-    60_000,
-    500,
-  );
+  await waitFor('everything removed', isEmptied, 60_000, 500).catch(async (error: unknown) => {
+    const held = await fleet().client.addresses.list('mac_net1');
+    throw new Error(`held: ${JSON.stringify(held.body.items)}`, { cause: error });
+  });
 });
 
 /** False while addresses are held; anything else is a failure. */
-function isHeld(error: unknown): false {
-  if (error instanceof ApiError && error.code === 'network_in_use') return false;
-  throw error;
+async function isEmptied(): Promise<boolean> {
+  try {
+    await removeAll(fleet());
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'network_in_use') return false;
+    throw error;
+  }
 }
 
 /** As older versions made it: our mark, and addresses of Docker's own. */
