@@ -64,6 +64,51 @@ CREATE TABLE recall_host (
 );
 CREATE INDEX recall_host_host ON recall_host (host_id);
 
+-- As before, and shows an address as a read of it does (address-rows.ts): with the container that was seen on it.
+DROP FUNCTION allocate_batch;
+CREATE FUNCTION allocate_batch(asked jsonb)
+RETURNS TABLE (
+  pos integer, outcome text, fam integer, ip text, cidr text, network text, state text, owner text, host text,
+  container text, mac text, labels jsonb, generation bigint, quarantined_until timestamptz, created_at timestamptz,
+  updated_at timestamptz, docker_id text, since timestamptz
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  results allocation_result[];
+  events jsonb;
+BEGIN
+  SELECT array_agg(ROW(r.pos, r.outcome, r.address_space, r.address_ip, r.fam)::allocation_result) INTO results
+  FROM jsonb_array_elements(asked) AS g CROSS JOIN LATERAL allocate_group(g) AS r;
+
+  -- LIMIT in the joins: one look-up in the primary key for each result, however the planner sees the table.
+  SELECT jsonb_agg(jsonb_build_object(
+    'type', 'address.reserved', 'subject', '/v1/networks/' || n.name || '/addresses/' || host(r.ip), 'network', n.name,
+    'actor', i.actor, 'requestId', i."requestId", 'data', jsonb_build_object('owner', a.owner, 'generation', a.generation)
+  ) ORDER BY r.pos, a.ip) INTO events
+  FROM unnest(results) AS r
+  JOIN (
+    SELECT x.* FROM jsonb_array_elements(asked) AS g,
+      jsonb_to_recordset(g -> 'items') AS x (pos integer, actor text, "requestId" text)
+  ) AS i ON i.pos = r.pos AND i.actor IS NOT NULL
+  CROSS JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a
+  JOIN network n ON n.id = a.network_id
+  WHERE r.outcome = 'created';
+  IF events IS NOT NULL THEN PERFORM append_events(events); END IF;
+
+  RETURN QUERY
+  SELECT r.pos, r.outcome, r.fam, host(a.ip), text(a.cidr), n.name, a.state::text, a.owner, h.name,
+         COALESCE(c.name, a.container_name), COALESCE(a.seen_mac, a.mac), a.labels, a.generation, a.quarantined_until::timestamptz,
+         a.created_at::timestamptz, a.updated_at::timestamptz, a.docker_id, a.since::timestamptz
+  FROM unnest(results) AS r
+  LEFT JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a ON true
+  LEFT JOIN network n ON n.id = a.network_id
+  LEFT JOIN host h ON h.id = a.host_id
+  LEFT JOIN container c ON c.id = a.container_id
+  ORDER BY r.pos, a.ip;
+END $$;
+ALTER FUNCTION allocate_batch SET enable_seqscan = off;
+ALTER FUNCTION allocate_batch SET plan_cache_mode = force_generic_plan;
+
 -- As before, and forgets what the host held.
 CREATE OR REPLACE FUNCTION release_addresses(network uuid, ips inet[], immediate boolean) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
