@@ -109,6 +109,39 @@ END $$;
 ALTER FUNCTION allocate_batch SET enable_seqscan = off;
 ALTER FUNCTION allocate_batch SET plan_cache_mode = force_generic_plan;
 
+-- As before, but nobody is not the last owner of what nobody owned: without a claimant, what rests rests.
+CREATE OR REPLACE FUNCTION claim_address(network network, wanted inet, claimant text, container uuid, wanted_mac text, wanted_labels jsonb)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  s subnet;
+  holder address;
+BEGIN
+  SELECT * INTO s FROM subnet x WHERE x.network_id = network.id AND x.cidr >>= wanted;
+  IF NOT FOUND THEN RETURN 'outside'; END IF;
+  IF wanted = s.gateway THEN RETURN 'gateway'; END IF;
+  IF family(s.cidr) = 4 AND masklen(s.cidr) < 31 OR family(s.cidr) = 6 AND masklen(s.cidr) < 127 THEN
+    IF wanted = host(s.cidr)::inet THEN RETURN 'network_address'; END IF;
+    IF family(s.cidr) = 4 AND wanted = host(broadcast(s.cidr))::inet THEN RETURN 'broadcast_address'; END IF;
+  END IF;
+  PERFORM 1 FROM subnet_range r WHERE r.subnet_id = s.id AND r.kind = 'excluded' AND r.first <= wanted AND r.last >= wanted;
+  IF FOUND THEN RETURN 'excluded'; END IF;
+
+  SELECT * INTO holder FROM address a WHERE a.space = s.space AND a.ip = wanted;
+  IF FOUND THEN
+    IF holder.state <> 'quarantined' THEN RETURN 'taken'; END IF;
+    -- Who had it last may have it back at once: neighbours that still remember it remember the right one.
+    IF holder.quarantined_until > now() AND (claimant IS NULL OR holder.previous_owner IS DISTINCT FROM claimant) THEN
+      RETURN 'quarantined';
+    END IF;
+    DELETE FROM address a WHERE a.space = s.space AND a.ip = wanted;
+  ELSE
+    PERFORM carve_out(s.id, wanted);
+  END IF;
+  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels)
+  VALUES (s.space, wanted, s.id, network.id, s.cidr, 'reserved', claimant, container, wanted_mac, COALESCE(wanted_labels, '{}'));
+  RETURN 'created';
+END $$;
+
 -- As before, and forgets what the host held.
 CREATE OR REPLACE FUNCTION release_addresses(network uuid, ips inet[], immediate boolean) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE

@@ -268,6 +268,44 @@ describe('promise 3 holds for those who ask through the API too', () => {
     expect((await server.request('POST', '/v1/networks/api/addresses', {})).body.code).toBe('subnet_full');
     expect(Date.now() - started).toBeLessThan(4_000);
   });
+
+  test('so do those who ask for one address that a host holds ahead of need; one that is in use there is refused', async () => {
+    const id = await network('api-one');
+    const [a, b, used] = (await takeLeases(two, id, 3)).granted as [Lease, Lease, Lease];
+    await reportInventory(two, [seenContainer(id, 'web', used.ip)]);
+    const reserving = server.request('POST', '/v1/networks/api-one/addresses', { address: a.ip });
+    const attachments = [{ network: 'api-one', address: b.ip }];
+    const running = call.runOn('docker01', 'one-box', 'api-one', { attachments });
+    await expect
+      .poll(async () => (await two.document()).recalls)
+      .toEqual(expect.arrayContaining([{ networkId: id, family: 'ipv4' }]));
+    await syncLeases(two, { returns: returning([a, b], 'unused') });
+    expect((await reserving).body).toMatchObject({ ip: a.ip, state: 'reserved' });
+    expect((await running).status).toBe(201);
+    for (const wish of [{}, { owner: 'db' }]) {
+      const refused = await server.request('POST', '/v1/networks/api-one/addresses', {
+        ...wish,
+        address: used.ip,
+      });
+      expect(refused.body).toMatchObject({
+        code: 'address_taken',
+        detail: expect.stringContaining('bound to container web on host docker02'),
+        data: { host: 'docker02', container: 'web' },
+      });
+    }
+  });
+
+  test('what a host returned rests for those who ask for it without an owner, as it does for every other', async () => {
+    const id = await network('api-rest');
+    const [lease] = (await takeLeases(two, id, 1)).granted as [Lease];
+    await reportInventory(two, [seenContainer(id, 'web', lease.ip)]);
+    await syncLeases(two, { returns: returning([lease], 'released') });
+    for (const wish of [{}, { owner: 'db' }])
+      expect(
+        (await server.request('POST', '/v1/networks/api-rest/addresses', { ...wish, address: lease.ip })).body
+          .code,
+      ).toBe('address_quarantined');
+  });
 });
 
 describe('where nothing is granted', () => {

@@ -209,14 +209,32 @@ export async function recallOfNetwork(
       JOIN address a ON a.network_id = n.id AND family(a.ip) = ${family}::int AND a.state = 'leased'
       WHERE n.name = ${network} GROUP BY n.id
     ) AS h`;
-  if (row === undefined) return { holding: false, told: [] };
-  const told = await db.host.findMany({
-    where: { id: { in: row.told } },
+  return row === undefined
+    ? { holding: false, told: [] }
+    : { holding: row.holding, told: await named(db, row.told) };
+}
+
+/** As `recallOfNetwork`, asks the one host that holds an address ahead of need; for 10 s. */
+export async function recallOfAddress(
+  db: TransactionClient,
+  network: string,
+  ip: string,
+): Promise<{ holding: boolean; told: { id: string; name: string }[] }> {
+  const [row] = await db.$queryRaw<{ told: string[] }[]>`
+    SELECT recall_leases(a.network_id, family(a.ip), ARRAY[a.host_id], 10)::text[] AS told
+    FROM address a JOIN network n ON n.id = a.network_id
+    WHERE n.name = ${network} AND a.ip = ${ip}::inet AND a.state = 'leased' AND NOT is_reserved(a)`;
+  return row === undefined
+    ? { holding: false, told: [] }
+    : { holding: true, told: await named(db, row.told) };
+}
+
+const named = (db: TransactionClient, ids: readonly string[]): Promise<{ id: string; name: string }[]> =>
+  db.host.findMany({
+    where: { id: { in: [...ids] } },
     orderBy: { name: 'asc' },
     select: { id: true, name: true },
   });
-  return { holding: row.holding, told };
-}
 
 /** Drops recalls that are over; answers the networks and the hosts that were asked. */
 export function endRecalls(
