@@ -19,6 +19,7 @@ const networkId = Described(Id, {
 const ip = Described(IpAddress, { description: 'The address.', examples: ['172.16.100.10'] });
 const generation = Type.Integer({
   minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
   description: 'Generation of the hold, as the server gave it; a return of an older one frees nothing.',
   examples: [17],
 });
@@ -66,7 +67,7 @@ export const LeaseReturn = Closed(
       examples: ['released'],
     }),
     mac: Nullable(MacAddress, {
-      description: 'With `conflicted`: the Ethernet address that answered.',
+      description: 'With `conflicted`: the Ethernet address that answered, of whatever kind.',
       examples: [null],
     }),
   },

@@ -1,8 +1,9 @@
 import { recallSeconds, type Lease, type LeaseSync, type LeaseSyncAnswer } from '@trunkline/contracts';
+import { parseMac } from '@trunkline/netaddr';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { readIp, readMac } from '../addresses/address-wish.ts';
+import { readIp } from '../addresses/address-wish.ts';
 import { families, familyWords, heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseBatches } from './lease-batches.ts';
 import {
@@ -36,14 +37,17 @@ const newLease = ({ network_id: networkId, ip, cidr, generation }: Granted): Lea
   bound: false,
 });
 
-/** What a host asks, in canonical form. */
+/**
+ * What a host asks, in canonical form. An item that means nothing here (of a network that is gone, an address outside, a
+ * foreign station with a MAC that none should have) is no reason to refuse: the host would say it again for ever.
+ */
 function readSync(host: LeaseHost, sync: LeaseSync): LeaseAsk {
   return {
     host: host.id,
     returns: sync.returns.map(({ mac, ...item }, n) => ({
       ...item,
       ip: readIp(item.ip, `/returns/${n}/ip`),
-      mac: mac === null ? null : readMac(mac, `/returns/${n}/mac`),
+      mac: mac === null ? null : parseMac(mac),
     })),
     wants: sync.wants.map(({ family, ...want }) => ({ ...want, family: families[family] })),
   };
