@@ -79,6 +79,13 @@ export const LeaseWant = Closed(
   {
     networkId,
     family: Family,
+    subnet: Type.Optional(
+      Described(CidrText, {
+        description:
+          'Of this subnet alone, for what must lie in it: a gateway that nobody named. Left out: of any subnet of that IP version.',
+        examples: ['172.16.100.0/24'],
+      }),
+    ),
     count: Type.Integer({ minimum: 1, maximum: 256, description: 'How many more.', examples: [4] }),
     urgent: Type.Boolean({
       description:

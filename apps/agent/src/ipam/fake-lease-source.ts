@@ -8,6 +8,7 @@ import type {
   LeaseReturn,
   LeaseSync,
   LeaseSyncAnswer,
+  LeaseWant,
 } from '@trunkline/contracts';
 import { errorTable } from '@trunkline/contracts';
 import {
@@ -71,10 +72,11 @@ export function createFakeLeaseSource(
     return [...reserved].find(([, address]) => address === ip)?.[0] ?? null;
   }
 
-  function nextOf(networkId: string, family: string, isFit: (key: string) => boolean): Lease | null {
+  function nextOf({ networkId, family, subnet }: LeaseWant, isFit: (key: string) => boolean): Lease | null {
     for (const one of subnets) {
       const cidr = parseCidr(one.subnet);
-      if (one.networkId !== networkId || (cidr.family === 4) !== (family === 'ipv4')) continue;
+      if (one.networkId !== networkId || (subnet ?? one.subnet) !== one.subnet) continue;
+      if ((cidr.family === 4) !== (family === 'ipv4')) continue;
       const last = lastAddress(cidr).value;
       for (let at = addIp(networkAddress(cidr), 2n); at.value < last; at = addIp(at, 1n)) {
         const ip = formatIp(at);
@@ -104,14 +106,15 @@ export function createFakeLeaseSource(
       .map(({ networkId, ip }) => ({ networkId, ip }));
     const granted: Lease[] = [];
     const short: LeaseSyncAnswer['short'] = [];
-    for (const { networkId, family, count, urgent } of wants) {
+    for (const want of wants) {
+      const { networkId, family, count, urgent } = want;
       for (let number = 0; number < count; number += 1) {
         const lease =
-          nextOf(networkId, family, (key) => !resting.has(key)) ??
-          (urgent ? nextOf(networkId, family, (key) => resting.has(key)) : null);
+          nextOf(want, (key) => !resting.has(key)) ??
+          (urgent ? nextOf(want, (key) => resting.has(key)) : null);
         if (lease !== null) granted.push(lease);
         else {
-          const subnet = subnets.find((one) => one.networkId === networkId)?.subnet;
+          const subnet = want.subnet ?? subnets.find((one) => one.networkId === networkId)?.subnet;
           const detail = `${subnet ?? networkId} is full: ${held.size} addresses are held by docker01`;
           short.push({ networkId, family, missing: count - number, detail });
           break;

@@ -59,6 +59,21 @@ export function describeLeaseSourceContract(
       expect(await take(1, true)).toMatchObject({ granted: [], short: [{ ...missing, missing: 1 }] });
     });
 
+    it('gives of one subnet alone where that is asked for', async () => {
+      const { networkId, subnet, sync } = await begin();
+      const want = { networkId, family: 'ipv4', count: 1, urgent: true } as const;
+      const { granted, short } = await sync({
+        wants: [
+          { ...want, subnet },
+          { ...want, subnet: '192.0.2.0/24' },
+        ],
+      });
+      expect(granted).toMatchObject([{ subnet }]);
+      expect(short).toEqual([
+        { networkId, family: 'ipv4', missing: 1, detail: expect.stringContaining('192.0.2.0/24') },
+      ]);
+    });
+
     it('gives a claimed address that is free, and to nobody else then', async () => {
       const { claim, take, ip } = await begin();
       const lease = await claim({ ip: ip(3) });

@@ -153,3 +153,9 @@ test.each([
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
   }
 });
+
+test('a want of a subnet that is none is malformed too', async () => {
+  const wants = [{ ...want, subnet: '10.0.0.5/24' }];
+  const answer = await one.send('POST', '/agent/v1/leases', { held: null, returns: [], wants });
+  expect(answer.body).toMatchObject({ code: 'invalid_request', errors: [{ pointer: '/wants/0/subnet' }] });
+});
