@@ -10,6 +10,8 @@ export const Timestamp = Type.String({
 
 export const Id = Type.String({
   format: 'uuid',
+  // The format alone takes the URN form of RFC 9562 too, which PostgreSQL does not.
+  pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
   description: 'Identifier given by the server; never reused.',
   examples: ['0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11'],
 });
@@ -77,8 +79,9 @@ export const CidrText = Type.String({
 });
 
 export const MacAddress = Type.String({
-  pattern: '^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$',
-  description: 'An Ethernet address: six hexadecimal pairs. Answered in lower case with colons.',
+  pattern: '^[0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})$',
+  description:
+    'An Ethernet address: six hexadecimal pairs with `:` or `-` between them. Answered in lower case with colons.',
   examples: ['02:42:ac:10:64:0a'],
 });
 

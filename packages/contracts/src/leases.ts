@@ -19,6 +19,7 @@ const networkId = Described(Id, {
 const ip = Described(IpAddress, { description: 'The address.', examples: ['172.16.100.10'] });
 const generation = Type.Integer({
   minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
   description: 'Generation of the hold, as the server gave it; a return of an older one frees nothing.',
   examples: [17],
 });
@@ -66,7 +67,7 @@ export const LeaseReturn = Closed(
       examples: ['released'],
     }),
     mac: Nullable(MacAddress, {
-      description: 'With `conflicted`: the Ethernet address that answered.',
+      description: 'With `conflicted`: the Ethernet address that answered, of whatever kind.',
       examples: [null],
     }),
   },
@@ -78,6 +79,13 @@ export const LeaseWant = Closed(
   {
     networkId,
     family: Family,
+    subnet: Type.Optional(
+      Described(CidrText, {
+        description:
+          'Of this subnet alone, for what must lie in it: a gateway that nobody named. Left out: of any subnet of that IP version.',
+        examples: ['172.16.100.0/24'],
+      }),
+    ),
     count: Type.Integer({ minimum: 1, maximum: 256, description: 'How many more.', examples: [4] }),
     urgent: Type.Boolean({
       description:

@@ -64,6 +64,84 @@ CREATE TABLE recall_host (
 );
 CREATE INDEX recall_host_host ON recall_host (host_id);
 
+-- As before, and shows an address as a read of it does (address-rows.ts): with the container that was seen on it.
+DROP FUNCTION allocate_batch;
+CREATE FUNCTION allocate_batch(asked jsonb)
+RETURNS TABLE (
+  pos integer, outcome text, fam integer, ip text, cidr text, network text, state text, owner text, host text,
+  container text, mac text, labels jsonb, generation bigint, quarantined_until timestamptz, created_at timestamptz,
+  updated_at timestamptz, docker_id text, since timestamptz
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  results allocation_result[];
+  events jsonb;
+BEGIN
+  SELECT array_agg(ROW(r.pos, r.outcome, r.address_space, r.address_ip, r.fam)::allocation_result) INTO results
+  FROM jsonb_array_elements(asked) AS g CROSS JOIN LATERAL allocate_group(g) AS r;
+
+  -- LIMIT in the joins: one look-up in the primary key for each result, however the planner sees the table.
+  SELECT jsonb_agg(jsonb_build_object(
+    'type', 'address.reserved', 'subject', '/v1/networks/' || n.name || '/addresses/' || host(r.ip), 'network', n.name,
+    'actor', i.actor, 'requestId', i."requestId", 'data', jsonb_build_object('owner', a.owner, 'generation', a.generation)
+  ) ORDER BY r.pos, a.ip) INTO events
+  FROM unnest(results) AS r
+  JOIN (
+    SELECT x.* FROM jsonb_array_elements(asked) AS g,
+      jsonb_to_recordset(g -> 'items') AS x (pos integer, actor text, "requestId" text)
+  ) AS i ON i.pos = r.pos AND i.actor IS NOT NULL
+  CROSS JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a
+  JOIN network n ON n.id = a.network_id
+  WHERE r.outcome = 'created';
+  IF events IS NOT NULL THEN PERFORM append_events(events); END IF;
+
+  RETURN QUERY
+  SELECT r.pos, r.outcome, r.fam, host(a.ip), text(a.cidr), n.name, a.state::text, a.owner, h.name,
+         COALESCE(c.name, a.container_name), COALESCE(a.seen_mac, a.mac), a.labels, a.generation, a.quarantined_until::timestamptz,
+         a.created_at::timestamptz, a.updated_at::timestamptz, a.docker_id, a.since::timestamptz
+  FROM unnest(results) AS r
+  LEFT JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a ON true
+  LEFT JOIN network n ON n.id = a.network_id
+  LEFT JOIN host h ON h.id = a.host_id
+  LEFT JOIN container c ON c.id = a.container_id
+  ORDER BY r.pos, a.ip;
+END $$;
+ALTER FUNCTION allocate_batch SET enable_seqscan = off;
+ALTER FUNCTION allocate_batch SET plan_cache_mode = force_generic_plan;
+
+-- As before, but nobody is not the last owner of what nobody owned: without a claimant, what rests rests.
+CREATE OR REPLACE FUNCTION claim_address(network network, wanted inet, claimant text, container uuid, wanted_mac text, wanted_labels jsonb)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  s subnet;
+  holder address;
+BEGIN
+  SELECT * INTO s FROM subnet x WHERE x.network_id = network.id AND x.cidr >>= wanted;
+  IF NOT FOUND THEN RETURN 'outside'; END IF;
+  IF wanted = s.gateway THEN RETURN 'gateway'; END IF;
+  IF family(s.cidr) = 4 AND masklen(s.cidr) < 31 OR family(s.cidr) = 6 AND masklen(s.cidr) < 127 THEN
+    IF wanted = host(s.cidr)::inet THEN RETURN 'network_address'; END IF;
+    IF family(s.cidr) = 4 AND wanted = host(broadcast(s.cidr))::inet THEN RETURN 'broadcast_address'; END IF;
+  END IF;
+  PERFORM 1 FROM subnet_range r WHERE r.subnet_id = s.id AND r.kind = 'excluded' AND r.first <= wanted AND r.last >= wanted;
+  IF FOUND THEN RETURN 'excluded'; END IF;
+
+  SELECT * INTO holder FROM address a WHERE a.space = s.space AND a.ip = wanted;
+  IF FOUND THEN
+    IF holder.state <> 'quarantined' THEN RETURN 'taken'; END IF;
+    -- Who had it last may have it back at once: neighbours that still remember it remember the right one.
+    IF holder.quarantined_until > now() AND (claimant IS NULL OR holder.previous_owner IS DISTINCT FROM claimant) THEN
+      RETURN 'quarantined';
+    END IF;
+    DELETE FROM address a WHERE a.space = s.space AND a.ip = wanted;
+  ELSE
+    PERFORM carve_out(s.id, wanted);
+  END IF;
+  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels)
+  VALUES (s.space, wanted, s.id, network.id, s.cidr, 'reserved', claimant, container, wanted_mac, COALESCE(wanted_labels, '{}'));
+  RETURN 'created';
+END $$;
+
 -- As before, and forgets what the host held.
 CREATE OR REPLACE FUNCTION release_addresses(network uuid, ips inet[], immediate boolean) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
@@ -155,8 +233,9 @@ BEGIN
   RETURN events;
 END $$;
 
--- Addresses ahead of need: free ones, then those whose quarantine is over. What still rests is for containers that wait.
-CREATE FUNCTION take_rested(network uuid, fam integer, wanted integer)
+-- Addresses for hosts: free ones, then those whose quarantine is over; with `waits`, since a container does, also what still
+-- rests. Of one subnet, where `within` names it.
+CREATE FUNCTION take_leases(network uuid, fam integer, within inet, wanted integer, waits boolean)
 RETURNS TABLE (subnet_id uuid, cidr inet, ip inet) LANGUAGE plpgsql AS $$
 DECLARE
   s subnet;
@@ -164,12 +243,15 @@ DECLARE
   missing integer := wanted;
   taken inet[];
 BEGIN
-  FOR pass IN 1..2 LOOP
-    FOR s IN SELECT x.* FROM subnet x WHERE x.network_id = network AND family(x.cidr) = fam ORDER BY x.ordinal LOOP
+  FOR pass IN 1..CASE WHEN waits THEN 3 ELSE 2 END LOOP
+    FOR s IN
+      SELECT x.* FROM subnet x
+      WHERE x.network_id = network AND family(x.cidr) = fam AND (within IS NULL OR x.cidr = within) ORDER BY x.ordinal
+    LOOP
       EXIT WHEN missing = 0;
       CONTINUE WHEN pass = 1 AND s.free = 0;
       IF pass = 2 THEN CONTINUE WHEN end_quarantine(s.id, missing) = 0; END IF;
-      taken := take_free(s, missing);
+      taken := CASE WHEN pass < 3 THEN take_free(s, missing) ELSE take_quarantined(s.id, missing) END;
       missing := missing - cardinality(taken);
       RETURN QUERY SELECT s.id, s.cidr, t.ip FROM unnest(taken) AS t (ip);
     END LOOP;
@@ -210,9 +292,9 @@ CREATE FUNCTION short_event(network text, fam integer, hosts uuid[]) RETURNS jso
 $$;
 
 -- What hosts return and want, several hosts in one step.
--- asked: [{pos, host, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, count, urgent}]}]
--- One row `granted` for each address, and one `short` for each want that was not met in full, with the reason: no_network,
--- deleting, not_placed, no_family, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
+-- asked: [{pos, host, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
+-- One row `granted` for each address, and one `short` for each want that was not met in full, with the subnet that it named
+-- and the reason: no_network, deleting, not_placed, no_family, no_subnet, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
 -- (nobody has anything to return).
 CREATE FUNCTION lease_batch(asked jsonb)
 RETURNS TABLE (pos integer, kind text, network_id uuid, fam integer, ip text, cidr text, generation bigint, missing integer, reason text)
@@ -249,10 +331,10 @@ BEGIN
   END LOOP;
 
   FOR w IN
-    SELECT g.pos, g.host, x."networkId" AS network, x.family AS fam, x.count, x.urgent
+    SELECT g.pos, g.host, x."networkId" AS network, x.family AS fam, x.subnet, x.count, x.urgent
     FROM jsonb_to_recordset(asked) AS g (pos integer, host uuid, wants jsonb),
-      ROWS FROM (jsonb_to_recordset(g.wants) AS ("networkId" uuid, family integer, count integer, urgent boolean))
-      WITH ORDINALITY AS x ("networkId", family, count, urgent, place)
+      ROWS FROM (jsonb_to_recordset(g.wants) AS ("networkId" uuid, family integer, subnet inet, count integer, urgent boolean))
+      WITH ORDINALITY AS x ("networkId", family, subnet, count, urgent, place)
     ORDER BY x.urgent DESC, g.pos, x.place
   LOOP
     SELECT * INTO net FROM network n WHERE n.id = w.network;
@@ -261,24 +343,23 @@ BEGIN
       WHEN net.deleting_since IS NOT NULL THEN 'deleting'
       WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.network_id = net.id AND p.host_id = w.host AND NOT p.removing) THEN 'not_placed'
       WHEN NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND family(s.cidr) = w.fam) THEN 'no_family'
+      WHEN w.subnet IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND s.cidr = w.subnet AND family(s.cidr) = w.fam) THEN 'no_subnet'
       WHEN NOT w.urgent AND EXISTS (SELECT 1 FROM recall r WHERE r.network_id = net.id AND r.family = w.fam AND r.until > now()) THEN 'recalled'
     END;
     got := 0;
     IF why IS NULL THEN
       RETURN QUERY
       INSERT INTO address AS a (space, ip, subnet_id, network_id, cidr, state, host_id)
-      SELECT net.space, t.ip, t.subnet_id, net.id, t.cidr, 'leased', w.host FROM (
-        SELECT * FROM take_next(net.id, w.fam, CASE WHEN w.urgent THEN w.count ELSE 0 END)
-        UNION ALL
-        SELECT * FROM take_rested(net.id, w.fam, CASE WHEN w.urgent THEN 0 ELSE w.count END)
-      ) AS t
+      SELECT net.space, t.ip, t.subnet_id, net.id, t.cidr, 'leased', w.host
+      FROM take_leases(net.id, w.fam, w.subnet, w.count, w.urgent) AS t
       RETURNING w.pos, 'granted', net.id, w.fam, host(a.ip), text(a.cidr), a.generation, NULL::integer, NULL::text;
       GET DIAGNOSTICS got = ROW_COUNT;
       IF got < w.count THEN
         why := 'exhausted';
         IF w.urgent THEN
           SELECT array_agg(DISTINCT a.host_id) INTO told FROM address a
-          WHERE a.network_id = net.id AND family(a.ip) = w.fam AND a.state = 'leased' AND a.host_id <> w.host;
+          WHERE a.network_id = net.id AND family(a.ip) = w.fam AND a.state = 'leased' AND a.host_id <> w.host
+            AND (w.subnet IS NULL OR a.cidr = w.subnet);
           IF told IS NOT NULL THEN
             why := 'full';
             told := recall_leases(net.id, w.fam, told, 30);
@@ -291,7 +372,7 @@ BEGIN
       END IF;
     END IF;
     IF why IS NOT NULL THEN
-      RETURN QUERY SELECT w.pos, 'short', w.network, w.fam, NULL::text, NULL::text, NULL::bigint, w.count - got, why;
+      RETURN QUERY SELECT w.pos, 'short', w.network, w.fam, NULL::text, text(w.subnet), NULL::bigint, w.count - got, why;
     END IF;
   END LOOP;
 

@@ -8,7 +8,7 @@ import { createManualTime, turns } from '../sync/manual-time.ts';
 import { createAddressBook, type AddressBook } from './address-book.ts';
 import { createFakeLeaseSource, type FakeLeaseSource } from './fake-lease-source.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
-import { admitted, cleared } from './lease-record.ts';
+import { admitted, cleared, namelessGateway } from './lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './lease-store.ts';
 import type { Pool } from './pools.ts';
 import { createReachability, type Reachability } from './reachability.ts';
@@ -28,11 +28,11 @@ type Rig = {
   document: DesiredDocument;
 } & AsyncDisposable;
 
-async function rig(): Promise<Rig> {
+async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
   const folder = await temporaryFolder();
   const timing = createManualTime();
   const store = await openLeaseStore(folder.path, log, timing.now);
-  const source = createFakeLeaseSource([{ networkId: id(1), subnet: pool.subnet }]);
+  const source = createFakeLeaseSource(subnets.map((subnet) => ({ networkId: id(1), subnet })));
   const reachability = createReachability('nobody asked yet', timing.now, () => {});
   const own: { document: DesiredDocument } = {
     document: {
@@ -102,6 +102,21 @@ test('no address is given twice, however many ask at once, and each gets one whi
   expect(all.filter((one) => one.status === 'rejected').map(({ reason }) => String(reason))).toEqual(
     Array.from({ length: 2 }, () => expect.stringContaining('172.16.100.0/28 is full')),
   );
+});
+
+test('a gateway that nobody named is of its own subnet, while a container takes one of any', async () => {
+  const second: Pool = { ...pool, subnet: '172.16.101.0/29' };
+  await using it = await rig([pool.subnet, second.subnet]);
+  await it.keeper.flush(1000);
+  expect(await it.book.request(second, null, namelessGateway)).toMatchObject({
+    ip: '172.16.101.2',
+    subnet: second.subnet,
+  });
+  const mac = '02:42:ac:10:64:0c';
+  expect(await it.book.request(second, null, { mac, name: null })).toMatchObject({ subnet: pool.subnet });
+  // What there is of the first does not help the second once that is full.
+  for (let n = 0; n < 4; n += 1) await it.book.request(second, null, namelessGateway);
+  await expect(it.book.request(second, null, namelessGateway)).rejects.toThrow('172.16.101.0/29 is full');
 });
 
 test('those who wait at the same time share a call', async () => {

@@ -1,7 +1,14 @@
 import { ApiError } from '@trunkline/client';
 import type { DesiredDocument, Lease } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import { decide, gatewayOf, isAtHand, type AddressRequest, type Circumstances } from './choose.ts';
+import {
+  decide,
+  gatewayOf,
+  isAtHand,
+  mayLieElsewhere,
+  type AddressRequest,
+  type Circumstances,
+} from './choose.ts';
 import { arrived, given, keyOf, released, type Endpoint, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
@@ -142,7 +149,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
 
   async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Gift | null> {
     const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
-    const got = await deps.urgent.ask(request.pool, timeoutMs);
+    const got = await deps.urgent.ask(request.pool, timeoutMs, !mayLieElsewhere(request.endpoint));
     if ('lease' in got) return await give(arrived(got.lease, 'probing', now()), request.endpoint);
     tried.urgent = got.why;
     return null;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { container, id, network } from '../reconcile/test-subjects.ts';
 import { decide, type Circumstances, type Decision } from './choose.ts';
-import { keyOf, type LeaseRecord } from './lease-record.ts';
+import { keyOf, namelessGateway, type LeaseRecord } from './lease-record.ts';
 import type { Pool } from './pools.ts';
 
 const now = 1_000_000;
@@ -285,7 +285,11 @@ describe('a network with several subnets', () => {
     expect(given(asked([other(10), record(11, { use: 'used' })], { tried }, { mac }))).toBe('172.16.101.10');
   });
 
-  test('a gateway is never of another subnet', () => {
-    expect(asked([other(10)], { tried })).toMatchObject({ do: 'ask' });
-  });
+  test.each([{}, { name: namelessGateway.name ?? '' }])(
+    'a gateway is never of another subnet: %o',
+    (endpoint) => {
+      expect(asked([other(10)], { tried }, endpoint)).toMatchObject({ do: 'ask' });
+      expect(given(asked([other(10), record(11)], { tried }, endpoint))).toBe('172.16.100.11');
+    },
+  );
 });

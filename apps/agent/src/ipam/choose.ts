@@ -115,12 +115,9 @@ function decideHeld(record: LeaseRecord, endpoint: Endpoint, awaited: boolean): 
 
 function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): Decision {
   const { held, desired, now, serverAway, tried } = around;
-  // For a container Docker asks for one of a network's first subnet only, and takes one of another as well. What comes
-  // without an Ethernet address and a name is no container but a gateway, which must lie in its own subnet.
-  const mayBeElsewhere = endpoint.mac !== null || endpoint.name !== null;
   const here = [...held.values()]
     .filter(({ networkId, ip }) => networkId === pool.networkId && familyOf(ip) === pool.family)
-    .filter(({ subnet }) => mayBeElsewhere || subnet === pool.subnet)
+    .filter(({ subnet }) => mayLieElsewhere(endpoint) || subnet === pool.subnet)
     .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
   if (reserved !== undefined) return { do: 'give', record: reserved };
@@ -156,6 +153,14 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
   return refuse(
     `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server gave none'}`,
   );
+}
+
+/**
+ * Whether an address of another subnet of the network will do. For a container Docker asks for one of a network's first subnet
+ * only, and takes one of another as well. A gateway must lie in its own subnet.
+ */
+export function mayLieElsewhere({ mac, name }: Endpoint): boolean {
+  return mac !== null || (name !== null && name !== namelessGateway.name);
 }
 
 /** Reserved for just this MAC or name. Containers that Trunkline runs have the owner key `container:<name>`. */

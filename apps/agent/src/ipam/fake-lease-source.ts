@@ -1,5 +1,15 @@
 import { ApiError, ServerUnreachable } from '@trunkline/client';
-import type { ErrorCode, Lease, LeaseReturn } from '@trunkline/contracts';
+import type {
+  ErrorCode,
+  HeldLease,
+  Lease,
+  LeaseClaim,
+  LeaseClaimAnswer,
+  LeaseReturn,
+  LeaseSync,
+  LeaseSyncAnswer,
+  LeaseWant,
+} from '@trunkline/contracts';
 import { errorTable } from '@trunkline/contracts';
 import {
   addIp,
@@ -12,10 +22,13 @@ import {
 } from '@trunkline/netaddr';
 import type { LeaseSource } from './lease-source.ts';
 
-/** One subnet that the fake gives addresses of: all but the first two and the last. */
+/** One subnet that the fake gives addresses of: all but the first two, of which one is the gateway, and the last. */
 export type FakeSubnet = { readonly networkId: string; readonly subnet: string };
 
-/** An in-memory server of leases for one host, for tests. */
+/**
+ * An in-memory server of leases for one host, for tests. lease-source.contract.ts holds it to what the server does; what
+ * it has not: other hosts that return something, containers that were reported, and a rest that ends.
+ */
 export type FakeLeaseSource = LeaseSource & {
   /** Leases that the host holds, as the server has it, by `networkId/ip`. */
   readonly held: Map<string, Lease>;
@@ -32,47 +45,100 @@ export type FakeLeaseSource = LeaseSource & {
   claims: number;
 };
 
-/** Makes one. */
-export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLeaseSource {
+/** Makes one. `rests`: what was released is not given ahead of need; else it is free at once, as without quarantine. */
+export function createFakeLeaseSource(
+  subnets: readonly FakeSubnet[],
+  { rests = false }: { readonly rests?: boolean } = {},
+): FakeLeaseSource {
   let generation = 0;
   const held = new Map<string, Lease>();
   const taken = new Map<string, string>();
   const reserved = new Map<string, string>();
   const returned: LeaseReturn[] = [];
+  const resting = new Set<string>();
 
-  function grant(
-    networkId: string,
-    subnet: string,
-    ip: string,
-    owner: string | null,
-    mac: string | null,
-  ): Lease {
+  function grant(networkId: string, subnet: string, ip: string): Lease {
     generation += 1;
+    const key = reservationOf(ip);
+    const mac = key !== null && isMac(key) ? key : null;
+    const owner = mac === null ? key : 'reserved';
     const lease: Lease = { networkId, ip, subnet, generation, owner, mac, bound: false };
     held.set(`${networkId}/${ip}`, lease);
+    resting.delete(`${networkId}/${ip}`);
     return lease;
   }
 
-  function nextFree(networkId: string, family: string): Lease | null {
+  function reservationOf(ip: string): string | null {
+    return [...reserved].find(([, address]) => address === ip)?.[0] ?? null;
+  }
+
+  function nextOf({ networkId, family, subnet }: LeaseWant, isFit: (key: string) => boolean): Lease | null {
     for (const one of subnets) {
       const cidr = parseCidr(one.subnet);
-      if (one.networkId !== networkId || (cidr.family === 4) !== (family === 'ipv4')) continue;
+      if (one.networkId !== networkId || (subnet ?? one.subnet) !== one.subnet) continue;
+      if ((cidr.family === 4) !== (family === 'ipv4')) continue;
       const last = lastAddress(cidr).value;
       for (let at = addIp(networkAddress(cidr), 2n); at.value < last; at = addIp(at, 1n)) {
         const ip = formatIp(at);
-        const isFree =
-          !held.has(`${networkId}/${ip}`) && !taken.has(ip) && ![...reserved.values()].includes(ip);
-        if (isFree) return grant(networkId, one.subnet, ip, null, null);
+        const key = `${networkId}/${ip}`;
+        if (held.has(key) || taken.has(ip) || reservationOf(ip) !== null) continue;
+        if (isFit(key)) return grant(networkId, one.subnet, ip);
       }
     }
     return null;
   }
 
-  async function carriedOut<T>(
-    fake: FakeLeaseSource,
-    signal: AbortSignal | undefined,
-    work: () => T,
-  ): Promise<T> {
+  function takeBack(one: LeaseReturn): void {
+    const key = `${one.networkId}/${one.ip}`;
+    if (held.get(key)?.generation !== one.generation) return;
+    held.delete(key);
+    returned.push(one);
+    if (one.reason === 'conflicted') taken.set(one.ip, 'something foreign');
+    if (one.reason === 'released' && rests && reservationOf(one.ip) === null) resting.add(key);
+  }
+
+  function sync({ held: listed, returns, wants }: LeaseSync): LeaseSyncAnswer {
+    for (const one of returns) takeBack(one);
+    const mine = [...held.values()];
+    const unlisted = mine.filter((lease) => listed !== null && !listed.some((one) => isSame(one, lease)));
+    const unknown = (listed ?? [])
+      .filter((one) => !mine.some((lease) => isSame(one, lease)))
+      .map(({ networkId, ip }) => ({ networkId, ip }));
+    const granted: Lease[] = [];
+    const short: LeaseSyncAnswer['short'] = [];
+    for (const want of wants) {
+      const { networkId, family, count, urgent } = want;
+      for (let number = 0; number < count; number += 1) {
+        const lease =
+          nextOf(want, (key) => !resting.has(key)) ??
+          (urgent ? nextOf(want, (key) => resting.has(key)) : null);
+        if (lease !== null) granted.push(lease);
+        else {
+          const subnet = want.subnet ?? subnets.find((one) => one.networkId === networkId)?.subnet;
+          const detail = `${subnet ?? networkId} is full: ${held.size} addresses are held by docker01`;
+          short.push({ networkId, family, missing: count - number, detail });
+          break;
+        }
+      }
+    }
+    return { granted, unlisted, unknown, short };
+  }
+
+  function claim({ networkId, family, ip: asked, mac, name }: LeaseClaim): LeaseClaimAnswer {
+    const key = [mac, name].find((one) => one !== null && reserved.has(one)) ?? null;
+    const ip = asked ?? (key === null ? null : (reserved.get(key) ?? null));
+    if (ip === null || (ip.includes(':') ? 'ipv6' : 'ipv4') !== family) return { lease: null };
+    const holder = taken.get(ip);
+    if (holder !== undefined) throw refusal('address_taken', `${ip} is held by ${holder}`);
+    const reservation = reservationOf(ip);
+    if (reservation !== null && isMac(reservation) && reservation !== mac)
+      throw refusal('address_taken', `${ip} is reserved for ${reservation}`);
+    const subnet = subnets.find((one) => one.networkId === networkId && mayGive(one.subnet, ip));
+    if (subnet === undefined) throw refusal('address_not_allocatable', `${ip} cannot be given out`);
+    return { lease: grant(networkId, subnet.subnet, ip) };
+  }
+
+  async function carriedOut<T>(signal: AbortSignal | undefined, work: () => T): Promise<T> {
     fake.calls += 1;
     if (fake.mode === 'away') throw new ServerUnreachable('http://fake', 'ECONNREFUSED', null);
     if (fake.mode === 'silent') return await never(signal);
@@ -89,68 +155,31 @@ export function createFakeLeaseSource(subnets: readonly FakeSubnet[]): FakeLease
     mode: 'well',
     calls: 0,
     claims: 0,
-    syncLeases: (sync, options) =>
-      carriedOut(fake, options?.signal, () => {
-        for (const one of sync.returns) {
-          const key = `${one.networkId}/${one.ip}`;
-          if (held.get(key)?.generation !== one.generation) continue;
-          held.delete(key);
-          returned.push(one);
-          if (one.reason === 'conflicted') taken.set(one.ip, 'something foreign');
-        }
-        const listed = sync.held;
-        const unlisted =
-          listed === null
-            ? []
-            : [...held.values()].filter(
-                (lease) => !listed.some((one) => one.ip === lease.ip && one.networkId === lease.networkId),
-              );
-        const unknown = (listed ?? [])
-          .filter(({ networkId, ip, generation: g }) => held.get(`${networkId}/${ip}`)?.generation !== g)
-          .map(({ networkId, ip }) => ({ networkId, ip }));
-        const granted: Lease[] = [];
-        const short: { networkId: string; family: 'ipv4' | 'ipv6'; missing: number; detail: string }[] = [];
-        for (const { networkId, family, count } of sync.wants) {
-          for (let number = 0; number < count; number += 1) {
-            const lease = nextFree(networkId, family);
-            if (lease !== null) granted.push(lease);
-            else {
-              const detail = `${subnets[0]?.subnet} is full: ${held.size} addresses are held by docker01`;
-              short.push({ networkId, family, missing: count - number, detail });
-              break;
-            }
-          }
-        }
-        return { granted, unlisted, unknown, short };
-      }),
-    claimLease: ({ networkId, family, ip: asked, mac, name }, options) => {
+    syncLeases: (asked, options) => carriedOut(options?.signal, () => sync(asked)),
+    claimLease: (asked, options) => {
       fake.claims += 1;
-      return carriedOut(fake, options?.signal, () => {
-        const key = [mac, name].find((one) => one !== null && reserved.has(one)) ?? null;
-        const ip = asked ?? (key === null ? null : (reserved.get(key) ?? null));
-        if (ip === null || (ip.includes(':') ? 'ipv6' : 'ipv4') !== family) return { lease: null };
-        const known = held.get(`${networkId}/${ip}`);
-        if (known !== undefined) return { lease: known };
-        const holder = taken.get(ip);
-        if (holder !== undefined) throw refusal('address_taken', `${ip} is held by ${holder}`);
-        const subnet = subnets.find(
-          (one) => one.networkId === networkId && cidrContains(parseCidr(one.subnet), parseIp(ip)),
-        );
-        if (subnet === undefined) throw refusal('address_not_allocatable', `${ip} is in no subnet`);
-        const owner = asked === null ? name : null;
-        return {
-          lease: grant(
-            networkId,
-            subnet.subnet,
-            ip,
-            owner ?? (asked === null ? 'reserved' : null),
-            asked === null && mac !== null && reserved.has(mac) ? mac : null,
-          ),
-        };
-      });
+      return carriedOut(options?.signal, () => claim(asked));
     },
   };
   return fake;
+}
+
+function isSame(a: HeldLease, b: HeldLease): boolean {
+  return a.networkId === b.networkId && a.ip === b.ip && a.generation === b.generation;
+}
+
+function isMac(key: string): boolean {
+  return /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(key);
+}
+
+function mayGive(subnet: string, text: string): boolean {
+  const cidr = parseCidr(subnet);
+  const ip = parseIp(text);
+  return (
+    cidrContains(cidr, ip) &&
+    ip.value >= addIp(networkAddress(cidr), 2n).value &&
+    ip.value < lastAddress(cidr).value
+  );
 }
 
 async function never<T>(signal: AbortSignal | undefined): Promise<T> {

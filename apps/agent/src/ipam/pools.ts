@@ -92,7 +92,8 @@ function onlySubnet(network: DesiredNetwork | undefined, ipv6: boolean): string 
   throw new DriverRefusal(
     network === undefined || only === undefined
       ? `no subnet is named: give --subnet and --gateway as the Trunkline network has them`
-      : `${network.name} has several subnets (${subnets.map(({ cidr }) => cidr).join(', ')}): name one with --subnet`,
+      : // What this host holds may be of any of them, and Docker starts nothing on a subnet that its network does not have.
+        `${network.name} has several subnets (${subnets.map(({ cidr }) => cidr).join(', ')}): name all of them, each with --subnet and the gateway that it has with --gateway`,
   );
 }
 

@@ -8,8 +8,11 @@ export type UrgentAnswer = { readonly lease: Lease } | { readonly why: string; r
 
 /** Asks for addresses that containers wait for. Those who ask at the same time share a call. */
 export type Urgent = {
-  /** Bounded by `timeoutMs`; never fails. */
-  readonly ask: (pool: Pool, timeoutMs: number) => Promise<UrgentAnswer>;
+  /**
+   * An address of the network, of the pool's subnet before all others; `only`: of no other. Bounded by `timeoutMs`; never
+   * fails.
+   */
+  readonly ask: (pool: Pool, timeoutMs: number, only?: boolean) => Promise<UrgentAnswer>;
 };
 
 /** What it works with. */
@@ -22,6 +25,7 @@ export type UrgentDeps = {
 
 type Waiter = {
   readonly pool: Pool;
+  readonly only: boolean;
   readonly timeoutMs: number;
   readonly resolve: (answer: UrgentAnswer) => void;
 };
@@ -47,7 +51,7 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
     waiting.set(name, (waiting.get(name) ?? []).slice(waiters.length));
     running.set(name, calls + 1);
     try {
-      await call(first.pool, waiters);
+      await call(first, waiters);
     } finally {
       const left = (running.get(name) ?? 1) - 1;
       if (left === 0) running.delete(name);
@@ -56,7 +60,7 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
     }
   }
 
-  async function call(pool: Pool, waiters: readonly Waiter[]): Promise<void> {
+  async function call({ pool, only }: Waiter, waiters: readonly Waiter[]): Promise<void> {
     const client = source();
     if (client === null) {
       answerAll(waiters, { why: reachability.away()?.why ?? 'the server cannot be asked', refused: false });
@@ -68,15 +72,23 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
         {
           held: null,
           returns: [],
-          wants: [{ networkId: pool.networkId, family: pool.family, count: waiters.length, urgent: true }],
+          wants: [
+            {
+              networkId: pool.networkId,
+              family: pool.family,
+              ...(only ? { subnet: pool.subnet } : {}),
+              count: waiters.length,
+              urgent: true,
+            },
+          ],
         },
         { timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
       );
       reachability.answered();
-      // Docker takes one of another subnet of the network as well.
-      const fitting = granted.toSorted(
-        (a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet),
-      );
+      // For a container Docker takes one of another subnet of the network as well.
+      const fitting = granted
+        .filter(({ subnet }) => !only || subnet === pool.subnet)
+        .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
       for (const [index, waiter] of waiters.entries()) {
         const lease = fitting[index];
         const why = short.find(({ networkId }) => networkId === pool.networkId)?.detail;
@@ -96,10 +108,10 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
   }
 
   return {
-    ask: (pool, timeoutMs) => {
-      const name = `${pool.networkId}/${pool.subnet}`;
+    ask: (pool, timeoutMs, only = false) => {
+      const name = `${pool.networkId}/${pool.subnet}${only ? ' only' : ''}`;
       const answer = new Promise<UrgentAnswer>((resolve) => {
-        waiting.set(name, [...(waiting.get(name) ?? []), { pool, timeoutMs, resolve }]);
+        waiting.set(name, [...(waiting.get(name) ?? []), { pool, only, timeoutMs, resolve }]);
       });
       // Those who ask in the same turn go together.
       setImmediate(() => void flush(name));

@@ -10,7 +10,7 @@ export interface AddressRow {
   host: string | null;
   /** The container it is for, or the one last seen on it. */
   container: string | null;
-  /** Docker's id of the container seen on it, and since when; left out of what the allocator answers. */
+  /** Docker's id of the container seen on it, and since when; left out where none can be: the address is new. */
   docker_id?: string | null;
   since?: Date | null;
   /** The Ethernet address seen on it, else the one asked for. */

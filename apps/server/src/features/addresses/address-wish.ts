@@ -1,5 +1,5 @@
 import type { AddressReserve } from '@trunkline/contracts';
-import { formatIp, isUnicastMac, parseIp, parseMac } from '@trunkline/netaddr';
+import { formatCidr, formatIp, isUnicastMac, parseCidr, parseIp, parseMac } from '@trunkline/netaddr';
 import { invalidFields } from '../../platform/errors.ts';
 import type { AllocationItem } from './allocation.ts';
 
@@ -13,6 +13,15 @@ export function readIp(text: string, pointer: string): string {
     throw invalidFields([
       { pointer, message: error instanceof Error ? error.message : 'is not an IP address' },
     ]);
+  }
+}
+
+/** Canonical form of a subnet in a request; a text that is none is the caller's mistake. */
+export function readCidr(text: string, pointer: string): string {
+  try {
+    return formatCidr(parseCidr(text));
+  } catch (error) {
+    throw invalidFields([{ pointer, message: error instanceof Error ? error.message : 'is not a subnet' }]);
   }
 }
 

@@ -82,7 +82,8 @@ export async function addressRoutes(
         summary: 'Reserve an address',
         description:
           'The next free address (`{}`), a given one (`address`), or several at once (`count`). With `owner`, asking again answers the same address with 200. ' +
-          'Going round from the last one given, so that an address is reused as late as possible. Send an Idempotency-Key to repeat a request safely.',
+          'Going round from the last one given, so that an address is reused as late as possible. What a host holds ahead of need is called back from it before anything is refused: ' +
+          'up to 8 s for any address, up to 4 s for a given one. Send an Idempotency-Key to repeat a request safely.',
         params: OfNetwork,
         querystring: Type.Object(DryRunQuery),
         body: AddressReserve,

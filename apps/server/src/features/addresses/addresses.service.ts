@@ -43,6 +43,7 @@ import {
 import type { RefusalFacts } from './allocation.ts';
 import { createAllocator } from './allocator.ts';
 import { checkOwner, readIp, readItem } from './address-wish.ts';
+import { changeReservation } from './reservation-change.ts';
 import { createContainerAddresses, type ContainerAddresses } from './container-addresses.ts';
 
 /** What a subnet's addresses are taken from, as the operator wrote it. */
@@ -161,35 +162,12 @@ export function createAddressesService(platform: Platform): AddressesService {
       checkOwner(owner, 'path:owner');
       const { item, family } = readItem({ ...wish, owner });
       const reply = await allocate({ network, family, item }, context);
-      const address = reply.body as Address;
-      const wanted = { mac: item.mac ?? address.mac, labels: item.labels ?? address.labels };
-      if (
-        reply.status !== 200 ||
-        context.dryRun === true ||
-        (wanted.mac === address.mac && JSON.stringify(wanted.labels) === JSON.stringify(address.labels))
-      )
-        return reply;
-      const body = await changes.make(context, async (change) => {
-        const q = transactionQuery(change.db);
-        const id = await networkId(network);
-        const row = await lockAddress(q, id, address.ip);
-        if (row?.owner !== owner)
-          throw new ApiError('conflict', `${address.ip} was released meanwhile: ask again`, {
-            retryAfterSeconds: 1,
-          });
-        await q(
-          'UPDATE address SET mac = $3, labels = $4::jsonb, updated_at = now() WHERE network_id = $1::uuid AND ip = $2::inet',
-          [id, address.ip, wanted.mac, JSON.stringify(wanted.labels)],
-        );
-        change.record({
-          type: 'address.changed',
-          subject: addressPath(network, address.ip),
-          network,
-          data: { owner, ...wanted },
-        });
-        return { ...address, ...wanted };
-      });
-      return { ...reply, body };
+      if (reply.status !== 200 || context.dryRun === true) return reply;
+      const { ip } = reply.body as Address;
+      const reservation = { network, networkId: await networkId(network), ip, owner };
+      const { mac = null, labels = null } = item;
+      const row = await changeReservation(platform, context, reservation, { mac, labels });
+      return row === undefined ? reply : { ...reply, body: presentAddress(row) };
     },
 
     async byOwner(network, owner) {

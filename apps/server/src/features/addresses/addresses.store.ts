@@ -108,6 +108,48 @@ export async function lockAddress(
   return findAddress(query, networkId, ip);
 }
 
+/** What is asked of a reservation; null: whatever it has. */
+export interface ReservationWish {
+  /** The Ethernet address that it is for, which is not the one seen on it. */
+  mac: string | null;
+  labels: Record<string, string> | null;
+}
+
+const isOtherThanWished = `(a.mac, a.labels) IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($4::jsonb, a.labels))`;
+const wishValues = ({ mac, labels }: ReservationWish): unknown[] => [
+  mac,
+  labels === null ? null : JSON.stringify(labels),
+];
+
+/** Whether a reservation is other than it is asked to be. */
+export async function differsFromWish(
+  query: Query,
+  networkId: string,
+  ip: string,
+  wish: ReservationWish,
+): Promise<boolean> {
+  const rows = await query(
+    `SELECT 1 FROM address a WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished}`,
+    [networkId, ip, ...wishValues(wish)],
+  );
+  return rows.length > 0;
+}
+
+/** Makes a reservation as it is asked to be; answers what it is for from now on, undefined when it was so already. */
+export async function writeWish(
+  query: Query,
+  networkId: string,
+  ip: string,
+  wish: ReservationWish,
+): Promise<ReservationWish | undefined> {
+  const [row] = await query<ReservationWish>(
+    `UPDATE address a SET mac = COALESCE($3::text, a.mac), labels = COALESCE($4::jsonb, a.labels), updated_at = now()
+     WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished} RETURNING a.mac, a.labels`,
+    [networkId, ip, ...wishValues(wish)],
+  );
+  return row;
+}
+
 export interface FreeRangeRow {
   subnet: string;
   ordinal: number;

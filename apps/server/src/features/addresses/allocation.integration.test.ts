@@ -242,6 +242,18 @@ describe('quarantine', () => {
     expect((await next(one, 'back', { owner: 'web', address: '10.4.1.9' })).state).toBe('reserved');
   });
 
+  test("a resting address that nobody owned is nobody's to have back: asked for without an owner it is refused too", async () => {
+    await seedNetwork(one, { name: 'nobody', subnets: [{ cidr: '10.4.3.0/24' }] });
+    await next(one, 'nobody', { address: '10.4.3.9' });
+    await one.addresses.release('nobody', '10.4.3.9', false, context);
+    for (const wish of [{}, { owner: 'db' }])
+      expect(await codeOf(next(one, 'nobody', { address: '10.4.3.9', ...wish }))).toBe('address_quarantined');
+    // Once it has rested it is anybody's.
+    await one.database.pool.query(`UPDATE address SET quarantined_until = now() WHERE ip = '10.4.3.9'`);
+    expect((await next(one, 'nobody', { address: '10.4.3.9' })).state).toBe('reserved');
+    expect(await codeOf(next(one, 'nobody', { address: '10.4.3.9' }))).toBe('address_taken');
+  });
+
   test('force ends the rest at once', async () => {
     await seedNetwork(one, { name: 'force', subnets: [{ cidr: '10.4.2.0/24' }] });
     await next(one, 'force', { owner: 'web', address: '10.4.2.9' });

@@ -1,5 +1,6 @@
 import { ApiError } from '../../platform/errors.ts';
 import { addressPath, type AddressRow } from './address-rows.ts';
+import { holderOf } from './holder-of.ts';
 
 /** What is asked of the allocator. */
 export interface AllocationItem {
@@ -56,8 +57,11 @@ export function refusal(
       ? {}
       : {
           holder: addressPath(network, holder.ip),
+          network,
+          address: holder.ip,
           owner: holder.owner,
           state: holder.state,
+          host: holder.host,
           container: holder.container,
         };
   switch (outcome) {
@@ -95,7 +99,7 @@ export function refusal(
     case 'taken':
       return new ApiError(
         'address_taken',
-        `${address} is ${holder?.state ?? 'taken'}${holder?.owner == null ? '' : ` by ${holder.owner}`}: choose another, or release it first`,
+        `${address} is ${holderOf(holder)}: choose another, or release it first`,
         { data: holderData },
       );
     case 'quarantined': {

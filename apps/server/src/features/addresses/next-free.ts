@@ -48,7 +48,9 @@ export async function allocateNextFree(
   { network, family, items }: NextFreeGroup,
 ): Promise<{ pos: number; row: AddressRow }[]> {
   const given = await query<GivenRow>(
-    'SELECT * FROM allocate_next($1, $2::integer, $3::text[], $4::text[], $5::text[])',
+    // The instant as the column keeps it: a read of the address shows the same one.
+    `SELECT g.pos, g.ip, g.cidr, g.generation, g.created_at::timestamptz(3) AS created_at
+     FROM allocate_next($1, $2::integer, $3::text[], $4::text[], $5::text[]) AS g`,
     [
       network,
       family,

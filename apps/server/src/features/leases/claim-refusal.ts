@@ -1,6 +1,7 @@
 import { ApiError } from '../../platform/errors.ts';
 import { addressPath, type AddressRow } from '../addresses/address-rows.ts';
 import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
+import { holderOf } from '../addresses/holder-of.ts';
 import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
 
 /** What a refused claim is explained with. */
@@ -27,16 +28,6 @@ const taken = (network: string, holder: AddressRow | undefined, detail: string):
             owner: holder.owner,
           },
   });
-
-/** Who holds an address, in words. */
-function holderOf(holder: AddressRow | undefined): string {
-  if (holder === undefined) return 'taken';
-  const { state, host, container, owner } = holder;
-  const owned = owner === null ? '' : ` (reserved for ${owner})`;
-  if (host === null) return owner === null ? state : `${state} for ${owner}`;
-  if (state === 'bound') return `bound to container ${container ?? 'unknown'} on host ${host}${owned}`;
-  return `held by host ${host}${owned}`;
-}
 
 /** The answer to a claim that got no address. Pure: the same facts, the same words. */
 export function claimRefusal(

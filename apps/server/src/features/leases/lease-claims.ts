@@ -9,6 +9,7 @@ import { readIp, readMac } from '../addresses/address-wish.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
 import { claimRefusal } from './claim-refusal.ts';
 import { families, heldLease, type LeaseHost } from './held-lease.ts';
+import { addressWaitMs } from './recall-first.ts';
 import { claimLease, findHeld, networkName, type ClaimItem } from './leases.store.ts';
 
 export interface LeaseClaims {
@@ -16,8 +17,6 @@ export interface LeaseClaims {
   claim(host: LeaseHost, claim: LeaseClaim, gone: AbortSignal): Promise<LeaseClaimAnswer>;
 }
 
-/** How long a claim waits for a host that holds the address unused, in milliseconds. */
-const claimWaitMs = 4_000;
 const mostTries = 3;
 
 function readClaim(claim: LeaseClaim): ClaimItem {
@@ -60,7 +59,7 @@ export function createLeaseClaims(
             if (!ended.aborted) made = await claimOnce(host, claim);
             return made.outcome !== 'elsewhere';
           },
-          claimWaitMs,
+          addressWaitMs,
           ended,
         );
       }

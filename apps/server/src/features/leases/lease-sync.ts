@@ -1,8 +1,9 @@
 import { recallSeconds, type Lease, type LeaseSync, type LeaseSyncAnswer } from '@trunkline/contracts';
+import { parseMac } from '@trunkline/netaddr';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { readIp, readMac } from '../addresses/address-wish.ts';
+import { readCidr, readIp } from '../addresses/address-wish.ts';
 import { families, familyWords, heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseBatches } from './lease-batches.ts';
 import {
@@ -36,16 +37,32 @@ const newLease = ({ network_id: networkId, ip, cidr, generation }: Granted): Lea
   bound: false,
 });
 
-/** What a host asks, in canonical form. */
+/** What is left of an urgent want. */
+const stillWanted = ({ network_id: networkId, fam: family, cidr, missing: count }: Short): WantItem => ({
+  networkId,
+  family,
+  ...(cidr === null ? {} : { subnet: cidr }),
+  count,
+  urgent: true,
+});
+
+/**
+ * What a host asks, in canonical form. An item that means nothing here (of a network that is gone, an address outside, a
+ * foreign station with a MAC that none should have) is no reason to refuse: the host would say it again for ever.
+ */
 function readSync(host: LeaseHost, sync: LeaseSync): LeaseAsk {
   return {
     host: host.id,
     returns: sync.returns.map(({ mac, ...item }, n) => ({
       ...item,
       ip: readIp(item.ip, `/returns/${n}/ip`),
-      mac: mac === null ? null : readMac(mac, `/returns/${n}/mac`),
+      mac: mac === null ? null : parseMac(mac),
     })),
-    wants: sync.wants.map(({ family, ...want }) => ({ ...want, family: families[family] })),
+    wants: sync.wants.map(({ family, subnet, ...want }, n) => ({
+      ...want,
+      family: families[family],
+      ...(subnet === undefined ? {} : { subnet: readCidr(subnet, `/wants/${n}/subnet`) }),
+    })),
   };
 }
 
@@ -79,6 +96,7 @@ export function createLeaseSyncs({
       kind: 'short',
       network_id: want.networkId,
       fam: want.family,
+      cidr: want.subnet ?? null,
       missing: want.count,
       reason: 'full',
     }));
@@ -86,18 +104,12 @@ export function createLeaseSyncs({
       const worth: Short[] = [];
       let hopeless = true;
       for (const one of left) {
-        const { spare, hope } = await outlook(query, host.id, one.network_id, one.fam);
+        const { spare, hope } = await outlook(query, host.id, one.network_id, one.fam, one.cidr);
         if (spare) worth.push(one);
         hopeless &&= !spare && !hope;
       }
       if (worth.length === 0 || gone.aborted) return hopeless;
-      const again = worth.map(({ network_id: networkId, fam: family, missing: count }) => ({
-        networkId,
-        family,
-        count,
-        urgent: true,
-      }));
-      const rows = await ask({ host: host.id, returns: [], wants: again });
+      const rows = await ask({ host: host.id, returns: [], wants: worth.map(stillWanted) });
       granted.push(...grantedOf(rows));
       left = [...left.filter((one) => !worth.includes(one)), ...shortOf(rows)];
       return left.every((one) => one.reason !== 'full');
@@ -107,11 +119,11 @@ export function createLeaseSyncs({
   };
 
   const explain = async (host: LeaseHost, short: Short): Promise<LeaseSyncAnswer['short'][number]> => {
-    const { network_id: networkId, fam: family, missing, reason } = short;
+    const { network_id: networkId, fam: family, cidr: subnet, missing, reason } = short;
     metrics.leasesRefused.inc({ reason });
     const network = (await networkName(query, networkId)) ?? networkId;
-    const holders = await holdersOf(query, networkId, family);
-    const detail = shortDetail(reason, { network, host: host.name, family, holders });
+    const holders = await holdersOf(query, networkId, family, subnet);
+    const detail = shortDetail(reason, { network, host: host.name, family, subnet, holders });
     return { networkId, family: familyWords[family], missing, detail };
   };
 
@@ -132,16 +144,7 @@ export function createLeaseSyncs({
       const waits = short.filter(({ reason }) => reason === 'full');
       const waited = await (waits.length === 0
         ? { granted: [], left: [] }
-        : waitFor(
-            host,
-            waits.map(({ network_id: networkId, fam: family, missing: count }) => ({
-              networkId,
-              family,
-              count,
-              urgent: true,
-            })),
-            ended,
-          ));
+        : waitFor(host, waits.map(stillWanted), ended));
       const fresh = new Set(granted.map(({ network_id: id, ip, generation }) => `${id} ${ip} ${generation}`));
       const left = [...short.filter(({ reason }) => reason !== 'full'), ...waited.left];
       return {

@@ -252,6 +252,38 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
   });
 });
 
+describe('a want of one subnet', () => {
+  test('is met of that one alone, is refused when it is full, and calls back what lies unused in it', async () => {
+    const [first, second] = [freshSubnet(), freshSubnet()];
+    const ranges = [`${second.cidr.replace('.0/24', '')}.2-${second.cidr.replace('.0/24', '')}.3`];
+    const id = await network('subnets', { subnets: [first, { ...second, ranges }] });
+    const want = { networkId: id, family: 'ipv4', subnet: second.cidr, count: 1 } as const;
+    const [lease] = (await syncLeases(one, { wants: [{ ...want, urgent: true }] })).granted as [Lease];
+    expect(lease.subnet).toBe(second.cidr);
+    const [theirs] = (await syncLeases(two, { wants: [{ ...want, count: 3, urgent: false }] })).granted as [
+      Lease,
+    ];
+    const waiting = syncLeases(one, { wants: [{ ...want, urgent: true }] });
+    await expect
+      .poll(async () => (await two.document()).recalls)
+      .toEqual(expect.arrayContaining([{ networkId: id, family: 'ipv4' }]));
+    await syncLeases(two, { returns: returning([theirs], 'unused') });
+    expect((await waiting).granted.map(({ ip }) => ip)).toEqual([theirs.ip]);
+    await reportInventory(one, [seenContainer(id, 'a', lease.ip), seenContainer(id, 'b', theirs.ip)]);
+    const { short } = await syncLeases(one, { wants: [{ ...want, urgent: true }] });
+    expect(short).toEqual([
+      {
+        networkId: id,
+        family: 'ipv4',
+        missing: 1,
+        detail: `${second.cidr} is full: 2 of 2 addresses are held, 2 by docker01`,
+      },
+    ]);
+    // The other one is as free as it was.
+    expect((await takeLeases(three, id, 1, true)).granted).toMatchObject([{ subnet: first.cidr }]);
+  });
+});
+
 describe('promise 3 holds for those who ask through the API too', () => {
   test('a reservation and a container wait for what hosts hold ahead of need, and are refused when nobody does', async () => {
     const id = await network('api', {}, 3);
@@ -267,6 +299,44 @@ describe('promise 3 holds for those who ask through the API too', () => {
     const started = Date.now();
     expect((await server.request('POST', '/v1/networks/api/addresses', {})).body.code).toBe('subnet_full');
     expect(Date.now() - started).toBeLessThan(4_000);
+  });
+
+  test('so do those who ask for one address that a host holds ahead of need; one that is in use there is refused', async () => {
+    const id = await network('api-one');
+    const [a, b, used] = (await takeLeases(two, id, 3)).granted as [Lease, Lease, Lease];
+    await reportInventory(two, [seenContainer(id, 'web', used.ip)]);
+    const reserving = server.request('POST', '/v1/networks/api-one/addresses', { address: a.ip });
+    const attachments = [{ network: 'api-one', address: b.ip }];
+    const running = call.runOn('docker01', 'one-box', 'api-one', { attachments });
+    await expect
+      .poll(async () => (await two.document()).recalls)
+      .toEqual(expect.arrayContaining([{ networkId: id, family: 'ipv4' }]));
+    await syncLeases(two, { returns: returning([a, b], 'unused') });
+    expect((await reserving).body).toMatchObject({ ip: a.ip, state: 'reserved' });
+    expect((await running).status).toBe(201);
+    for (const wish of [{}, { owner: 'db' }]) {
+      const refused = await server.request('POST', '/v1/networks/api-one/addresses', {
+        ...wish,
+        address: used.ip,
+      });
+      expect(refused.body).toMatchObject({
+        code: 'address_taken',
+        detail: expect.stringContaining('bound to container web on host docker02'),
+        data: { host: 'docker02', container: 'web' },
+      });
+    }
+  });
+
+  test('what a host returned rests for those who ask for it without an owner, as it does for every other', async () => {
+    const id = await network('api-rest');
+    const [lease] = (await takeLeases(two, id, 1)).granted as [Lease];
+    await reportInventory(two, [seenContainer(id, 'web', lease.ip)]);
+    await syncLeases(two, { returns: returning([lease], 'released') });
+    for (const wish of [{}, { owner: 'db' }])
+      expect(
+        (await server.request('POST', '/v1/networks/api-rest/addresses', { ...wish, address: lease.ip })).body
+          .code,
+      ).toBe('address_quarantined');
   });
 });
 

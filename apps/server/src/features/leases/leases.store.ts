@@ -13,13 +13,15 @@ export interface ReturnItem {
 export interface WantItem {
   networkId: string;
   family: 4 | 6;
+  /** Of this one alone; undefined: of any. */
+  subnet?: string;
   count: number;
   urgent: boolean;
 }
 
 /** Why a want was not met: see `lease_batch` in prisma/migrations. */
 export type ShortReason =
-  'no_network' | 'deleting' | 'not_placed' | 'no_family' | 'recalled' | 'full' | 'exhausted';
+  'no_network' | 'deleting' | 'not_placed' | 'no_family' | 'no_subnet' | 'recalled' | 'full' | 'exhausted';
 
 /** What one host returns and wants. */
 export interface LeaseAsk {
@@ -30,7 +32,8 @@ export interface LeaseAsk {
 
 export type BatchRow = { pos: number; network_id: string; fam: 4 | 6 } & (
   | { kind: 'granted'; ip: string; cidr: string; generation: string }
-  | { kind: 'short'; missing: number; reason: ShortReason }
+  /** `cidr`: the subnet that the want named. */
+  | { kind: 'short'; cidr: string | null; missing: number; reason: ShortReason }
 );
 
 /** Takes what hosts return and grants what they want, in one statement, which is one transaction. */
@@ -146,16 +149,18 @@ export async function outlook(
   hostId: string,
   networkId: string,
   family: 4 | 6,
+  subnet: string | null,
 ): Promise<{ spare: boolean; hope: boolean }> {
   const [row] = await query<{ spare: boolean; hope: boolean }>(
     `SELECT EXISTS (
-       SELECT 1 FROM subnet s WHERE s.network_id = $2::uuid AND family(s.cidr) = $3::int
+       SELECT 1 FROM subnet s WHERE s.network_id = $2::uuid AND family(s.cidr) = $3::int AND ($4::inet IS NULL OR s.cidr = $4::inet)
          AND (s.free > 0 OR EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'quarantined'))
      ) AS spare, EXISTS (
        SELECT 1 FROM address a
        WHERE a.network_id = $2::uuid AND family(a.ip) = $3::int AND a.state = 'leased' AND a.host_id <> $1::uuid
+         AND ($4::inet IS NULL OR a.cidr = $4::inet)
      ) AS hope`,
-    [hostId, networkId, family],
+    [hostId, networkId, family, subnet],
   );
   return row ?? { spare: false, hope: false };
 }
@@ -171,14 +176,19 @@ export interface HoldersRow {
   count: number;
 }
 
-export function holdersOf(query: Query, networkId: string, family: 4 | 6): Promise<HoldersRow[]> {
+export function holdersOf(
+  query: Query,
+  networkId: string,
+  family: 4 | 6,
+  subnet: string | null,
+): Promise<HoldersRow[]> {
   return query(
     `SELECT text(s.cidr) AS cidr, s.allocatable::text, s.free::text, h.name AS host,
             CASE WHEN a.host_id IS NULL THEN a.state::text ELSE 'bound' END AS state, count(a.ip)::int AS count
      FROM subnet s LEFT JOIN address a ON a.subnet_id = s.id LEFT JOIN host h ON h.id = a.host_id
-     WHERE s.network_id = $1::uuid AND family(s.cidr) = $2::int
+     WHERE s.network_id = $1::uuid AND family(s.cidr) = $2::int AND ($3::inet IS NULL OR s.cidr = $3::inet)
      GROUP BY s.ordinal, s.cidr, s.allocatable, s.free, h.name, 5 ORDER BY s.ordinal, count(a.ip) DESC, h.name`,
-    [networkId, family],
+    [networkId, family, subnet],
   );
 }
 
@@ -209,14 +219,32 @@ export async function recallOfNetwork(
       JOIN address a ON a.network_id = n.id AND family(a.ip) = ${family}::int AND a.state = 'leased'
       WHERE n.name = ${network} GROUP BY n.id
     ) AS h`;
-  if (row === undefined) return { holding: false, told: [] };
-  const told = await db.host.findMany({
-    where: { id: { in: row.told } },
+  return row === undefined
+    ? { holding: false, told: [] }
+    : { holding: row.holding, told: await named(db, row.told) };
+}
+
+/** As `recallOfNetwork`, asks the one host that holds an address ahead of need; for 10 s. */
+export async function recallOfAddress(
+  db: TransactionClient,
+  network: string,
+  ip: string,
+): Promise<{ holding: boolean; told: { id: string; name: string }[] }> {
+  const [row] = await db.$queryRaw<{ told: string[] }[]>`
+    SELECT recall_leases(a.network_id, family(a.ip), ARRAY[a.host_id], 10)::text[] AS told
+    FROM address a JOIN network n ON n.id = a.network_id
+    WHERE n.name = ${network} AND a.ip = ${ip}::inet AND a.state = 'leased' AND NOT is_reserved(a)`;
+  return row === undefined
+    ? { holding: false, told: [] }
+    : { holding: true, told: await named(db, row.told) };
+}
+
+const named = (db: TransactionClient, ids: readonly string[]): Promise<{ id: string; name: string }[]> =>
+  db.host.findMany({
+    where: { id: { in: [...ids] } },
     orderBy: { name: 'asc' },
     select: { id: true, name: true },
   });
-  return { holding: row.holding, told };
-}
 
 /** Drops recalls that are over; answers the networks and the hosts that were asked. */
 export function endRecalls(

@@ -1,25 +1,64 @@
 import { recallSeconds } from '@trunkline/contracts';
-import { parseCidr } from '@trunkline/netaddr';
-import type { ChangeContext } from '../../platform/changes.ts';
+import { parseCidr, parseIp } from '@trunkline/netaddr';
+import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { recallOfNetwork } from './leases.store.ts';
+import { recallOfAddress, recallOfNetwork } from './leases.store.ts';
 
 export interface RecallFirst {
   /**
-   * Does `work`; when that is refused because a subnet is full (`subnet_full`), hosts are first asked for what they do not
-   * use, and it is tried again at each return, for up to `recallSeconds` (promise 3). A dry run asks nobody.
+   * Does `work`; when that is refused because a subnet is full (`subnet_full`), or because a host holds the one address
+   * ahead of need (`address_taken`), hosts are first asked for what they do not use, and it is tried again at each
+   * return, for up to `recallSeconds` or `addressWaitMs` (promise 3). A dry run asks nobody.
    */
   recallFirst<T>(context: ChangeContext, work: () => Promise<T>): Promise<T>;
 }
 
-/** The network and IP versions that a refusal is about; undefined for another error. */
-function fullNetwork(error: unknown): { network: string; families: (4 | 6)[] } | undefined {
-  if (!(error instanceof ApiError) || error.code !== 'subnet_full') return undefined;
-  const { network, subnets } = error.data as { network?: string; subnets?: { cidr: string }[] };
-  if (network === undefined || subnets === undefined) return undefined;
-  return { network, families: [...new Set(subnets.map(({ cidr }) => parseCidr(cidr).family))] };
+/** How long an address that a host holds ahead of need is waited for, in milliseconds; for a claim of a host too. */
+export const addressWaitMs = 4_000;
+
+/** What hosts may be asked to return: all that they do not use of a network, or one address. */
+type Recallable = { network: string } & (
+  { families: (4 | 6)[]; address?: never } | { address: string; families?: never }
+);
+
+/** What a refusal is about that hosts may be asked for; undefined for another error. */
+function recallable(error: unknown): Recallable | undefined {
+  if (!(error instanceof ApiError) || error.data === undefined) return undefined;
+  const { network, address, state, subnets } = error.data as {
+    network?: string;
+    address?: string;
+    state?: string;
+    subnets?: { cidr: string }[];
+  };
+  if (network === undefined) return undefined;
+  if (error.code === 'subnet_full' && subnets !== undefined)
+    return { network, families: [...new Set(subnets.map(({ cidr }) => parseCidr(cidr).family))] };
+  if (error.code === 'address_taken' && state === 'leased' && address !== undefined)
+    return { network, address };
+  return undefined;
+}
+
+/** Asks the hosts; false when none of them has anything unused. */
+async function recall(change: Change, { network, families, address }: Recallable): Promise<boolean> {
+  let any = false;
+  for (const family of families ?? [parseIp(address).family]) {
+    const { holding, told } =
+      address === undefined
+        ? await recallOfNetwork(change.db, network, family)
+        : await recallOfAddress(change.db, network, address);
+    any ||= holding;
+    if (told.length === 0) continue;
+    change.record({
+      type: 'network.short',
+      subject: `/v1/networks/${network}`,
+      network,
+      data: { family: `ipv${family}`, recalledFrom: told.slice(0, 100).map(({ name }) => name) },
+    });
+    change.concerns(told.map(({ id }) => id));
+  }
+  return any;
 }
 
 export function createRecallFirst({
@@ -28,25 +67,6 @@ export function createRecallFirst({
   metrics,
   stopping,
 }: Pick<Platform, 'changes' | 'feed' | 'metrics' | 'stopping'>): RecallFirst {
-  /** Asks the hosts; false when none of them has anything unused. */
-  const recall = ({ network, families }: { network: string; families: (4 | 6)[] }): Promise<boolean> =>
-    changes.make({ actor: 'server' }, async (change) => {
-      let any = false;
-      for (const family of families) {
-        const { holding, told } = await recallOfNetwork(change.db, network, family);
-        any ||= holding;
-        if (told.length === 0) continue;
-        change.record({
-          type: 'network.short',
-          subject: `/v1/networks/${network}`,
-          network,
-          data: { family: `ipv${family}`, recalledFrom: told.slice(0, 100).map(({ name }) => name) },
-        });
-        change.concerns(told.map(({ id }) => id));
-      }
-      return any;
-    });
-
   return {
     async recallFirst(context, work) {
       type Outcome = { value: Awaited<ReturnType<typeof work>> } | { refused: unknown };
@@ -54,13 +74,16 @@ export function createRecallFirst({
         try {
           return { value: await work() };
         } catch (error) {
-          if (context.dryRun === true || fullNetwork(error) === undefined) throw error;
+          if (context.dryRun === true || recallable(error) === undefined) throw error;
           return { refused: error };
         }
       };
       let outcome = await attempt();
-      const full = 'refused' in outcome ? fullNetwork(outcome.refused) : undefined;
-      if (full !== undefined && (await recall(full))) {
+      const wanted = 'refused' in outcome ? recallable(outcome.refused) : undefined;
+      if (
+        wanted !== undefined &&
+        (await changes.make({ actor: 'server' }, async (change) => recall(change, wanted)))
+      ) {
         metrics.recalls.inc();
         await holdUntil(
           feed,
@@ -68,7 +91,7 @@ export function createRecallFirst({
             outcome = await attempt();
             return 'value' in outcome;
           },
-          recallSeconds * 1000,
+          wanted.address === undefined ? recallSeconds * 1000 : addressWaitMs,
           stopping,
         );
       }

@@ -39,9 +39,15 @@ export function fullDetail(rows: readonly HoldersRow[]): string {
 /** Why a want was not met. Pure: the same facts, the same words. */
 export function shortDetail(
   reason: ShortReason,
-  facts: { network: string; host: string; family: 4 | 6; holders: readonly HoldersRow[] },
+  facts: {
+    network: string;
+    host: string;
+    family: 4 | 6;
+    subnet: string | null;
+    holders: readonly HoldersRow[];
+  },
 ): string {
-  const { network, host, family, holders } = facts;
+  const { network, host, family, subnet, holders } = facts;
   switch (reason) {
     case 'no_network':
       return `there is no network ${network}: it was removed`;
@@ -51,6 +57,8 @@ export function shortDetail(
       return `network ${network} is not on ${host}: select the host in its hosts`;
     case 'no_family':
       return `network ${network} has no IPv${family} subnet`;
+    case 'no_subnet':
+      return `network ${network} has no IPv${family} subnet ${subnet ?? ''}`;
     case 'recalled':
       return `network ${network} is short of addresses: a container waits for one, so nothing is given ahead of need; ${fullDetail(holders)}`;
     case 'full':

@@ -1,0 +1,49 @@
+import type { ChangeContext } from '../../platform/changes.ts';
+import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
+import { ApiError } from '../../platform/errors.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { addressPath, type AddressRow } from './address-rows.ts';
+import {
+  differsFromWish,
+  findAddress,
+  lockAddress,
+  writeWish,
+  type ReservationWish,
+} from './addresses.store.ts';
+
+/** An address and the owner who asks for it again. */
+export interface Reservation {
+  network: string;
+  networkId: string;
+  ip: string;
+  owner: string;
+}
+
+/**
+ * Makes a reservation what its owner asks of it. Answers the address afterwards; undefined when there was nothing to
+ * change, which costs one look-up. Throws `conflict` when the owner lost it meanwhile.
+ */
+export async function changeReservation(
+  { database, changes }: Pick<Platform, 'database' | 'changes'>,
+  context: ChangeContext,
+  { network, networkId, ip, owner }: Reservation,
+  wish: ReservationWish,
+): Promise<AddressRow | undefined> {
+  if (wish.mac === null && wish.labels === null) return undefined;
+  if (!(await differsFromWish(poolQuery(database.pool), networkId, ip, wish))) return undefined;
+  return changes.make(context, async (change) => {
+    const query = transactionQuery(change.db);
+    const row = await lockAddress(query, networkId, ip);
+    if (row?.owner !== owner)
+      throw new ApiError('conflict', `${ip} was released meanwhile: ask again`, { retryAfterSeconds: 1 });
+    const written = await writeWish(query, networkId, ip, wish);
+    if (written === undefined) return row;
+    change.record({
+      type: 'address.changed',
+      subject: addressPath(network, ip),
+      network,
+      data: { owner, ...written },
+    });
+    return findAddress(query, networkId, ip);
+  });
+}

@@ -1,0 +1,124 @@
+import type { Lease } from '@trunkline/contracts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import {
+  claimLease,
+  reportInventory,
+  returning,
+  seenContainer,
+  syncLeases,
+} from '../leases/lease-calls.fixture.ts';
+import { callNetworks, type NetworkCalls } from '../networks/network-calls.fixture.ts';
+
+let server: TestServer;
+let call: NetworkCalls;
+let one: TestAgent;
+let two: TestAgent;
+beforeAll(async () => {
+  server = await createTestServer();
+  call = callNetworks(server);
+  one = await server.joinHost('docker01');
+  two = await server.joinHost('docker02');
+});
+afterAll(() => server?.close());
+
+/** Of a network on both hosts. */
+interface Calls {
+  id: string;
+  get(ip: string): Promise<unknown>;
+  post(body: unknown): ReturnType<TestServer['request']>;
+  put(owner: string, body?: unknown): ReturnType<TestServer['request']>;
+}
+
+async function network(name: string): Promise<Calls> {
+  const { body } = await call.make(name, { hosts: { names: ['docker01', 'docker02'] } });
+  const path = `/v1/networks/${name}/addresses`;
+  return {
+    id: body.id as string,
+    get: async (ip) => (await server.request('GET', `${path}/${ip}`)).body as unknown,
+    post: (asked) => server.request('POST', path, asked),
+    put: (owner, asked = {}) => server.request('PUT', `${path}/by-owner/${owner}`, asked),
+  };
+}
+
+describe('POST, PUT by-owner and GET show the same address alike', () => {
+  test('that is new, also to the millisecond', async () => {
+    const net = await network('new');
+    const made = [
+      await net.post({ mac: '02:42:ac:10:64:0b', labels: { a: 'b' } }),
+      await net.put('db', { labels: { a: 'b' } }),
+    ];
+    // One transaction each, so that some fall into the second half of a millisecond.
+    for (let n = 0; n < 20; n += 1) made.push(await net.post({ owner: `o${n}` }));
+    for (const { status, body } of made) {
+      expect(status).toBe(201);
+      expect(await net.get(body.ip)).toEqual(body);
+    }
+  });
+
+  test('that a container is on: its name, Docker id, MAC and since when', async () => {
+    const net = await network('bound');
+    const { ip } = (await net.put('web')).body as { ip: string };
+    await claimLease(one, net.id, { ip });
+    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    const shown = await net.get(ip);
+    expect(shown).toMatchObject({
+      state: 'bound',
+      host: 'docker01',
+      container: 'web-1',
+      dockerId: 'docker-web-1',
+      mac: '02:42:ac:10:64:99',
+      since: expect.any(String),
+    });
+    for (const again of [
+      await net.post({ owner: 'web' }),
+      await net.post({ owner: 'web', address: ip }),
+      await net.put('web'),
+    ]) {
+      expect(again.status).toBe(200);
+      expect(again.body).toEqual(shown);
+    }
+    const changed = await net.put('web', { labels: { tier: 'front' } });
+    expect(changed.body).toMatchObject({ container: 'web-1', labels: { tier: 'front' } });
+    expect(await net.get(ip)).toEqual(changed.body);
+  });
+
+  test('that is in the way of another owner: the refusal names the container on it', async () => {
+    const net = await network('refused');
+    const { ip } = (await net.put('web')).body as { ip: string };
+    await claimLease(one, net.id, { ip });
+    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    expect((await net.post({ owner: 'db', address: ip })).body).toMatchObject({
+      code: 'address_taken',
+      data: { owner: 'web', state: 'bound', container: 'web-1' },
+    });
+  });
+});
+
+describe('the MAC that is seen on an address', () => {
+  test('does not become that of its reservation when something else of it is changed', async () => {
+    const net = await network('seen');
+    const { ip } = (await net.put('web')).body as { ip: string };
+    const { lease } = (await claimLease(one, net.id, { ip })).body as { lease: Lease };
+    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    expect((await net.put('web', { labels: { tier: 'front' } })).body).toMatchObject({
+      mac: '02:42:ac:10:64:99',
+    });
+    await syncLeases(one, { returns: returning([lease], 'released') });
+    expect(await net.get(ip)).toMatchObject({ state: 'reserved', mac: null, labels: { tier: 'front' } });
+  });
+
+  test('becomes it when it is asked for, and the reservation is then for no other', async () => {
+    const net = await network('asked');
+    const { ip } = (await net.put('web')).body as { ip: string };
+    const { lease } = (await claimLease(one, net.id, { ip })).body as { lease: Lease };
+    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    const asked = { mac: '02:42:ac:10:64:99' };
+    expect((await net.put('web', asked)).status).toBe(200);
+    const revision = await call.revision();
+    expect((await net.put('web', asked)).status).toBe(200);
+    expect(await call.revision()).toBe(revision);
+    await syncLeases(one, { returns: returning([lease], 'released') });
+    expect((await claimLease(two, net.id, { ip, mac: '02:42:ac:10:64:0d' })).body.code).toBe('address_taken');
+  });
+});
