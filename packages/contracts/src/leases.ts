@@ -120,7 +120,7 @@ export const LeaseSyncAnswer = Closed(
     unlisted: Type.Array(Lease, {
       maxItems: 65_536,
       description:
-        'Held by this host, says the database, and not in `held`: an answer that was lost, or a disk that was. The agent keeps them apart until it has looked whether a container uses them.',
+        'Held by this host, says the database, and not in `held`: an answer that was lost, or a disk that was. Without `held`: what was in `returns` in another generation, and is held all the same. The agent keeps them apart until it has looked whether a container uses them.',
     }),
     unknown: Type.Array(Closed({ networkId, ip }, { description: 'An address.' }), {
       maxItems: 65_536,

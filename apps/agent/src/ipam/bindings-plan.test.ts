@@ -1,7 +1,14 @@
 /** What a look at Docker changes: nothing live is freed, nothing that leaked stays. */
 import { describe, expect, test } from 'vitest';
 import { id } from '../reconcile/test-subjects.ts';
-import { planBindings, vagueKey, type BindingsPlan, type Memory, type SeenAddress } from './bindings-plan.ts';
+import {
+  planBindings,
+  planClaimed,
+  vagueKey,
+  type BindingsPlan,
+  type Memory,
+  type SeenAddress,
+} from './bindings-plan.ts';
 import { keyOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 
 const graceMs = 60_000;
@@ -152,4 +159,42 @@ test('what a container has and this host does not hold is to be claimed', () => 
   expect(look(1, [], [seen(false)]).unheld).toEqual([]);
   expect(look(1, [record({ generation: 0 })], [seen(true)]).unheld).toEqual([seen(true)]);
   expect(look(1, [record({})], [seen(true)]).unheld).toEqual([]);
+});
+
+describe('an address in use that was claimed', () => {
+  const lease = {
+    networkId: id(1),
+    ip,
+    subnet: '172.16.100.0/24',
+    generation: 5,
+    owner: 'db',
+    mac: null,
+    bound: true,
+  };
+  test.each<[string, Partial<LeaseRecord> | null, object | null]>([
+    ['is used where this disk knew nothing of it', null, { use: 'used', generation: 5, lastName: 'box1' }],
+    [
+      'is used where it was taken on the word of the document',
+      { generation: 0 },
+      { use: 'used', generation: 5 },
+    ],
+    ['is used where it was suspect', { use: 'suspect' }, { use: 'used', generation: 5 }],
+    [
+      'has its new generation where it became known meanwhile: a return of the old one would free nothing',
+      { generation: 4 },
+      { use: 'used', generation: 5, owner: 'db' },
+    ],
+    [
+      'has its new generation also where it was released meanwhile',
+      { use: 'resting', generation: 4, cleared: true },
+      { use: 'resting', generation: 5, cleared: true },
+    ],
+    ['is left alone on its way back', { use: 'returning', generation: 4 }, null],
+    ['is left alone where this disk knows more', { generation: 6 }, null],
+  ])('%s', (_, current, expected) => {
+    const before = current === null ? undefined : record(current);
+    const planned = planClaimed(before, lease, { mac: null, name: 'box1' }, 100);
+    if (expected === null) expect(planned).toBeNull();
+    else expect(planned).toMatchObject(expected);
+  });
 });

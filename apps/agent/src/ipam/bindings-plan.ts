@@ -1,11 +1,15 @@
+import type { Lease } from '@trunkline/contracts';
 import {
-  keyOf,
-  namelessGateway,
+  arrived,
   cleared,
+  given,
+  keyOf,
   kept,
+  namelessGateway,
   released,
   returning,
   seenInUse,
+  type Endpoint,
   type LeaseKey,
   type LeaseRecord,
 } from './lease-record.ts';
@@ -121,6 +125,24 @@ export function planBindings(input: {
     return record === undefined || (record.generation === 0 && record.use === 'used');
   });
   return { changes, memory, unheld, nextAt: waits.length === 0 ? null : Math.min(...waits) };
+}
+
+/**
+ * What the claim of an address changes that a container was seen on. The server holds it in a new generation from then on:
+ * whatever became of it here meanwhile, a return of the old one would free nothing. Null: nothing. Pure.
+ */
+export function planClaimed(
+  current: LeaseRecord | undefined,
+  lease: Lease,
+  endpoint: Endpoint,
+  now: number,
+): LeaseRecord | null {
+  if (current === undefined || current.generation === 0 || current.use === 'suspect') {
+    return given(arrived(lease, 'suspect', now), endpoint, now);
+  }
+  // What is on its way back has its generation on the wire; the server answers that it is held all the same.
+  if (current.use === 'returning' || current.generation >= lease.generation) return null;
+  return { ...current, generation: lease.generation, owner: lease.owner, mac: lease.mac };
 }
 
 /**

@@ -4,9 +4,9 @@ import type { Logger } from 'pino';
 import type { Observed } from '../reconcile/observe.ts';
 import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
-import { planBindings, type Memory, type SeenAddress } from './bindings-plan.ts';
+import { planBindings, planClaimed, type Memory, type SeenAddress } from './bindings-plan.ts';
 import { familyOf } from './exchange-plan.ts';
-import { arrived, given, keyOf, namelessGateway, type LeaseKey } from './lease-record.ts';
+import { keyOf, namelessGateway, type LeaseKey } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { Reachability } from './reachability.ts';
@@ -124,10 +124,8 @@ export function createBindings(deps: BindingsDeps): Bindings {
   }
 
   async function take(lease: Lease, { mac, name }: SeenAddress): Promise<void> {
-    const current = store.get(keyOf(lease));
-    const now = timing.now();
-    const isOpen = current === undefined || current.generation === 0 || current.use === 'suspect';
-    if (isOpen) await store.apply([given(arrived(lease, 'suspect', now), { mac, name }, now)]);
+    const change = planClaimed(store.get(keyOf(lease)), lease, { mac, name }, timing.now());
+    if (change !== null) await store.apply([change]);
   }
 
   async function claimAll(signal: AbortSignal): Promise<void> {

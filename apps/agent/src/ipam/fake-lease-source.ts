@@ -100,7 +100,11 @@ export function createFakeLeaseSource(
   function sync({ held: listed, returns, wants }: LeaseSync): LeaseSyncAnswer {
     for (const one of returns) takeBack(one);
     const mine = [...held.values()];
-    const unlisted = mine.filter((lease) => listed !== null && !listed.some((one) => isSame(one, lease)));
+    const unlisted = mine.filter((lease) =>
+      listed === null
+        ? returns.some(({ networkId, ip }) => networkId === lease.networkId && ip === lease.ip)
+        : !listed.some((one) => isSame(one, lease)),
+    );
     const unknown = (listed ?? [])
       .filter((one) => !mine.some((lease) => isSame(one, lease)))
       .map(({ networkId, ip }) => ({ networkId, ip }));

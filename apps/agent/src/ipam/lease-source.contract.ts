@@ -93,6 +93,14 @@ export function describeLeaseSourceContract(
       expect((await sync({ held: [] })).unlisted).toEqual([]);
     });
 
+    it('tells of what the host holds all the same when a return was passed over', async () => {
+      const { claim, give, ip } = await begin(0);
+      const before = await claim({ ip: ip(3) });
+      const now = await claim({ ip: ip(3) });
+      expect((await give([before], 'released')).unlisted).toEqual([now]);
+      expect((await give([now], 'released')).unlisted).toEqual([]);
+    });
+
     it.each([
       ['that a container of another host uses', 4, 'address_taken'],
       ['of the subnet itself', 0, 'address_not_allocatable'],

@@ -74,13 +74,13 @@ export function createDesiredWaits(deps: DesiredWaitsDeps): DesiredWaits {
     start(hostId, after, timeoutMs, signal) {
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const ofHost = waits.get(hostId) ?? new Set();
-      const end = (changed: boolean): void => {
+      const end = (isChanged: boolean): void => {
         if (!ofHost.delete(wait)) return;
         count -= 1;
         if (ofHost.size === 0) waits.delete(hostId);
         clearTimeout(timer);
         signal.removeEventListener('abort', cancel);
-        resolve(changed);
+        resolve(isChanged);
       };
       const cancel = (): void => end(false);
       const wait: Wait = { after, done: () => end(true) };

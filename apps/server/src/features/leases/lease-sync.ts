@@ -11,7 +11,9 @@ import {
   holdersOf,
   networkName,
   outlook,
+  stillHeld,
   type BatchRow,
+  type HeldRow,
   type LeaseAsk,
   type WantItem,
 } from './leases.store.ts';
@@ -83,6 +85,10 @@ export function createLeaseSyncs({
     return rows;
   };
 
+  /** A return that was passed over is told of: its host must not take the address for gone. */
+  const keptOf = async (host: LeaseHost, returns: LeaseAsk['returns']): Promise<HeldRow[]> =>
+    returns.length === 0 ? [] : await stillHeld(query, host.id, returns);
+
   /** What urgent wants still miss while other hosts are asked to return theirs. */
   const waitFor = async (
     host: LeaseHost,
@@ -130,11 +136,12 @@ export function createLeaseSyncs({
   return {
     async sync(host, sync, gone) {
       const ended = AbortSignal.any([gone, stopping]);
-      const rows = await ask(readSync(host, sync));
+      const asked = readSync(host, sync);
+      const rows = await ask(asked);
       const granted = grantedOf(rows);
       const compared =
         sync.held === null
-          ? { unlisted: [], unknown: [] }
+          ? { unlisted: await keptOf(host, asked.returns), unknown: [] }
           : await compareHeld(
               query,
               host.id,

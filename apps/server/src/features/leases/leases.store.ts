@@ -79,6 +79,20 @@ export async function compareHeld(
   };
 }
 
+/** Of what a host returned, what it holds all the same: its return named another generation and was passed over. */
+export function stillHeld(
+  query: Query,
+  hostId: string,
+  returned: readonly { networkId: string; ip: string }[],
+): Promise<HeldRow[]> {
+  return query(
+    `SELECT ${heldColumns} FROM jsonb_to_recordset($2::jsonb) AS r ("networkId" uuid, ip inet)
+     JOIN address a ON a.network_id = r."networkId" AND a.ip = r.ip AND a.host_id = $1::uuid ORDER BY a.network_id, a.ip`,
+    [hostId, JSON.stringify(returned.map(({ networkId, ip }) => ({ networkId, ip })))],
+    'lease-still-held',
+  );
+}
+
 /** An address that a host holds; undefined when it does not. */
 export async function findHeld(
   query: Query,
