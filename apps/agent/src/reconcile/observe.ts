@@ -11,6 +11,7 @@ import type { Kernel, KernelState } from '../host/kernel.ts';
 import type { Link, Links } from '../host/links.ts';
 import { wholeWire, type WireState } from '../wire/wire-state.ts';
 import type { Detached } from './detached.ts';
+import type { LeftUp } from './left-up.ts';
 import { containerLabel } from './marks.ts';
 
 /** What is on this host, as of one look. */
@@ -25,6 +26,8 @@ export type Observed = {
   readonly adopted: Readonly<Record<string, string>>;
   /** Containers that we took off a network and have yet to connect again. */
   readonly detached: Detached;
+  /** Links that changes which were undone have set up, and that have yet to be looked after. */
+  readonly leftUp: LeftUp;
   /** How far the wire can be asked and told. */
   readonly wire: WireState;
   readonly book: ObservedBook;
@@ -74,6 +77,8 @@ export type ObserveSources = {
   readonly interfacesOf: (pid: number) => Promise<number | null>;
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
+  /** Default: none. */
+  readonly leftUp?: () => LeftUp;
   /** Default: whole. */
   readonly wire?: () => Promise<WireState>;
   /** Default: one that serves. */
@@ -93,9 +98,12 @@ export async function observe(
   below: Observed | null = null,
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
+  const leftUp = sources.leftUp?.() ?? {};
+  // Asked for anew where it decides whether a link is set down.
+  const sameRoute = below !== null && Object.keys(leftUp).length === 0;
   const [links, defaultRoute, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
-    below === null ? defaultRouteIfWanted(sources, desired) : below.defaultRoute,
+    sameRoute ? below.defaultRoute : defaultRouteIfWanted(sources, desired, leftUp),
     below?.kernel ?? sources.kernel.observe(),
     observeDocker(sources, desired, below),
     sources.wire?.() ?? wholeWire,
@@ -108,19 +116,20 @@ export async function observe(
     docker,
     adopted: sources.adopted(),
     detached: sources.detached(),
+    leftUp,
     wire,
     book: sources.book?.() ?? servingBook,
   };
 }
 
-/** Costs a program each time, so it is asked for only where a network takes its parent from it. */
+/** Costs a program each time, so it is asked for only where a network takes its parent from it, or a link may be set down. */
 async function defaultRouteIfWanted(
   { links }: ObserveSources,
   desired: DesiredDocument | null,
+  leftUp: LeftUp,
 ): Promise<string | null> {
-  return desired?.networks.some(({ parent }) => parent === null) === true
-    ? links.defaultRouteInterface()
-    : null;
+  const wanted = desired?.networks.some(({ parent }) => parent === null) === true;
+  return wanted || Object.keys(leftUp).length > 0 ? links.defaultRouteInterface() : null;
 }
 
 async function observeDocker(
