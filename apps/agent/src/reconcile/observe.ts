@@ -13,6 +13,7 @@ import { wholeWire, type WireState } from '../wire/wire-state.ts';
 import type { Detached } from './detached.ts';
 import type { LeftUp } from './left-up.ts';
 import { containerLabel } from './marks.ts';
+import { witnessesOfLoss } from './lost-network.ts';
 
 /** What is on this host, as of one look. */
 export type Observed = {
@@ -48,7 +49,7 @@ export type ObservedDocker = {
   readonly version: DockerVersion;
   readonly networks: readonly DockerNetwork[];
   readonly containers: readonly DockerContainer[];
-  /** In full, by Docker's id: ours and those that have a name we want. */
+  /** In full, by Docker's id: ours, those that have a name we want, and those that can tell of a network that Docker lost. */
   readonly details: ReadonlyMap<string, DockerContainerDetail>;
   /**
    * How many network interfaces a running container really has, lo left out, by Docker's id; absent where nobody
@@ -145,6 +146,7 @@ async function observeDocker(
     ]);
     const names = new Set(desired?.containers.map(({ name }) => name));
     const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
+    const inspected = [...new Set([...ours, ...witnessesOfLoss(containers, networks)])];
     const present = new Set(containers.map(({ name }) => name));
     const images = new Set(
       desired?.containers
@@ -152,12 +154,12 @@ async function observeDocker(
         .map(({ image }) => image),
     );
     const [details, here] = await Promise.all([
-      Promise.all(ours.map(({ id }) => detailOf(docker, id))),
+      Promise.all(inspected.map(({ id }) => detailOf(docker, id))),
       Promise.all([...images].map(async (image) => ((await docker.imageExists(image)) ? [image] : []))),
     ]);
     const inFull = new Map(details.filter((one) => one !== null).map((one) => [one.id, one]));
     const interfaces = await countInterfaces([...inFull.values()], interfacesOf);
-    const gone = new Set(ours.map(({ id }) => id).filter((id) => !inFull.has(id)));
+    const gone = new Set(inspected.map(({ id }) => id).filter((id) => !inFull.has(id)));
     return {
       reachable: true,
       version,
