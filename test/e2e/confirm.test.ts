@@ -58,6 +58,8 @@ async function parentSeen(): Promise<string | undefined> {
   const { code, stdout } = await host('docker01').exec(inspect);
   return code === 0 ? stdout.trim() : undefined;
 }
+const isUp = async (nic: string): Promise<boolean> =>
+  (await linksOf(host('docker01'))).some(({ ifname, flags }) => ifname === nic && flags.includes('UP'));
 const readyOn = async () =>
   conditionOf((await placementOn(fleet(), macNet1.name, 'docker01')).conditions, 'Ready');
 
@@ -147,19 +149,31 @@ test('a change that cuts the host off is undone by the host, with its containers
   expect(await parentSeen()).toBe('bad0');
 });
 
+test('a parent that such a change had set up is down again afterwards', async () => {
+  const { lab } = fleet();
+  await moveTo('bad0');
+  await waitFor('the change', async () => (await parentSeen()) === 'bad0', healMs, 20);
+  // Kept from the server by other means, so that the address can go: a link that has one is not set down.
+  await must(host('docker01'), 'ip', 'route', 'add', 'blackhole', `${lab.switchAddress}/32`);
+  try {
+    await must(host('docker01'), 'ip', 'address', 'flush', 'dev', 'bad0', 'scope', 'global');
+    expect(await isUp('bad0')).toBe(true);
+    await waitFor('the parent that is down', async () => !(await isUp('bad0')), healMs, 100);
+    expect(await parentSeen()).toBe('ens33');
+    expect(await isUp('ens33')).toBe(true);
+    await waitFor('box1 answering on the old parent', box1Answers, healMs, 200);
+  } finally {
+    await must(host('docker01'), 'ip', 'route', 'delete', 'blackhole', `${lab.switchAddress}/32`);
+  }
+  await waitFor('RolledBack', async () => (await readyOn())?.reason === 'RolledBack', healMs, 100);
+  expect(await isUp('bad0')).toBe(false);
+});
+
 test('an agent that is killed in the middle of such a change undoes it all the same, once it runs again', async () => {
   const { killAgent, startAgent } = fleet();
   const id = (await containerNamed(host('docker01'), 'box1'))?.Id;
   await moveTo('bad0');
-  await waitFor(
-    'the first step of the change',
-    async () =>
-      (await linksOf(host('docker01'))).some(
-        ({ ifname, flags }) => ifname === 'bad0' && flags.includes('UP'),
-      ),
-    healMs,
-    5,
-  );
+  await waitFor('the first step of the change', async () => await isUp('bad0'), healMs, 5);
   await killAgent('docker01');
   expect(await kept()).toMatchObject({
     confirmed: { parent: 'ens33' },

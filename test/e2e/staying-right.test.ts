@@ -21,9 +21,19 @@ const own: NetworkCreate = {
 const web = { ...box('web', 'docker01'), attachments: [{ network: own.name, address: '172.16.200.10' }] };
 const db = { ...box('db', 'docker01'), attachments: [{ network: own.name, address: '172.16.200.20' }] };
 
-async function plugNic(): Promise<void> {
-  await must(host('docker01'), 'ip', 'link', 'add', nic, 'type', 'veth', 'peer', 'name', 'wall');
-  await must(host('docker01'), 'ip', 'link', 'set', 'wall', 'up');
+async function plugNic(name = nic): Promise<void> {
+  await must(host('docker01'), 'ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}wall`);
+  await must(host('docker01'), 'ip', 'link', 'set', `${name}wall`, 'up');
+}
+
+/** Docker starts without the NIC, which comes a moment later: the networks on it are lost to Docker, and still listed. */
+async function startDockerWithout(name: string): Promise<void> {
+  const { lab } = fleet();
+  await lab.stopDockerd('docker01');
+  await must(host('docker01'), 'ip', 'link', 'set', name, 'down');
+  await must(host('docker01'), 'ip', 'link', 'set', name, 'name', 'gone0');
+  await lab.startDockerd('docker01');
+  await must(host('docker01'), 'ip', 'link', 'set', 'gone0', 'name', name);
 }
 const readyOn = async (name = own.name): Promise<boolean> =>
   conditionOf((await placementOn(fleet(), name, 'docker01')).conditions, 'Ready')?.status === 'True';
@@ -78,18 +88,49 @@ describe('what is broken by hand', () => {
   });
 
   test('a network that Docker lost, since its parent was missing at its start, is made anew and its containers answer', async () => {
-    const { lab } = fleet();
     const before = (await networksNamed(host('docker01'), own.name))[0]?.Id;
-    await lab.stopDockerd('docker01');
-    await must(host('docker01'), 'ip', 'link', 'set', nic, 'down');
-    await must(host('docker01'), 'ip', 'link', 'set', nic, 'name', 'gone0');
-    await lab.startDockerd('docker01');
-    await must(host('docker01'), 'ip', 'link', 'set', 'gone0', 'name', nic);
+    await startDockerWithout(nic);
     await waitFor('web answering', webAnswers, healMs, 200);
     expect((await networksNamed(host('docker01'), own.name))[0]?.Id).not.toBe(before);
     expect(
       (await containerNamed(host('docker01'), 'web'))?.NetworkSettings.Networks[own.name]?.IPAddress,
     ).toBe('172.16.200.10');
+  });
+
+  test('so is one with containers by hand alone on it, and those run that should', async () => {
+    const theirs: NetworkCreate = {
+      ...own,
+      name: 'mac_net3',
+      parent: 'ens35',
+      subnets: [{ cidr: '172.16.210.0/24', gateway: '172.16.210.1' }],
+    };
+    const on = host('docker01');
+    await plugNic('ens35');
+    await fleet().client.networks.create(theirs, { wait: '30s' });
+    const run = ['run', '-itd', '--network', theirs.name];
+    await docker(on, ...run, '--restart', 'always', '--ip', '172.16.210.77', '--name', 'byhand', 'busybox');
+    await docker(on, ...run, '--restart', 'unless-stopped', '--name', 'stopped', 'busybox');
+    await docker(on, 'stop', '-t', '0', 'stopped');
+    try {
+      const before = (await networksNamed(on, theirs.name))[0]?.Id;
+      await startDockerWithout('ens35');
+      expect((await containerNamed(on, 'byhand'))?.State.Running).toBe(false);
+      await waitFor(
+        'byhand running',
+        async () => (await containerNamed(on, 'byhand'))?.State.Running,
+        healMs,
+        100,
+      );
+      const seen = await containerNamed(on, 'byhand');
+      expect(seen?.NetworkSettings.Networks[theirs.name]?.IPAddress).toBe('172.16.210.77');
+      expect((await networksNamed(on, theirs.name))[0]?.Id).not.toBe(before);
+      await waitFor('the network ready', async () => await readyOn(theirs.name), healMs, 100);
+      expect((await containerNamed(on, 'stopped'))?.State.Running).toBe(false);
+      // Nothing was in the way of the network beside it.
+      await waitFor('web answering', webAnswers, healMs, 200);
+    } finally {
+      await docker(on, 'rm', '-f', 'byhand', 'stopped');
+    }
   });
 });
 

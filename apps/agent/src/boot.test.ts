@@ -244,7 +244,13 @@ test('a change that was undone before the host went down is not put in place aga
   await cache.accept(moved);
   expect(await desiredOnDisk(folder.path, log)).toEqual(moved);
   const trials = await openTrialStore(folder.path, log);
-  const trial = { generation: 2, deadline: Date.now() + 60_000, windowMs: 60_000, rolledBackAt: null };
+  const trial = {
+    generation: 2,
+    deadline: Date.now() + 60_000,
+    windowMs: 60_000,
+    rolledBackAt: null,
+    setUp: [],
+  };
   await trials.change(() => ({ [id(1)]: { confirmed: network(), trial } }));
   expect(await desiredOnDisk(folder.path, log)).toEqual(moved);
   await trials.change(() => ({ [id(1)]: { confirmed: network(), trial: { ...trial, deadline: 1 } } }));

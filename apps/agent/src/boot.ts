@@ -84,6 +84,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       docker,
       adopted: {},
       detached: {},
+      leftUp: {},
       wire: wholeWire,
       book: servingBook,
     };

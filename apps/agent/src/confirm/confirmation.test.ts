@@ -67,7 +67,12 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
     log,
   });
   const observer = createObserver(
-    (below) => observe({ ...host.sources, now: time.now }, confirmation.effective(), below),
+    (below) =>
+      observe(
+        { ...host.sources, leftUp: confirmation.leftUp.all, now: time.now },
+        confirmation.effective(),
+        below,
+      ),
     time.now,
   );
   const onDiskAtSteps: Trials[] = [];
@@ -81,7 +86,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
       },
       end: confirmation.end,
     },
-    apply: host,
+    apply: { ...host, leftUp: confirmation.leftUp },
     facts: () =>
       collectFacts({
         links: host.links,
@@ -241,6 +246,64 @@ test('60 s of silence put the old parent back, with the containers and their add
   expect(Date.parse(ready.lastTransitionTime!)).toBeLessThanOrEqual(time.now());
 });
 
+test('a parent that the change had set up is down again after it was undone, once', async () => {
+  const all = world();
+  const { host, time, disk } = all;
+  host.links.put({ name: 'ens34' });
+  const agent = await startAgent(all, first);
+  await agent.reached();
+  await agent.want(moved);
+  expect(agent.onDiskAtSteps.find((trials) => trials[id(1)]?.trial != null)?.[id(1)]?.trial?.setUp).toEqual([
+    'ens34',
+  ]);
+  expect(await host.links.get('ens34')).toMatchObject({ up: true });
+  await time.advance(61_000);
+  await agent.settle();
+  expect(await parentOf(host)).toBe('ens33');
+  expect(await host.links.get('ens34')).toMatchObject({ up: false });
+  expect(await host.links.get('ens33')).toMatchObject({ up: true });
+  expect(disk.all()[id(1)]?.trial?.setUp).toEqual([]);
+  // Whoever sets it up from here on wants it so.
+  await host.links.setUp('ens34');
+  await agent.settle();
+  expect(await host.links.get('ens34')).toMatchObject({ up: true });
+});
+
+test('one that is killed before it set the parent down does so at its start', async () => {
+  const all = world();
+  const { host, time, disk } = all;
+  host.links.put({ name: 'ens34' });
+  const agent = await startAgent(all, first);
+  await agent.reached();
+  await agent.want(moved);
+  await agent.kill();
+  await time.advance(3_600_000);
+  await startAgent(all, moved);
+  expect(await host.links.get('ens34')).toMatchObject({ up: false });
+  expect(disk.all()[id(1)]?.trial?.setUp).toEqual([]);
+});
+
+test('a parent that was up before, and one that the server is reached over, stay up', async () => {
+  const { host, time, agent } = await movedInSilence();
+  await time.advance(61_000);
+  await agent.settle();
+  expect(await parentOf(host)).toBe('ens33');
+  expect(await host.links.get('ens34')).toMatchObject({ up: true });
+
+  const other = world();
+  other.host.links.put({ name: 'ens34' });
+  const reached = await startAgent(other, first);
+  await reached.reached();
+  await reached.want(moved);
+  await reached.reached();
+  await other.time.advance(600_000);
+  await reached.settle();
+  expect(await other.host.links.get('ens34')).toMatchObject({ up: true });
+  for (const { links } of [host, other.host]) {
+    expect(links.calls.map(({ method }) => method)).not.toContain('setDown');
+  }
+});
+
 test('what goes back does so without anything else happening on the host, and though the change waits after failures', async () => {
   const { host, time, disk } = world();
   const agent = await startAgent({ host, time, disk }, first);
@@ -283,7 +346,7 @@ test('what was seen before the last step, or while one is carried out, confirms 
     );
   const record = () => disk.all()[id(1)];
 
-  await confirmation.begin(key, wanted, await host.look(wanted));
+  await confirmation.begin(key, wanted, await host.look(wanted), []);
   await time.advance(1000);
   await say(time.now());
   expect(record()).toMatchObject({

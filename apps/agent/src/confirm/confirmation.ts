@@ -1,8 +1,10 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { DesiredDocument, DesiredNetwork, Report } from '@trunkline/contracts';
 import type { Logger } from 'pino';
+import type { LeftUpStore } from '../reconcile/left-up.ts';
 import type { Observed } from '../reconcile/observe.ts';
 import type { ItemKey } from '../reconcile/plan.ts';
+import type { Step } from '../reconcile/steps.ts';
 import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
 import { isInPlace, withRollbacks } from './placement-evidence.ts';
@@ -12,6 +14,8 @@ import {
   clampDeadlines,
   effectiveDocument,
   expire,
+  forgetLeftUp,
+  leftUp,
   nextDeadline,
   noteExchange,
   type Evidence,
@@ -39,9 +43,16 @@ export type Confirmation = {
   /** What is to be carried out now. The same object while nothing changed. */
   readonly effective: () => DesiredDocument | null;
   /** Before steps of an item; returns once a trial that begins is safe on disk. */
-  readonly begin: (key: ItemKey, desired: DesiredDocument, observed: Observed) => Promise<void>;
+  readonly begin: (
+    key: ItemKey,
+    desired: DesiredDocument,
+    observed: Observed,
+    steps: readonly Step[],
+  ) => Promise<void>;
   /** After them, however they went. */
   readonly end: (key: ItemKey) => void;
+  /** Links that changes which were undone have set up. */
+  readonly leftUp: LeftUpStore;
   /** Every report on its way to the server: what it shows to be in place is noted, and what was rolled back is said. */
   readonly told: (report: Report) => Report;
   /** A client whose answered polls and reports confirm. */
@@ -147,14 +158,18 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
 
   return {
     effective,
-    begin: async (key, desired, { defaultRoute }) => {
+    begin: async (key, desired, { defaultRoute, links }, steps) => {
       const network = networkOf(key, desired);
       if (network === undefined) return;
       const before = noted.get(network.id);
+      const setsUp = steps.flatMap((step) =>
+        // One that is made by a step before was not down.
+        step.do === 'set-link-up' && links.some(({ name }) => name === step.link) ? [step.link] : [],
+      );
       noted.set(network.id, { generation: network.generation, inPlaceAt: null, quietSince: null });
       try {
         await store.change((trials) =>
-          beginSteps(trials, network, { defaultRoute, now: timing.now(), windowMs }),
+          beginSteps(trials, network, { defaultRoute, now: timing.now(), windowMs, setsUp }),
         );
       } catch (error) {
         if (before === undefined) noted.delete(network.id);
@@ -167,6 +182,13 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
       const id = networkIdOf(key);
       const found = id === null ? undefined : noted.get(id);
       if (id !== null && found !== undefined) noted.set(id, { ...found, quietSince: timing.now() });
+    },
+    leftUp: {
+      all: () => {
+        const document = deps.document();
+        return document === null ? {} : leftUp(store.all(), document, timing.now());
+      },
+      forget: (networkId, link) => store.change((trials) => forgetLeftUp(trials, networkId, link)),
     },
     told: (report) => {
       const at = Date.parse(report.observedAt);

@@ -10,7 +10,7 @@ import type { NetworkRecord } from './trials.ts';
 const log = pino({ level: 'silent' });
 const record: NetworkRecord = {
   confirmed: network(),
-  trial: { generation: 2, deadline: null, windowMs: 60_000, rolledBackAt: 5 },
+  trial: { generation: 2, deadline: null, windowMs: 60_000, rolledBackAt: 5, setUp: ['ens34'] },
 };
 
 test('promise 5: what is on trial survives a restart, and changes come one after the other', async () => {
@@ -43,6 +43,15 @@ test('a change that makes no difference writes nothing', async () => {
   const store = await openTrialStore(folder.path, log);
   await store.change((before) => before);
   await expect(readFile(join(folder.path, 'trials.json'))).rejects.toThrow('ENOENT');
+});
+
+test('a trial that an older agent wrote down goes on, without links to set down', async () => {
+  await using folder = await temporaryFolder();
+  const { setUp: _, ...trial } = record.trial!;
+  await writeFile(join(folder.path, 'trials.json'), JSON.stringify({ [id(1)]: { ...record, trial } }));
+  expect(await readTrials(folder.path, log)).toEqual({
+    [id(1)]: { ...record, trial: { ...trial, setUp: [] } },
+  });
 });
 
 test('a file that cannot be read, or a record in it, costs that and no more', async () => {

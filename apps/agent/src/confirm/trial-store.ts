@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { readFileIfAny } from '../sync/atomic-file.ts';
 import { createStoredValue } from '../sync/stored-value.ts';
@@ -24,6 +24,8 @@ const StoredRecord = Type.Object({
       deadline: Type.Union([Type.Null(), Type.Number()]),
       windowMs: Type.Number(),
       rolledBackAt: Type.Union([Type.Null(), Type.Number()]),
+      // An agent from before links were set down again did not keep them.
+      setUp: Type.Optional(Type.Array(Type.String())),
     }),
   ]),
 });
@@ -41,7 +43,7 @@ export async function readTrials(stateFolder: string, log: Logger): Promise<Tria
     const text = await readFileIfAny(path);
     if (text === null) return {};
     const entries = Object.entries(JSON.parse(text) as Record<string, unknown>);
-    const readable = entries.filter((entry): entry is [string, NetworkRecord] =>
+    const readable = entries.filter((entry): entry is [string, Static<typeof StoredRecord>] =>
       Value.Check(StoredRecord, entry[1]),
     );
     if (readable.length < entries.length) {
@@ -50,11 +52,15 @@ export async function readTrials(stateFolder: string, log: Logger): Promise<Tria
         'records of confirmed networks are unreadable',
       );
     }
-    return Object.fromEntries(readable);
+    return Object.fromEntries(readable.map(([id, record]) => [id, withSetUp(record)]));
   } catch (error) {
     log.warn({ err: error, path }, 'list of confirmed networks is unreadable, they are confirmed anew');
     return {};
   }
+}
+
+function withSetUp({ confirmed, trial }: Static<typeof StoredRecord>): NetworkRecord {
+  return { confirmed, trial: trial === null ? null : { ...trial, setUp: trial.setUp ?? [] } };
 }
 
 function pathIn(stateFolder: string): string {

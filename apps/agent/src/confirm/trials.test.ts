@@ -8,6 +8,8 @@ import {
   clampDeadlines,
   effectiveDocument,
   expire,
+  forgetLeftUp,
+  leftUp,
   nextDeadline,
   noteExchange,
   type Evidence,
@@ -23,13 +25,14 @@ const trial = (change: Partial<Trial> = {}): Trial => ({
   deadline: 60_000,
   windowMs,
   rolledBackAt: null,
+  setUp: [],
   ...change,
 });
 const records = (of: Trial | null = null): Trials => ({ [id(1)]: { confirmed: old, trial: of } });
 const failed = trial({ rolledBackAt: 60_000 });
 
 const begin = (trials: Trials, wanted: DesiredNetwork, defaultRoute: string | null = null) =>
-  beginSteps(trials, wanted, { defaultRoute, now: 1000, windowMs })[id(1)]?.trial;
+  beginSteps(trials, wanted, { defaultRoute, now: 1000, windowMs, setsUp: [] })[id(1)]?.trial;
 
 describe('before steps', () => {
   test.each<[string, DesiredNetwork, string | null]>([
@@ -51,7 +54,7 @@ describe('before steps', () => {
 
   test('a repair during a trial gives it no more time, also after a restart', () => {
     const trials = records(trial());
-    expect(beginSteps(trials, moved, { defaultRoute: null, now: 59_000, windowMs })).toBe(trials);
+    expect(beginSteps(trials, moved, { defaultRoute: null, now: 59_000, windowMs, setsUp: [] })).toBe(trials);
   });
 
   test('what was left to do when the server was reached has its own time', () => {
@@ -63,16 +66,95 @@ describe('before steps', () => {
     ['is over', trial({ deadline: 500 })],
   ])('the same generation is not tried again once it %s', (_, before) => {
     const trials = records(before);
-    expect(beginSteps(trials, moved, { defaultRoute: null, now: 1000, windowMs })).toBe(trials);
+    expect(beginSteps(trials, moved, { defaultRoute: null, now: 1000, windowMs, setsUp: [] })).toBe(trials);
   });
 
   test('a newer generation is tried although an older one failed, against the form before both', () => {
     const again = beginSteps(
       records(failed),
       { ...moved, generation: 3 },
-      { defaultRoute: null, now: 1000, windowMs },
+      { defaultRoute: null, now: 1000, windowMs, setsUp: [] },
     );
     expect(again[id(1)]).toEqual({ confirmed: old, trial: trial({ generation: 3, deadline: 61_000 }) });
+  });
+});
+
+const setsUp = (trials: Trials, wanted: DesiredNetwork, links: readonly string[]) =>
+  beginSteps(trials, wanted, { defaultRoute: null, now: 1000, windowMs, setsUp: links })[id(1)]?.trial?.setUp;
+describe('links that a trial sets up', () => {
+  const third = { ...moved, generation: 3 };
+  const shared = (of: Trial | null): Trials => ({
+    ...records(),
+    [id(2)]: { confirmed: network({ id: id(2), name: 'other' }), trial: of },
+  });
+
+  test.each<[string, Trials, DesiredNetwork, readonly string[], readonly string[]]>([
+    ['are those that its first step sets up', records(), moved, ['ens34'], ['ens34']],
+    [
+      'are those of an older trial that nobody confirmed as well',
+      records(trial({ deadline: null, setUp: ['ens34'] })),
+      third,
+      [],
+      ['ens34'],
+    ],
+    [
+      'are those of a failed one that have yet to be looked after as well, once',
+      records({ ...failed, setUp: ['ens34'] }),
+      third,
+      ['ens34'],
+      ['ens34'],
+    ],
+    [
+      'are those of another network on trial that it uses as well',
+      shared(trial({ setUp: ['ens34', 'ens35'] })),
+      moved,
+      [],
+      ['ens34'],
+    ],
+  ])('%s', (_, trials, wanted, links, expected) => {
+    expect(setsUp(trials, wanted, links)).toEqual(expected);
+  });
+
+  test.each<[string, Trials, DesiredNetwork, readonly string[], readonly string[] | undefined]>([
+    ['without a trial', {}, moved, ['ens34'], undefined],
+    ['that were up before it', records(), moved, [], []],
+    ['in the repair of a trial', records(trial()), moved, ['ens34'], []],
+    [
+      'in what was left to do when the server was reached',
+      records(trial({ deadline: null })),
+      moved,
+      ['ens34'],
+      [],
+    ],
+    ['when the old form is put back', records(failed), moved, ['ens33'], []],
+    ['that another network was confirmed on', shared(null), moved, [], []],
+    ['that another network on trial alone uses', shared(trial({ setUp: ['ens35'] })), moved, [], []],
+  ])('are not those %s', (_, trials, wanted, links, expected) => {
+    expect(setsUp(trials, wanted, links)).toEqual(expected);
+  });
+
+  const withLinks = records({ ...failed, setUp: ['ens34', 'ens35'] });
+  test('are looked after once it has failed, each once', () => {
+    const wanted = document([moved]);
+    expect(leftUp(withLinks, wanted, 0)).toEqual({ [id(1)]: { generation: 2, links: ['ens34', 'ens35'] } });
+    const after = forgetLeftUp(withLinks, id(1), 'ens34');
+    expect(leftUp(after, wanted, 0)).toEqual({ [id(1)]: { generation: 2, links: ['ens35'] } });
+    expect(leftUp(forgetLeftUp(after, id(1), 'ens35'), wanted, 0)).toEqual({});
+    for (const [networkId, link] of [
+      [id(1), 'ens34'],
+      [id(7), 'ens35'],
+    ] as const) {
+      expect(forgetLeftUp(after, networkId, link)).toBe(after);
+    }
+  });
+
+  test.each<[string, Trials, DesiredNetwork, number]>([
+    ['while it goes on', records(trial({ setUp: ['ens34'] })), moved, 59_999],
+    ['when the server was reached with it', records(), moved, 1e15],
+    ['when another generation is tried', withLinks, third, 1e15],
+    ['when the network should go', withLinks, { ...moved, state: 'absent' }, 1e15],
+  ])('are left alone %s', (_, trials, wanted, now) => {
+    expect(leftUp(trials, document([wanted]), now)).toEqual({});
   });
 });
 
@@ -248,7 +330,7 @@ function agent() {
         case 'work': {
           const form = effective();
           if (form.parent === real) return;
-          disk = beginSteps(disk, form, { defaultRoute: null, now, windowMs });
+          disk = beginSteps(disk, form, { defaultRoute: null, now, windowMs, setsUp: [] });
           seen = { inPlaceAt: null, quietSince: null };
           if (!event.fails) real = form.parent;
           now += 500;

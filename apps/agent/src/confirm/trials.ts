@@ -1,4 +1,5 @@
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { LeftUp } from '../reconcile/left-up.ts';
 import { linkOf } from '../reconcile/link-users.ts';
 
 /** A change of a network's link that the server has yet to be reached after. */
@@ -14,6 +15,11 @@ export type Trial = {
   readonly windowMs: number;
   /** When the old form came back, milliseconds since 1970; null while it is tried. Then the generation is never tried again. */
   readonly rolledBackAt: number | null;
+  /**
+   * Links that were down before and that the change sets up. Once it is undone they are set down again, or left, and
+   * are not named here any more.
+   */
+  readonly setUp: readonly string[];
 };
 
 /** What is remembered of a network. */
@@ -71,11 +77,18 @@ export function effectiveDocument(document: DesiredDocument, trials: Trials, now
 /**
  * To be kept before a step of a network is carried out: a form that hangs on another link than the confirmed one is on
  * trial from here on. A trial that has a deadline keeps it, whatever is repaired meanwhile.
+ *
+ * `setsUp`: links that are down now and that the steps set up.
  */
 export function beginSteps(
   trials: Trials,
   network: DesiredNetwork,
-  { defaultRoute, now, windowMs }: { defaultRoute: string | null; now: number; windowMs: number },
+  {
+    defaultRoute,
+    now,
+    windowMs,
+    setsUp,
+  }: { defaultRoute: string | null; now: number; windowMs: number; setsUp: readonly string[] },
 ): Trials {
   const record = trials[network.id];
   if (record === undefined || network.state === 'absent') return trials;
@@ -85,13 +98,50 @@ export function beginSteps(
     return trials;
   }
   const { generation } = network;
+  // What is set up later in a trial may have been up before it.
+  const setUp = trial?.setUp ?? [
+    ...new Set([...setsUp, ...alreadySetUp(trials, network, record, defaultRoute)]),
+  ];
   return {
     ...trials,
     [network.id]: {
       ...record,
-      trial: { generation, deadline: now + windowMs, windowMs, rolledBackAt: null },
+      trial: { generation, deadline: now + windowMs, windowMs, rolledBackAt: null, setUp },
     },
   };
+}
+
+/** What is up already, and only since trials that nobody has confirmed: an older one of this network, or one that shares a link. */
+function alreadySetUp(
+  trials: Trials,
+  network: DesiredNetwork,
+  record: NetworkRecord,
+  defaultRoute: string | null,
+): string[] {
+  const own = record.trial?.setUp ?? [];
+  const needed = [network.parent ?? defaultRoute, linkOf(network, defaultRoute)];
+  const shared = Object.values(trials).flatMap(({ trial }) => trial?.setUp ?? []);
+  return [...own, ...shared.filter((link) => needed.includes(link))];
+}
+
+/** Links of failed trials that have yet to be looked after. */
+export function leftUp(trials: Trials, { networks }: DesiredDocument, now: number): LeftUp {
+  return Object.fromEntries(
+    networks.flatMap((network) => {
+      const { generation, setUp = [] } = failedTrial(trials, network, now)?.trial ?? {};
+      return generation === undefined || setUp.length === 0
+        ? []
+        : [[network.id, { generation, links: setUp }]];
+    }),
+  );
+}
+
+/** A link of a failed trial was looked after. */
+export function forgetLeftUp(trials: Trials, networkId: string, link: string): Trials {
+  const record = trials[networkId];
+  if (record?.trial == null || !record.trial.setUp.includes(link)) return trials;
+  const setUp = record.trial.setUp.filter((one) => one !== link);
+  return { ...trials, [networkId]: { ...record, trial: { ...record.trial, setUp } } };
 }
 
 /**

@@ -83,6 +83,13 @@ export function createFakeLinks(
         () => ({ up: true, operState: 'UP', carrier: true }),
         ['setUp', name],
       ),
+    setDown: async (name) =>
+      ensure(
+        name,
+        (link) => !link.up,
+        () => ({ up: false, operState: 'DOWN', carrier: false }),
+        ['setDown', name],
+      ),
     setPromiscuous: async (name, on) =>
       ensure(
         name,

@@ -50,6 +50,7 @@ export function createLinks(run: RunCommand, show: ShowAddresses = showOnce(run)
     list,
     get,
     setUp: (name) => ensure(name, (link) => link.up, ['up']),
+    setDown: (name) => ensure(name, (link) => !link.up, ['down']),
     setPromiscuous: (name, on) =>
       ensure(name, (link) => link.promiscuous === on, ['promisc', on ? 'on' : 'off']),
     setMtu: async (name, mtu) => {

@@ -57,6 +57,14 @@ export function describeLinksContract(
       expect(await links.setUp('ens33')).toBe(false);
     });
 
+    it('sets a link down once, and finds it so the second time', async () => {
+      expect(await links.setDown('ens33')).toBe(false);
+      await links.setUp('ens33');
+      expect(await links.setDown('ens33')).toBe(true);
+      expect(await links.get('ens33')).toMatchObject({ up: false, carrier: false, operState: 'DOWN' });
+      expect(await links.setDown('ens33')).toBe(false);
+    });
+
     it('sets and clears the promiscuous flag without counting twice', async () => {
       expect(await links.setPromiscuous('ens33', false)).toBe(false);
       expect(await links.setPromiscuous('ens33', true)).toBe(true);
@@ -86,6 +94,7 @@ export function describeLinksContract(
       const attempts = [
         () => links.get('ens34'),
         () => links.setUp('ens34'),
+        () => links.setDown('ens34'),
         () => links.setPromiscuous('ens34', true),
         () => links.setAlias('ens34', 'x'),
         () => links.addVlan({ parent: 'ens34', name: 'ens34.10', vlan: 10 }),
@@ -101,6 +110,7 @@ export function describeLinksContract(
     it('refuses what is no interface name before the kernel sees it', async () => {
       for (const bad of ['', '-x', 'a b', 'a/b', '..', 'eth%d', 'ens33;id', 'sixteen-bytes-xx']) {
         await expect(links.setUp(bad)).rejects.toThrow(InvalidInterfaceName);
+        await expect(links.setDown(bad)).rejects.toThrow(InvalidInterfaceName);
         await expect(links.addVlan({ parent: 'ens33', name: bad, vlan: 10 })).rejects.toThrow(
           InvalidInterfaceName,
         );

@@ -58,6 +58,8 @@ export type Links = {
   get(name: string): Promise<Link>;
   /** Sets a link up; carrier and operational state follow a moment later. Fails with {@link LinkNotFound}. */
   setUp(name: string): Promise<boolean>;
+  /** Sets a link down; what stands on it carries nothing from then on. Fails with {@link LinkNotFound}. */
+  setDown(name: string): Promise<boolean>;
   /** Sets or clears the promiscuous flag; fails with {@link LinkNotFound}. */
   setPromiscuous(name: string, on: boolean): Promise<boolean>;
   /** Sets the MTU in bytes (68 to 65535); fails with {@link LinkNotFound}. */

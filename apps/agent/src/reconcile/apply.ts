@@ -4,13 +4,14 @@ import type { Kernel } from '../host/kernel.ts';
 import { LinkConflict, type Links } from '../host/links.ts';
 import type { AdoptionStore } from './adoption.ts';
 import type { DetachedContainer, DetachedStore } from './detached.ts';
+import type { LeftUpStore } from './left-up.ts';
 import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from './steps.ts';
 
 /** What steps are carried out with. */
 export type ApplyDeps = {
   readonly links: Pick<
     Links,
-    'setUp' | 'setPromiscuous' | 'setMtu' | 'addVlan' | 'setAlias' | 'get' | 'remove'
+    'setUp' | 'setDown' | 'setPromiscuous' | 'setMtu' | 'addVlan' | 'setAlias' | 'get' | 'remove'
   >;
   readonly kernel: Pick<Kernel, 'loadModule' | 'enableForwarding'>;
   readonly docker: Pick<
@@ -28,6 +29,7 @@ export type ApplyDeps = {
   >;
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
+  readonly leftUp: Pick<LeftUpStore, 'forget'>;
   /** Called around each step; one that throws ends the run there, as a killed agent would. For tests. */
   readonly onStep?: (step: Step, when: 'before' | 'after') => void;
 };
@@ -45,7 +47,10 @@ export function applySteps(steps: readonly Step[], deps: ApplyDeps): Promise<App
 }
 
 /** What the links of a host are put right with, where there is no Docker yet. */
-export type LinkApplyDeps = Pick<ApplyDeps, 'links' | 'kernel'>;
+export type LinkApplyDeps = {
+  readonly links: Omit<ApplyDeps['links'], 'setDown'>;
+  readonly kernel: ApplyDeps['kernel'];
+};
 
 /** As {@link applySteps}, for the steps below Docker alone. */
 export function applyLinkSteps(steps: readonly LinkStep[], deps: LinkApplyDeps): Promise<Applied> {
@@ -108,8 +113,13 @@ async function applyLinkStep(step: LinkStep, { links, kernel }: LinkApplyDeps): 
 
 async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
   if (touchesLinks(step)) return applyLinkStep(step, deps);
-  const { docker, adoption, detached } = deps;
+  const { links, docker, adoption, detached, leftUp } = deps;
   switch (step.do) {
+    case 'set-link-down':
+      await links.setDown(step.link);
+      return leftUp.forget(step.networkId, step.link);
+    case 'forget-left-up':
+      return leftUp.forget(step.networkId, step.link);
     case 'create-network':
       await docker.createNetwork(step.spec);
       return;

@@ -46,6 +46,9 @@ function place(step: Step, error: unknown): { type: string; reason: string } {
       return step.as === 'parent'
         ? { type: 'ParentReady', reason: 'ParentUpFailed' }
         : { type: 'LinkReady', reason: 'LinkUpFailed' };
+    case 'set-link-down':
+    case 'forget-left-up':
+      return { type: 'LinkReady', reason: 'LinkDownFailed' };
     case 'load-module':
       return { type: 'LinkReady', reason: 'VlanUnsupported' };
     case 'enable-forwarding':

@@ -19,7 +19,10 @@ export function isCoordinated({ ipamDriver: driver }: DockerNetwork): boolean {
 }
 
 /** Containers attached to a Docker network, running or not: removing it would break either. By name. */
-export function attachedTo(docker: ObservedDocker, network: DockerNetwork): DockerContainer[] {
+export function attachedTo(
+  docker: Pick<ObservedDocker, 'containers'>,
+  network: DockerNetwork,
+): DockerContainer[] {
   return docker.containers
     .filter((container) => endpointOn(container, network) !== undefined)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -39,17 +42,6 @@ export function detachedFrom(container: DockerContainer, network: DockerNetwork)
     ipv4: endpoint?.ipv4 ?? endpoint?.requestedIpv4 ?? null,
     ipv6: endpoint?.ipv6 ?? endpoint?.requestedIpv6 ?? null,
   };
-}
-
-/**
- * Whether Docker lists the network and knows nothing of it: its parent was missing when the daemon started, and every
- * start on it fails with these words until it is made anew (20.10 to 28; libnetwork, drivers/macvlan: getNetwork).
- */
-export function isDead(docker: ObservedDocker, network: DockerNetwork): boolean {
-  const words = `network id "${network.id}" not found`;
-  return [...docker.details.values()].some(
-    ({ status, error }) => status !== 'running' && error?.includes(words) === true,
-  );
 }
 
 function endpointOn(container: DockerContainer, network: DockerNetwork): DockerEndpoint | undefined {

@@ -11,7 +11,9 @@ import type { Kernel, KernelState } from '../host/kernel.ts';
 import type { Link, Links } from '../host/links.ts';
 import { wholeWire, type WireState } from '../wire/wire-state.ts';
 import type { Detached } from './detached.ts';
+import type { LeftUp } from './left-up.ts';
 import { containerLabel } from './marks.ts';
+import { witnessesOfLoss } from './lost-network.ts';
 
 /** What is on this host, as of one look. */
 export type Observed = {
@@ -25,6 +27,8 @@ export type Observed = {
   readonly adopted: Readonly<Record<string, string>>;
   /** Containers that we took off a network and have yet to connect again. */
   readonly detached: Detached;
+  /** Links that changes which were undone have set up, and that have yet to be looked after. */
+  readonly leftUp: LeftUp;
   /** How far the wire can be asked and told. */
   readonly wire: WireState;
   readonly book: ObservedBook;
@@ -45,7 +49,7 @@ export type ObservedDocker = {
   readonly version: DockerVersion;
   readonly networks: readonly DockerNetwork[];
   readonly containers: readonly DockerContainer[];
-  /** In full, by Docker's id: ours and those that have a name we want. */
+  /** In full, by Docker's id: ours, those that have a name we want, and those that can tell of a network that Docker lost. */
   readonly details: ReadonlyMap<string, DockerContainerDetail>;
   /**
    * How many network interfaces a running container really has, lo left out, by Docker's id; absent where nobody
@@ -74,6 +78,8 @@ export type ObserveSources = {
   readonly interfacesOf: (pid: number) => Promise<number | null>;
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
+  /** Default: none. */
+  readonly leftUp?: () => LeftUp;
   /** Default: whole. */
   readonly wire?: () => Promise<WireState>;
   /** Default: one that serves. */
@@ -93,9 +99,12 @@ export async function observe(
   below: Observed | null = null,
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
+  const leftUp = sources.leftUp?.() ?? {};
+  // Asked for anew where it decides whether a link is set down.
+  const sameRoute = below !== null && Object.keys(leftUp).length === 0;
   const [links, defaultRoute, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
-    below === null ? defaultRouteIfWanted(sources, desired) : below.defaultRoute,
+    sameRoute ? below.defaultRoute : defaultRouteIfWanted(sources, desired, leftUp),
     below?.kernel ?? sources.kernel.observe(),
     observeDocker(sources, desired, below),
     sources.wire?.() ?? wholeWire,
@@ -108,19 +117,20 @@ export async function observe(
     docker,
     adopted: sources.adopted(),
     detached: sources.detached(),
+    leftUp,
     wire,
     book: sources.book?.() ?? servingBook,
   };
 }
 
-/** Costs a program each time, so it is asked for only where a network takes its parent from it. */
+/** Costs a program each time, so it is asked for only where a network takes its parent from it, or a link may be set down. */
 async function defaultRouteIfWanted(
   { links }: ObserveSources,
   desired: DesiredDocument | null,
+  leftUp: LeftUp,
 ): Promise<string | null> {
-  return desired?.networks.some(({ parent }) => parent === null) === true
-    ? links.defaultRouteInterface()
-    : null;
+  const wanted = desired?.networks.some(({ parent }) => parent === null) === true;
+  return wanted || Object.keys(leftUp).length > 0 ? links.defaultRouteInterface() : null;
 }
 
 async function observeDocker(
@@ -136,6 +146,7 @@ async function observeDocker(
     ]);
     const names = new Set(desired?.containers.map(({ name }) => name));
     const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
+    const inspected = [...new Set([...ours, ...witnessesOfLoss(containers, networks)])];
     const present = new Set(containers.map(({ name }) => name));
     const images = new Set(
       desired?.containers
@@ -143,12 +154,12 @@ async function observeDocker(
         .map(({ image }) => image),
     );
     const [details, here] = await Promise.all([
-      Promise.all(ours.map(({ id }) => detailOf(docker, id))),
+      Promise.all(inspected.map(({ id }) => detailOf(docker, id))),
       Promise.all([...images].map(async (image) => ((await docker.imageExists(image)) ? [image] : []))),
     ]);
     const inFull = new Map(details.filter((one) => one !== null).map((one) => [one.id, one]));
     const interfaces = await countInterfaces([...inFull.values()], interfacesOf);
-    const gone = new Set(ours.map(({ id }) => id).filter((id) => !inFull.has(id)));
+    const gone = new Set(inspected.map(({ id }) => id).filter((id) => !inFull.has(id)));
     return {
       reachable: true,
       version,

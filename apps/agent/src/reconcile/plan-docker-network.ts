@@ -2,6 +2,7 @@ import type { DesiredNetwork } from '@trunkline/contracts';
 import type { DockerNetwork } from '../host/docker-engine.ts';
 import { addressBookCondition } from './address-book-condition.ts';
 import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
+import { isBusy, isDead } from './lost-network.ts';
 import {
   fixedSpec,
   ipamDriver,
@@ -11,15 +12,7 @@ import {
   specLabel,
   type FixedSpec,
 } from './marks.ts';
-import {
-  attachedTo,
-  detachedFrom,
-  differences,
-  isCoordinated,
-  isDead,
-  isOurs,
-  namesOf,
-} from './network-fit.ts';
+import { attachedTo, detachedFrom, differences, isCoordinated, isOurs, namesOf } from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 import { parentInUse } from './parent-use.ts';
 import type { LinkPlan } from './plan-link.ts';
@@ -138,9 +131,8 @@ function planOwn(
     : differs.length > 0
       ? differs.join('; ')
       : 'Docker gives its addresses by itself';
-  const running = attached.filter(({ status }) => status === 'running' || status === 'paused');
   // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
-  const mayDetach = network.force || (dead && running.length === 0);
+  const mayDetach = network.force || (dead && !isBusy(docker, found));
   if (attached.length > 0 && !mayDetach) {
     return {
       ...own,

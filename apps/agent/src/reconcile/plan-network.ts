@@ -4,6 +4,7 @@ import { leftLink } from './link-users.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from './observe.ts';
 import { planDockerNetwork } from './plan-docker-network.ts';
+import { planLeftUp } from './plan-left-up.ts';
 import { planLink } from './plan-link.ts';
 import { planNetworkRemoval } from './plan-network-removal.ts';
 import { planReattachment } from './plan-reattachment.ts';
@@ -29,7 +30,13 @@ export function planNetwork(
   const parts = [...below.conditions, docker.condition, ...book, ...again.conditions];
   return {
     // What is taken away comes last.
-    steps: [...below.steps, ...docker.steps, ...again.steps, ...(left === null ? [] : [left])],
+    steps: [
+      ...below.steps,
+      ...docker.steps,
+      ...again.steps,
+      ...(left === null ? [] : [left]),
+      ...planLeftUp(network, observed, others),
+    ],
     conditions: [...parts, summary(parts, `Docker network ${network.name} is there on ${below.link ?? '?'}`)],
     link: below.link,
     dockerNetworkId: docker.dockerNetworkId,

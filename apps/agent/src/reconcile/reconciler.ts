@@ -7,7 +7,7 @@ import type { Observed, Observer } from './observe.ts';
 import { planHost, type ItemKey } from './plan.ts';
 import { createWorkQueue, type WorkOutcome, type WorkReason } from './queue.ts';
 import { buildReport, type ReportInput } from './report.ts';
-import { touchesLinks } from './steps.ts';
+import { changesLinks, type Step } from './steps.ts';
 import { createWaker } from './waker.ts';
 
 /** What the reconciler works with. */
@@ -17,7 +17,12 @@ export type ReconcilerDeps = {
   readonly apply: ApplyDeps;
   /** Told of the steps of each item: before them, which may take a moment, and after them. */
   readonly around?: {
-    readonly begin: (key: ItemKey, desired: DesiredDocument, observed: Observed) => Promise<void>;
+    readonly begin: (
+      key: ItemKey,
+      desired: DesiredDocument,
+      observed: Observed,
+      steps: readonly Step[],
+    ) => Promise<void>;
     readonly end: (key: ItemKey) => void;
   };
   /** Says what the addresses of this host and of its networks are like. */
@@ -81,14 +86,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         if (round > 0 && desired !== null) enqueue(desired, observed, 'seen');
         return 'done';
       }
-      if (desired !== null) await deps.around?.begin(key, desired, observed);
+      if (desired !== null) await deps.around?.begin(key, desired, observed, plan.steps);
       const { done, failed } = await applySteps(plan.steps, deps.apply);
       deps.around?.end(key);
       if (done.length > 0) {
         lastActions.set(key, done.join(', '));
         log.info({ key, done }, 'host changed');
       }
-      observed = await observer.look(plan.steps.some(touchesLinks) ? 'all' : 'docker');
+      observed = await observer.look(plan.steps.some(changesLinks) ? 'all' : 'docker');
       if (failed !== null) {
         const failure = readFailure(failed.step, failed.error);
         if (failure === null) failures.delete(key);

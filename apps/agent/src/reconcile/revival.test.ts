@@ -4,8 +4,8 @@ import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.
 import { DockerRefused } from '../host/docker-errors.ts';
 import { createManualTime, turns } from '../sync/manual-time.ts';
 import { containerLabel } from './marks.ts';
-import { observe, type Observed } from './observe.ts';
-import { createRevival, failedForItsAddress } from './revival.ts';
+import { observe, type Observed, type ObservedDocker } from './observe.ts';
+import { createRevival, startsAgain } from './revival.ts';
 import { createFakeHost, document, network } from './test-subjects.ts';
 
 // Seen with 20.10.24; the last is how 28 puts others before.
@@ -22,20 +22,33 @@ const exited = {
   restartPolicy: { name: 'always', maximumRetryCount: 0 },
 };
 
+const [gone, here] = ['a'.repeat(64), 'b'.repeat(64)];
+const lost = (networkId: string) =>
+  `failed to create endpoint byhand on network mac_net1: network id "${networkId}" not found`;
+
 test.each([
-  ['no socket', {}, true],
-  ['nobody behind the socket', { error: said.refused }, true],
-  ['a refusal of the driver', { error: said.empty }, true],
-  ['a refusal as newer Engines tell it', { error: said.wrapped }, true],
-  ['unless-stopped', { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, true],
-  ['stopped by a person: its last start did not fail', { error: null }, false],
-  ['another failure', { error: 'driver failed programming external connectivity' }, false],
-  ['no such policy', { restartPolicy: { name: 'no', maximumRetryCount: 0 } }, false],
-  ['on-failure', { restartPolicy: { name: 'on-failure', maximumRetryCount: 0 } }, false],
-  ['it never ran: a person was told', { status: 'created' }, false],
-  ['it runs', { status: 'running' }, false],
-] as const)('failed for its address: %s', (_, change, expected) => {
-  expect(failedForItsAddress({ ...exited, ...change } as DockerContainerDetail)).toBe(expected);
+  ['no socket', {}, 'now'],
+  ['nobody behind the socket', { error: said.refused }, 'now'],
+  ['a refusal of the driver', { error: said.empty }, 'now'],
+  ['a refusal as newer Engines tell it', { error: said.wrapped }, 'now'],
+  ['unless-stopped', { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, 'now'],
+  ['a network that Docker lost and that was made anew', { error: lost(gone) }, 'now'],
+  ['a network that Docker lost and still lists', { error: lost(here) }, 'later'],
+  ['a network that was removed', { error: `network ${gone} not found` }, 'never'],
+  ['stopped by a person: its last start did not fail', { error: null }, 'never'],
+  ['another failure', { error: 'driver failed programming external connectivity' }, 'never'],
+  ['no such policy', { restartPolicy: { name: 'no', maximumRetryCount: 0 } }, 'never'],
+  [
+    'no such policy, on a network that was lost',
+    { error: lost(gone), restartPolicy: { name: 'no', maximumRetryCount: 0 } },
+    'never',
+  ],
+  ['on-failure', { restartPolicy: { name: 'on-failure', maximumRetryCount: 0 } }, 'never'],
+  ['it never ran: a person was told', { status: 'created' }, 'never'],
+  ['it never ran on a network that was lost', { status: 'created', error: lost(gone) }, 'never'],
+  ['it runs', { status: 'running' }, 'never'],
+] as const)('failed at its network: %s', (_, change, expected) => {
+  expect(startsAgain({ ...exited, ...change } as DockerContainerDetail, new Set([here]))).toBe(expected);
 });
 
 /** A container by hand that ended, on a network with the driver; Docker says `error` of its last start. */
@@ -55,8 +68,9 @@ async function setUp(error: string | null, labels: Record<string, string> = {}) 
   const time = createManualTime();
   const starts: number[] = [];
   let refuses = false;
+  let words = error;
   const seam: Pick<DockerEngine, 'container' | 'startContainer'> = {
-    container: async (id) => ({ ...(await docker.container(id)), error }),
+    container: async (id) => ({ ...(await docker.container(id)), error: words }),
     startContainer: async (id) => {
       starts.push(time.now());
       if (refuses) throw new DockerRefused('start container', 500, said.empty);
@@ -64,11 +78,23 @@ async function setUp(error: string | null, labels: Record<string, string> = {}) 
     },
   };
   const revival = createRevival({ docker: seam, timing: time, log: pino({ level: 'silent' }) });
-  const look = async (book: Observed['book'] = { notServing: null }) => {
-    revival.looked({ ...(await observe(host.sources, document([network()]))), book });
+  const look = async (
+    book: Observed['book'] = { notServing: null },
+    outage: ObservedDocker['outage'] = null,
+  ) => {
+    const { docker: seen } = await observe(host.sources, document([network()]));
+    revival.looked({ docker: seen.reachable ? { ...seen, outage } : seen, book });
     await turns();
   };
-  return { docker, look, starts, time, refuse: (to: boolean) => void (refuses = to) };
+  return {
+    host,
+    docker,
+    look,
+    starts,
+    time,
+    refuse: (to: boolean) => void (refuses = to),
+    say: (to: string | null) => void (words = to),
+  };
 }
 
 test('once the driver serves, what failed for it is started, and no sooner', async () => {
@@ -89,6 +115,16 @@ test('one that a person stopped stays so', async () => {
   expect(starts).toEqual([]);
 });
 
+test('one that a person stopped and Docker tried all the same when it came back, in vain, is started', async () => {
+  const { look, starts, say } = await setUp(null);
+  await look();
+  say(said.noSocket);
+  await look();
+  expect(starts).toEqual([]);
+  await look({ notServing: null }, { from: 1, to: 2 });
+  expect(starts).toHaveLength(1);
+});
+
 test('those of Trunkline are left to their own plan', async () => {
   const { look, starts } = await setUp(said.noSocket, { [containerLabel]: 'c1' });
   await look();
@@ -105,4 +141,64 @@ test('a start that fails again is tried later and later, never with every look',
   // After 2, 4, 8, 16 and 32 s at the latest.
   expect(starts.length).toBeGreaterThan(3);
   expect(starts.length).toBeLessThan(7);
+});
+
+/** Containers by hand alone on a network that Docker loses with them: one with each restart policy, and two by people. */
+async function loseNetworkOfOthers() {
+  const host = createFakeHost();
+  const docker = host.docker.behindOurBack;
+  const desired = document([network()]);
+  await host.settle(desired);
+  const add = async (name: string, policy: 'no' | 'always' | 'unless-stopped', ipv4?: string) => {
+    await docker.createContainer({
+      name,
+      image: 'busybox',
+      restartPolicy: { name: policy, maximumRetryCount: 0 },
+      attachments: [{ network: 'mac_net1', ...(ipv4 === undefined ? {} : { ipv4 }) }],
+    });
+    await docker.startContainer(name);
+  };
+  await add('stopped', 'unless-stopped');
+  await docker.stopContainer('stopped', 10);
+  await add('always', 'always', '172.16.100.77');
+  await add('unless', 'unless-stopped');
+  await add('once', 'no');
+  const revival = createRevival({ docker, timing: createManualTime(), log: pino({ level: 'silent' }) });
+  const look = async () => {
+    revival.looked(await host.look(desired));
+    await turns();
+  };
+  const statuses = async () =>
+    Object.fromEntries((await docker.containers()).map(({ name, status }) => [name, status]));
+  return { host, docker, desired, look, statuses };
+}
+
+test('a network that Docker lost with containers by hand alone on it is made anew, and those that should run do', async () => {
+  const { host, docker, desired, look, statuses } = await loseNetworkOfOthers();
+  const { id: before } = await docker.network('mac_net1');
+  host.docker.loseNetwork('mac_net1');
+  // Nothing is started before the network is there again.
+  await look();
+  expect(await statuses()).toEqual({ stopped: 'exited', always: 'exited', unless: 'exited', once: 'exited' });
+  await host.settle(desired);
+  expect((await docker.network('mac_net1')).id).not.toBe(before);
+  await look();
+  expect(await statuses()).toEqual({
+    stopped: 'exited',
+    always: 'running',
+    unless: 'running',
+    once: 'exited',
+  });
+  expect((await docker.container('always')).endpoints).toMatchObject([
+    { networkName: 'mac_net1', ipv4: '172.16.100.77' },
+  ]);
+  expect(await host.steps(desired)).toEqual([]);
+});
+
+test('a network that is whole is left alone, whatever of its containers stopped', async () => {
+  const { host, docker, desired, look, statuses } = await loseNetworkOfOthers();
+  for (const name of ['always', 'unless', 'once']) await docker.stopContainer(name, 10);
+  await look();
+  expect(await host.steps(desired)).toEqual([]);
+  expect(new Set(Object.values(await statuses()))).toEqual(new Set(['exited']));
 });

@@ -3,6 +3,7 @@ import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.
 import { DockerNotFound } from '../host/docker-errors.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createSlots } from '../wire/slots.ts';
+import { lostNetworkIn } from './lost-network.ts';
 import { containerLabel } from './marks.ts';
 import { attachedTo, isCoordinated } from './network-fit.ts';
 import type { Observed } from './observe.ts';
@@ -14,7 +15,7 @@ export type RevivalDeps = {
   readonly log: Logger;
 };
 
-/** Starts containers whose start failed because Docker could not ask for their address. */
+/** Starts containers whose start failed at their network: Docker could not ask for their address, or had lost the network. */
 export type Revival = {
   /** What is, as of a look; returns at once. */
   readonly looked: (observed: Pick<Observed, 'docker' | 'book'>) => void;
@@ -31,25 +32,26 @@ type Known = { failures: number; nextAt: number; busy: boolean };
 
 /**
  * Docker tries a container with a restart policy once when it starts, and never again when that failed at its network
- * (seen with 20.10 to 28). Those are started here, once Docker can ask for addresses, with a backoff. Not those of the
- * desired document, which are planned for; not those without such a policy; and not those that a person stopped: their
+ * (seen with 20.10 to 28). Those are started here, once Docker can ask for addresses and the network that it lost was
+ * made anew, with a backoff. Not those of the desired document, which are planned for; not those without such a policy; and not those that a person stopped: their
  * last start did not fail, and Docker forgets its words about a failure when a container runs.
  */
 export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   const slot = createSlots(atOnce);
   const known = new Map<string, Known>();
+  let lastOutageEnd: number | null = null;
   let closed = false;
 
-  async function revive(id: string, state: Known): Promise<void> {
+  async function revive(id: string, state: Known, networks: ReadonlySet<string>): Promise<void> {
     state.busy = true;
     try {
       await slot(async () => {
         const container = await docker.container(id);
-        if (closed || !failedForItsAddress(container)) {
-          // Looked at again when it has run and ended anew.
-          state.nextAt = Number.POSITIVE_INFINITY;
-          return;
-        }
+        if (closed) return;
+        const when = startsAgain(container, networks);
+        // Looked at again when it has run and ended anew, or Docker may have tried it.
+        if (when === 'never') state.nextAt = Number.POSITIVE_INFINITY;
+        if (when !== 'now') return;
         await docker.startContainer(id);
         log.info({ container: container.name, said: container.error }, 'container started again');
       });
@@ -66,6 +68,12 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   return {
     looked: ({ docker: seen, book }) => {
       if (closed || !seen.reachable || book.notServing !== null) return;
+      const networks = new Set(seen.networks.map(({ id }) => id));
+      const outageEnd = seen.outage?.to ?? null;
+      if (outageEnd !== lastOutageEnd) {
+        for (const [id, { busy }] of known) if (!busy) known.delete(id);
+        lastOutageEnd = outageEnd;
+      }
       const ended = new Set(
         seen.networks
           .filter(isCoordinated)
@@ -77,7 +85,7 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
       for (const id of ended) {
         const state = known.get(id) ?? { failures: 0, nextAt: 0, busy: false };
         known.set(id, state);
-        if (!state.busy && state.nextAt <= timing.now()) void revive(id, state);
+        if (!state.busy && state.nextAt <= timing.now()) void revive(id, state, networks);
       }
     },
     close: () => {
@@ -86,18 +94,25 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   };
 }
 
-/** Whether it should run, and its last start failed at our driver: not there, not answering, or with a refusal. */
-export function failedForItsAddress({
-  status,
-  error,
-  restartPolicy: { name },
-}: Pick<DockerContainerDetail, 'status' | 'error' | 'restartPolicy'>): boolean {
-  return (
-    status === 'exited' &&
-    (name === 'always' || name === 'unless-stopped') &&
-    error !== null &&
-    driverWords.some((words) => words.test(error))
-  );
+/**
+ * Whether a container should run and its last start failed at its network: at our driver, which was not there, did not
+ * answer or refused, or at a network that Docker had lost. `later`: that network has yet to be made anew.
+ *
+ * `networks`: ids of Docker's networks.
+ */
+export function startsAgain(
+  {
+    status,
+    error,
+    restartPolicy: { name },
+  }: Pick<DockerContainerDetail, 'status' | 'error' | 'restartPolicy'>,
+  networks: ReadonlySet<string>,
+): 'now' | 'later' | 'never' {
+  const shouldRun = status === 'exited' && (name === 'always' || name === 'unless-stopped');
+  if (!shouldRun || error === null) return 'never';
+  const lost = lostNetworkIn(error);
+  if (lost !== null) return networks.has(lost) ? 'later' : 'now';
+  return driverWords.some((words) => words.test(error)) ? 'now' : 'never';
 }
 
 /**

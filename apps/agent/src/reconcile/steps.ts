@@ -5,6 +5,8 @@ import type { DetachedContainer } from './detached.ts';
 /** One change of the host. Each is idempotent: carried out twice, it is as if once. */
 export type Step =
   | { readonly do: 'set-link-up'; readonly link: string; readonly as: 'parent' | 'vlan' }
+  | { readonly do: 'set-link-down'; readonly networkId: string; readonly link: string }
+  | { readonly do: 'forget-left-up'; readonly networkId: string; readonly link: string }
   | { readonly do: 'set-promiscuous'; readonly link: string }
   | { readonly do: 'load-module'; readonly module: KernelModule }
   | { readonly do: 'enable-forwarding' }
@@ -77,9 +79,14 @@ export type LinkStep = Extract<
   }
 >;
 
-/** Whether a step changes the links of the host itself; the others change only what Docker says. */
+/** Whether a step changes the links of the host itself and needs nothing else. */
 export function touchesLinks(step: Step): step is LinkStep {
   return linkSteps.has(step.do);
+}
+
+/** Whether the links may be others after a step; the other steps change only what Docker says. */
+export function changesLinks(step: Step): boolean {
+  return touchesLinks(step) || step.do === 'set-link-down';
 }
 
 const linkSteps: ReadonlySet<Step['do']> = new Set([
@@ -98,6 +105,10 @@ export function describeStep(step: Step): string {
   switch (step.do) {
     case 'set-link-up':
       return `set ${step.link} up`;
+    case 'set-link-down':
+      return `set ${step.link} down again, as it was before the change that was undone`;
+    case 'forget-left-up':
+      return `left ${step.link} as it is: it is down or gone, or needed by something else`;
     case 'set-promiscuous':
       return `set ${step.link} promiscuous`;
     case 'load-module':

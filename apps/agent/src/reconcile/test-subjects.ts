@@ -5,6 +5,7 @@ import { createFakeLinks, type FakeLinks } from '../host/fake-links.ts';
 import type { AdoptionStore } from './adoption.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { withDetached, withoutDetached, type Detached, type DetachedStore } from './detached.ts';
+import type { LeftUpStore } from './left-up.ts';
 import { observe, servingBook, type ObservedBook, type ObserveSources, type Observed } from './observe.ts';
 import { planHost, type ItemKey } from './plan.ts';
 import type { Step } from './steps.ts';
@@ -84,6 +85,8 @@ export type FakeHost = {
   readonly docker: FakeDockerEngine;
   readonly kernel: FakeKernel;
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
+  /** Of changes that were undone: none. */
+  readonly leftUp: Pick<LeftUpStore, 'forget'>;
   /** What a look is taken from. */
   readonly sources: ObserveSources;
   /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
@@ -128,6 +131,7 @@ export function createFakeHost(
       detachedNow = withoutDetached(detachedNow, networkId, containerId);
     },
   };
+  const leftUp: FakeHost['leftUp'] = { forget: async () => {} };
   const interfaces = new Map<number, number>();
   let book = servingBook;
   let clock = 0;
@@ -148,6 +152,7 @@ export function createFakeHost(
     docker,
     kernel,
     detached,
+    leftUp,
     sources,
     setBook: (to) => {
       book = to;
@@ -171,6 +176,7 @@ export function createFakeHost(
             docker,
             adoption,
             detached,
+            leftUp,
             ...(onStep === undefined ? {} : { onStep }),
           });
           taken.push(...(plan?.steps.slice(0, done.length) ?? []));
