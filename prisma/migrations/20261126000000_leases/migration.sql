@@ -398,6 +398,15 @@ DECLARE
   rested boolean := false;
   by_host text;
 BEGIN
+  -- Most containers have nothing reserved for them. Told without a lock, that waits neither for others nor for the disk.
+  IF wanted IS NULL AND EXISTS (
+    SELECT 1 FROM placement p JOIN network n ON n.id = p.network_id JOIN subnet s ON s.network_id = n.id
+    WHERE p.network_id = claim_lease.network AND p.host_id = claimant AND NOT p.removing AND n.deleting_since IS NULL AND family(s.cidr) = fam
+  ) AND NOT EXISTS (SELECT 1 FROM address a WHERE a.network_id = claim_lease.network AND a.mac = wanted_mac)
+    AND NOT EXISTS (SELECT 1 FROM address a WHERE a.network_id = claim_lease.network AND family(a.ip) = fam AND a.owner = container) THEN
+    outcome := 'none'; RETURN NEXT; RETURN;
+  END IF;
+
   PERFORM lock_subnets(network, fam);
   SELECT * INTO net FROM network n WHERE n.id = claim_lease.network;
   outcome := CASE

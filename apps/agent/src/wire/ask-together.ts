@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { formatIp, type Ip } from '@trunkline/netaddr';
 import type { ProbeAnswer } from '../ipam/address-probe.ts';
 import type { Timing } from '../sync/timing.ts';
@@ -34,7 +35,7 @@ export async function askTogether(
   await link.run('nft', ['-f', '-'], { input: listener.begin, signal });
   try {
     const failures = await Promise.all([
-      ...ips.map((ip) => (ip.family === 4 ? sendArp(link, ip, settings, signal) : null)),
+      ...inTurns(ips, (ip) => (ip.family === 4 ? sendArp(link, ip, settings, signal) : null)),
       solicit(link, ipv6, settings, delay, signal),
     ]);
     // The wait after the last probe began when it was sent, a second ago.
@@ -55,6 +56,19 @@ export async function askTogether(
   } finally {
     await cleanUp(link, ipv6, listener).catch(() => {});
   }
+}
+
+/**
+ * Begins each work in a turn of the event loop of its own: to start a program holds up the agent for milliseconds, and
+ * Docker may be waiting for an address meanwhile.
+ */
+function inTurns<T, R>(items: readonly T[], work: (item: T) => R): Promise<Awaited<R>>[] {
+  let turn = Promise.resolve();
+  return items.map((item) => {
+    const mine = turn.then(() => work(item));
+    turn = turn.then(() => setImmediate());
+    return mine as Promise<Awaited<R>>;
+  });
 }
 
 /**
