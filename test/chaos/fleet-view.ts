@@ -6,13 +6,16 @@ import type { Boxed, BookRow, Settled } from './settled.ts';
 /** As `docker container inspect` shows it, as far as is asked. */
 interface Inspected {
   readonly Id: string;
-  readonly State: { readonly Running: boolean };
+  readonly State: { readonly Running: boolean; readonly Error: string };
   readonly HostConfig: { readonly RestartPolicy: { readonly Name: string } };
   readonly NetworkSettings: {
-    readonly Networks: Readonly<
-      Record<string, { readonly IPAMConfig: { readonly IPv4Address?: string } | null } | undefined>
-    >;
+    readonly Networks: Readonly<Record<string, Attachment | undefined>>;
   };
+}
+
+interface Attachment {
+  readonly EndpointID: string;
+  readonly IPAMConfig: { readonly IPv4Address?: string } | null;
 }
 
 /** The containers of a host, as its Docker tells them. `isAwaited`: nobody stopped the one of that name. */
@@ -32,7 +35,9 @@ async function boxesOn(
       host,
       container: Id,
       running: State.Running,
-      attached: attachment !== undefined,
+      // A refused `network connect` of a running container stays listed, without an endpoint (seen with 20.10).
+      attached: attachment !== undefined && (!State.Running || attachment.EndpointID !== ''),
+      error: State.Error,
       pin: attachment?.IPAMConfig?.IPv4Address || null,
       awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id),
     };

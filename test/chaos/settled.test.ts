@@ -16,6 +16,7 @@ const box = (container: string, change: Partial<Boxed> = {}): Boxed => ({
   attached: true,
   pin: null,
   awaited: false,
+  error: '',
   ...change,
 });
 

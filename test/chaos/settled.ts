@@ -12,10 +12,12 @@ export interface Boxed {
   readonly host: string;
   readonly container: string;
   readonly running: boolean;
-  /** Attached to the network, running or not. */
+  /** Attached to the network, or would be if it ran. */
   readonly attached: boolean;
   /** Address that it asks for at each start. */
   readonly pin: string | null;
+  /** What Docker says of its last start; empty: it succeeded. */
+  readonly error: string;
   /** Its restart policy, and that nobody stopped it, say that it runs. */
   readonly awaited: boolean;
 }
@@ -116,10 +118,11 @@ function pools(settled: Settled): readonly Violation[] {
 
 function boxesOf(settled: Settled): readonly Violation[] {
   return settled.boxes.flatMap((box) => {
-    const { host, container, pin } = box;
+    const { host, container, pin, error } = box;
     if (!box.running) {
       if (!box.awaited) return [];
-      const text = `a container of ${host} does not run, though its restart policy says so`;
+      const said = error === '' ? 'Docker says nothing' : `Docker says: ${error}`;
+      const text = `a container of ${host} does not run, though its restart policy says so: ${said}`;
       return [violation(settled, 'not running', text, pin, [host], [container])];
     }
     if (!box.attached) return [];

@@ -8,7 +8,7 @@ import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.t
 import { createLab, type Lab, type LabHost } from '../lab/lab.ts';
 import { waitFor } from '../lab/wait.ts';
 import { desiredOf, ipamOn, smallNet, type IpamOnHost, type RunningIpam } from './ipam-host.ts';
-import { containerNames, docker, pings } from './outside.ts';
+import { containerNames, docker, pings, removeNetwork } from './outside.ts';
 
 /** The grace of what leaked is 10 s of it: longer than a container takes to start on a busy machine. */
 const settleMs = 60_000;
@@ -50,7 +50,7 @@ afterEach(async ({ task }) => {
   book.source.mode = 'well';
   const names = await containerNames(host);
   if (names.length > 0) await docker(host, 'rm', '-f', ...names);
-  await docker(host, 'network', 'rm', 'mac_net1');
+  await removeNetwork(lab, host, 'mac_net1');
   await running.stop();
   await rm(folder, { recursive: true });
 });

@@ -1,6 +1,6 @@
 /** What can be seen without asking the product: Docker's own client, `ip`, and the wire. */
 import { run } from '../lab/commands.ts';
-import type { LabHost, Station } from '../lab/lab.ts';
+import type { Lab, LabHost, Station } from '../lab/lab.ts';
 
 /** Runs a command inside the host; throws with its output when it fails. */
 export async function must(host: LabHost, ...argv: string[]): Promise<string> {
@@ -12,6 +12,20 @@ export async function must(host: LabHost, ...argv: string[]): Promise<string> {
 /** `docker …` on the host. */
 export async function docker(host: LabHost, ...argv: string[]): Promise<string> {
   return await must(host, 'docker', ...argv);
+}
+
+/**
+ * Removes a network that no container has. Where an Engine before 28.1 lost count of its endpoints, which it can when many
+ * containers start at once, it is started anew first: it counts them then (moby issue 42119).
+ */
+export async function removeNetwork(lab: Lab, host: LabHost, name: string): Promise<void> {
+  const { code, stderr } = await host.exec(['docker', 'network', 'rm', name]);
+  if (code === 0) return;
+  const attached = await docker(host, 'network', 'inspect', '-f', '{{len .Containers}}', name);
+  if (attached !== '0' || !stderr.includes('has active endpoints')) throw new Error(stderr);
+  await lab.stopDockerd(host.name);
+  await lab.startDockerd(host.name);
+  await docker(host, 'network', 'rm', name);
 }
 
 /** Whether every one of three pings from a container is answered. */
