@@ -33,7 +33,7 @@ async function mendAll({ fleet, network, ledger }: CalmDeps): Promise<void> {
   await Promise.all(names.map(async (name) => await lab.startDockerd(name)));
   for (const operation of ledger.unremoved()) {
     await lab.host(operation.host).exec(['docker', 'rm', '-f', operation.container]);
-    ledger.note({ do: 'rm', ...operation }, 'ok');
+    ledger.begin({ do: 'rm', ...operation })('ok');
   }
   await waitFor(
     'every host online with its network',

@@ -6,34 +6,53 @@ const run = { do: 'run', ip: null, restart: 'always', ...at } as const;
 
 test('a container is awaited from a start that went well until somebody stops it', () => {
   const ledger = createLedger();
-  ledger.note(run, 'refused');
+  ledger.begin(run)('refused');
   expect(ledger.isAwaited('c1')).toBe(false);
-  ledger.note({ do: 'start', ...at }, 'ok');
-  ledger.note({ do: 'crash', ...at }, 'ok');
-  ledger.note({ do: 'disconnect', ...at }, 'ok');
+  ledger.begin({ do: 'start', ...at })('ok');
+  ledger.begin({ do: 'crash', ...at })('ok');
+  ledger.begin({ do: 'disconnect', ...at })('ok');
   expect(ledger.isAwaited('c1')).toBe(true);
   // Whatever came of it: it may have been stopped.
-  ledger.note({ do: 'stop', ...at }, 'moot');
+  ledger.begin({ do: 'stop', ...at })('moot');
   expect(ledger.isAwaited('c1')).toBe(false);
-  ledger.note({ do: 'start', ...at }, 'ok');
-  ledger.note({ do: 'restart', ...at }, 'refused');
+  ledger.begin({ do: 'start', ...at })('ok');
+  ledger.begin({ do: 'restart', ...at })('refused');
   expect(ledger.isAwaited('c1')).toBe(false);
 });
 
 test('a container asks for the address that it was given by name, until it is connected without one', () => {
   const ledger = createLedger();
-  ledger.note(run, 'ok');
+  ledger.begin(run)('ok');
   expect(ledger.pinOf('c1')).toBeNull();
-  ledger.note({ do: 'connect', ip: '10.213.0.9', ...at }, 'ok');
+  ledger.begin({ do: 'connect', ip: '10.213.0.9', ...at })('ok');
   expect(ledger.pinOf('c1')).toBe('10.213.0.9');
-  ledger.note({ do: 'connect', ip: null, ...at }, 'ok');
+  ledger.begin({ do: 'connect', ip: null, ...at })('ok');
   expect(ledger.pinOf('c1')).toBeNull();
 });
 
 test('a removal that did not go well is remembered until it does', () => {
   const ledger = createLedger();
-  ledger.note({ do: 'rm', ...at }, 'moot');
+  ledger.begin({ do: 'rm', ...at })('moot');
   expect(ledger.unremoved()).toEqual([at]);
-  ledger.note({ do: 'rm', ...at }, 'ok');
+  ledger.begin({ do: 'rm', ...at })('ok');
   expect(ledger.unremoved()).toEqual([]);
+});
+
+test.each([
+  ['always', true],
+  ['unless-stopped', false],
+] as const)('after its dockerd was killed, a container with %s is awaited: %s', (restart, awaited) => {
+  const ledger = createLedger();
+  ledger.begin({ ...run, restart })('ok');
+  ledger.begin({ do: 'kill dockerd', host: 'docker02' })('ok');
+  expect(ledger.isAwaited('c1')).toBe(true);
+  ledger.begin({ do: 'kill dockerd', host: 'docker01' })('ok');
+  expect(ledger.isAwaited('c1')).toBe(awaited);
+  const restarted = ledger.begin({ do: 'restart', ...at });
+  ledger.begin({ do: 'kill dockerd', host: 'docker01' })('ok');
+  // Docker answered, and was killed before that was heard.
+  restarted('ok');
+  expect(ledger.isAwaited('c1')).toBe(awaited);
+  ledger.begin({ do: 'start', ...at })('ok');
+  expect(ledger.isAwaited('c1')).toBe(true);
 });

@@ -1,11 +1,11 @@
-import type { Operation } from './operation.ts';
+import type { ContainerOperation, HostOperation, Operation, RestartPolicy } from './operation.ts';
 import type { Outcome } from './perform.ts';
 
 /** What a run did to its containers, as far as it matters for what they are owed. */
 export interface Ledger {
-  /** An operation on a container ended. */
-  note(operation: Operation, word: Outcome['word']): void;
-  /** It was started last and not stopped since: a restart policy keeps it running. */
+  /** An operation begins; the answer is to be called with how it ended. */
+  begin(operation: Operation): (word: Outcome['word']) => void;
+  /** It was started last and not stopped since: its restart policy keeps it running. */
   isAwaited(container: string): boolean;
   /** Address that it asks for at its next start; null: any. */
   pinOf(container: string): string | null;
@@ -14,26 +14,48 @@ export interface Ledger {
 }
 
 export function createLedger(): Ledger {
-  const started = new Set<string>();
+  /** Container to its host. */
+  const started = new Map<string, string>();
+  const policies = new Map<string, RestartPolicy>();
   const pins = new Map<string, string>();
   const unremoved = new Map<string, string>();
+  const kills = new Map<string, number>();
+  const killsOn = (host: string): number => kills.get(host) ?? 0;
+
+  /**
+   * A dockerd that finds a container alive of before it was killed stops it as `docker stop` does: `unless-stopped` does not
+   * bring that one back, `always` does (moby, daemon.go, restore, without live-restore; seen with 20.10).
+   */
+  function killed({ host }: HostOperation): void {
+    kills.set(host, killsOn(host) + 1);
+    for (const [container, on] of started)
+      if (on === host && policies.get(container) === 'unless-stopped') started.delete(container);
+  }
+
+  function ended(operation: ContainerOperation, word: Outcome['word'], wasKilled: boolean): void {
+    const { do: what, host, container } = operation;
+    const ok = word === 'ok';
+    if ((what === 'run' || what === 'connect') && operation.ip !== null) pins.set(container, operation.ip);
+    if (what === 'connect' && operation.ip === null && ok) pins.delete(container);
+    if (what === 'run' || what === 'start' || what === 'restart') {
+      if (ok && !(wasKilled && policies.get(container) === 'unless-stopped')) started.set(container, host);
+      else started.delete(container);
+    }
+    if (what === 'stop' || what === 'rm') started.delete(container);
+    if (what === 'rm') {
+      // A removal that found none may have come before the container that a slow `docker run` makes.
+      if (ok) unremoved.delete(container);
+      else unremoved.set(container, host);
+    }
+  }
+
   return {
-    note(operation, word) {
-      if (!('container' in operation)) return;
-      const { do: what, host, container } = operation;
-      const ok = word === 'ok';
-      if ((what === 'run' || what === 'connect') && operation.ip !== null) pins.set(container, operation.ip);
-      if (what === 'connect' && operation.ip === null && ok) pins.delete(container);
-      if (what === 'run' || what === 'start' || what === 'restart') {
-        if (ok) started.add(container);
-        else started.delete(container);
-      }
-      if (what === 'stop' || what === 'rm') started.delete(container);
-      if (what === 'rm') {
-        // A removal that found none may have come before the container that a slow `docker run` makes.
-        if (ok) unremoved.delete(container);
-        else unremoved.set(container, host);
-      }
+    begin(operation) {
+      if (operation.do === 'kill dockerd') killed(operation);
+      if (!('container' in operation)) return () => undefined;
+      if (operation.do === 'run') policies.set(operation.container, operation.restart);
+      const before = killsOn(operation.host);
+      return (word) => ended(operation, word, killsOn(operation.host) !== before);
     },
     isAwaited: (container) => started.has(container),
     pinOf: (container) => pins.get(container) ?? null,

@@ -58,10 +58,11 @@ export function createSteps({ perform, health, ledger, recorder }: StepsDeps): S
     const host = container !== undefined && takesAddress(container) ? container.host : undefined;
     const claim = host === undefined ? undefined : health.claim(host, recorder.now());
     recorder.note(`${text} begins`, about);
+    const noteEnd = ledger.begin(operation);
     const outcome = await perform(operation);
     const { word, detail, tookMs } = outcome;
     health.end(operation, recorder.now());
-    ledger.note(operation, word);
+    noteEnd(word);
     const key = `${operation.do}${pin === null ? '' : ', one address'}: ${word}`;
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
     const said = detail === '' ? '' : `: ${detail}`;
