@@ -18,6 +18,9 @@ interface Attachment {
   readonly IPAMConfig: { readonly IPv4Address?: string } | null;
 }
 
+/** Docker's words when containerd kept what a dockerd began just before it was killed: with no network at all it is the same. */
+const leftBehind = /^task \S+: already exists/;
+
 /** The containers of a host, as its Docker tells them. `isAwaited`: nobody stopped the one of that name. */
 async function boxesOn(
   fleet: Fleet,
@@ -39,7 +42,7 @@ async function boxesOn(
       attached: attachment !== undefined && (!State.Running || attachment.EndpointID !== ''),
       error: State.Error,
       pin: attachment?.IPAMConfig?.IPv4Address || null,
-      awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id),
+      awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id) && !leftBehind.test(State.Error),
     };
   });
 }
