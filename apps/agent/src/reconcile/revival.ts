@@ -32,9 +32,10 @@ type Known = { failures: number; nextAt: number; busy: boolean };
 
 /**
  * Docker tries a container with a restart policy once when it starts, and never again when that failed at its network
- * (seen with 20.10 to 28). Those are started here, once Docker can ask for addresses and the network that it lost was
- * made anew, with a backoff. Not those of the desired document, which are planned for; not those without such a policy; and not those that a person stopped: their
- * last start did not fail, and Docker forgets its words about a failure when a container runs.
+ * (seen with 20.10 to 28). Those are started here, once Docker can ask for addresses and the network that it lost was made
+ * anew, with a backoff. Not those of the desired document, which are planned for; not those without such a policy; and not
+ * those that a person stopped: their last start did not fail, and Docker forgets its words about a failure when a container
+ * runs. Nor those that a killed dockerd stopped when it came back: they look like those that a person stopped.
  */
 export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   const slot = createSlots(atOnce);

@@ -1,6 +1,7 @@
 import type { Lease } from '@trunkline/contracts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { describe, expect, test } from 'vitest';
+import type { TestServer } from '../../../../../test/integration/server.ts';
+import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
 import {
   claimLease,
   reportInventory,
@@ -8,19 +9,8 @@ import {
   seenContainer,
   syncLeases,
 } from '../leases/lease-calls.fixture.ts';
-import { callNetworks, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 
-let server: TestServer;
-let call: NetworkCalls;
-let one: TestAgent;
-let two: TestAgent;
-beforeAll(async () => {
-  server = await createTestServer();
-  call = callNetworks(server);
-  one = await server.joinHost('docker01');
-  two = await server.joinHost('docker02');
-});
-afterAll(() => server?.close());
+const at = useTwoHosts();
 
 /** Of a network on both hosts. */
 interface Calls {
@@ -31,13 +21,13 @@ interface Calls {
 }
 
 async function network(name: string): Promise<Calls> {
-  const { body } = await call.make(name, { hosts: { names: ['docker01', 'docker02'] } });
+  const { body } = await at.call.make(name, { hosts: { names: ['docker01', 'docker02'] } });
   const path = `/v1/networks/${name}/addresses`;
   return {
     id: body.id as string,
-    get: async (ip) => (await server.request('GET', `${path}/${ip}`)).body as unknown,
-    post: (asked) => server.request('POST', path, asked),
-    put: (owner, asked = {}) => server.request('PUT', `${path}/by-owner/${owner}`, asked),
+    get: async (ip) => (await at.server.request('GET', `${path}/${ip}`)).body as unknown,
+    post: (asked) => at.server.request('POST', path, asked),
+    put: (owner, asked = {}) => at.server.request('PUT', `${path}/by-owner/${owner}`, asked),
   };
 }
 
@@ -59,8 +49,8 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
   test('that a container is on: its name, Docker id, MAC and since when', async () => {
     const net = await network('bound');
     const { ip } = (await net.put('web')).body as { ip: string };
-    await claimLease(one, net.id, { ip });
-    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    await claimLease(at.one, net.id, { ip });
+    await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     const shown = await net.get(ip);
     expect(shown).toMatchObject({
       state: 'bound',
@@ -86,8 +76,8 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
   test('that is in the way of another owner: the refusal names the container on it', async () => {
     const net = await network('refused');
     const { ip } = (await net.put('web')).body as { ip: string };
-    await claimLease(one, net.id, { ip });
-    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    await claimLease(at.one, net.id, { ip });
+    await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     expect((await net.post({ owner: 'db', address: ip })).body).toMatchObject({
       code: 'address_taken',
       data: { owner: 'web', state: 'bound', container: 'web-1' },
@@ -99,26 +89,28 @@ describe('the MAC that is seen on an address', () => {
   test('does not become that of its reservation when something else of it is changed', async () => {
     const net = await network('seen');
     const { ip } = (await net.put('web')).body as { ip: string };
-    const { lease } = (await claimLease(one, net.id, { ip })).body as { lease: Lease };
-    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    const { lease } = (await claimLease(at.one, net.id, { ip })).body as { lease: Lease };
+    await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     expect((await net.put('web', { labels: { tier: 'front' } })).body).toMatchObject({
       mac: '02:42:ac:10:64:99',
     });
-    await syncLeases(one, { returns: returning([lease], 'released') });
+    await syncLeases(at.one, { returns: returning([lease], 'released') });
     expect(await net.get(ip)).toMatchObject({ state: 'reserved', mac: null, labels: { tier: 'front' } });
   });
 
   test('becomes it when it is asked for, and the reservation is then for no other', async () => {
     const net = await network('asked');
     const { ip } = (await net.put('web')).body as { ip: string };
-    const { lease } = (await claimLease(one, net.id, { ip })).body as { lease: Lease };
-    await reportInventory(one, [seenContainer(net.id, 'web-1', ip)]);
+    const { lease } = (await claimLease(at.one, net.id, { ip })).body as { lease: Lease };
+    await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     const asked = { mac: '02:42:ac:10:64:99' };
     expect((await net.put('web', asked)).status).toBe(200);
-    const revision = await call.revision();
+    const revision = await at.call.revision();
     expect((await net.put('web', asked)).status).toBe(200);
-    expect(await call.revision()).toBe(revision);
-    await syncLeases(one, { returns: returning([lease], 'released') });
-    expect((await claimLease(two, net.id, { ip, mac: '02:42:ac:10:64:0d' })).body.code).toBe('address_taken');
+    expect(await at.call.revision()).toBe(revision);
+    await syncLeases(at.one, { returns: returning([lease], 'released') });
+    expect((await claimLease(at.two, net.id, { ip, mac: '02:42:ac:10:64:0d' })).body.code).toBe(
+      'address_taken',
+    );
   });
 });

@@ -1,6 +1,6 @@
 import type { AddressFinding, Lease } from '@trunkline/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { expect, test } from 'vitest';
+import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
 import {
   reportInventory,
   returning,
@@ -8,27 +8,16 @@ import {
   syncLeases,
   takeLeases,
 } from '../leases/lease-calls.fixture.ts';
-import { callNetworks, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 
-let server: TestServer;
-let call: NetworkCalls;
-let one: TestAgent;
-let two: TestAgent;
-beforeAll(async () => {
-  server = await createTestServer();
-  call = callNetworks(server);
-  one = await server.joinHost('docker01');
-  two = await server.joinHost('docker02');
-});
-afterAll(() => server?.close());
+const at = useTwoHosts();
 
 const check = (body: Record<string, unknown>) =>
-  server.request('POST', '/v1/checks', { kind: 'addresses', ...body });
+  at.server.request('POST', '/v1/checks', { kind: 'addresses', ...body });
 
 test('the books of a network that fits are consistent, and the check can be read again', async () => {
-  const { body } = await call.make('fits', { hosts: { all: true } });
-  const [lease] = (await takeLeases(one, body.id, 4)).granted as [Lease];
-  await reportInventory(one, [seenContainer(body.id, 'web', lease.ip)]);
+  const { body } = await at.call.make('fits', { hosts: { all: true } });
+  const [lease] = (await takeLeases(at.one, body.id, 4)).granted as [Lease];
+  await reportInventory(at.one, [seenContainer(body.id, 'web', lease.ip)]);
   const answer = await check({ network: 'fits' });
   expect(answer.status).toBe(200);
   expect(answer.body).toMatchObject({
@@ -39,19 +28,19 @@ test('the books of a network that fits are consistent, and the check can be read
     state: 'done',
     result: { consistent: true, findings: [], silentHosts: [], truncated: false },
   });
-  expect((await server.request('GET', answer.headers['location'] ?? '')).body).toEqual(answer.body);
-  expect((await server.request('GET', '/v1/checks')).body.items[0]).toEqual(answer.body);
+  expect((await at.server.request('GET', answer.headers['location'] ?? '')).body).toEqual(answer.body);
+  expect((await at.server.request('GET', '/v1/checks')).body.items[0]).toEqual(answer.body);
 });
 
 test('what does not fit is found both ways', async () => {
-  const { body } = await call.make('odd', { hosts: { all: true } });
+  const { body } = await at.call.make('odd', { hosts: { all: true } });
   const id = body.id as string;
-  const [gone, double, foreign] = (await takeLeases(one, id, 3)).granted as [Lease, Lease, Lease];
-  await reportInventory(one, [seenContainer(id, 'gone', gone.ip)]);
-  await syncLeases(one, { returns: returning([foreign], 'conflicted', '00:0c:29:00:00:01') });
+  const [gone, double, foreign] = (await takeLeases(at.one, id, 3)).granted as [Lease, Lease, Lease];
+  await reportInventory(at.one, [seenContainer(id, 'gone', gone.ip)]);
+  await syncLeases(at.one, { returns: returning([foreign], 'conflicted', '00:0c:29:00:00:01') });
   const free = double.ip.replace(/\d+$/, '200');
-  await reportInventory(one, [seenContainer(id, 'a', double.ip), seenContainer(id, 'stray', free)]);
-  await reportInventory(two, [seenContainer(id, 'b', double.ip), seenContainer(id, 'far', '192.0.2.9')]);
+  await reportInventory(at.one, [seenContainer(id, 'a', double.ip), seenContainer(id, 'stray', free)]);
+  await reportInventory(at.two, [seenContainer(id, 'b', double.ip), seenContainer(id, 'far', '192.0.2.9')]);
   const { result } = (await check({ network: 'odd' })).body as { result: { findings: AddressFinding[] } };
   expect(result.findings.map(({ kind, ip }) => [kind, ip])).toEqual([
     ['two-holders', double.ip],
@@ -68,7 +57,7 @@ test('what does not fit is found both ways', async () => {
 });
 
 test('a host that is silent is named, with the age of what it said', async () => {
-  server.clock.advance(3_600_000);
+  at.server.clock.advance(3_600_000);
   const { body } = await check({});
   expect(body.result.silentHosts).toMatchObject([{ host: 'docker01' }, { host: 'docker02' }]);
 });
@@ -76,7 +65,10 @@ test('a host that is silent is named, with the age of what it said', async () =>
 test('fields that belong to the other kind are refused, and so is a network that is not there', async () => {
   expect((await check({ from: { container: 'box1' } })).body.errors).toMatchObject([{ pointer: '/from' }]);
   expect((await check({ network: 'nowhere' })).body.code).toBe('network_not_found');
-  const connectivity = await server.request('POST', '/v1/checks', { kind: 'connectivity', network: 'odd' });
+  const connectivity = await at.server.request('POST', '/v1/checks', {
+    kind: 'connectivity',
+    network: 'odd',
+  });
   expect(connectivity.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual([
     '/from',
     '/to',

@@ -1,6 +1,6 @@
 import type { Lease } from '@trunkline/contracts';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { expect, test } from 'vitest';
+import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
 import {
   reportInventory,
   returning,
@@ -8,46 +8,35 @@ import {
   syncLeases,
   takeLeases,
 } from '../leases/lease-calls.fixture.ts';
-import { callNetworks, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 
-let server: TestServer;
-let call: NetworkCalls;
-let one: TestAgent;
-let two: TestAgent;
-beforeAll(async () => {
-  server = await createTestServer();
-  call = callNetworks(server);
-  one = await server.joinHost('docker01');
-  two = await server.joinHost('docker02');
-});
-afterAll(() => server?.close());
+const at = useTwoHosts();
 
 const make = async (name: string): Promise<string> =>
-  (await call.make(name, { hosts: { all: true } })).body.id as string;
-const endpoints = async (query: string) => (await server.request('GET', `/v1/endpoints${query}`)).body;
+  (await at.call.make(name, { hosts: { all: true } })).body.id as string;
+const endpoints = async (query: string) => (await at.server.request('GET', `/v1/endpoints${query}`)).body;
 const address = async (name: string, ip: string) =>
-  (await server.request('GET', `/v1/networks/${name}/addresses/${ip}`)).body;
+  (await at.server.request('GET', `/v1/networks/${name}/addresses/${ip}`)).body;
 const eventsOf = async (type: string) =>
-  ((await server.request('GET', '/v1/events?limit=1000')).body.items as { type: string }[]).filter(
+  ((await at.server.request('GET', '/v1/events?limit=1000')).body.items as { type: string }[]).filter(
     (event) => event.type === type,
   );
 
 test('every container on a network is listed with its address, whoever started it, and how old that is', async () => {
   const id = await make('seen');
   const other = await make('other');
-  await reportInventory(one, [
+  await reportInventory(at.one, [
     seenContainer(id, 'compose-web-1', '10.50.1.10'),
     seenContainer(id, 'stopped', null, 'exited'),
     seenContainer(other, 'compose-web-1', '10.50.2.10'),
   ]);
-  await reportInventory(two, [seenContainer(id, 'portainer', '10.50.1.11')]);
+  await reportInventory(at.two, [seenContainer(id, 'portainer', '10.50.1.11')]);
   const { items } = await endpoints('?network=seen');
   expect(items).toMatchObject([
     { host: 'docker01', container: 'compose-web-1', ipv4: '10.50.1.10', managed: false, state: 'running' },
     { host: 'docker01', container: 'stopped', ipv4: null, state: 'exited' },
     { host: 'docker02', container: 'portainer', mac: '02:42:ac:10:64:99' },
   ]);
-  const { observedAt } = (await server.request('GET', '/v1/hosts/docker01')).body;
+  const { observedAt } = (await at.server.request('GET', '/v1/hosts/docker01')).body;
   expect(items[0]).toMatchObject({ since: observedAt, observedAt });
   expect((await endpoints('?container=compose-web-1')).items).toHaveLength(2);
   expect((await endpoints('?host=docker02')).items).toHaveLength(1);
@@ -59,29 +48,29 @@ test('every container on a network is listed with its address, whoever started i
 
 test('a report replaces what was seen before; only one that could not look leaves it', async () => {
   const id = await make('level');
-  await reportInventory(one, [seenContainer(id, 'a', '10.50.3.10'), seenContainer(id, 'b', '10.50.3.11')]);
+  await reportInventory(at.one, [seenContainer(id, 'a', '10.50.3.10'), seenContainer(id, 'b', '10.50.3.11')]);
   const [{ since }] = (await endpoints('?network=level&container=a')).items;
-  server.clock.advance(1_000);
-  await reportInventory(one, [seenContainer(id, 'a', '10.50.3.10')]);
+  at.server.clock.advance(1_000);
+  await reportInventory(at.one, [seenContainer(id, 'a', '10.50.3.10')]);
   const { items } = await endpoints('?network=level');
   expect(items).toMatchObject([{ container: 'a', since }]);
   expect(items[0].observedAt > since).toBe(true);
-  const { facts } = (await server.request('GET', '/v1/hosts/docker01')).body;
-  await one.report({
+  const { facts } = (await at.server.request('GET', '/v1/hosts/docker01')).body;
+  await at.one.report({
     observedRevision: '1',
     inventory: [],
     facts: { ...facts, docker: { reachable: false, version: null, apiVersion: null } },
   });
   expect((await endpoints('?network=level')).items).toHaveLength(1);
-  const stale = new Date(server.clock.now().getTime() - 60_000).toISOString();
-  await one.report({ observedRevision: '1', observedAt: stale, inventory: [] });
+  const stale = new Date(at.server.clock.now().getTime() - 60_000).toISOString();
+  await at.one.report({ observedRevision: '1', observedAt: stale, inventory: [] });
   expect((await endpoints('?network=level')).items).toHaveLength(1);
 });
 
 test('a leased address is bound to the running container seen on it, and stays so until it is returned (promise 4)', async () => {
   const id = await make('binding');
-  const [lease, spare] = (await takeLeases(one, id, 2)).granted as [Lease, Lease];
-  await reportInventory(one, [
+  const [lease, spare] = (await takeLeases(at.one, id, 2)).granted as [Lease, Lease];
+  await reportInventory(at.one, [
     seenContainer(id, 'web', lease.ip),
     // Made with --ip, but not running: nothing is bound by a wish.
     seenContainer(id, 'later', spare.ip, 'created'),
@@ -95,7 +84,7 @@ test('a leased address is bound to the running container seen on it, and stays s
     mac: '02:42:ac:10:64:99',
     generation: lease.generation,
   });
-  expect(bound.since).toBe((await server.request('GET', '/v1/hosts/docker01')).body.observedAt);
+  expect(bound.since).toBe((await at.server.request('GET', '/v1/hosts/docker01')).body.observedAt);
   expect(await address('binding', spare.ip)).toMatchObject({ state: 'leased', container: null });
   expect((await eventsOf('address.bound')).at(-1)).toMatchObject({
     subject: `/v1/networks/binding/addresses/${lease.ip}`,
@@ -103,13 +92,13 @@ test('a leased address is bound to the running container seen on it, and stays s
     data: { container: 'web', dockerId: 'docker-web' },
   });
   const before = (await eventsOf('address.bound')).length;
-  await reportInventory(one, [seenContainer(id, 'web', lease.ip)]);
-  await reportInventory(one, []);
+  await reportInventory(at.one, [seenContainer(id, 'web', lease.ip)]);
+  await reportInventory(at.one, []);
   expect((await eventsOf('address.bound')).length).toBe(before);
   expect(await address('binding', lease.ip)).toMatchObject({ state: 'bound', container: 'web' });
-  const filtered = await server.request('GET', '/v1/networks/binding/addresses?state=bound&container=web');
+  const filtered = await at.server.request('GET', '/v1/networks/binding/addresses?state=bound&container=web');
   expect(filtered.body.items).toHaveLength(1);
-  await syncLeases(one, { returns: returning([lease], 'released') });
+  await syncLeases(at.one, { returns: returning([lease], 'released') });
   expect(await address('binding', lease.ip)).toMatchObject({
     state: 'quarantined',
     container: null,
@@ -120,8 +109,8 @@ test('a leased address is bound to the running container seen on it, and stays s
 
 test('what a host sees on an address that it does not hold binds nothing (promise 8)', async () => {
   const id = await make('notmine');
-  const [lease] = (await takeLeases(two, id, 1)).granted as [Lease];
-  await reportInventory(one, [seenContainer(id, 'thief', lease.ip)]);
+  const [lease] = (await takeLeases(at.two, id, 1)).granted as [Lease];
+  await reportInventory(at.one, [seenContainer(id, 'thief', lease.ip)]);
   expect(await address('notmine', lease.ip)).toMatchObject({
     state: 'leased',
     host: 'docker02',

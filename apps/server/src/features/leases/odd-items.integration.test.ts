@@ -1,30 +1,20 @@
 import type { Lease, LeaseSync } from '@trunkline/contracts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
-import { callNetworks, freshSubnet, type NetworkCalls } from '../networks/network-calls.fixture.ts';
+import { describe, expect, test } from 'vitest';
+import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import { freshSubnet } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 import { held, returning, syncLeases, takeLeases } from './lease-calls.fixture.ts';
 
-let server: TestServer;
-let call: NetworkCalls;
-let one: TestAgent;
-let two: TestAgent;
-beforeAll(async () => {
-  server = await createTestServer();
-  call = callNetworks(server);
-  one = await server.joinHost('docker01');
-  two = await server.joinHost('docker02');
-});
-afterAll(() => server?.close());
+const at = useTwoHosts();
 
 /** On docker01; its subnets. */
 async function network(name: string, more: Record<string, unknown> = {}): Promise<string> {
-  return (await call.make(name, { hosts: { names: ['docker01'] }, quarantineSeconds: 0, ...more })).body
+  return (await at.call.make(name, { hosts: { names: ['docker01'] }, quarantineSeconds: 0, ...more })).body
     .id as string;
 }
 
 const state = async (name: string, ip: string): Promise<unknown> => {
-  const { status, body } = await server.request('GET', `/v1/networks/${name}/addresses/${ip}`);
+  const { status, body } = await at.server.request('GET', `/v1/networks/${name}/addresses/${ip}`);
   return status === 404 ? 'free' : body.state;
 };
 
@@ -34,8 +24,8 @@ const want = { networkId: nowhere, family: 'ipv4', count: 1, urgent: false } as 
 
 /** What the answer says about the items, beside a return of `mine` and a want of one address that both make sense. */
 async function besideGoodOnes(name: string, id: string, odd: Partial<LeaseSync>) {
-  const [mine, kept] = (await takeLeases(one, id, 2)).granted as [Lease, Lease];
-  const answer = await syncLeases(one, {
+  const [mine, kept] = (await takeLeases(at.one, id, 2)).granted as [Lease, Lease];
+  const answer = await syncLeases(at.one, {
     held: odd.held === undefined ? null : [...(odd.held ?? []), ...held([kept])],
     returns: [...(odd.returns ?? []), ...returning([mine], 'released')],
     wants: [...(odd.wants ?? []), { ...want, networkId: id }],
@@ -49,8 +39,8 @@ async function besideGoodOnes(name: string, id: string, odd: Partial<LeaseSync>)
 describe('one item that means nothing to the server holds up no other', () => {
   test('a return of a network that is not there, of an address outside, of another IP version, of another host', async () => {
     const id = await network('returns');
-    const other = (await call.make('others', { hosts: { names: ['docker02'] } })).body.id as string;
-    const [theirs] = (await takeLeases(two, other, 1)).granted as [Lease];
+    const other = (await at.call.make('others', { hosts: { names: ['docker02'] } })).body.id as string;
+    const [theirs] = (await takeLeases(at.two, other, 1)).granted as [Lease];
     const odd = [item, { ...item, networkId: id }, { ...item, networkId: id, ip: 'fd00::9' }, theirs];
     await besideGoodOnes('returns', id, {
       returns: [...returning(odd, 'released'), ...returning(odd, 'unused')],
@@ -60,10 +50,10 @@ describe('one item that means nothing to the server holds up no other', () => {
 
   test('a want of a network that is not there, is not on the host, leaves, or has no such IP version says so', async () => {
     const id = await network('wants');
-    const elsewhere = (await call.make('elsewhere', { hosts: { names: ['docker02'] } })).body.id as string;
+    const elsewhere = (await at.call.make('elsewhere', { hosts: { names: ['docker02'] } })).body.id as string;
     const leaving = await network('leaving');
-    await carryOut(one);
-    expect((await call.remove('leaving')).status).toBe(202);
+    await carryOut(at.one);
+    expect((await at.call.remove('leaving')).status).toBe(202);
     const { short } = await besideGoodOnes('wants', id, {
       wants: [
         want,
@@ -110,15 +100,15 @@ describe('one item that means nothing to the server holds up no other', () => {
   test('of a subnet that was removed a moment ago: returned for nothing, unknown, and not in the way', async () => {
     const subnets = [freshSubnet(), freshSubnet()];
     const id = await network('shrunk', { subnets });
-    const all = (await takeLeases(one, id, 256)).granted;
+    const all = (await takeLeases(at.one, id, 256)).granted;
     const [gone, also] = all.filter(({ subnet }) => subnet === subnets[1]!.cidr) as [Lease, Lease];
-    await syncLeases(one, {
+    await syncLeases(at.one, {
       returns: returning(
         all.filter(({ subnet }) => subnet === subnets[0]!.cidr),
         'unused',
       ),
     });
-    const patched = await call.patch('shrunk', { subnets: [subnets[0]] }, '*', '?force=true');
+    const patched = await at.call.patch('shrunk', { subnets: [subnets[0]] }, '*', '?force=true');
     expect([patched.status, patched.body.detail]).toEqual([200, undefined]);
     const { unknown } = await besideGoodOnes('shrunk', id, {
       returns: [...returning([gone], 'released'), ...returning([also], 'conflicted', '00:0c:29:00:00:01')],
@@ -132,9 +122,11 @@ describe('one item that means nothing to the server holds up no other', () => {
     async (mac) => {
       const name = `group-${mac.slice(0, 2)}`;
       const id = await network(name);
-      const [lease] = (await takeLeases(one, id, 1)).granted as [Lease];
+      const [lease] = (await takeLeases(at.one, id, 1)).granted as [Lease];
       await besideGoodOnes(name, id, { returns: returning([lease], 'conflicted', mac) });
-      expect((await server.request('GET', `/v1/networks/${name}/addresses/${lease.ip}`)).body).toMatchObject({
+      expect(
+        (await at.server.request('GET', `/v1/networks/${name}/addresses/${lease.ip}`)).body,
+      ).toMatchObject({
         state: 'conflicted',
         mac,
       });
@@ -149,13 +141,13 @@ test.each([
 ])('a body with %s that is none is malformed, and the fault of the caller', async (_, odd) => {
   for (const sync of [{ held: [odd] }, { returns: returning([odd], 'unused') }]) {
     const body = { held: null, returns: [], wants: [], ...sync };
-    const answer = await one.send('POST', '/agent/v1/leases', body);
+    const answer = await at.one.send('POST', '/agent/v1/leases', body);
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
   }
 });
 
 test('a want of a subnet that is none is malformed too', async () => {
   const wants = [{ ...want, subnet: '10.0.0.5/24' }];
-  const answer = await one.send('POST', '/agent/v1/leases', { held: null, returns: [], wants });
+  const answer = await at.one.send('POST', '/agent/v1/leases', { held: null, returns: [], wants });
   expect(answer.body).toMatchObject({ code: 'invalid_request', errors: [{ pointer: '/wants/0/subnet' }] });
 });
