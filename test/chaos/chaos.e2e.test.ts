@@ -6,17 +6,17 @@ import { expect, test } from 'vitest';
 import { patient } from '../lab/patience.ts';
 import { chaos } from './run.ts';
 
-/** What both runs are: 60 operations, or as many as a slow machine gets done in the time. */
+/** What a run is: 60 operations, or as many as a slow machine gets done in the time. */
 const settings = { hosts: 2, minutes: 1.5, operations: 60, prefix: 26, between: 30 };
 const leastOperations = 15;
 const deadlineMs = 600_000;
 
-test.each([
-  ['the same as ever', 20_261],
-  ['of its own', Number(process.env['TRUNKLINE_TEST_SEED'] ?? Date.now() % 1_000_000)],
-])(
-  'no address is doubled, freed early or leaked by a random history %s (seed %i)',
-  async (_, seed) => {
+/** The same as ever, so that what turns red was turned by a change; `npm run chaos` draws new ones. */
+const seeds = [20_261, ...(process.env['TRUNKLINE_TEST_SEED'] ?? '').split(',').filter(Boolean).map(Number)];
+
+test.each(seeds)(
+  'no address is doubled, freed early or leaked by a random history (seed %i)',
+  async (seed) => {
     const lines: string[] = [];
     const result = await chaos({ ...settings, seed }, (line) => lines.push(line));
     const [first] = result.violations;

@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import { must } from '../e2e/outside.ts';
+import { containerdKept } from './docker-words.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Boxed, BookRow, Settled } from './settled.ts';
 
@@ -17,9 +18,6 @@ interface Attachment {
   readonly EndpointID: string;
   readonly IPAMConfig: { readonly IPv4Address?: string } | null;
 }
-
-/** Docker's words when containerd kept what a dockerd began just before it was killed: with no network at all it is the same. */
-const leftBehind = /^task \S+: already exists/;
 
 /** The containers of a host, as its Docker tells them. `isAwaited`: nobody stopped the one of that name. */
 async function boxesOn(
@@ -42,7 +40,7 @@ async function boxesOn(
       attached: attachment !== undefined && (!State.Running || attachment.EndpointID !== ''),
       error: State.Error,
       pin: attachment?.IPAMConfig?.IPv4Address || null,
-      awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id) && !leftBehind.test(State.Error),
+      awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id) && !containerdKept.test(State.Error),
     };
   });
 }

@@ -1,6 +1,7 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
+import { containerdKept } from './docker-words.ts';
 import type { KernelView } from './kernel-view.ts';
 import {
   isOnContainer,
@@ -72,7 +73,7 @@ export function createPerformer(
         return { word: 'hung', detail: `no answer within ${String(timeoutMs / 1000)} s` };
       if (code === killedCode) return { word: 'moot', detail: 'docker was killed: its host went off' };
       const detail = (stderr || stdout).trim().replaceAll(/\s+/g, ' ').slice(0, 600);
-      return { word: mootWords.test(detail) ? 'moot' : 'refused', detail };
+      return { word: mootWords.test(detail) || containerdKept.test(detail) ? 'moot' : 'refused', detail };
     } catch (error) {
       // The host is off, or went off.
       return { word: 'moot', detail: error instanceof Error ? error.message : String(error) };
