@@ -62,6 +62,8 @@ export type AgentDeps = {
 
 /** How often to report before the server has said it. */
 const firstHeartbeatSeconds = 10;
+/** How long news of the address book may wait for another report that takes it along, in milliseconds. */
+const bookNewsMs = 200;
 
 /**
  * Runs an agent until `signal` aborts: joins where it has not, then keeps the host as the server wants it. What the
@@ -230,7 +232,8 @@ async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Prom
           return network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
         },
         look: () => observer.look(),
-        onNews: reports.changed,
+        // What is made of it on the host is told at once, and this with it.
+        onNews: () => reports.changed(bookNewsMs),
       },
       until,
     ),

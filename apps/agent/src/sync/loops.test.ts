@@ -214,6 +214,24 @@ test('many changes while a report is under way become one', async () => {
   await vi.waitFor(() => expect(revisions()).toEqual(['1', '4']));
 });
 
+test('news that can wait goes out with the next report, and by itself when its time is up', async () => {
+  const { time, loop, state, revisions } = await reporting(taken);
+  await vi.waitFor(() => expect(time.waits()).toEqual([10_000]));
+  state.revision = '2';
+  loop.changed(200);
+  await vi.waitFor(() => expect(time.waits()).toEqual([200]));
+  loop.changed();
+  await vi.waitFor(() => expect(time.waits()).toEqual([10_000]));
+  expect(revisions()).toEqual(['1', '2']);
+  state.revision = '3';
+  loop.changed(200);
+  await vi.waitFor(() => expect(time.waits()).toEqual([200]));
+  await time.advance(199);
+  expect(revisions()).toEqual(['1', '2']);
+  await time.advance(1);
+  await vi.waitFor(() => expect(revisions()).toEqual(['1', '2', '3']));
+});
+
 test('a report that failed is tried again with the newest truth', async () => {
   const { time, state, revisions } = await reporting(drop, taken);
   await vi.waitFor(() => expect(time.waits()).toEqual([500]));

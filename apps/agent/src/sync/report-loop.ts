@@ -17,8 +17,11 @@ export type ReportLoopDeps = {
 
 /** Reports on change and at least every heartbeat. */
 export type ReportLoop = {
-  /** Something may have changed; many calls become one report. */
-  readonly changed: () => void;
+  /**
+   * Something may have changed, to be told within so many milliseconds: at once by default, and earlier with another
+   * report. Many calls become one report.
+   */
+  readonly changed: (withinMs?: number) => void;
   /** The server was heard by another way: a report that waits after a failure is tried at once. */
   readonly serverAnswers: () => void;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
@@ -30,7 +33,8 @@ const firstBackoffMs = 500;
 /** Makes the loop; nothing is sent before `run`. */
 export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
   const { timing, log } = deps;
-  let dirty = true;
+  /** When the next report is due, apart from the heartbeat: the clock's time, in milliseconds. */
+  let dueAt = Number.NEGATIVE_INFINITY;
   let wake = new AbortController();
   let backoff = new AbortController();
   let lastSent: string | null = null;
@@ -39,8 +43,8 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
   /** Whether a report went out or was not needed; throws what the client throws. */
   async function once(signal: AbortSignal): Promise<void> {
     const heartbeatDue = timing.now() - lastSentAt >= deps.heartbeatMs();
-    if (!dirty && !heartbeatDue) return;
-    dirty = false;
+    if (dueAt > timing.now() && !heartbeatDue) return;
+    dueAt = Number.POSITIVE_INFINITY;
     const report = await deps.build(heartbeatDue);
     if (report === null) return;
     const content = JSON.stringify({ ...report, observedAt: '' });
@@ -63,7 +67,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
         failures += 1;
         // What failed to be said is said anew, as it is then.
         lastSent = null;
-        dirty = true;
+        dueAt = Number.NEGATIVE_INFINITY;
         const waitMs = backoffMs(
           failures,
           { firstMs: firstBackoffMs, longestMs: deps.heartbeatMs() },
@@ -74,19 +78,18 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
         await timing.delay(waitMs, AbortSignal.any([signal, backoff.signal]));
         continue;
       }
-      if (dirty) continue;
+      const now = timing.now();
+      if (dueAt <= now) continue;
       wake = new AbortController();
-      const dueMs = Math.max(50, lastSentAt + deps.heartbeatMs() - timing.now());
-      await timing.delay(
-        Number.isFinite(dueMs) ? dueMs : deps.heartbeatMs(),
-        AbortSignal.any([signal, wake.signal]),
-      );
+      const heartbeatMs = Math.max(50, lastSentAt + deps.heartbeatMs() - now);
+      const waitMs = Math.min(dueAt - now, Number.isFinite(heartbeatMs) ? heartbeatMs : deps.heartbeatMs());
+      await timing.delay(waitMs, AbortSignal.any([signal, wake.signal]));
     }
   }
 
   return {
-    changed: () => {
-      dirty = true;
+    changed: (withinMs = 0) => {
+      dueAt = Math.min(dueAt, timing.now() + withinMs);
       wake.abort();
     },
     serverAnswers: () => backoff.abort(),
