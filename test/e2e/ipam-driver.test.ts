@@ -29,7 +29,6 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'trunkline-ipam-'));
   book = ipamOn(host, folder);
   running = await book.start();
-  await warm();
   const network = ['--ipam-driver', 'trunkline', '--ipam-opt', `network=${smallNet.id}`];
   const subnet = ['--subnet', '172.16.100.0/28', '--gateway', '172.16.100.1'];
   await docker(
@@ -44,6 +43,7 @@ beforeEach(async () => {
     'parent=ens33',
     'mac_net1',
   );
+  await warm();
 });
 afterEach(async ({ task }) => {
   if (task.result?.state === 'fail') console.error(book.logs.slice(-60).join(''));

@@ -1,4 +1,7 @@
 /** What the agent's own room for the wire hears and says, on real links with a foreign machine among them. */
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createCommandRunner, type RunCommand } from '../../apps/agent/src/host/command.ts';
@@ -227,10 +230,13 @@ describe('the wire is asked before an address is given out', () => {
 
   test('unknown, and what to install: a tool is missing', async () => {
     const host = lab.host('docker01');
-    // An empty folder instead of the one program; the others are where they are.
+    // A folder without the one program; the others are where they are.
+    const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-wire-'));
+    undo.push(() => rm(folder, { recursive: true }));
+    await symlink('/usr/bin/xargs', path.join(folder, 'xargs'));
     const without: RunCommand = (file, argv, options) =>
       argv.includes('arping')
-        ? plain('nsenter', [...argv.slice(0, 2), 'env', 'PATH=/nowhere', ...argv.slice(2)], options)
+        ? plain('nsenter', [...argv.slice(0, 2), 'env', `PATH=${folder}`, ...argv.slice(2)], options)
         : runOn(host)(file, argv, options);
     const answer = await probeOf({ run: without })('172.16.100.84');
     expect(answer).toMatchObject({ answer: 'unknown' });

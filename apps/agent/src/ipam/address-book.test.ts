@@ -48,6 +48,7 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
   const common = {
     store,
     desired: () => own.document,
+    isPlaced: () => true,
     source: () => source,
     reachability,
     onChange: () => {},

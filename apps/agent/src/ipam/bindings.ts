@@ -1,5 +1,5 @@
 import { ApiError } from '@trunkline/client';
-import type { DesiredDocument, Lease } from '@trunkline/contracts';
+import type { Lease } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { Observed } from '../reconcile/observe.ts';
 import { createWaker } from '../reconcile/waker.ts';
@@ -15,7 +15,8 @@ import { seenAddresses } from './seen-addresses.ts';
 /** What the bindings work with. */
 export type BindingsDeps = {
   readonly store: LeaseStore;
-  readonly desired: () => DesiredDocument | null;
+  /** Our network's id for what a Docker network names. */
+  readonly idOf: (named: string) => string;
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   /** Asks for a look at Docker; its result comes by {@link Bindings.looked}. */
@@ -58,12 +59,8 @@ export function createBindings(deps: BindingsDeps): Bindings {
   let nextAt: number | null = null;
   const refused = new Map<LeaseKey, { readonly why: string; readonly at: number }>();
 
-  function idOf(named: string): string {
-    return deps.desired()?.networks.find(({ name }) => name === named)?.id ?? named;
-  }
-
   function looked(observed: Pick<Observed, 'at' | 'docker'>): void {
-    const seen = seenAddresses(observed, idOf);
+    const seen = seenAddresses(observed, deps.idOf);
     if (seen === null) return;
     const plan = planBindings({
       held: store.all(),

@@ -43,7 +43,7 @@ const wants4 = network({ warm: 2 });
 function plan(
   records: readonly LeaseRecord[],
   change: Partial<DesiredDocument> = {},
-  patience: string[] = [],
+  { patience = [], isPlaced = true }: { patience?: string[]; isPlaced?: boolean } = {},
 ) {
   const desired: DesiredDocument = {
     hostId: id(999),
@@ -58,6 +58,7 @@ function plan(
   const { returns, drops, wants } = planExchange({
     held: held(...records),
     desired,
+    isPlaced: () => isPlaced,
     patience: new Set(patience),
     now: 9,
   });
@@ -156,7 +157,12 @@ describe('to the server', () => {
   });
 
   test('a pool that the server had nothing for is not wanted again at once', () => {
-    expect(plan([], {}, [warmKey(id(1), 'ipv4')])).toEqual(nothing);
+    expect(plan([], {}, { patience: [warmKey(id(1), 'ipv4')] })).toEqual(nothing);
+  });
+
+  test('a network that Docker does not have takes nothing ahead of need, and keeps what it has', () => {
+    expect(plan([record(2)], {}, { isPlaced: false })).toEqual(nothing);
+    expect(plan([record(2)])).toEqual({ ...nothing, wants: ['ipv4 1 false'] });
   });
 });
 

@@ -28,16 +28,17 @@ export function warmKey(networkId: string, family: Family): string {
 }
 
 /**
- * What goes back and what is wanted. `patience`: pools for which the server had nothing a moment ago and is not asked yet.
- * Pure.
+ * What goes back and what is wanted. A host takes no addresses ahead of need for a network that its Docker does not have
+ * (yet). `patience`: pools for which the server had nothing a moment ago and is not asked yet. Pure.
  */
 export function planExchange(input: {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
+  readonly isPlaced: (networkId: string) => boolean;
   readonly patience: ReadonlySet<string>;
   readonly now: number;
 }): ExchangePlan {
-  const { held, desired, patience, now } = input;
+  const { held, desired, isPlaced, patience, now } = input;
   const recalled = new Set(desired?.recalls.map(({ networkId, family }) => warmKey(networkId, family)));
   const pools = poolsOf(desired);
   const leaving: LeaseRecord[] = [];
@@ -62,7 +63,8 @@ export function planExchange(input: {
     const surplus = have.toSorted((a, b) => a.since - b.since).slice(network.warm);
     leaving.push(...surplus.map((record) => returning(record, now)));
     const count = Math.min(mostOfAWant, network.warm - have.length);
-    if (count > 0 && state === 'present' && !recalled.has(pool) && !patience.has(pool)) {
+    const asks = state === 'present' && isPlaced(network.id) && !recalled.has(pool) && !patience.has(pool);
+    if (count > 0 && asks) {
       wants.push({ networkId: network.id, family, count, urgent: false });
     }
   }

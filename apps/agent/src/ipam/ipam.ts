@@ -15,6 +15,7 @@ import { createPluginServer } from './plugin-server.ts';
 import { listenForDocker } from './plugin-socket.ts';
 import { createProber } from './prober.ts';
 import { createReachability } from './reachability.ts';
+import { placedNetworks } from './seen-addresses.ts';
 import { createUrgent } from './urgent.ts';
 
 /** What the address book of a host is made of. */
@@ -66,7 +67,9 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const store = await openLeaseStore(deps.stateFolder, log, timing.now);
   let host: IpamHost | null = null;
   let notServing: string | null = 'the agent is starting';
+  let placed: ReadonlySet<string> = new Set();
   const desired = (): DesiredDocument | null => host?.desired() ?? null;
+  const idOf = (named: string): string => desired()?.networks.find(({ name }) => name === named)?.id ?? named;
   const source = (): LeaseSource | null => host?.source ?? null;
   const onChange = (): void => {
     keeper.wake();
@@ -80,7 +83,16 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     log.info({ away: reachability.away() }, 'whether the server gives leases has changed');
     host?.onNews();
   });
-  const keeper = createKeeper({ store, desired, source, reachability, onChange, timing, log });
+  const keeper = createKeeper({
+    store,
+    desired,
+    isPlaced: (networkId) => placed.has(networkId),
+    source,
+    reachability,
+    onChange,
+    timing,
+    log,
+  });
   const urgent = createUrgent({
     source,
     reachability,
@@ -100,7 +112,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   });
   const bindings = createBindings({
     store,
-    desired,
+    idOf,
     source,
     reachability,
     look: async () => await host?.look(),
@@ -169,7 +181,14 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       host = joined;
       await Promise.all([keeper.run(signal), prober.run(signal), bindings.run(signal)]);
     },
-    looked: bindings.looked,
+    looked: (observed) => {
+      bindings.looked(observed);
+      const found = placedNetworks(observed, idOf);
+      if (found === null) return;
+      const isNews = [...found].some((networkId) => !placed.has(networkId));
+      placed = found;
+      if (isNews) keeper.wake();
+    },
     desiredChanged: keeper.wake,
     serverAnswers: keeper.serverAnswers,
     notServing: () => notServing,

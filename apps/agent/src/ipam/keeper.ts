@@ -13,6 +13,8 @@ import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
 export type KeeperDeps = {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
+  /** Whether Docker has the network on this host. */
+  readonly isPlaced: (networkId: string) => boolean;
   /** Null until this host has joined. */
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
@@ -44,6 +46,8 @@ export type Keeper = {
 const exchangeMs = 10_000;
 /** The poll of desired state may hear the server sooner. */
 const backoff = { firstMs: 500, longestMs: 15_000 };
+/** What changes within this time is said in one exchange, and what Docker and people wait for goes first; milliseconds. */
+const gatherMs = 100;
 /** All is compared this often, in milliseconds; 0.8 to 1.2 of it, so that hosts do not come together. */
 const compareMs = 300_000;
 /** A pool that the server had nothing for is asked for again after this, in milliseconds. */
@@ -83,6 +87,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     const { returns, drops, wants } = planExchange({
       held: store.all(),
       desired: deps.desired(),
+      isPlaced: deps.isPlaced,
       patience: patience(),
       now,
     });
@@ -181,8 +186,9 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       while (!signal.aborted) {
         waker.reset();
         await round(signal);
-        // What came while it was said is said at once.
+        // What came while it was said is not waited for.
         await timing.delay(waitMs(), AbortSignal.any([signal, waker.any()]));
+        if (waker.any().aborted) await timing.delay(gatherMs, signal);
       }
     },
   };

@@ -1,6 +1,6 @@
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
 import type { DockerContainer, DockerEndpoint } from '../host/docker-engine.ts';
-import type { Observed } from '../reconcile/observe.ts';
+import type { Observed, ObservedDocker } from '../reconcile/observe.ts';
 import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
 import { networkOption } from './pools.ts';
 
@@ -12,8 +12,31 @@ const live = new Set<DockerContainer['status']>(['running', 'paused', 'removing'
 const starting = new Set<DockerContainer['status']>(['created', 'restarting']);
 
 /**
+ * Docker's networks whose addresses our driver gives: their ids, and the networks of ours that they stand for. `idOf`: our
+ * network's id for what was named by `--ipam-opt`.
+ */
+function drivenNetworks(
+  docker: Pick<ObservedDocker, 'networks'>,
+  idOf: (named: string) => string,
+): ReadonlyMap<string, string> {
+  return new Map(
+    docker.networks
+      .filter(({ ipamDriver }) => ipamDriver === driverName)
+      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[networkOption] ?? '')]),
+  );
+}
+
+/** Networks of ours that Docker has here, by id. Null where Docker did not answer. */
+export function placedNetworks(
+  { docker }: Pick<Observed, 'docker'>,
+  idOf: (named: string) => string,
+): ReadonlySet<string> | null {
+  return docker.reachable ? new Set(drivenNetworks(docker, idOf).values()) : null;
+}
+
+/**
  * Which addresses a look shows, on networks whose addresses our driver gives. Null where Docker did not answer: then
- * nothing is known, and nothing may be concluded. `idOf`: our network's id for what was named by `--ipam-opt`.
+ * nothing is known, and nothing may be concluded.
  */
 export function seenAddresses(
   observed: Pick<Observed, 'at' | 'docker'>,
@@ -21,11 +44,7 @@ export function seenAddresses(
 ): SeenAddresses | null {
   const { docker, at } = observed;
   if (!docker.reachable) return null;
-  const ours = new Map(
-    docker.networks
-      .filter(({ ipamDriver }) => ipamDriver === driverName)
-      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[networkOption] ?? '')]),
-  );
+  const ours = drivenNetworks(docker, idOf);
   const addresses: SeenAddress[] = [];
   const vague = new Set<string>();
   for (const container of docker.containers) {

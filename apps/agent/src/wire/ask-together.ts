@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { formatIp, type Ip } from '@trunkline/netaddr';
 import type { ProbeAnswer } from '../ipam/address-probe.ts';
 import type { Timing } from '../sync/timing.ts';
@@ -15,6 +14,8 @@ export type AskSettings = {
 };
 
 const secondMs = 1000;
+/** Exit code of xargs when a program that it began did not end with 0, as an arping that is answered. */
+const someFailed = 123;
 
 /**
  * Asks the wire for some addresses together, from one probe link: they share the programs that make, read and end the
@@ -31,11 +32,12 @@ export async function askTogether(
   signal: AbortSignal,
 ): Promise<readonly ProbeAnswer[]> {
   const listener = listenFor(ips, number);
+  const ipv4 = ips.filter(({ family }) => family === 4);
   const ipv6 = link.ipv6 ? ips.filter(({ family }) => family === 6) : [];
   await link.run('nft', ['-f', '-'], { input: listener.begin, signal });
   try {
-    const failures = await Promise.all([
-      ...inTurns(ips, (ip) => (ip.family === 4 ? sendArp(link, ip, settings, signal) : null)),
+    const [failure] = await Promise.all([
+      sendArp(link, ipv4, settings, signal),
       solicit(link, ipv6, settings, delay, signal),
     ]);
     // The wait after the last probe began when it was sent, a second ago.
@@ -43,14 +45,14 @@ export async function askTogether(
     signal.throwIfAborted();
     const hears = await link.hears(signal);
     const heard = readHeard(await read(link, listener, signal));
-    return ips.map((ip, index) => {
+    return ips.map(({ family }, index) => {
       const { speaks, asks } = heard(index);
       const mac = [...speaks, ...asks.filter((one) => !isProbeMac(one))].find((one) => one !== link.mac);
       if (mac !== undefined) return { answer: 'taken', mac };
       const why =
-        failures[index] ??
+        (family === 4 ? failure : null) ??
         (hears ? null : 'the interface went down while it was asked') ??
-        (ip.family === 4 || link.ipv6 ? null : 'the kernel of this host has no IPv6');
+        (family === 4 || link.ipv6 ? null : 'the kernel of this host has no IPv6');
       return why === null ? { answer: 'clear' } : { answer: 'unknown', reason: why };
     });
   } finally {
@@ -59,35 +61,28 @@ export async function askTogether(
 }
 
 /**
- * Begins each work in a turn of the event loop of its own: to start a program holds up the agent for milliseconds, and
- * Docker may be waiting for an address meanwhile.
- */
-function inTurns<T, R>(items: readonly T[], work: (item: T) => R): Promise<Awaited<R>>[] {
-  let turn = Promise.resolve();
-  return items.map((item) => {
-    const mine = turn.then(() => work(item));
-    turn = turn.then(() => setImmediate());
-    return mine as Promise<Awaited<R>>;
-  });
-}
-
-/**
- * Ends a second after the last probe, or with the first answer. What arping itself says is not all that was said: it
- * hears no other machine that asks (iputils, arping.c, recv_pack). Answers why it could not ask, or null.
+ * Ends a second after the last probe. Whoever answers is heard by the listener: what arping itself says is not all that was
+ * said, it hears no other machine that asks (iputils, arping.c, recv_pack). Answers why it could not ask, or null.
+ *
+ * The programs are begun by xargs, which is small: to begin one holds up an agent, and whoever waits for an address
+ * meanwhile, for some 10 ms each.
  */
 async function sendArp(
   { run, name }: ProbeLink,
-  ip: Ip,
+  ips: readonly Ip[],
   { probes }: AskSettings,
   signal: AbortSignal,
 ): Promise<string | null> {
+  if (ips.length === 0) return null;
+  const arping = ['arping', '-D', '-q', '-c', String(probes), '-I', name];
   try {
-    await run('arping', ['-D', '-q', '-c', String(probes), '-I', name, formatIp(ip)], {
+    const { stderr } = await run('xargs', ['-n', '1', '-P', String(ips.length), ...arping], {
+      input: ips.map((ip) => `${formatIp(ip)}\n`).join(''),
       timeoutMs: (probes + 5) * secondMs,
-      acceptCodes: [0, 1],
+      acceptCodes: [0, someFailed],
       signal,
     });
-    return null;
+    return stderr.trim() === '' ? null : stderr.trim().slice(0, 500);
   } catch (error) {
     signal.throwIfAborted();
     return failureText(error);

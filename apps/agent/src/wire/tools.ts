@@ -7,6 +7,7 @@ const arping: WireTool = { tool: 'arping', package: 'iputils-arping' };
 const tools: readonly (WireTool & { readonly asks: readonly string[] })[] = [
   { ...arping, asks: ['-V'] },
   { tool: 'nft', package: 'nftables', asks: ['--version'] },
+  { tool: 'xargs', package: 'findutils', asks: ['--version'] },
   { tool: 'unshare', package: 'util-linux', asks: ['--version'] },
   { tool: 'nsenter', package: 'util-linux', asks: ['--version'] },
 ];
@@ -58,12 +59,17 @@ export function installation(missing: readonly WireTool[]): string {
   return `install ${[...new Set(missing.map((tool) => tool.package))].join(', ')}`;
 }
 
-/** What went wrong, for people; of a tool that is missing also what to install. `nsenter` says that by 127. */
+/**
+ * What went wrong, for people; of a tool that is missing also what to install. Those that begin another (`nsenter`, `xargs`)
+ * say by 127 that it is not there, and which one in words.
+ */
 export function failureText(error: unknown): string {
   const message = error instanceof Error ? error.message.slice(0, 500) : String(error);
   if (!(error instanceof CommandFailed) || (error.kind !== 'spawn' && error.code !== 127)) return message;
-  const inner = tools.find(
-    ({ tool }) => error.argv.includes(tool) && (error.kind === 'spawn' || tool !== 'nsenter'),
-  );
-  return inner === undefined ? message : `${message}; ${installation([inner])}`;
+  const named = error.argv.flatMap((word) => tools.find(({ tool }) => tool === word) ?? []);
+  const missing =
+    error.kind === 'spawn'
+      ? named[0]
+      : (named.find(({ tool }) => error.stderr.includes(`${tool}: No such file`)) ?? named.at(-1));
+  return missing === undefined ? message : `${message}; ${installation([missing])}`;
 }

@@ -116,6 +116,18 @@ test.each([
     }),
     'install iputils-arping',
   ],
+  [
+    'as xargs says it',
+    new CommandFailed({
+      kind: 'exit',
+      argv: ['nsenter', '--net=/proc/1/ns/net', '--', 'xargs', '-n', '1', 'arping', '-D'],
+      code: 127,
+      reason: 'exit code 127',
+      stdout: '',
+      stderr: 'xargs: arping: No such file or directory',
+    }),
+    'install iputils-arping',
+  ],
 ])('a program that is not there is told with what to install: %s', (_, error, advice) => {
   expect(failureText(error)).toMatch(new RegExp(`; ${advice}$`));
 });
