@@ -4,14 +4,10 @@ import {
   signatureLifetimeSeconds,
   type CheckReport,
   type ContainerReport,
-  type DesiredCheck,
-  type DesiredContainer,
   type DesiredDocument,
-  type DesiredNetwork,
   type JoinAnswer,
   type JoinRequest,
   type PlacementReport,
-  type Recall,
   type Report,
   type ReportAnswer,
 } from '@trunkline/contracts';
@@ -34,6 +30,7 @@ import {
   takeNonce,
   type AgentRow,
 } from './agents.store.ts';
+import { createDesiredDocuments, type DesiredParts } from './desired-documents.ts';
 import { createDesiredWaits } from './desired-waits.ts';
 import { checkSignature, openSignature, type ReceivedRequest } from './signature.ts';
 
@@ -42,7 +39,7 @@ export interface AgentsDeps {
   hosts: HostsService;
   joinTokens: JoinTokensService;
   networks: {
-    desiredFor(db: TransactionClient, hostId: string): Promise<DesiredNetwork[]>;
+    desiredFor: DesiredParts['networks'];
     recordPlacements(
       change: Change,
       host: HostRef,
@@ -51,7 +48,7 @@ export interface AgentsDeps {
     ): Promise<void>;
   };
   containers: {
-    desiredFor(db: TransactionClient, hostId: string): Promise<DesiredContainer[]>;
+    desiredFor: DesiredParts['containers'];
     recordReports(
       change: Change,
       host: HostRef,
@@ -60,10 +57,10 @@ export interface AgentsDeps {
     ): Promise<void>;
   };
   checks: {
-    desiredFor(db: TransactionClient, hostId: string): Promise<DesiredCheck[]>;
+    desiredFor: DesiredParts['checks'];
     recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
   };
-  leases: { recallsFor(db: TransactionClient, hostId: string): Promise<Recall[]> };
+  leases: { recallsFor: DesiredParts['recalls'] };
   endpoints: {
     recordInventory(change: Change, host: HostRef, report: Report, observedAt: Date): Promise<void>;
   };
@@ -116,6 +113,14 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
     changesAfter: (revision) => desiredChanges(database.prisma, revision),
     subscribe: (listener) => feed.subscribe(listener),
     warn: (error) => log.warn({ err: error }, 'changes of desired state not read, will try again'),
+  });
+
+  const documents = createDesiredDocuments(database, {
+    networks: networks.desiredFor,
+    containers: containers.desiredFor,
+    recalls: leases.recallsFor,
+    checks: checks.desiredFor,
+    heartbeatSeconds: () => hosts.heartbeatSeconds(),
   });
 
   /** A process that was not heard before speaks for the host from now on. */
@@ -188,19 +193,11 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
     },
 
     async desired(host, { after, waitSeconds, gone }) {
-      const read = (): Promise<DesiredDocument> =>
-        database.prisma.$transaction(
-          async (db) => ({
-            hostId: host.id,
-            revision: (await revisionFor(db, host)).toString(),
-            heartbeatSeconds: await hosts.heartbeatSeconds(),
-            networks: await networks.desiredFor(db, host.id),
-            containers: await containers.desiredFor(db, host.id),
-            recalls: await leases.recallsFor(db, host.id),
-            checks: await checks.desiredFor(db, host.id),
-          }),
-          { isolationLevel: 'RepeatableRead' },
-        );
+      const read = async (): Promise<DesiredDocument> => {
+        const document = await documents.read(host.id);
+        if (document === undefined) throw unknownHost(host.id);
+        return document;
+      };
       if (after === undefined) return read();
       const waitMs = Math.min(waitSeconds, longestWaitSeconds) * 1000;
       const wait = waits.start(host.id, after, waitMs, AbortSignal.any([gone, stopping]));

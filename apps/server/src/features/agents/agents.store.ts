@@ -76,6 +76,15 @@ export async function desiredRevision(db: TransactionClient, hostId: string): Pr
   return row?.revision;
 }
 
+/** The same of some hosts; those that were retired are not in it. */
+export async function desiredRevisions(
+  db: TransactionClient,
+  hostIds: readonly string[],
+): Promise<Map<string, bigint>> {
+  const rows = await db.hostDesired.findMany({ where: { hostId: { in: [...hostIds] } } });
+  return new Map(rows.map(({ hostId, revision }) => [hostId, revision]));
+}
+
 /**
  * Hosts whose documents changed after a revision, and the revision of the database in the same view. When that is
  * lower than what was seen before, the database was restored from a backup, and everything counts as changed.

@@ -6,6 +6,7 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
+import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
 import {
   answerCheck,
   deleteChecksBefore,
@@ -36,7 +37,7 @@ export interface ChecksService extends Preflights {
   list(page: { limit: number; cursor: string | undefined }): Promise<PageOf<Check>>;
   get(id: string): Promise<Check>;
   /** Checks that a host should run, preflights among them. */
-  desiredFor(db: TransactionClient, hostId: string): Promise<DesiredCheck[]>;
+  desiredFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<DesiredCheck>>;
   /**
    * Takes what a host says of one of its checks; one that is over, or another's, is left as it is. Throws
    * invalid_request for a result that is not of the kind of the check.
@@ -204,9 +205,8 @@ export function createChecksService(
       return present(row, now());
     },
 
-    async desiredFor(db, hostId) {
-      return (await openJobsOf(db, hostId, now(), mostOpenOnHost)).map(desiredCheck);
-    },
+    desiredFor: async (db, hostIds) =>
+      ofHosts(await openJobsOf(db, hostIds, now(), mostOpenOnHost), desiredCheck),
 
     async recordResult(change, hostId, checkId, report) {
       const job = await findOpenJob(change.db, checkId, hostId, now());

@@ -111,20 +111,20 @@ const ofHost = (hostId: string, now: Date) => ({
 });
 const jobFields = { id: true, kind: true, spec: true, expiresAt: true } as const;
 
-/** Jobs of a host that wait for an answer and are still worth one. */
+/** Jobs of some hosts that wait for an answer and are still worth one: up to `most` a host, the oldest first. */
 export async function openJobsOf(
   db: TransactionClient,
-  hostId: string,
+  hostIds: readonly string[],
   now: Date,
-  limit: number,
-): Promise<OpenJob[]> {
-  const rows = await db.checkJob.findMany({
-    where: ofHost(hostId, now),
-    orderBy: { id: 'asc' },
-    take: limit,
-    select: jobFields,
-  });
-  return rows as unknown as OpenJob[];
+  most: number,
+): Promise<(OpenJob & { hostId: string })[]> {
+  return db.$queryRaw`
+    SELECT h.id AS "hostId", j.id, j.kind, j.spec, j.expires_at AS "expiresAt"
+    FROM unnest(${[...hostIds]}::uuid[]) AS h (id) CROSS JOIN LATERAL (
+      SELECT * FROM check_job c
+      WHERE c.host_id = h.id AND c.state IN ('pending', 'running') AND c.expires_at > ${now}
+      ORDER BY c.id LIMIT ${most}
+    ) j ORDER BY j.id`;
 }
 
 /** One of them. */

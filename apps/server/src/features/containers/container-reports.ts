@@ -51,7 +51,7 @@ export async function recordContainerReports(
   if (reports.length === 0) return;
   const byId = new Map(reports.map((report) => [report.containerId, report]));
   const unchanged: string[] = [];
-  for (const row of await containersOn(change.db, host.id, [...byId.keys()])) {
+  for (const row of await containersOn(change.db, [host.id], [...byId.keys()])) {
     const report = byId.get(row.id);
     if (report === undefined) continue;
     const known = knownOf(row);

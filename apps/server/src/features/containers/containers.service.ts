@@ -6,6 +6,7 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
+import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
 import { canonicalIp, desiredContainer, isRunning, presentContainer } from './container-view.ts';
@@ -55,7 +56,7 @@ export interface ContainersService {
   settled(id: string): Promise<boolean>;
   isGone(id: string): Promise<boolean>;
   /** Containers a host should run, and those it should remove. */
-  desiredFor(db: TransactionClient, hostId: string): Promise<DesiredContainer[]>;
+  desiredFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<DesiredContainer>>;
   /** Takes what an agent says of its containers, and ends removals for which it brings the evidence. */
   recordReports(
     change: Change,
@@ -150,13 +151,13 @@ export function createContainersService(
     isGone: async (id) =>
       (await prisma.container.findUnique({ where: { id }, select: { id: true } })) === null,
 
-    desiredFor: async (db, hostId) => (await containersOn(db, hostId)).map(desiredContainer),
+    desiredFor: async (db, hostIds) => ofHosts(await containersOn(db, hostIds), desiredContainer),
 
     recordReports: (change, host, reports, observedAt) =>
       recordContainerReports(change, deps.addresses, host, reports, observedAt),
 
     async forgetHost(change, host) {
-      const rows = await containersOn(change.db, host.id);
+      const rows = await containersOn(change.db, [host.id]);
       for (const { id } of rows) await deps.addresses.releaseOfContainer(change, id);
       await forgetContainers(change.db, host.id);
       for (const { name } of rows) {

@@ -56,14 +56,14 @@ export function listContainers(
   });
 }
 
-/** Containers of one host; all, or some by id. */
+/** Containers of some hosts; all, or some by id. */
 export function containersOn(
   db: TransactionClient,
-  hostId: string,
+  hostIds: readonly string[],
   ids?: readonly string[],
 ): Promise<ContainerRow[]> {
   return db.container.findMany({
-    where: { hostId, ...(ids === undefined ? {} : { id: { in: [...ids] } }) },
+    where: { hostId: { in: [...hostIds] }, ...(ids === undefined ? {} : { id: { in: [...ids] } }) },
     orderBy: { id: 'asc' },
     include: whole,
   });

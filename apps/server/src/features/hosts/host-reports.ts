@@ -5,7 +5,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { heartbeatsToSilence, type Fleet } from './fleet.ts';
 import { afterReport, agentSilent, identityShared, withCondition } from './host-conditions.ts';
 import {
-  findHostById,
+  lastReportOf,
   lockHost,
   silentHosts,
   takeReportTurn,
@@ -50,10 +50,10 @@ export function createHostReports(
   return {
     async openReport(change, hostId, observedAt) {
       await takeReportTurn(change.db, hostId);
-      const row = await findHostById(change.db, hostId);
+      const last = await lastReportOf(change.db, hostId);
       const seen = new Date(Math.min(observedAt.getTime(), now().getTime()));
       return {
-        newest: row !== null && (row.observedAt === null || row.observedAt <= seen),
+        newest: last !== undefined && (last.observedAt === null || last.observedAt <= seen),
         observedAt: seen,
       };
     },

@@ -131,6 +131,16 @@ export async function takeReportTurn(db: TransactionClient, id: string): Promise
   await db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('trunkline.report:' || ${id}, 0))`;
 }
 
+/** When the agent of a host looked whose report was taken last; undefined for a host that was retired. */
+export async function lastReportOf(
+  db: TransactionClient,
+  id: string,
+): Promise<{ observedAt: Date | null } | undefined> {
+  const [row] = await db.$queryRaw<{ observedAt: Date | null }[]>`
+    SELECT observed_at AS "observedAt" FROM host WHERE id = ${id}::uuid`;
+  return row;
+}
+
 /** Hosts that fell silent and are not yet marked so. */
 export function silentHosts(db: TransactionClient, before: Date, take: number): Promise<{ id: string }[]> {
   return db.$queryRaw`

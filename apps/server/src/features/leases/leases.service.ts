@@ -3,6 +3,7 @@ import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
+import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
 import { addressPath } from '../addresses/address-rows.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
 import { familyWords, type LeaseHost } from './held-lease.ts';
@@ -12,8 +13,8 @@ import { createRecallFirst, type RecallFirst } from './recall-first.ts';
 import { endConflicts, endHoldsOf, endRecalls, recallsOf } from './leases.store.ts';
 
 export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
-  /** Networks of which a host is asked to return what it does not use. */
-  recallsFor(db: TransactionClient, hostId: string): Promise<Recall[]>;
+  /** Networks of which some hosts are asked to return what they do not use. */
+  recallsFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<Recall>>;
   /**
    * The host is no longer there, or nothing of the network is left on it: what it held rests, or goes back to its
    * reservation. Call it before the placements go.
@@ -35,8 +36,8 @@ export function createLeasesService(
     ...createLeaseClaims(platform, deps),
     ...createRecallFirst(platform),
 
-    recallsFor: async (db, hostId) =>
-      (await recallsOf(db, hostId)).map(({ networkId, family }) => ({
+    recallsFor: async (db, hostIds) =>
+      ofHosts(await recallsOf(db, hostIds), ({ networkId, family }) => ({
         networkId,
         family: familyWords[family],
       })),

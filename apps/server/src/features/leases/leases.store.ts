@@ -206,14 +206,15 @@ export function holdersOf(
   );
 }
 
-/** Networks that a host is asked to return unused leases of. */
+/** Networks that some hosts are asked to return unused leases of. */
 export async function recallsOf(
   db: TransactionClient,
-  hostId: string,
-): Promise<{ networkId: string; family: 4 | 6 }[]> {
+  hostIds: readonly string[],
+): Promise<{ hostId: string; networkId: string; family: 4 | 6 }[]> {
   return db.$queryRaw`
-    SELECT x.network_id AS "networkId", x.family FROM recall_host x JOIN recall r USING (network_id, family)
-    WHERE x.host_id = ${hostId}::uuid AND r.until > now() ORDER BY x.network_id, x.family`;
+    SELECT x.host_id AS "hostId", x.network_id AS "networkId", x.family
+    FROM recall_host x JOIN recall r USING (network_id, family)
+    WHERE x.host_id = ANY (${[...hostIds]}::uuid[]) AND r.until > now() ORDER BY x.network_id, x.family`;
 }
 
 /**

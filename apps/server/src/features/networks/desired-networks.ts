@@ -41,10 +41,10 @@ function desiredOn({ removing, forceGeneration, hostId, host, network }: PlacedR
   };
 }
 
-/** What agents are told: of all networks of a host, or of one network on up to `most` of its hosts, by their names. */
+/** What agents are told: of all networks of some hosts, or of one network on up to `most` of its hosts, by their names. */
 export async function desiredNetworks(
   db: TransactionClient,
-  of: { hostId: string } | { networkId: string; most: number },
+  of: { hostIds: readonly string[] } | { networkId: string; most: number },
 ): Promise<DesiredOnHost[]> {
   return (await placedNetworks(db, of)).map(desiredOn);
 }

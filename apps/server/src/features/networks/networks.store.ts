@@ -98,10 +98,11 @@ export async function markDeleting(db: TransactionClient, id: string, now: Date)
 }
 
 /** Locks networks by id, in one order for everybody; answers those that are there. */
-export function lockNetworksById(
+export async function lockNetworksById(
   db: TransactionClient,
   ids: readonly string[],
 ): Promise<{ id: string; name: string; deleting: boolean }[]> {
+  if (ids.length === 0) return [];
   return db.$queryRaw`
     SELECT id, name, deleting_since IS NOT NULL AS deleting FROM network
     WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;

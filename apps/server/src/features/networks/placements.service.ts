@@ -9,6 +9,7 @@ import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
+import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
 import { desiredNetworks } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
 import {
@@ -58,7 +59,7 @@ export interface PlacementsService {
   /** The host leaves the fleet: whatever was on it, nothing of ours will be taken down there any more. */
   forgetHost(change: Change, host: Pick<HostRef, 'id' | 'name'>): Promise<void>;
   /** All networks a host should have, and those it should not have any more. */
-  desiredFor(db: TransactionClient, hostId: string): Promise<DesiredNetwork[]>;
+  desiredFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<DesiredNetwork>>;
   /** Takes what an agent says of its networks, and ends removals for which it brings the evidence. */
   recordPlacements(
     change: Change,
@@ -207,7 +208,8 @@ export function createPlacements(
       for (const network of networks) if (network.deleting) await finishRemoval(change, addresses, network);
     },
 
-    desiredFor: async (db, hostId) => (await desiredNetworks(db, { hostId })).map(({ network }) => network),
+    desiredFor: async (db, hostIds) =>
+      ofHosts(await desiredNetworks(db, { hostIds }), ({ network }) => network),
 
     async recordPlacements(change, host, reports, observedAt) {
       const rows = new Map(

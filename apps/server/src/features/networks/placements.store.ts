@@ -67,13 +67,17 @@ const whole = {
 /** A placement with all that its host is told of it. */
 export type PlacedRow = Prisma.PlacementGetPayload<{ include: typeof whole }>;
 
-/** The placements of a host in the order of their networks, or up to `most` of a network in the order of hosts' names. */
+/** The placements of some hosts in the order of their networks, or up to `most` of a network in the order of hosts' names. */
 export function placedNetworks(
   db: TransactionClient,
-  of: { hostId: string } | { networkId: string; most: number },
+  of: { hostIds: readonly string[] } | { networkId: string; most: number },
 ): Promise<PlacedRow[]> {
-  return 'hostId' in of
-    ? db.placement.findMany({ where: of, orderBy: { networkId: 'asc' }, include: whole })
+  return 'hostIds' in of
+    ? db.placement.findMany({
+        where: { hostId: { in: [...of.hostIds] } },
+        orderBy: { networkId: 'asc' },
+        include: whole,
+      })
     : db.placement.findMany({
         where: { networkId: of.networkId },
         orderBy: { host: { name: 'asc' } },
