@@ -58,7 +58,7 @@ async function madeBefore(on: string, container: string | null): Promise<void> {
   const marks = ['--label', `io.trunkline.network=${body.id}`, '-o', 'parent=ens33'];
   const subnet = ['--subnet', '172.16.100.0/24', '--gateway', '172.16.100.1'];
   await docker(host(on), 'network', 'create', '-d', 'macvlan', ...marks, ...subnet, 'mac_net1');
-  if (container !== null) await run(on, container);
+  if (container !== null) await run(on, container, '--network-alias', 'web');
   await fleet().startAgent(on);
 }
 
@@ -103,6 +103,8 @@ describe('a network that was made before there was an address book', () => {
       100,
     );
     expect(await runs('docker01', 'old')).toBe(true);
+    const aliases = '{{json .NetworkSettings.Networks.mac_net1.Aliases}}';
+    expect(await docker(host('docker01'), 'inspect', '-f', aliases, 'old')).toContain('"web"');
     const peer = await run('docker02', 'peer');
     expect(peer).not.toBe(before);
     expect(await pings(host('docker01'), 'old', peer)).toBe(true);

@@ -207,6 +207,24 @@ export function describeDockerEngineContract(name: string, create: () => Promise
       expect((await engine.container(id)).endpoints.map((endpoint) => endpoint.networkName)).toEqual([net]);
     });
 
+    it('gives a container that is connected again the MAC and the names that it had', async () => {
+      const first = await engine.createNetwork(macvlan());
+      const attached = { network: net, ipv4: '172.16.100.10', mac: '02:11:22:33:44:55', aliases: ['web'] };
+      const { id } = await engine.createContainer(onNetwork({ attachments: [attached] }));
+      await engine.startContainer(id);
+      const before = (await engine.container(id)).endpoints[0];
+      expect(before).toMatchObject({ mac: attached.mac, aliases: ['web'] });
+      await engine.disconnectNetwork(id, first.id);
+      // The network may be another one of that name by now.
+      await engine.removeNetwork(first.id);
+      await engine.createNetwork(macvlan());
+      const { mac: usualMac, ...again } = attached;
+      await engine.connectNetwork(id, { ...again, usualMac });
+      const { endpoints } = await engine.container(id);
+      expect(endpoints).toHaveLength(1);
+      expect(endpoints[0]).toMatchObject({ ipv4: '172.16.100.10', mac: usualMac, aliases: ['web'] });
+    });
+
     it('leaves no half-made container when one of its networks does not exist', async () => {
       await engine.createNetwork(macvlan());
       const attachments = [{ network: net, ipv4: '172.16.100.10' }, { network: `${net}-missing` }];

@@ -150,6 +150,8 @@ export type DockerEndpoint = {
   /** The addresses that were asked for when it was attached; they stay while the container is stopped. */
   readonly requestedIpv4: string | null;
   readonly requestedIpv6: string | null;
+  /** Names for it on that network besides its own, as compose gives them. Docker tells them of one container, in no list. */
+  readonly aliases: readonly string[];
 };
 
 /** What a container is doing. */
@@ -210,6 +212,8 @@ export type DockerAttachment = {
   readonly mac?: string;
   /** Ethernet address that it has instead of one of Docker's choice, where the Engine can give it. */
   readonly usualMac?: string;
+  /** Names for it on that network besides its own. */
+  readonly aliases?: readonly string[];
 };
 
 /** A container to make. Without `attachments` and `networkMode` it gets no network at all. */

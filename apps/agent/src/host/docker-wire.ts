@@ -77,7 +77,7 @@ export function containerFromWire(value: unknown): DockerContainer {
     status: statusOf(wire['State']),
     labels: strings(wire['Labels']),
     networkMode: text(record(wire['HostConfig'])['NetworkMode']) ?? 'default',
-    endpoints: endpointsFromWire(record(wire['NetworkSettings'])['Networks']),
+    endpoints: endpointsFromWire(record(wire['NetworkSettings'])['Networks'], text(wire['Id']) ?? ''),
   };
 }
 
@@ -104,7 +104,7 @@ export function containerDetailFromWire(value: unknown): DockerContainerDetail {
     restartPolicy: restartPolicyFromWire(hostConfig['RestartPolicy']),
     labels: strings(config['Labels']),
     networkMode: text(hostConfig['NetworkMode']) ?? 'default',
-    endpoints: endpointsFromWire(record(wire['NetworkSettings'])['Networks']),
+    endpoints: endpointsFromWire(record(wire['NetworkSettings'])['Networks'], text(wire['Id']) ?? ''),
     hostname: text(config['Hostname']) ?? '',
     command: texts(config['Cmd']),
     entrypoint: texts(config['Entrypoint']),
@@ -164,9 +164,12 @@ export function networkToWire(spec: DockerNetworkSpec) {
   };
 }
 
-/** An endpoint's settings for create and connect; `withMac` from API 1.44 on. */
+/**
+ * An endpoint's settings for create and connect; `withMac` from API 1.44 on. Before, an Engine gives a container the MAC that
+ * it was made with again whenever it is connected to the network that it was made on.
+ */
 export function endpointToWire(attachment: DockerAttachment, withMac: boolean) {
-  const { ipv4, ipv6 } = attachment;
+  const { ipv4, ipv6, aliases = [] } = attachment;
   const mac = macOf(attachment);
   return {
     IPAMConfig: {
@@ -174,6 +177,7 @@ export function endpointToWire(attachment: DockerAttachment, withMac: boolean) {
       ...(ipv6 === undefined ? {} : { IPv6Address: ipv6 }),
     },
     ...(mac === undefined || !withMac ? {} : { MacAddress: mac }),
+    ...(aliases.length === 0 ? {} : { Aliases: [...aliases] }),
   };
 }
 
@@ -235,7 +239,7 @@ export function planContainer(
   return { body, connect: ordered.slice(atCreate.length) };
 }
 
-function endpointsFromWire(networks: unknown): readonly DockerEndpoint[] {
+function endpointsFromWire(networks: unknown, container: string): readonly DockerEndpoint[] {
   return Object.entries(record(networks)).map(([networkName, entry]) => {
     const wire = record(entry);
     const wanted = record(wire['IPAMConfig']);
@@ -253,6 +257,8 @@ function endpointsFromWire(networks: unknown): readonly DockerEndpoint[] {
       gateway: text(wire['Gateway']),
       requestedIpv4: text(wanted['IPv4Address']),
       requestedIpv6: text(wanted['IPv6Address']),
+      // Docker adds the short id by itself.
+      aliases: texts(wire['Aliases']).filter((alias) => alias !== container.slice(0, 12)),
     };
   });
 }

@@ -92,7 +92,8 @@ export function createFakeDockerEngine(
       networkName: network.name,
       requestedIpv4: attachment.ipv4 ?? null,
       requestedIpv6: attachment.ipv6 ?? null,
-      mac: attachment.mac ?? null,
+      mac: attachment.mac ?? attachment.usualMac ?? null,
+      aliases: attachment.aliases ?? [],
     };
   };
   const join = (operation: string, endpoint: DockerEndpoint): DockerEndpoint => {

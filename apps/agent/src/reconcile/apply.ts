@@ -3,7 +3,8 @@ import { DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { LinkConflict, type Links } from '../host/links.ts';
 import type { AdoptionStore } from './adoption.ts';
-import type { DetachedContainer, DetachedStore } from './detached.ts';
+import type { DetachedStore } from './detached.ts';
+import { attachmentOf, withAliases } from './detachment.ts';
 import type { LeftUpStore } from './left-up.ts';
 import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from './steps.ts';
 
@@ -16,6 +17,7 @@ export type ApplyDeps = {
   readonly kernel: Pick<Kernel, 'loadModule' | 'enableForwarding'>;
   readonly docker: Pick<
     DockerEngine,
+    | 'container'
     | 'createNetwork'
     | 'removeNetwork'
     | 'pullImage'
@@ -126,13 +128,16 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
     case 'remove-network':
       return unlessGone(docker.removeNetwork(step.dockerId));
     case 'detach-containers':
-      await detached.add(step.networkId, step.containers);
+      await detached.add(
+        step.networkId,
+        await withAliases(step.containers, { id: step.dockerId, name: step.name }, docker),
+      );
       for (const { id } of step.containers) {
         await unlessGone(docker.disconnectNetwork(id, step.dockerId, { force: true }));
       }
       return;
     case 'attach-container':
-      await docker.connectNetwork(step.container.id, attachment(step.network, step.container));
+      await docker.connectNetwork(step.container.id, attachmentOf(step.network, step.container));
       return detached.forget(step.networkId, step.container.id);
     case 'forget-detached':
       return detached.forget(step.networkId, step.container.id);
@@ -154,10 +159,6 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
     case 'remove-container':
       return unlessGone(docker.removeContainer(step.dockerId, { force: true }));
   }
-}
-
-function attachment(network: string, { ipv4, ipv6 }: DetachedContainer) {
-  return { network, ...(ipv4 === null ? {} : { ipv4 }), ...(ipv6 === null ? {} : { ipv6 }) };
 }
 
 /** Gone already is as good as removed. */

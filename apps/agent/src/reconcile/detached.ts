@@ -10,6 +10,10 @@ export type DetachedContainer = {
   readonly name: string;
   readonly ipv4: string | null;
   readonly ipv6: string | null;
+  /** The MAC that it had; null: it did not run. */
+  readonly mac: string | null;
+  /** Names for it there besides its own, as compose gives them. */
+  readonly aliases: readonly string[];
 };
 
 /** By id of our network. */
@@ -59,7 +63,7 @@ async function load(path: string, log: Logger): Promise<Detached> {
     if (text === null) return {};
     const entries = Object.entries(JSON.parse(text) as Record<string, unknown>);
     return Object.fromEntries(
-      entries.map(([id, list]) => [id, Array.isArray(list) ? list.filter(isOne) : []]),
+      entries.map(([id, list]) => [id, Array.isArray(list) ? list.flatMap(readOne) : []]),
     );
   } catch (error) {
     log.error({ err: error, path }, 'list of disconnected containers is unreadable, connect them by hand');
@@ -69,12 +73,14 @@ async function load(path: string, log: Logger): Promise<Detached> {
 
 const isAddress = (address: unknown): boolean => address === null || typeof address === 'string';
 
-function isOne(value: unknown): value is DetachedContainer {
-  const one = value as Record<string, unknown> | null;
-  return (
-    typeof one?.['id'] === 'string' &&
-    typeof one['name'] === 'string' &&
-    isAddress(one['ipv4']) &&
-    isAddress(one['ipv6'])
-  );
+/** An older agent kept neither MAC nor aliases. */
+function readOne(value: unknown): DetachedContainer[] {
+  const { mac = null, aliases = [], ...one } = (value ?? {}) as Partial<DetachedContainer>;
+  const isWhole =
+    typeof one.id === 'string' &&
+    typeof one.name === 'string' &&
+    [one.ipv4, one.ipv6, mac].every(isAddress) &&
+    Array.isArray(aliases) &&
+    aliases.every((alias) => typeof alias === 'string');
+  return isWhole ? [{ ...(one as DetachedContainer), mac, aliases }] : [];
 }

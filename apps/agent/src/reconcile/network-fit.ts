@@ -41,10 +41,16 @@ export function detachedFrom(container: DockerContainer, network: DockerNetwork)
     name: container.name,
     ipv4: endpoint?.ipv4 ?? endpoint?.requestedIpv4 ?? null,
     ipv6: endpoint?.ipv6 ?? endpoint?.requestedIpv6 ?? null,
+    mac: endpoint?.mac ?? null,
+    aliases: endpoint?.aliases ?? [],
   };
 }
 
-function endpointOn(container: DockerContainer, network: DockerNetwork): DockerEndpoint | undefined {
+/** Its place on a Docker network; undefined where it has none. */
+export function endpointOn(
+  container: Pick<DockerContainer, 'endpoints'>,
+  network: Pick<DockerNetwork, 'id' | 'name'>,
+): DockerEndpoint | undefined {
   return container.endpoints.find(
     ({ networkId, networkName }) =>
       networkId === network.id ||
