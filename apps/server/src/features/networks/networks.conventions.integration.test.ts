@@ -163,3 +163,21 @@ describe('conventions', () => {
     ).toBe(403);
   });
 });
+
+test('numbers of addresses are exact, however large: a /64 has more than a double can tell apart', async () => {
+  const subnets = [freshSubnet(), { cidr: 'fd00:64::/64', gateway: 'fd00:64::1' }];
+  const made = await call.make('wide', { subnets });
+  const one = await server.request('POST', '/v1/networks/wide/addresses', { family: 'ipv6' });
+  expect(one.status).toBe(201);
+  const read = (await server.request('GET', '/v1/networks/wide')).body;
+  const listed = (await server.request('GET', '/v1/networks')).body.items.find(
+    ({ name }: { name: string }) => name === 'wide',
+  );
+  // All but the gateway and the anycast address of routers (RFC 4291 section 2.6.1).
+  const all = 2n ** 64n - 2n;
+  expect(made.body.subnets[1].allocatable).toBe(String(all));
+  for (const { subnets: shown, status } of [read, listed]) {
+    expect(shown[1]).toMatchObject({ allocatable: String(all), free: String(all - 1n) });
+    expect(status.addresses).toEqual({ allocatable: String(all + 253n), free: String(all + 252n) });
+  }
+});
