@@ -20,11 +20,18 @@ function rig(revisions: Record<string, bigint>) {
       );
     },
   };
-  const prisma = { $transaction: (work: (db: unknown) => unknown) => work({ hostDesired }) };
+  const open = { now: 0, most: 0 };
+  const prisma = {
+    $transaction: async (work: (db: unknown) => Promise<unknown>) => {
+      open.now += 1;
+      open.most = Math.max(open.most, open.now);
+      return work({ hostDesired }).finally(() => (open.now -= 1));
+    },
+  };
   const networks = vi.fn<DesiredParts['networks']>(none);
   const parts = { networks, containers: none, recalls: none, checks: none, heartbeatSeconds: async () => 10 };
   const documents = createDesiredDocuments({ prisma: prisma as unknown as Database['prisma'] }, parts);
-  return { documents, transactions, networks, failing };
+  return { documents, transactions, networks, failing, open };
 }
 
 test('hosts that ask in the same moment are answered by one transaction, each with its own', async () => {
@@ -39,13 +46,14 @@ test('hosts that ask in the same moment are answered by one transaction, each wi
   expect(transactions).toHaveLength(2);
 });
 
-test('a thousand hosts are answered in transactions of bounded length', async () => {
+test('a thousand hosts are answered in transactions of bounded length, a few at a time', async () => {
   const ids = Array.from({ length: 1000 }, (_, n) => `h${n}`);
-  const { documents, transactions } = rig(Object.fromEntries(ids.map((id) => [id, 1n])));
+  const { documents, transactions, open } = rig(Object.fromEntries(ids.map((id) => [id, 1n])));
   const all = await Promise.all(ids.map((id) => documents.read(id)));
   expect(all.map((document) => document?.hostId)).toEqual(ids);
   expect(transactions).toHaveLength(32);
   expect(Math.max(...transactions.map(({ length }) => length))).toBe(32);
+  expect(open.most).toBe(4);
 });
 
 test('a host that was retired gets no document, and is in nobody’s way', async () => {

@@ -28,6 +28,8 @@ type Document = DesiredDocument | undefined;
 
 /** Documents of one transaction: bounds its length and what is in memory at a time. */
 const mostAtOnce = 32;
+/** Transactions under way: the other connections are for everybody else. */
+const lanes = 4;
 
 /**
  * A change of a network wakes all of its hosts: those that ask in the same moment are answered by one transaction, whose
@@ -37,7 +39,8 @@ export function createDesiredDocuments(
   { prisma }: Pick<Database, 'prisma'>,
   parts: DesiredParts,
 ): DesiredDocuments {
-  let asked = new Map<string, PromiseWithResolvers<Document>>();
+  const asked = new Map<string, PromiseWithResolvers<Document>>();
+  let underWay = 0;
 
   const readAll = (hostIds: readonly string[]): Promise<Map<string, DesiredDocument>> =>
     prisma.$transaction(
@@ -72,20 +75,27 @@ export function createDesiredDocuments(
       for (const [hostId, { resolve }] of batch) resolve(documents.get(hostId));
     } catch (error) {
       for (const [, { reject }] of batch) reject(error);
+    } finally {
+      underWay -= 1;
+      answerSome();
     }
   }
 
-  function answerAll(): void {
-    const all = [...asked];
-    asked = new Map();
-    for (let at = 0; at < all.length; at += mostAtOnce) void answer(all.slice(at, at + mostAtOnce));
+  function answerSome(): void {
+    while (asked.size > 0 && underWay < lanes) {
+      const batch = [...asked].slice(0, mostAtOnce);
+      for (const [hostId] of batch) asked.delete(hostId);
+      underWay += 1;
+      void answer(batch);
+    }
   }
 
   return {
     read(hostId) {
       const known = asked.get(hostId);
       if (known !== undefined) return known.promise;
-      if (asked.size === 0) setImmediate(answerAll);
+      // The turn of the event loop ends first: those that were woken together ask together.
+      if (asked.size === 0) setImmediate(answerSome);
       const deferred = Promise.withResolvers<Document>();
       asked.set(hostId, deferred);
       return deferred.promise;
