@@ -87,17 +87,7 @@ describe('what is broken by hand', () => {
     await waitFor('the condition', async () => (await lost()) === 'InterfacesThere', healMs, 100);
   });
 
-  test('a network that Docker lost, since its parent was missing at its start, is made anew and its containers answer', async () => {
-    const before = (await networksNamed(host('docker01'), own.name))[0]?.Id;
-    await startDockerWithout(nic);
-    await waitFor('web answering', webAnswers, healMs, 200);
-    expect((await networksNamed(host('docker01'), own.name))[0]?.Id).not.toBe(before);
-    expect(
-      (await containerNamed(host('docker01'), 'web'))?.NetworkSettings.Networks[own.name]?.IPAddress,
-    ).toBe('172.16.200.10');
-  });
-
-  test('so is one with containers by hand alone on it, and those run that should', async () => {
+  test('a network that Docker lost, since its parent was missing at its start, is made anew, and containers by hand run that should', async () => {
     const theirs: NetworkCreate = {
       ...own,
       name: 'mac_net3',
@@ -131,6 +121,17 @@ describe('what is broken by hand', () => {
     } finally {
       await docker(on, 'rm', '-f', 'byhand', 'stopped');
     }
+  });
+
+  // Last: before 27 Docker remembers what it lost, and may take it for the network that holds the parent when it starts again.
+  test('so is one with containers of ours, which answer', async () => {
+    const before = (await networksNamed(host('docker01'), own.name))[0]?.Id;
+    await startDockerWithout(nic);
+    await waitFor('web answering', webAnswers, healMs, 200);
+    expect((await networksNamed(host('docker01'), own.name))[0]?.Id).not.toBe(before);
+    expect(
+      (await containerNamed(host('docker01'), 'web'))?.NetworkSettings.Networks[own.name]?.IPAddress,
+    ).toBe('172.16.200.10');
   });
 });
 
