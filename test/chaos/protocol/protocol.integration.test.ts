@@ -16,7 +16,7 @@ test(
       connectionString,
       seed,
       durationMs: seconds * 1000,
-      agents: 12,
+      agents: 40,
       restarts: Math.max(1, Math.floor(seconds / 10)),
     });
     console.log(
