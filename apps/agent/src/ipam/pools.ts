@@ -1,5 +1,6 @@
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import { cidrContains, formatCidr, formatIp, InvalidAddress, parseCidr, parseIp } from '@trunkline/netaddr';
+import { ipamNetworkOption } from '../reconcile/marks.ts';
 import { DriverRefusal } from './refusal.ts';
 
 /** What Docker calls a pool: one subnet of one network. Its id says all of it, so nothing of it must be remembered. */
@@ -21,10 +22,7 @@ export type PoolRequest = {
   readonly ipv6: boolean;
 };
 
-/** The `--ipam-opt` that names the network: its id, or its name. */
-export const networkOption = 'network';
-
-const howToName = `docker network create --ipam-driver trunkline --ipam-opt ${networkOption}=<id or name of the Trunkline network>`;
+const howToName = `docker network create --ipam-driver trunkline --ipam-opt ${ipamNetworkOption}=<id or name of the Trunkline network>`;
 const networkIdForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function poolId({ networkId, subnet }: Pool): string {
@@ -50,7 +48,7 @@ export function requestPool(
   desired: DesiredDocument | null,
   isHeld: (networkId: string) => boolean,
 ): Pool {
-  const named = options[networkOption] ?? '';
+  const named = options[ipamNetworkOption] ?? '';
   const network = findNetwork(named, subnet, desired);
   const networkId = network?.id ?? named;
   if (!networkIdForm.test(networkId)) {

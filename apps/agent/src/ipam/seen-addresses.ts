@@ -1,11 +1,9 @@
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
 import type { DockerContainer, DockerEndpoint } from '../host/docker-engine.ts';
+import { ipamNetworkOption } from '../reconcile/marks.ts';
+import { isCoordinated } from '../reconcile/network-fit.ts';
 import type { Observed, ObservedDocker } from '../reconcile/observe.ts';
 import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
-import { networkOption } from './pools.ts';
-
-/** Name of the driver, as `--ipam-driver` has it: the name of its socket. */
-export const driverName = 'trunkline';
 
 const live = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
 /** Being started, it may have its address already; else it has none. */
@@ -21,8 +19,8 @@ function drivenNetworks(
 ): ReadonlyMap<string, string> {
   return new Map(
     docker.networks
-      .filter(({ ipamDriver }) => ipamDriver === driverName)
-      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[networkOption] ?? '')]),
+      .filter(isCoordinated)
+      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[ipamNetworkOption] ?? '')]),
   );
 }
 

@@ -8,7 +8,7 @@ export const networkLabel = 'io.trunkline.network';
 export const specLabel = 'io.trunkline.spec';
 /** Docker's name for the agent's own IPAM driver: the name of its socket. */
 export const ipamDriver = 'trunkline';
-/** The `--ipam-opt` that names the network to the driver. */
+/** The `--ipam-opt` that names the network to the driver: its id, or its name. */
 export const ipamNetworkOption = 'network';
 /** Docker label: id of the container that this Docker container is. */
 export const containerLabel = 'io.trunkline.container';

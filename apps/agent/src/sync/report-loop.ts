@@ -81,9 +81,8 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
       const now = timing.now();
       if (dueAt <= now) continue;
       wake = new AbortController();
-      const heartbeatMs = Math.max(50, lastSentAt + deps.heartbeatMs() - now);
-      const waitMs = Math.min(dueAt - now, Number.isFinite(heartbeatMs) ? heartbeatMs : deps.heartbeatMs());
-      await timing.delay(waitMs, AbortSignal.any([signal, wake.signal]));
+      const heartbeatInMs = Math.max(50, lastSentAt + deps.heartbeatMs() - now);
+      await timing.delay(Math.min(dueAt - now, heartbeatInMs), AbortSignal.any([signal, wake.signal]));
     }
   }
 
