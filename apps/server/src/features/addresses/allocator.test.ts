@@ -87,6 +87,22 @@ test('what comes while a batch is with the database goes together in the next', 
   expect(calls.map(({ asked }) => asked)).toEqual([['net a'], ['net b', 'net c', 'net d']]);
 });
 
+test('of many who ask, half are with the database while the other half are answered', async () => {
+  const { ask, call, calls } = setup();
+  const asked = Array.from({ length: 40 }, (_, n) => ask('net', `o${n}`));
+  for (const n of [0, 1]) (await call(n)).finish();
+  await Promise.all(asked);
+  expect(calls.map((one) => one.asked.length)).toEqual([20, 20]);
+});
+
+test('a few who ask go together', async () => {
+  const { ask, call, calls } = setup();
+  const asked = Array.from({ length: 16 }, (_, n) => ask('net', `o${n}`));
+  (await call(0)).finish();
+  await Promise.all(asked);
+  expect(calls).toHaveLength(1);
+});
+
 test('the next batch is with the database before the answers to the last are given', async () => {
   const { ask, call, log } = setup();
   const first = ask('net', 'a');

@@ -10,10 +10,20 @@ interface Waiting {
 
 /** Requests answered in one transaction at most: keeps the time the locks are held short. */
 const mostInBatch = 256;
+/** So few are not divided: a good part of what a batch costs does not depend on its size. */
+const leastDivided = 16;
 const noAnswers = (): void => undefined;
 
 /** Requests that may wait; beyond that the server says so at once. */
 const mostWaiting = 10_000;
+
+/**
+ * How many go in the next batch: half of those who ask, which are those who wait and those of the last batch, who may ask
+ * again once answered. The database then works for one half while the other is answered; all in one batch, and each of
+ * the two would stand still while the other works.
+ */
+const batchSize = (waiting: number, last: number): number =>
+  Math.min(mostInBatch, Math.max(leastDivided, Math.ceil((waiting + last) / 2)));
 
 /**
  * Requests that wait are answered together: one transaction, one flush to disk for all of them, one lock a network.
@@ -29,8 +39,10 @@ export function createAllocator(options: BatchOptions): {
 
   const drain = async (): Promise<void> => {
     let give = noAnswers;
+    let last = 0;
     while (waiting.length > 0) {
-      const { batch, rest } = nextBatch(waiting);
+      const { batch, rest } = nextBatch(waiting, batchSize(waiting.length, last));
+      last = batch.length;
       waiting = rest;
       options.metrics.allocationBatch.observe(batch.length);
       const answers = answer(options, batch);
@@ -71,14 +83,14 @@ const conflictKeys = ({ request }: Waiting): string[] => {
   return keys;
 };
 
-/** Takes requests from the front; a second one of the same owner or key waits for the first to be answered. */
-function nextBatch(waiting: readonly Waiting[]): { batch: Waiting[]; rest: Waiting[] } {
+/** Takes up to `most` requests from the front; a second one of the same owner or key waits for the first to be answered. */
+function nextBatch(waiting: readonly Waiting[], most: number): { batch: Waiting[]; rest: Waiting[] } {
   const batch: Waiting[] = [];
   const rest: Waiting[] = [];
   const taken = new Set<string>();
   for (const one of waiting) {
     const keys = conflictKeys(one);
-    if (batch.length >= mostInBatch || keys.some((key) => taken.has(key))) {
+    if (batch.length >= most || keys.some((key) => taken.has(key))) {
       rest.push(one);
       continue;
     }
