@@ -19,12 +19,16 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
+import { writtenAs } from '../../platform/written-as.ts';
 import type { AddressesService } from './addresses.service.ts';
 
 const tags = ['addresses'];
 const OfNetwork = Type.Object({ name: NetworkName });
 const OfAddress = Type.Object({ name: NetworkName, ip: IpAddress });
 const OfOwner = Type.Object({ name: NetworkName, owner: OwnerKey });
+
+const asOne = writtenAs('Address');
+const asList = writtenAs('AddressList');
 
 const Filter = Type.Object({
   ...PageQuery,
@@ -97,8 +101,11 @@ export async function addressRoutes(
         }),
       },
     },
-    async (request, reply) =>
-      sendReply(reply, await addresses.reserve(request.params.name, request.body, changeContext(request))),
+    async (request, reply) => {
+      const answer = await addresses.reserve(request.params.name, request.body, changeContext(request));
+      const isList = typeof answer.body === 'object' && answer.body !== null && 'items' in answer.body;
+      return sendReply((isList ? asList : asOne)(reply), answer);
+    },
   );
 
   app.put(

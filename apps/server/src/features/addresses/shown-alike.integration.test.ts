@@ -46,6 +46,16 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
     }
   });
 
+  test('that came with others in one answer, which is JSON like that for one', async () => {
+    const net = await network('lot');
+    const [one, several] = [await net.post({}), await net.post({ count: 2, labels: { a: 'b' } })];
+    for (const { status, headers } of [one, several])
+      expect([status, headers['content-type']]).toEqual([201, 'application/json; charset=utf-8']);
+    const { items } = several.body as { items: { ip: string }[] };
+    expect(items).toHaveLength(2);
+    for (const item of items) expect(await net.get(item.ip)).toEqual(item);
+  });
+
   test('that a container is on: its name, Docker id, MAC and since when', async () => {
     const net = await network('bound');
     const { ip } = (await net.put('web')).body as { ip: string };
