@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Role } from '@trunkline/contracts';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -12,7 +12,7 @@ export interface Caller {
 }
 
 /** Finds the token behind a secret; undefined when there is none or it has expired. */
-export type FindCaller = (secretHash: Buffer) => Promise<Caller | undefined>;
+export type FindCaller = (secretHash: string) => Promise<Caller | undefined>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,8 +32,14 @@ export function newSecret(prefix: 'tl_' | 'tlj_'): string {
   return prefix + randomBytes(32).toString('base64url');
 }
 
-export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+/** SHA-256 of a secret, base64url: what is known of it. Text, because caches are asked by it at every request. */
+export function hashSecret(secret: string): string {
+  return hash('sha256', secret, 'base64url');
+}
+
+/** The hash as the database keeps it. */
+export function hashBytes(secretHash: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(secretHash, 'base64url'));
 }
 
 function bearer(request: FastifyRequest): string {

@@ -1,3 +1,4 @@
+import { hashBytes } from '../../platform/auth.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { JoinTokenFacts } from './join-token-state.ts';
 
@@ -17,14 +18,12 @@ const columns = {
   createdAt: true,
 } as const;
 
-const bytes = (hash: Buffer): Uint8Array<ArrayBuffer> => new Uint8Array(hash);
-
 export function insertJoinToken(
   db: TransactionClient,
-  token: { hostName: string | null; expiresAt: Date; createdAt: Date; hash: Buffer },
+  token: { hostName: string | null; expiresAt: Date; createdAt: Date; hash: string },
 ): Promise<JoinTokenRow> {
   const { hash, ...rest } = token;
-  return db.joinToken.create({ data: { ...rest, secretHash: bytes(hash) }, select: columns });
+  return db.joinToken.create({ data: { ...rest, secretHash: hashBytes(hash) }, select: columns });
 }
 
 /** Up to `take` join tokens, newest first (ids are in the order of time), before one. */
@@ -44,13 +43,13 @@ export function listJoinTokens(
 /** The token, held until the transaction ends: two joins with one token are told one after the other. */
 export async function lockJoinToken(
   db: TransactionClient,
-  by: { id: string } | { hash: Buffer },
+  by: { id: string } | { hash: string },
 ): Promise<JoinTokenRow | null> {
   const [row] =
     'id' in by
       ? await db.$queryRaw<{ id: string }[]>`SELECT id FROM join_token WHERE id = ${by.id}::uuid FOR UPDATE`
       : await db.$queryRaw<{ id: string }[]>`
-          SELECT id FROM join_token WHERE secret_hash = ${bytes(by.hash)} FOR UPDATE`;
+          SELECT id FROM join_token WHERE secret_hash = ${hashBytes(by.hash)} FOR UPDATE`;
   return row === undefined ? null : db.joinToken.findUnique({ where: { id: row.id }, select: columns });
 }
 

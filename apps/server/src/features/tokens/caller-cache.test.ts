@@ -20,7 +20,7 @@ function setup() {
     noteUse: (_id, minute) => void state.uses.push(minute.toISOString()),
     now: () => new Date(state.now),
   });
-  const find = () => cache.find(Buffer.from('hash'));
+  const find = () => cache.find('hash');
   return {
     cache,
     state,

@@ -5,7 +5,7 @@ import type { TokenRow } from './tokens.store.ts';
 /** What the cache works with. */
 export interface CallerCacheDeps {
   /** Looks the token up in the database. */
-  find(hash: Buffer): Promise<TokenRow | null>;
+  find(hash: string): Promise<TokenRow | null>;
   /** Notes that a token was used in this minute. Not waited for. */
   noteUse(id: string, minute: Date): void;
   now(): Date;
@@ -13,7 +13,7 @@ export interface CallerCacheDeps {
 
 /** Callers by the hash of their secret, so that not every request asks the database who it is. */
 export interface CallerCache {
-  find(hash: Buffer): Promise<Caller | undefined>;
+  find(hash: string): Promise<Caller | undefined>;
   /** A token was changed or revoked here. */
   clear(): void;
   /** Something was changed somewhere: every entry is looked up again once it is older than `revalidateMs`. */
@@ -48,42 +48,41 @@ export function createCallerCache(deps: CallerCacheDeps): CallerCache {
   const trusted = (entry: Entry, now: number): boolean =>
     now - entry.loadedAt < (changedAt >= entry.loadedAt ? revalidateMs : longestTrustMs);
 
-  const load = async (key: string, hash: Buffer, now: number): Promise<Entry | undefined> => {
+  const load = async (hash: string, now: number): Promise<Entry | undefined> => {
     const began = epoch;
     const row = await deps.find(hash);
     if (row === null) {
-      entries.delete(key);
+      entries.delete(hash);
       return undefined;
     }
     const entry: Entry = {
       caller: { tokenId: row.id, name: row.name, role: row.role as Role },
       expiresAt: row.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
       loadedAt: now,
-      usedMinute: entries.get(key)?.usedMinute ?? row.lastUsedAt?.getTime() ?? 0,
+      usedMinute: entries.get(hash)?.usedMinute ?? row.lastUsedAt?.getTime() ?? 0,
     };
     if (began === epoch) {
       if (entries.size >= mostEntries) entries.clear();
-      entries.set(key, entry);
+      entries.set(hash, entry);
     }
     return entry;
   };
 
-  const lookUp = (key: string, hash: Buffer, now: number): Promise<Entry | undefined> => {
-    const underWay = lookups.get(key);
+  const lookUp = (hash: string, now: number): Promise<Entry | undefined> => {
+    const underWay = lookups.get(hash);
     if (underWay !== undefined) return underWay;
-    const lookup = load(key, hash, now).finally(() => {
-      if (lookups.get(key) === lookup) lookups.delete(key);
+    const lookup = load(hash, now).finally(() => {
+      if (lookups.get(hash) === lookup) lookups.delete(hash);
     });
-    lookups.set(key, lookup);
+    lookups.set(hash, lookup);
     return lookup;
   };
 
   return {
     async find(hash) {
-      const key = hash.toString('base64');
       const now = deps.now().getTime();
-      const kept = entries.get(key);
-      const entry = kept !== undefined && trusted(kept, now) ? kept : await lookUp(key, hash, now);
+      const kept = entries.get(hash);
+      const entry = kept !== undefined && trusted(kept, now) ? kept : await lookUp(hash, now);
       if (entry === undefined || entry.expiresAt <= now) return undefined;
       const minute = now - (now % minuteMs);
       if (entry.usedMinute < minute) {

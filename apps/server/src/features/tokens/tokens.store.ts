@@ -1,4 +1,5 @@
 import type { Role, TokenCreate } from '@trunkline/contracts';
+import { hashBytes } from '../../platform/auth.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 
 /** A token as it is kept: never its secret. */
@@ -20,11 +21,8 @@ const columns = {
   createdAt: true,
 } as const;
 
-/** Bytes as Prisma takes them. */
-const bytes = (hash: Buffer): Uint8Array<ArrayBuffer> => new Uint8Array(hash);
-
-export function findTokenByHash(db: TransactionClient, hash: Buffer): Promise<TokenRow | null> {
-  return db.apiToken.findUnique({ where: { secretHash: bytes(hash) }, select: columns });
+export function findTokenByHash(db: TransactionClient, hash: string): Promise<TokenRow | null> {
+  return db.apiToken.findUnique({ where: { secretHash: hashBytes(hash) }, select: columns });
 }
 
 export function findTokenById(db: TransactionClient, id: string): Promise<TokenRow | null> {
@@ -47,10 +45,10 @@ export function listTokens(
 
 export function insertToken(
   db: TransactionClient,
-  token: { name: string; role: Role; expiresAt: Date | null; createdAt: Date; hash: Buffer },
+  token: { name: string; role: Role; expiresAt: Date | null; createdAt: Date; hash: string },
 ): Promise<TokenRow> {
   const { hash, ...rest } = token;
-  return db.apiToken.create({ data: { ...rest, secretHash: bytes(hash) }, select: columns });
+  return db.apiToken.create({ data: { ...rest, secretHash: hashBytes(hash) }, select: columns });
 }
 
 /** All admin tokens, held as they are until the transaction ends. */
@@ -70,10 +68,10 @@ export async function lockFirstToken(db: TransactionClient): Promise<void> {
 /** Makes the token of this name an admin token with this secret that does not expire; false when it is that already. */
 export async function putAdminToken(
   db: TransactionClient,
-  token: { id: string; name: TokenCreate['name']; hash: Buffer },
+  token: { id: string; name: TokenCreate['name']; hash: string },
 ): Promise<boolean> {
   const changed = await db.$executeRaw`
-    INSERT INTO api_token AS t (id, name, role, secret_hash) VALUES (${token.id}::uuid, ${token.name}, 'admin', ${bytes(token.hash)})
+    INSERT INTO api_token AS t (id, name, role, secret_hash) VALUES (${token.id}::uuid, ${token.name}, 'admin', ${hashBytes(token.hash)})
     ON CONFLICT (name) DO UPDATE SET role = 'admin', secret_hash = EXCLUDED.secret_hash, expires_at = NULL
     WHERE t.role <> 'admin' OR t.secret_hash <> EXCLUDED.secret_hash OR t.expires_at IS NOT NULL`;
   return changed > 0;
