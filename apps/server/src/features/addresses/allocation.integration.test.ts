@@ -268,6 +268,7 @@ describe('the free space stays what ranges and addresses say, whatever the histo
     | { kind: 'next'; owner: number }
     | { kind: 'claim'; offset: number }
     | { kind: 'release'; nth: number }
+    | { kind: 'release several'; which: boolean[] }
     | { kind: 'lot'; count: number };
   const step: fc.Arbitrary<Step> = fc.oneof(
     {
@@ -279,6 +280,13 @@ describe('the free space stays what ranges and addresses say, whatever the histo
       arbitrary: fc.record({ kind: fc.constant('claim' as const), offset: fc.integer({ min: 0, max: 35 }) }),
     },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), nth: fc.nat(40) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('release several' as const),
+        which: fc.array(fc.boolean(), { minLength: 26, maxLength: 26 }),
+      }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({ kind: fc.constant('lot' as const), count: fc.integer({ min: 2, max: 12 }) }),
@@ -332,6 +340,13 @@ describe('the free space stays what ranges and addresses say, whatever the histo
             if (!enough) expect(answer).toBe('subnet_full');
             else
               for (const { ip } of (answer as { body: { items: Address[] } }).body.items) held.set(ip, null);
+          } else if (step_taken.kind === 'release several') {
+            const ips = [...held.keys()].filter((_, n) => step_taken.which[n]);
+            await one.database.pool.query(
+              'SELECT release_addresses(id, $2::inet[], false) FROM network WHERE name = $1',
+              [name, ips],
+            );
+            for (const ip of ips) held.delete(ip);
           } else {
             const ip = [...held.keys()][step_taken.nth % Math.max(1, held.size)];
             if (ip === undefined) continue;
@@ -340,13 +355,17 @@ describe('the free space stays what ranges and addresses say, whatever the histo
           }
         }
         const { items } = await one.addresses.free(name, { limit: 1000 });
-        const listed = items.flatMap(({ range }) => {
+        const runs = items.map(({ range }) => {
           const [first = '', last = first] = range.split('-');
-          const [from, to] = [parseIp(first).value, parseIp(last).value];
-          return Array.from({ length: Number(to - from) + 1 }, (_, n) =>
-            formatIp({ family: 4, value: from + BigInt(n) }),
-          );
+          return { from: parseIp(first).value, to: parseIp(last).value };
         });
+        const listed = runs.flatMap(({ from, to }) =>
+          Array.from({ length: Number(to - from) + 1 }, (_, n) =>
+            formatIp({ family: 4, value: from + BigInt(n) }),
+          ),
+        );
+        const begins = new Set(runs.map(({ from }) => from));
+        for (const { to } of runs) expect(begins, 'runs are as long as can be').not.toContain(to + 1n);
         expect(new Set(listed)).toEqual(new Set([...givable].filter((ip) => !held.has(ip))));
         const [row] = (
           await one.database.pool.query(
