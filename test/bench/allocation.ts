@@ -6,7 +6,16 @@ import { createApiClient } from '@trunkline/client';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../apps/server/src/platform/embedded-postgres/index.ts';
 import { whileMeasured } from './family-cost.ts';
-import { connect, disconnect, joinLoads, perSecond, quantile, runLoad, type Load } from './load.ts';
+import {
+  connect,
+  disconnect,
+  joinLoads,
+  perSecond,
+  quantile,
+  runLoad,
+  type Clients,
+  type Load,
+} from './load.ts';
 import { fill, reset, shapes, type PoolShape } from './pools.ts';
 import { startProgram } from './processes.ts';
 
@@ -15,7 +24,19 @@ const headers = (token: string): Record<string, string> => ({
   'content-type': 'application/json',
 });
 const silent = { debug() {}, info() {}, warn: console.warn, error: console.error };
-const emptyRequests = 12_800;
+
+/** Requests of one client in the stretches of the empty Fastify beside one of ours: some 0.1 s of them. */
+const emptyEach = 80;
+/** Requests of one client, on either side, before anything is counted: V8 compiles what runs often, and is slow until then. */
+const warmUpEach = 300;
+
+/** Who is asked, by clients that stay connected. */
+interface Side {
+  clients: Clients;
+  /** Processes whose families are measured. */
+  pids: readonly number[];
+  path: string;
+}
 
 /** Stretches of one shape as one, and the processor time of each family of processes over them, in milliseconds. */
 interface Measured {
@@ -23,68 +44,78 @@ interface Measured {
   cpuMs: number[];
 }
 
-interface Stretches {
-  url: string;
-  pids: readonly number[];
-  path: string;
-  clients: number;
-  /** Requests of one client in a stretch. */
-  each: number;
-  /** The first warms up and does not count. */
-  count: number;
-  /** After a stretch, untimed. */
-  between?: () => Promise<void>;
+const stretch = async (
+  { clients, pids, path }: Side,
+  token: string,
+  each: number,
+  round: number,
+): Promise<Measured> => {
+  const { result: load, cpuMs } = await whileMeasured(pids, () =>
+    runLoad({
+      clients,
+      headers: headers(token),
+      request: (id, n) =>
+        n < each ? { path, body: JSON.stringify({ owner: `r${round}c${id}-${n}` }) } : undefined,
+    }),
+  );
+  return { load, cpuMs };
+};
+
+const joined = (stretches: readonly Measured[]): Measured => ({
+  load: joinLoads(stretches.map(({ load }) => load)),
+  cpuMs: (stretches[0]?.cpuMs ?? []).map((_, n) =>
+    stretches.reduce((sum, { cpuMs }) => sum + (cpuMs[n] ?? 0), 0),
+  ),
+});
+
+/** The product and the bare limit, and the share of its rate that the product had in each pair of stretches, sorted. */
+interface Compared {
+  ours: Measured;
+  empty: Measured;
+  ratios: Float64Array;
 }
 
-async function measure(
+/**
+ * Stretch by stretch, each right after some of the bare limit: a machine that others use too is twice as fast in one
+ * second as in the next, so only what ran within the same moment is compared.
+ */
+async function compare(
+  ours: Side,
+  empty: Side,
   token: string,
-  { url, pids, path, clients, each, ...of }: Stretches,
-): Promise<Measured> {
-  const connected = await connect(url, clients);
-  const stretches: Measured[] = [];
-  for (let round = 0; round < of.count; round += 1) {
-    const { result: load, cpuMs } = await whileMeasured(pids, () =>
-      runLoad({
-        clients: connected,
-        headers: headers(token),
-        request: (id, n) =>
-          n < each ? { path, body: JSON.stringify({ owner: `r${round}c${id}-${n}` }) } : undefined,
-      }),
-    );
-    stretches.push({ load, cpuMs });
-    await of.between?.();
+  { each, stretches }: PoolShape,
+  between: () => Promise<void>,
+): Promise<Compared> {
+  const pairs: { ours: Measured; empty: Measured }[] = [];
+  for (let round = 0; round <= stretches; round += 1) {
+    // In stretches as short as ours: all ask at once at the beginning of each, and the last ones wait alone at its end.
+    const limits: Measured[] = [];
+    for (let asked = 0; asked < emptyEach; asked += each)
+      limits.push(await stretch(empty, token, each, round));
+    pairs.push({ empty: joined(limits), ours: await stretch(ours, token, each, round) });
+    await between();
   }
-  disconnect(connected);
-  const counted = stretches.slice(1);
+  // The first of a pool also makes what later ones find made.
+  const counted = pairs.slice(1);
   return {
-    load: joinLoads(counted.map(({ load }) => load)),
-    cpuMs: pids.map((_, n) => counted.reduce((sum, { cpuMs }) => sum + (cpuMs[n] ?? 0), 0)),
+    ours: joined(counted.map((pair) => pair.ours)),
+    empty: joined(counted.map((pair) => pair.empty)),
+    ratios: Float64Array.from(
+      counted.map((pair) => perSecond(pair.ours.load) / perSecond(pair.empty.load)),
+    ).sort(),
   };
 }
-
-/** The bare limit with as many clients, asking as often without a break as the shape does in a stretch. */
-const measureEmpty = (
-  { url, pid }: { url: string; pid: number },
-  token: string,
-  { clients, each, stretches }: PoolShape,
-): Promise<Measured> =>
-  measure(token, {
-    url,
-    pids: [pid],
-    path: '/empty',
-    clients,
-    each: Math.max(each, Math.floor(emptyRequests / clients / stretches)),
-    count: stretches,
-  });
 
 /** Microseconds of processor time a request: of each family of processes, then of the clients. */
 const costs = ({ load, cpuMs }: Measured): string =>
   [...cpuMs, load.cpuMs].map((ms) => ((ms * 1000) / load.requests).toFixed(0)).join(' + ');
 
+const times = (ratio: number): string => `${ratio.toFixed(2)}x`;
+
 /**
  * Requests a second and p99 of `POST …/addresses` (token, validation, durable commit, event) for pools of
- * several sizes and fills, each beside Fastify doing nothing in the same run, and the processor time a request: rates
- * depend on what else runs on the machine, that hardly does. fsync is on.
+ * several sizes and fills, each beside Fastify doing nothing in the same run, and the processor time a request. The ratio
+ * is the median over pairs of stretches, with its quartiles. fsync is on.
  */
 export async function benchAllocation(progress: (text: string) => void): Promise<string[][]> {
   const folder = await mkdtemp(join(tmpdir(), 'trunkline-bench-'));
@@ -120,35 +151,47 @@ export async function benchAllocation(progress: (text: string) => void): Promise
         'p99',
         'empty Fastify/s',
         'ratio',
+        'quartiles',
         'CPU us: PostgreSQL + server + clients',
         'empty + clients',
       ],
     ];
-    for (const [n, shape] of shapes.entries()) {
-      progress(`${shape.label}: preparing`);
-      const name = `bench${n}`;
-      await api.networks.create({
+    const makeNetwork = (name: string, prefix: number): Promise<unknown> =>
+      api.networks.create({
         name,
         space: name,
         hosts: { names: ['nobody'] },
-        subnets: [{ cidr: `10.0.0.0/${shape.prefix}` }],
+        subnets: [{ cidr: `10.0.0.0/${prefix}` }],
         quarantineSeconds: 0,
       });
+    /** Both sides, with so many clients each. */
+    const connected = async (name: string, clients: number): Promise<{ ours: Side; limit: Side }> => ({
+      ours: {
+        clients: await connect(server.url, clients),
+        pids,
+        path: `/v1/networks/${name}/addresses`,
+      },
+      limit: { clients: await connect(empty.url, clients), pids: [empty.pid], path: '/empty' },
+    });
+
+    progress('warming up');
+    await makeNetwork('warm-up', 16);
+    const warm = await connected('warm-up', 64);
+    for (const side of Object.values(warm)) {
+      await stretch(side, token, warmUpEach, 0);
+      disconnect(side.clients);
+    }
+    for (const [n, shape] of shapes.entries()) {
+      progress(`${shape.label}: preparing`);
+      const name = `bench${n}`;
+      await makeNetwork(name, shape.prefix);
       if (shape.fill > 0) await fill(pool, name);
       await pool.query('VACUUM ANALYZE address, free_extent, subnet, network');
       progress(`${shape.label}: measuring`);
-      const before = await measureEmpty(empty, token, shape);
-      const measured = await measure(token, {
-        url: server.url,
-        pids,
-        path: `/v1/networks/${name}/addresses`,
-        clients: shape.clients,
-        each: shape.each,
-        count: shape.stretches + 1,
-        between: () => reset(pool, name),
-      });
-      const { load } = measured;
-      const limit = (perSecond(before.load) + perSecond((await measureEmpty(empty, token, shape)).load)) / 2;
+      const sides = await connected(name, shape.clients);
+      const compared = await compare(sides.ours, sides.limit, token, shape, () => reset(pool, name));
+      for (const { clients } of Object.values(sides)) disconnect(clients);
+      const { load } = compared.ours;
       const refused = Object.entries(load.statuses).filter(([status]) => status !== '201');
       if (refused.length > 0)
         throw new Error(`${shape.label}: not every request got an address: ${JSON.stringify(load.statuses)}`);
@@ -156,10 +199,11 @@ export async function benchAllocation(progress: (text: string) => void): Promise
         shape.label,
         perSecond(load).toFixed(0),
         `${quantile(load.latencies, 0.99).toFixed(1)} ms`,
-        limit.toFixed(0),
-        `${(perSecond(load) / limit).toFixed(2)}x`,
-        costs(measured),
-        costs(before),
+        perSecond(compared.empty.load).toFixed(0),
+        times(quantile(compared.ratios, 0.5)),
+        `${times(quantile(compared.ratios, 0.25))} to ${times(quantile(compared.ratios, 0.75))}`,
+        costs(compared.ours),
+        costs(compared.empty),
       ]);
       await pool.query(`DELETE FROM address a USING network n WHERE n.id = a.network_id AND n.name = $1`, [
         name,
