@@ -35,7 +35,8 @@ interface Side {
   clients: Clients;
   /** Processes whose families are measured. */
   pids: readonly number[];
-  path: string;
+  /** Of the nth request of a client. */
+  path: (n: number) => string;
 }
 
 /** Stretches of one shape as one, and the processor time of each family of processes over them, in milliseconds. */
@@ -55,7 +56,7 @@ const stretch = async (
       clients,
       headers: headers(token),
       request: (id, n) =>
-        n < each ? { path, body: JSON.stringify({ owner: `r${round}c${id}-${n}` }) } : undefined,
+        n < each ? { path: path(n), body: JSON.stringify({ owner: `r${round}c${id}-${n}` }) } : undefined,
     }),
   );
   return { load, cpuMs };
@@ -83,9 +84,10 @@ async function compare(
   ours: Side,
   empty: Side,
   token: string,
-  { each, stretches }: PoolShape,
+  { networks, each: ofNetwork, stretches }: PoolShape,
   between: () => Promise<void>,
 ): Promise<Compared> {
+  const each = networks * ofNetwork;
   const pairs: { ours: Measured; empty: Measured }[] = [];
   for (let round = 0; round <= stretches; round += 1) {
     // In stretches as short as ours: all ask at once at the beginning of each, and the last ones wait alone at its end.
@@ -164,32 +166,40 @@ export async function benchAllocation(progress: (text: string) => void): Promise
         subnets: [{ cidr: `10.0.0.0/${prefix}` }],
         quarantineSeconds: 0,
       });
-    /** Both sides, with so many clients each. */
-    const connected = async (name: string, clients: number): Promise<{ ours: Side; limit: Side }> => ({
-      ours: {
-        clients: await connect(server.url, clients),
-        pids,
-        path: `/v1/networks/${name}/addresses`,
-      },
-      limit: { clients: await connect(empty.url, clients), pids: [empty.pid], path: '/empty' },
-    });
+    /** Both sides, with so many clients each, that go through the networks. */
+    const connected = async (
+      names: readonly string[],
+      { clients, each }: Pick<PoolShape, 'clients' | 'each'>,
+    ): Promise<{ ours: Side; limit: Side }> => {
+      const paths = names.map((name) => `/v1/networks/${name}/addresses`);
+      return {
+        ours: {
+          clients: await connect(server.url, clients),
+          pids,
+          path: (n) => paths[Math.floor(n / each)] ?? '',
+        },
+        limit: { clients: await connect(empty.url, clients), pids: [empty.pid], path: () => '/empty' },
+      };
+    };
 
     progress('warming up');
     await makeNetwork('warm-up', 16);
-    const warm = await connected('warm-up', 64);
+    const warm = await connected(['warm-up'], { clients: 64, each: warmUpEach });
     for (const side of Object.values(warm)) {
       await stretch(side, token, warmUpEach, 0);
       disconnect(side.clients);
     }
     for (const [n, shape] of shapes.entries()) {
       progress(`${shape.label}: preparing`);
-      const name = `bench${n}`;
-      await makeNetwork(name, shape.prefix);
-      if (shape.fill > 0) await fill(pool, name);
+      const names = Array.from({ length: shape.networks }, (_, of) => `bench${n}-${of}`);
+      for (const name of names) {
+        await makeNetwork(name, shape.prefix);
+        if (shape.fill > 0) await fill(pool, name);
+      }
       await pool.query('VACUUM ANALYZE address, free_extent, subnet, network');
       progress(`${shape.label}: measuring`);
-      const sides = await connected(name, shape.clients);
-      const compared = await compare(sides.ours, sides.limit, token, shape, () => reset(pool, name));
+      const sides = await connected(names, shape);
+      const compared = await compare(sides.ours, sides.limit, token, shape, () => reset(pool, names));
       for (const { clients } of Object.values(sides)) disconnect(clients);
       const { load } = compared.ours;
       const refused = Object.entries(load.statuses).filter(([status]) => status !== '201');
@@ -205,10 +215,11 @@ export async function benchAllocation(progress: (text: string) => void): Promise
         costs(compared.ours),
         costs(compared.empty),
       ]);
-      await pool.query(`DELETE FROM address a USING network n WHERE n.id = a.network_id AND n.name = $1`, [
-        name,
-      ]);
-      await pool.query(`DELETE FROM network WHERE name = $1`, [name]);
+      await pool.query(
+        `DELETE FROM address a USING network n WHERE n.id = a.network_id AND n.name = ANY ($1)`,
+        [names],
+      );
+      await pool.query(`DELETE FROM network WHERE name = ANY ($1)`, [names]);
     }
     return rows;
   } finally {

@@ -103,6 +103,15 @@ test('a few who ask go together', async () => {
   expect(calls).toHaveLength(1);
 });
 
+test('enough who want the next free address of one network go without the others, who come next', async () => {
+  const { ask, call, calls } = setup();
+  const asked = Array.from({ length: 24 }, (_, n) => ask(n % 3 === 1 ? 'other' : 'net', `o${n}`));
+  for (const n of [0, 1]) (await call(n)).finish();
+  await Promise.all(asked);
+  const networks = calls.map((one) => new Set(one.asked.map((text) => text.split(' ')[0])));
+  expect(networks).toEqual([new Set(['net']), new Set(['other'])]);
+});
+
 test('the next batch is with the database before the answers to the last are given', async () => {
   const { ask, call, log } = setup();
   const first = ask('net', 'a');

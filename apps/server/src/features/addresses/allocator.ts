@@ -1,9 +1,12 @@
 import { apiErrorFromDatabase, databaseFault } from '../../platform/database/database-errors.ts';
 import { ApiError } from '../../platform/errors.ts';
+import { nextFreeKey } from './next-free.ts';
 import { runBatch, type Allocation, type AllocationRequest, type BatchOptions } from './allocation-batch.ts';
 
 interface Waiting {
   request: AllocationRequest;
+  /** Those of one key can be answered in one statement, see `nextFreeKey`. */
+  nextFree: string | undefined;
   resolve(allocation: Allocation): void;
   reject(error: unknown): void;
 }
@@ -64,7 +67,7 @@ export function createAllocator(options: BatchOptions): {
         );
       }
       return new Promise((resolve, reject) => {
-        waiting.push({ request, resolve, reject });
+        waiting.push({ request, nextFree: nextFreeKey(request), resolve, reject });
         if (draining) return;
         draining = true;
         // The turn of the event loop ends first: requests that came in together go together.
@@ -83,14 +86,30 @@ const conflictKeys = ({ request }: Waiting): string[] => {
   return keys;
 };
 
+/**
+ * Those that want what the first one wants, the next free address of its network, where they are enough for a batch of
+ * their own: among others each would cost the database twice as much.
+ */
+function alike(waiting: readonly Waiting[]): readonly Waiting[] {
+  const key = waiting[0]?.nextFree;
+  if (key === undefined) return waiting;
+  const same = waiting.filter(({ nextFree }) => nextFree === key);
+  return same.length >= leastDivided ? same : waiting;
+}
+
 /** Takes up to `most` requests from the front; a second one of the same owner or key waits for the first to be answered. */
 function nextBatch(waiting: readonly Waiting[], most: number): { batch: Waiting[]; rest: Waiting[] } {
+  const candidates = new Set(alike(waiting));
   const batch: Waiting[] = [];
   const rest: Waiting[] = [];
   const taken = new Set<string>();
   for (const one of waiting) {
+    if (batch.length >= most || !candidates.has(one)) {
+      rest.push(one);
+      continue;
+    }
     const keys = conflictKeys(one);
-    if (batch.length >= most || keys.some((key) => taken.has(key))) {
+    if (keys.some((key) => taken.has(key))) {
       rest.push(one);
       continue;
     }

@@ -9,23 +9,33 @@ export interface NextFreeGroup {
   items: readonly { pos: number; owner: string | null; actor: string; requestId: string | null }[];
 }
 
+type Asked = Omit<AllocationRequest, 'actor'> & { actor?: string };
+
+/** Which group a request belongs to; undefined when it asks for more than the next free address. */
+export function nextFreeKey({ network, family, item, actor }: Asked): string | undefined {
+  const { count, address, mac, labels, containerId } = item;
+  if (actor === undefined || count !== 1) return undefined;
+  if ((address ?? mac ?? labels ?? containerId) !== undefined) return undefined;
+  return `${network} ${family ?? ''}`;
+}
+
 /**
  * The requests as one such group; undefined when one of them asks for more than that, or of another network. Most
  * batches of a busy server are one. `pos` is the position among all requests, with those left out.
  */
 export function nextFreeGroup(
-  requests: readonly (Omit<AllocationRequest, 'actor'> & { actor?: string })[],
+  requests: readonly Asked[],
   leaveOut: ReadonlySet<number>,
 ): NextFreeGroup | undefined {
   const [first] = requests;
   if (first === undefined) return undefined;
   const { network, family } = first;
+  const key = nextFreeKey(first);
   const items: NextFreeGroup['items'][number][] = [];
-  for (const [pos, { item, actor, requestId, ...of }] of requests.entries()) {
-    if (of.network !== network || of.family !== family || actor === undefined) return undefined;
-    const { count, owner = null, address, mac, labels, containerId } = item;
-    if (count !== 1 || (address ?? mac ?? labels ?? containerId) !== undefined) return undefined;
-    if (!leaveOut.has(pos)) items.push({ pos, owner, actor, requestId: requestId ?? null });
+  for (const [pos, request] of requests.entries()) {
+    const { item, actor, requestId = null } = request;
+    if (key === undefined || actor === undefined || nextFreeKey(request) !== key) return undefined;
+    if (!leaveOut.has(pos)) items.push({ pos, owner: item.owner ?? null, actor, requestId });
   }
   return { network, family, items };
 }
