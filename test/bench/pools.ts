@@ -29,10 +29,10 @@ export const shapes: readonly PoolShape[] = [
     label: '/16 99 % full, 64 clients',
     prefix: 16,
     fill: 0.99,
-    networks: 1,
+    networks: 4,
     clients: 64,
     each: 10,
-    stretches: 60,
+    stretches: 40,
   },
   { label: '/10 empty, 64 clients', prefix: 10, fill: 0, networks: 1, clients: 64, each: 40, stretches: 40 },
   {
