@@ -71,7 +71,9 @@ export interface ContainerSeen {
   readonly Id: string;
   readonly State: { readonly Running: boolean; readonly StartedAt: string };
   readonly NetworkSettings: {
-    readonly Networks: Readonly<Record<string, { readonly IPAddress: string; readonly MacAddress: string }>>;
+    readonly Networks: Readonly<
+      Record<string, { readonly NetworkID: string; readonly IPAddress: string; readonly MacAddress: string }>
+    >;
   };
 }
 

@@ -87,6 +87,37 @@ describe('what is broken by hand', () => {
     await waitFor('the condition', async () => (await lost()) === 'InterfacesThere', healMs, 100);
   });
 
+  test('what was stopped when its network was removed by hand starts on the one that is made anew, at its address', async () => {
+    const pruned: NetworkCreate = {
+      ...own,
+      name: 'mac_net4',
+      parent: 'ens36',
+      subnets: [{ cidr: '172.16.220.0/24', gateway: '172.16.220.1' }],
+    };
+    const on = host('docker01');
+    await plugNic('ens36');
+    await fleet().client.networks.create(pruned, { wait: '30s' });
+    const run = ['run', '-itd', '--network', pruned.name, '--ip', '172.16.220.77', '--name', 'stopped'];
+    await docker(on, ...run, 'busybox');
+    await docker(on, 'stop', '-t', '0', 'stopped');
+    const network = async (): Promise<string | undefined> =>
+      (await containerNamed(on, 'stopped'))?.NetworkSettings.Networks[pruned.name]?.NetworkID;
+    try {
+      const before = await network();
+      expect(before).toBe((await networksNamed(on, pruned.name))[0]?.Id);
+      // It takes every network that nothing runs on.
+      await docker(on, 'network', 'prune', '--force');
+      await waitFor('the stopped one connected anew', async () => (await network()) !== before, healMs, 100);
+      await docker(on, 'start', 'stopped');
+      expect((await networksNamed(on, pruned.name))[0]?.Id).toBe(await network());
+      expect((await containerNamed(on, 'stopped'))?.NetworkSettings.Networks[pruned.name]?.IPAddress).toBe(
+        '172.16.220.77',
+      );
+    } finally {
+      await docker(on, 'rm', '-f', 'stopped');
+    }
+  });
+
   test('a network that Docker lost, since its parent was missing at its start, is made anew, and containers by hand run that should', async () => {
     const theirs: NetworkCreate = {
       ...own,

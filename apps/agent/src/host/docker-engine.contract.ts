@@ -225,6 +225,28 @@ export function describeDockerEngineContract(name: string, create: () => Promise
       expect(endpoints[0]).toMatchObject({ ipv4: '172.16.100.10', mac: usualMac, aliases: ['web'] });
     });
 
+    it('starts no stopped container whose network was removed, until it is connected to the new one of that name', async () => {
+      const first = await engine.createNetwork(macvlan());
+      const { id } = await engine.createContainer(onNetwork());
+      await engine.startContainer(id);
+      await engine.stopContainer(id, 0);
+      await engine.removeNetwork(first.id);
+      const second = await engine.createNetwork(macvlan());
+      await expect(engine.startContainer(id)).rejects.toThrow(DockerNotFound);
+      expect(await engine.container(id)).toMatchObject({
+        status: 'exited',
+        error: expect.stringContaining(`network ${first.id} not found`),
+        endpoints: [{ networkId: first.id, networkName: net, requestedIpv4: '172.16.100.10' }],
+      });
+      await engine.disconnectNetwork(id, second.id, { force: true });
+      expect((await engine.container(id)).endpoints).toEqual([]);
+      await engine.connectNetwork(id, { network: net, ipv4: '172.16.100.10' });
+      await engine.startContainer(id);
+      expect((await engine.container(id)).endpoints).toMatchObject([
+        { networkId: second.id, ipv4: '172.16.100.10' },
+      ]);
+    });
+
     it('leaves no half-made container when one of its networks does not exist', async () => {
       await engine.createNetwork(macvlan());
       const attachments = [{ network: net, ipv4: '172.16.100.10' }, { network: `${net}-missing` }];

@@ -125,6 +125,12 @@ export function createFakeDockerEngine(
     }
   };
   const joinAll = (operation: string, container: DockerContainerDetail): DockerEndpoint[] => {
+    const removed = container.endpoints.find(({ networkId }) => !networks.has(networkId));
+    if (removed !== undefined) {
+      const said = `network ${removed.networkId} not found`;
+      change(container, { error: said });
+      throw new DockerNotFound(operation, said);
+    }
     try {
       return container.endpoints.map((endpoint) => join(operation, endpoint));
     } catch (error) {
@@ -287,7 +293,10 @@ export function createFakeDockerEngine(
         changing('disconnectNetwork', containerIdOrName, networkIdOrName, { force });
         const container = findContainer(operation, containerIdOrName);
         const network = findNetwork(operation, networkIdOrName);
-        const endpoints = container.endpoints.filter((endpoint) => endpoint.networkId !== network.id);
+        // A container that does not run has its networks by name, also one that was removed since.
+        const isOn = ({ networkId, networkName }: DockerEndpoint): boolean =>
+          networkId === network.id || (container.status !== 'running' && networkName === network.name);
+        const endpoints = container.endpoints.filter((endpoint) => !isOn(endpoint));
         change(container, { endpoints });
         emit('network', 'disconnect', network.id, { container: container.id });
       },

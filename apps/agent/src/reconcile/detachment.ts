@@ -26,8 +26,11 @@ export async function withAliases(
   return await Promise.all(
     containers.map(async (container) => {
       try {
-        const aliases = endpointOn(await docker.container(container.id), network)?.aliases;
-        return aliases === undefined ? container : { ...container, aliases };
+        const seen = await docker.container(container.id);
+        // One that was left behind by an earlier network has its place there under the name alone.
+        const endpoint =
+          endpointOn(seen, network) ?? seen.endpoints.find(({ networkName }) => networkName === network.name);
+        return endpoint === undefined ? container : { ...container, aliases: endpoint.aliases };
       } catch (error) {
         if (error instanceof DockerNotFound) return container;
         throw error;

@@ -1,7 +1,7 @@
 /** How a network that Docker lists and lost is told from one that is whole, and what it takes for that. */
 import { describe, expect, test } from 'vitest';
 import type { DockerContainerDetail } from '../host/docker-engine.ts';
-import { isDead, lostNetworkIn, witnessesOfLoss } from './lost-network.ts';
+import { isDead, lostNetworkIn, removedNetworkIn, witnessesOfLoss } from './lost-network.ts';
 import { containerLabel, networkLabel } from './marks.ts';
 import type { ObservedDocker } from './observe.ts';
 import { createFakeHost, document, id, network } from './test-subjects.ts';
@@ -24,6 +24,20 @@ test.each<[string, string | null, string | null]>([
   ['no failure', null, null],
 ])('the words of %s', (_, error, expected) => {
   expect(lostNetworkIn(error)).toBe(expected);
+});
+
+test.each<[string, string | null, string | null]>([
+  ['20.10', `network ${networkId} not found`, networkId],
+  [
+    'an Engine that puts words before',
+    `failed to set up container networking: network ${networkId} not found`,
+    networkId,
+  ],
+  ['one that Docker lost', `network id "${networkId}" not found`, null],
+  ['a name', 'network mac_net1 not found', null],
+  ['no failure', null, null],
+])('the words of a network that was removed: %s', (_, error, expected) => {
+  expect(removedNetworkIn(error)).toBe(expected);
 });
 
 type Member = {

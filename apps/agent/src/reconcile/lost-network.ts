@@ -1,6 +1,7 @@
 import type { DockerContainer, DockerNetwork } from '../host/docker-engine.ts';
+import type { DetachedContainer } from './detached.ts';
 import { containerLabel, networkLabel } from './marks.ts';
-import { attachedTo } from './network-fit.ts';
+import { attachedTo, detachedOf } from './network-fit.ts';
 import type { ObservedDocker } from './observe.ts';
 
 /** Whether something runs with an interface on a network: to take the network away would cut it off. */
@@ -15,6 +16,34 @@ export function isBusy(docker: Pick<ObservedDocker, 'containers'>, network: Dock
  */
 export function lostNetworkIn(error: string | null): string | null {
   return /network id "([^"]+)" not found/.exec(error ?? '')?.[1] ?? null;
+}
+
+/**
+ * Id of the network that a container was on when it last ran, and that Docker no longer has, as its failed start says;
+ * null for another failure. It stays with the container, whatever network of that name is made later (20.10 to 28;
+ * libnetwork, ErrNoSuchNetwork).
+ */
+export function removedNetworkIn(error: string | null): string | null {
+  return /network ([0-9a-f]{64}) not found/.exec(error ?? '')?.[1] ?? null;
+}
+
+/**
+ * What containers that do not run had on an earlier network of this one's name. Docker starts none of them until it is
+ * connected to this one: somebody removed the earlier one while they were stopped (`docker network prune` does).
+ */
+export function leftBehind(
+  { containers, networks }: Pick<ObservedDocker, 'containers' | 'networks'>,
+  { name }: Pick<DockerNetwork, 'name'>,
+): DetachedContainer[] {
+  const known = new Set(networks.map(({ id }) => id));
+  return containers
+    .filter(({ status }) => status === 'exited' || status === 'created')
+    .flatMap((container) => {
+      const endpoint = container.endpoints.find(
+        ({ networkId, networkName }) => networkName === name && networkId !== '' && !known.has(networkId),
+      );
+      return endpoint === undefined ? [] : [detachedOf(container, endpoint)];
+    });
 }
 
 /**

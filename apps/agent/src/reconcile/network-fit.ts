@@ -33,12 +33,14 @@ export function namesOf(containers: readonly { readonly name: string }[]): strin
   return containers.map(({ name }) => name).join(', ');
 }
 
-/** What a container has, or asks for, on a network, so that it can be given back. */
-export function detachedFrom(container: DockerContainer, network: DockerNetwork): DetachedContainer {
-  const endpoint = endpointOn(container, network);
+/** What a container has, or asks for, at its place on a network, so that it can be given back. */
+export function detachedOf(
+  { id, name }: Pick<DockerContainer, 'id' | 'name'>,
+  endpoint: DockerEndpoint | undefined,
+): DetachedContainer {
   return {
-    id: container.id,
-    name: container.name,
+    id,
+    name,
     ipv4: endpoint?.ipv4 ?? endpoint?.requestedIpv4 ?? null,
     ipv6: endpoint?.ipv6 ?? endpoint?.requestedIpv6 ?? null,
     mac: endpoint?.mac ?? null,

@@ -12,7 +12,15 @@ import {
   specLabel,
   type FixedSpec,
 } from './marks.ts';
-import { attachedTo, detachedFrom, differences, isCoordinated, isOurs, namesOf } from './network-fit.ts';
+import {
+  attachedTo,
+  detachedOf,
+  differences,
+  endpointOn,
+  isCoordinated,
+  isOurs,
+  namesOf,
+} from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 import { parentInUse } from './parent-use.ts';
 import type { LinkPlan } from './plan-link.ts';
@@ -155,7 +163,7 @@ function planOwn(
             networkId: network.id,
             dockerId: found.id,
             name: found.name,
-            containers: attached.map((container) => detachedFrom(container, found)),
+            containers: attached.map((container) => detachedOf(container, endpointOn(container, found))),
           },
         ];
   return {

@@ -1,18 +1,16 @@
 /** Networks that must be made anew under their containers, and containers that lost their interface. */
 import { expect, test } from 'vitest';
 import { planHost } from './plan.ts';
-import { container, createFakeHost, document, id, network, type FakeHost } from './test-subjects.ts';
-
-class Killed extends Error {}
-
-/** Ends a run before its n-th step, as a killed agent does. */
-function killAt(n: number): () => void {
-  let moments = 0;
-  return () => {
-    if (moments === n * 2) throw new Killed();
-    moments += 1;
-  };
-}
+import {
+  container,
+  createFakeHost,
+  document,
+  id,
+  Killed,
+  killAt,
+  network,
+  type FakeHost,
+} from './test-subjects.ts';
 
 async function withBox(): Promise<FakeHost> {
   const host = createFakeHost();

@@ -20,11 +20,13 @@ const exited = {
   status: 'exited',
   error: said.noSocket,
   restartPolicy: { name: 'always', maximumRetryCount: 0 },
+  endpoints: [],
 };
 
 const [gone, here] = ['a'.repeat(64), 'b'.repeat(64)];
 const lost = (networkId: string) =>
   `failed to create endpoint byhand on network mac_net1: network id "${networkId}" not found`;
+const removed = `network ${gone} not found`;
 
 test.each([
   ['no socket', {}, 'now'],
@@ -34,7 +36,12 @@ test.each([
   ['unless-stopped', { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, 'now'],
   ['a network that Docker lost and that was made anew', { error: lost(gone) }, 'now'],
   ['a network that Docker lost and still lists', { error: lost(here) }, 'later'],
-  ['a network that was removed', { error: `network ${gone} not found` }, 'never'],
+  ['a network that was removed, where it is on the one made since', { error: removed }, 'now'],
+  [
+    'a network that was removed, where it is on none since',
+    { error: removed, endpoints: [{ networkId: here }, { networkId: gone }] },
+    'later',
+  ],
   ['stopped by a person: its last start did not fail', { error: null }, 'never'],
   ['another failure', { error: 'driver failed programming external connectivity' }, 'never'],
   ['no such policy', { restartPolicy: { name: 'no', maximumRetryCount: 0 } }, 'never'],
@@ -48,7 +55,9 @@ test.each([
   ['it never ran on a network that was lost', { status: 'created', error: lost(gone) }, 'never'],
   ['it runs', { status: 'running' }, 'never'],
 ] as const)('failed at its network: %s', (_, change, expected) => {
-  expect(startsAgain({ ...exited, ...change } as DockerContainerDetail, new Set([here]))).toBe(expected);
+  expect(startsAgain({ ...exited, ...change } as unknown as DockerContainerDetail, new Set([here]))).toBe(
+    expected,
+  );
 });
 
 /** A container by hand that ended, on a network with the driver; Docker says `error` of its last start. */

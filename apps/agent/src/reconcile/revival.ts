@@ -3,7 +3,7 @@ import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.
 import { DockerNotFound } from '../host/docker-errors.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createSlots } from '../wire/slots.ts';
-import { lostNetworkIn } from './lost-network.ts';
+import { lostNetworkIn, removedNetworkIn } from './lost-network.ts';
 import { containerLabel } from './marks.ts';
 import { attachedTo, isCoordinated } from './network-fit.ts';
 import type { Observed } from './observe.ts';
@@ -97,7 +97,7 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
 
 /**
  * Whether a container should run and its last start failed at its network: at our driver, which was not there, did not
- * answer or refused, or at a network that Docker had lost. `later`: that network has yet to be made anew.
+ * answer or refused, or at a network that Docker had lost or that was removed. `later`: that network has yet to be made anew, or the container to be connected to it.
  *
  * `networks`: ids of Docker's networks.
  */
@@ -106,11 +106,14 @@ export function startsAgain(
     status,
     error,
     restartPolicy: { name },
-  }: Pick<DockerContainerDetail, 'status' | 'error' | 'restartPolicy'>,
+    endpoints,
+  }: Pick<DockerContainerDetail, 'status' | 'error' | 'restartPolicy' | 'endpoints'>,
   networks: ReadonlySet<string>,
 ): 'now' | 'later' | 'never' {
   const shouldRun = status === 'exited' && (name === 'always' || name === 'unless-stopped');
   if (!shouldRun || error === null) return 'never';
+  const removed = removedNetworkIn(error);
+  if (removed !== null) return endpoints.some(({ networkId }) => networkId === removed) ? 'later' : 'now';
   const lost = lostNetworkIn(error);
   if (lost !== null) return networks.has(lost) ? 'later' : 'now';
   return driverWords.some((words) => words.test(error)) ? 'now' : 'never';

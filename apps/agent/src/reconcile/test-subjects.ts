@@ -192,6 +192,18 @@ export function createFakeHost(
   };
 }
 
+/** What a killed agent ends with. */
+export class Killed extends Error {}
+
+/** Ends `settle` before its n-th step, as a killed agent does. */
+export function killAt(n: number): () => void {
+  let moments = 0;
+  return () => {
+    if (moments === n * 2) throw new Killed();
+    moments += 1;
+  };
+}
+
 /** Every step of every item. */
 export function wantedSteps(desired: DesiredDocument, observed: Observed): Step[] {
   const plan = planHost(desired, observed);
