@@ -11,14 +11,14 @@ async function setUp(spec: Partial<DockerContainerSpec> = {}) {
   const host = createFakeHost();
   await host.settle(desired);
   const docker = host.docker.behindOurBack;
-  const { id } = await docker.createContainer({
+  await docker.createContainer({
     name: 'byhand',
     image: 'busybox',
     attachments: [{ network: 'mac_net1', ipv4: '172.16.100.77', aliases: ['web'] }],
     ...spec,
   });
-  await docker.startContainer(id);
-  await docker.stopContainer(id, 0);
+  await docker.startContainer('byhand');
+  await docker.stopContainer('byhand', 0);
   const { id: earlier } = await docker.network('mac_net1');
   await docker.removeNetwork('mac_net1');
   return { host, docker, earlier };
