@@ -1,26 +1,15 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  createAgentClient,
-  createApiClient,
-  joinHost,
-  type AgentClient,
-  type ApiClient,
-} from '@trunkline/client';
+import { randomUUID } from 'node:crypto';
+import { createAgentClient, joinHost, type AgentClient, type ApiClient } from '@trunkline/client';
 import { agentProtocolVersion, type LeaseReturn } from '@trunkline/contracts';
-import { startEmbeddedPostgres } from '../../apps/server/src/platform/embedded-postgres/index.ts';
 import { newAgentKey, testFacts } from '../integration/agent-stub.ts';
+import { besideEmpty } from './beside-empty.ts';
 import { connect, disconnect, perSecond, quantile, runLoad } from './load.ts';
-import { startProgram } from './processes.ts';
 
 const agents = 64;
 const each = 40;
 /** Addresses of a refill; those of the one before are given back in the same call. */
 const count = 4;
 const emptyEach = 200;
-const silent = { debug() {}, info() {}, warn: console.warn, error: console.error };
 
 async function joinAs(api: ApiClient, baseUrl: string, host: string): Promise<AgentClient> {
   const { body } = await api.joinTokens.create({ host });
@@ -85,25 +74,8 @@ const row = (label: string, samples: readonly number[], more: readonly string[])
  * A lease refill while 64 agents do the same: signed by the real client, each on durable rows of the real server. They
  * share the machine with the server, signing included.
  */
-export async function benchRefill(progress: (text: string) => void): Promise<string[][]> {
-  const folder = await mkdtemp(join(tmpdir(), 'trunkline-bench-'));
-  const undo: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  try {
-    await chmod(folder, 0o755);
-    const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'data'), log: silent });
-    undo.push(() => postgres.stop());
-    const token = randomBytes(32).toString('base64url');
-    const server = await startProgram('../../apps/server/src/main.ts', {
-      DATABASE_URL: postgres.connectionString,
-      TRUNKLINE_DATA_DIR: join(folder, 'server'),
-      TRUNKLINE_ADMIN_TOKEN: token,
-      TRUNKLINE_LISTEN: '127.0.0.1:0',
-    });
-    undo.push(() => server.stop());
-    const empty = await startProgram('./empty-fastify.ts');
-    undo.push(() => empty.stop());
-    const api = createApiClient({ baseUrl: server.url, token });
-    undo.push(() => api.close());
+export function benchRefill(progress: (text: string) => void): Promise<string[][]> {
+  return besideEmpty(async ({ server, empty, api }, later) => {
     progress(`${String(agents)} agents join`);
     const { body: network } = await api.networks.create({
       name: 'refill',
@@ -111,7 +83,7 @@ export async function benchRefill(progress: (text: string) => void): Promise<str
     });
     const clients: AgentClient[] = [];
     for (let n = 1; n <= agents; n += 1) clients.push(await joinAs(api, server.url, `agent${String(n)}`));
-    undo.push(() => Promise.all(clients.map((client) => client.close())));
+    later(() => Promise.all(clients.map((client) => client.close())));
     progress('refilling');
     const alone: number[] = [];
     for (const client of clients.slice(0, 1)) await refill(client, network.id, each, alone);
@@ -132,7 +104,5 @@ export async function benchRefill(progress: (text: string) => void): Promise<str
         `${(rate / limit).toFixed(2)}x`,
       ]),
     ];
-  } finally {
-    for (const step of undo.toReversed()) await step();
-  }
+  });
 }
