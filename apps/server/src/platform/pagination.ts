@@ -11,12 +11,30 @@ export function encodeCursor(list: string, after: string): string {
   return Buffer.from(JSON.stringify([list, after])).toString('base64url');
 }
 
-/** The position a cursor stands for; undefined at the start. */
-export function decodeCursor(list: string, cursor: string | undefined): string | undefined {
+/** What a list's positions look like. Anybody can make a cursor, and the database is asked with what it says. */
+const like =
+  (pattern: RegExp) =>
+  (position: string): boolean =>
+    pattern.test(position);
+export const isNamePosition = like(/^[\x21-\x7e]{1,255}$/);
+export const isIdPosition = like(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+export const isRevisionPosition = like(/^\d{1,18}$/);
+
+/**
+ * The position a cursor stands for; undefined at the start.
+ *
+ * `isPosition`: whether it can be one of this list.
+ */
+export function decodeCursor(
+  list: string,
+  cursor: string | undefined,
+  isPosition: (position: string) => boolean,
+): string | undefined {
   if (cursor === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (Array.isArray(value) && value[0] === list && typeof value[1] === 'string') return value[1];
+    if (Array.isArray(value) && value[0] === list && typeof value[1] === 'string' && isPosition(value[1]))
+      return value[1];
   } catch {
     // Falls through: whatever it is, it is not one of ours.
   }

@@ -3,13 +3,14 @@ import {
   allocatableRanges,
   formatIp,
   formatRange,
-  parseCidr,
   parseIp,
   parseRange,
   rangeSize,
+  tryParseIp,
   type IpRange,
 } from '@trunkline/netaddr';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
+import { cidrOf } from '../../platform/database/cidr.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -96,6 +97,10 @@ export interface AddressesService extends ContainerAddresses {
   startSweep(): () => Promise<void>;
 }
 
+const isIpPosition = (position: string): boolean => tryParseIp(position) !== undefined;
+const isFreePosition = (position: string): boolean =>
+  /^\d{1,9}\|/.test(position) && isIpPosition(position.slice(position.indexOf('|') + 1));
+
 const sweepMs = 5_000;
 const sweepMost = 1_000;
 
@@ -177,7 +182,7 @@ export function createAddressesService(platform: Platform): AddressesService {
     },
 
     async list(network, filter, { limit, cursor }) {
-      const after = decodeCursor('addresses', cursor);
+      const after = decodeCursor('addresses', cursor, isIpPosition);
       const rows = await listAddresses(query, await networkId(network), filter, after, limit + 1);
       const page = pageOf('addresses', rows, limit, (row) => row.ip);
       return { ...page, items: page.items.map(presentAddress) };
@@ -228,7 +233,7 @@ export function createAddressesService(platform: Platform): AddressesService {
     },
 
     async free(network, { limit, cursor }) {
-      const position = decodeCursor('free', cursor)?.split('|');
+      const position = decodeCursor('free', cursor, isFreePosition)?.split('|');
       const after =
         position?.[1] === undefined ? undefined : { ordinal: Number(position[0]), last: position[1] };
       const rows = await freeRanges(query, await networkId(network), after, limit + 1);
@@ -250,7 +255,7 @@ export function createAddressesService(platform: Platform): AddressesService {
     async prepareSubnet(db, { id, cidr, gateway, ranges, exclude }) {
       const excluded = exclude.map((text) => parseRange(text));
       const allocatable = allocatableRanges({
-        cidr: parseCidr(cidr),
+        cidr: cidrOf(cidr),
         ...(gateway === null ? {} : { gateway: parseIp(gateway) }),
         ...(ranges.length === 0 ? {} : { ranges: ranges.map((text) => parseRange(text)) }),
         exclude: excluded,

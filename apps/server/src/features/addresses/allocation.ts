@@ -120,6 +120,13 @@ export function refusal(
       );
     case 'full': {
       const of = subnets.filter((subnet) => facts.family === null || subnet.family === facts.family);
+      const most = of.reduce((sum, { allocatable }) => sum + BigInt(allocatable), 0n);
+      // No release could help, and nobody is asked for what he does not use.
+      if (BigInt(item.count) > most)
+        return new ApiError(
+          'address_not_allocatable',
+          `asked for ${item.count} addresses, and ${list(of)} ${of.length === 1 ? 'has' : 'have'} ${most} to give in all: ask for fewer, widen its ranges or add a subnet to ${network}`,
+        );
       const usage = of
         .map(
           (s) =>
@@ -131,7 +138,11 @@ export function refusal(
         'subnet_full',
         `subnet ${usage} is full${wanted}: release addresses, widen its ranges or add a subnet to ${network}`,
         {
-          data: { network, subnets: of.map(({ cidr, allocatable, free }) => ({ cidr, allocatable, free })) },
+          data: {
+            network,
+            count: item.count,
+            subnets: of.map(({ cidr, allocatable, free }) => ({ cidr, allocatable, free })),
+          },
           retryAfterSeconds: 30,
         },
       );

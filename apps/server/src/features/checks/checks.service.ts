@@ -3,7 +3,7 @@ import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isIdPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
@@ -193,7 +193,7 @@ export function createChecksService(
       ),
 
     async list({ limit, cursor }) {
-      const rows = await listChecks(prisma, decodeCursor('checks', cursor), limit + 1);
+      const rows = await listChecks(prisma, decodeCursor('checks', cursor, isIdPosition), limit + 1);
       const page = pageOf('checks', rows, limit, (row) => row.id);
       return { ...page, items: page.items.map((row) => present(row, now())) };
     },

@@ -3,7 +3,7 @@ import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
 import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
@@ -109,7 +109,12 @@ export function createContainersService(
     },
 
     async list(filter, { limit, cursor }) {
-      const rows = await listContainers(prisma, filter, decodeCursor('containers', cursor), limit + 1);
+      const rows = await listContainers(
+        prisma,
+        filter,
+        decodeCursor('containers', cursor, isNamePosition),
+        limit + 1,
+      );
       const page = pageOf('containers', rows, limit, ({ name }) => name);
       return { ...page, items: page.items.map(present) };
     },

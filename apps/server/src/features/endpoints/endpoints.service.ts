@@ -4,7 +4,7 @@ import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { compareBooks } from './comparison.ts';
 import { hostsLooking, oddAddresses, oddEndpoints } from './comparison.store.ts';
@@ -34,6 +34,11 @@ export interface EndpointsService {
    */
   compare(db: TransactionClient, network: string | undefined): Promise<AddressesResult>;
 }
+
+const isEndpointPosition = (position: string): boolean => {
+  const parts = position.split('\n');
+  return parts.length === 3 && parts.every(isNamePosition);
+};
 
 const mostCompared = 1_000;
 const mostSilent = 100;
@@ -82,7 +87,7 @@ export function createEndpointsService(
   const query = poolQuery(platform.database.pool);
   return {
     async list(filter, { limit, cursor }) {
-      const after = decodeCursor('endpoints', cursor);
+      const after = decodeCursor('endpoints', cursor, isEndpointPosition);
       const position = after === undefined ? undefined : (after.split('\n') as EndpointPosition);
       const rows = await listEndpoints(query, filter, position, limit + 1);
       const page = pageOf('endpoints', rows, limit, (row) =>

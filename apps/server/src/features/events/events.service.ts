@@ -1,6 +1,6 @@
 import type { Event } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isRevisionPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import {
@@ -69,7 +69,7 @@ export function createEventsService(platform: Platform): EventsService {
       return (await logBounds(prisma)).head;
     },
     async list(filter, { limit, cursor, after: from }) {
-      const position = decodeCursor('events', cursor) ?? from;
+      const position = decodeCursor('events', cursor, isRevisionPosition) ?? from;
       const items =
         position === undefined
           ? (await listEvents(prisma, filter, 0n, limit + 1)).map(present)

@@ -1,4 +1,4 @@
-import type { PrismaClient } from '../../platform/database/database.ts';
+import type { Prisma, PrismaClient } from '../../platform/database/database.ts';
 
 export interface EventFilter {
   type?: string;
@@ -27,12 +27,16 @@ export async function logBounds(prisma: PrismaClient): Promise<{ first: bigint |
 
 export function listEvents(
   prisma: PrismaClient,
-  filter: EventFilter,
+  { type, network, host }: EventFilter,
   after: bigint,
   limit: number,
 ): Promise<EventRow[]> {
+  const where: Prisma.EventWhereInput = { revision: { gt: after } };
+  if (type !== undefined) where.type = type;
+  if (network !== undefined) where.network = network;
+  if (host !== undefined) where.host = host;
   return prisma.event.findMany({
-    where: { ...filter, revision: { gt: after } },
+    where,
     orderBy: { revision: 'asc' },
     take: limit,
   });

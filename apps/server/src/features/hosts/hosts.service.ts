@@ -3,7 +3,7 @@ import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { mergeMap } from '../../platform/merge-patch.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
 import { createFleet, isAwaited, isHeard } from './fleet.ts';
@@ -133,7 +133,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
 
     async list(filter, { limit, cursor }) {
       await fleet.refresh();
-      const rows = await listHosts(prisma, filter, decodeCursor('hosts', cursor), limit + 1);
+      const rows = await listHosts(prisma, filter, decodeCursor('hosts', cursor, isNamePosition), limit + 1);
       const page = pageOf('hosts', rows, limit, ({ name }) => name);
       return { ...page, items: page.items.map(present) };
     },

@@ -3,7 +3,7 @@ import { hashSecret, newSecret } from '../../platform/auth.ts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isIdPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { joinRefusal, joinTokenState } from './join-token-state.ts';
 import {
@@ -78,7 +78,11 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
       }),
 
     async list({ limit, cursor }) {
-      const rows = await listJoinTokens(database.prisma, decodeCursor('join-tokens', cursor), limit + 1);
+      const rows = await listJoinTokens(
+        database.prisma,
+        decodeCursor('join-tokens', cursor, isIdPosition),
+        limit + 1,
+      );
       const page = pageOf('join-tokens', rows, limit, (row) => row.id);
       return { ...page, items: page.items.map(present) };
     },

@@ -301,6 +301,21 @@ describe('promise 3 holds for those who ask through the API too', () => {
     expect(Date.now() - started).toBeLessThan(4_000);
   });
 
+  test('what no return could meet is refused at once, and no host gives up what it holds ahead of need', async () => {
+    const id = await network('api-few', {}, 5);
+    const ask = (body: unknown) => server.request('POST', '/v1/networks/api-few/addresses', body);
+    expect((await ask({ count: 2 })).status).toBe(201);
+    expect((await takeLeases(two, id, 2)).granted).toHaveLength(2);
+    expect((await ask({ count: 3 })).body).toMatchObject({ code: 'subnet_full', retryable: true });
+    expect((await ask({ count: 5 })).body).toMatchObject({
+      code: 'address_not_allocatable',
+      retryable: false,
+      detail: expect.stringContaining('4 to give in all'),
+    });
+    const { recalls } = await two.document();
+    expect(recalls.filter(({ networkId }) => networkId === id)).toEqual([]);
+  });
+
   test('so do those who ask for one address that a host holds ahead of need; one that is in use there is refused', async () => {
     const id = await network('api-one');
     const [a, b, used] = (await takeLeases(two, id, 3)).granted as [Lease, Lease, Lease];

@@ -225,14 +225,16 @@ export async function recallOfNetwork(
   db: TransactionClient,
   network: string,
   family: 4 | 6,
+  wanted: number,
 ): Promise<{ holding: boolean; told: { id: string; name: string }[] }> {
   const [row] = await db.$queryRaw<{ holding: boolean; told: string[] }[]>`
     SELECT h.hosts IS NOT NULL AS holding,
            CASE WHEN h.hosts IS NULL THEN '{}' ELSE recall_leases(h.id, ${family}::int, h.hosts, 30)::text[] END AS told
     FROM (
-      SELECT n.id, array_agg(DISTINCT a.host_id) AS hosts FROM network n
-      JOIN address a ON a.network_id = n.id AND family(a.ip) = ${family}::int AND a.state = 'leased'
+      SELECT n.id, array_agg(DISTINCT a.host_id) FILTER (WHERE a.state = 'leased') AS hosts FROM network n
+      JOIN address a ON a.network_id = n.id AND family(a.ip) = ${family}::int AND a.state IN ('leased', 'quarantined')
       WHERE n.name = ${network} GROUP BY n.id
+      HAVING count(*) + (SELECT sum(s.free) FROM subnet s WHERE s.network_id = n.id AND family(s.cidr) = ${family}::int) >= ${wanted}
     ) AS h`;
   return row === undefined
     ? { holding: false, told: [] }

@@ -20,33 +20,44 @@ export const addressWaitMs = 4_000;
 
 /** What hosts may be asked to return: all that they do not use of a network, or one address. */
 type Recallable = { network: string } & (
-  { families: (4 | 6)[]; address?: never } | { address: string; families?: never }
+  | { families: (4 | 6)[]; count: number; address?: never }
+  | { address: string; families?: never; count?: never }
 );
 
 /** What a refusal is about that hosts may be asked for; undefined for another error. */
 function recallable(error: unknown): Recallable | undefined {
   if (!(error instanceof ApiError) || error.data === undefined) return undefined;
-  const { network, address, state, subnets } = error.data as {
+  const {
+    network,
+    address,
+    state,
+    subnets,
+    count = 1,
+  } = error.data as {
     network?: string;
     address?: string;
     state?: string;
     subnets?: { cidr: string }[];
+    count?: number;
   };
   if (network === undefined) return undefined;
   if (error.code === 'subnet_full' && subnets !== undefined)
-    return { network, families: [...new Set(subnets.map(({ cidr }) => parseCidr(cidr).family))] };
+    return { network, count, families: [...new Set(subnets.map(({ cidr }) => parseCidr(cidr).family))] };
   if (error.code === 'address_taken' && state === 'leased' && address !== undefined)
     return { network, address };
   return undefined;
 }
 
 /** Asks the hosts; false when none of them has anything unused. */
-async function recall(change: Change, { network, families, address }: Recallable): Promise<boolean> {
+async function recall(
+  change: Change,
+  { network, families, address, count = 1 }: Recallable,
+): Promise<boolean> {
   let any = false;
   for (const family of families ?? [parseIp(address).family]) {
     const { holding, told } =
       address === undefined
-        ? await recallOfNetwork(change.db, network, family)
+        ? await recallOfNetwork(change.db, network, family, count)
         : await recallOfAddress(change.db, network, address);
     any ||= holding;
     if (told.length === 0) continue;

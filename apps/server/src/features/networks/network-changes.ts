@@ -3,7 +3,7 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { NetworkDifference } from './network-difference.ts';
 import { canonicalSpec, type NetworkSpec, type SubnetSpec } from './network-spec.ts';
-import { networkFaults } from './network-validation.ts';
+import { nameFaults, networkFaults } from './network-validation.ts';
 import {
   deleteSubnet,
   findOverlap,
@@ -19,9 +19,9 @@ import { refuseWhileAttached } from './placements.service.ts';
 /** Makes the free space of a subnet, whenever what may be given out of it changes. */
 export type PrepareSubnet = (db: TransactionClient, subnet: SubnetSpec & { id: string }) => Promise<void>;
 
-/** The network in canonical form; throws all that is wrong with it. */
-export function validSpec(spec: NetworkSpec): NetworkSpec {
-  const faults = networkFaults(spec);
+/** The network in canonical form; throws all that is wrong with it. `name`: of one that is to be made. */
+export function validSpec(spec: NetworkSpec, name?: string): NetworkSpec {
+  const faults = [...(name === undefined ? [] : nameFaults(name)), ...networkFaults(spec)];
   if (faults.length > 0) throw invalidFields(faults);
   return canonicalSpec(spec);
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { cidrAround, formatCidr, formatIp, type Cidr } from '@trunkline/netaddr';
 import { expect, test } from 'vitest';
 import { canonicalSpec, wholeSpec } from './network-spec.ts';
-import { networkFaults } from './network-validation.ts';
+import { nameFaults, networkFaults } from './network-validation.ts';
 
 const faultsOf = (
   subnets: { cidr: string; gateway?: string | null; ranges?: string[]; exclude?: string[] }[],
@@ -142,4 +142,9 @@ test('property: whatever the texts are, faults are told and nothing is thrown', 
       }
     }),
   );
+});
+
+test.each(['bridge', 'host', 'none', 'default'])('the name %s is Docker’s own', (name) => {
+  expect(nameFaults(name)).toMatchObject([{ pointer: '/name' }]);
+  expect(nameFaults(`${name}1`)).toEqual([]);
 });

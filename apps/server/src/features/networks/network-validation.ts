@@ -30,6 +30,16 @@ const unusable: readonly { block: Cidr; what: string }[] = [
   { block: parseCidr('ff00::/8'), what: 'is multicast' },
 ];
 
+/** Names of Docker's own networks, and the one that it means by no name: it makes no other of that name. */
+const dockersOwn = new Set(['bridge', 'host', 'none', 'default']);
+
+/** What is wrong with the name of a network that is to be made, beyond what its schema says. */
+export function nameFaults(name: string): FieldError[] {
+  return dockersOwn.has(name)
+    ? [{ pointer: '/name', message: `cannot be ${name}: Docker has a network of that name on every host` }]
+    : [];
+}
+
 const prefixLimits = { 4: { shortest: 8, longest: 32 }, 6: { shortest: 48, longest: 126 } } as const;
 
 type Say = (pointer: string, message: string) => void;

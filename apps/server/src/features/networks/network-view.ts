@@ -1,5 +1,6 @@
 import type { Condition, HostSelector, Network, Placement } from '@trunkline/contracts';
-import { formatCidr, formatIp, parseCidr, parseIp } from '@trunkline/netaddr';
+import { formatCidr, formatIp, parseIp } from '@trunkline/netaddr';
+import { cidrOf } from '../../platform/database/cidr.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { entityTag } from '../../platform/preconditions.ts';
@@ -44,7 +45,7 @@ export function specOf(row: NetworkRow): NetworkSpec {
     restartBroken: row.restartBroken,
     hosts: row.hostSelector as HostSelector,
     subnets: row.subnets.map(({ cidr, gateway, ranges, exclude }) => ({
-      cidr: formatCidr(parseCidr(cidr)),
+      cidr: formatCidr(cidrOf(cidr)),
       gateway: gateway === null ? null : formatIp(parseIp(gateway)),
       ranges,
       exclude,

@@ -3,7 +3,7 @@ import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Patience, Preflights } from '../checks/preflights.ts';
 import { desiredNetworks } from './desired-networks.ts';
@@ -108,7 +108,7 @@ export function createNetworksService(
 
     async create(input, { context, patience }) {
       const { name, space = 'default' } = input;
-      const network = { name, space, spec: validSpec(wholeSpec(input)) };
+      const network = { name, space, spec: validSpec(wholeSpec(input), name) };
       const make = async (change: Change): Promise<Network> => {
         await writes.make(change, network);
         return read(change.db, name);
@@ -122,7 +122,7 @@ export function createNetworksService(
     },
 
     async list({ limit, cursor }) {
-      const rows = await listNetworks(prisma, decodeCursor('networks', cursor), limit + 1);
+      const rows = await listNetworks(prisma, decodeCursor('networks', cursor, isNamePosition), limit + 1);
       const page = pageOf('networks', rows, limit, ({ name }) => name);
       return { ...page, items: await presentNetworks(prisma, hosts, page.items) };
     },
@@ -155,7 +155,12 @@ export function createNetworksService(
     async placements(name, { limit, cursor }) {
       const network = foundNetwork(await findNetwork(prisma, name), name);
       const list = `placements of ${network.id}`;
-      const rows = await listPlacements(prisma, network.id, decodeCursor(list, cursor), limit + 1);
+      const rows = await listPlacements(
+        prisma,
+        network.id,
+        decodeCursor(list, cursor, isNamePosition),
+        limit + 1,
+      );
       const page = pageOf(list, rows, limit, ({ host }) => host.name);
       return { ...page, items: page.items.map((row) => presentPlacement(network, row, hosts)) };
     },

@@ -4,7 +4,7 @@ import { hashSecret, newSecret, type FindCaller } from '../../platform/auth.ts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
-import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { createCallerCache } from './caller-cache.ts';
 import {
@@ -125,7 +125,11 @@ export function createTokensService(platform: Platform): TokensService {
       }),
 
     async list({ limit, cursor }) {
-      const rows = await listTokens(database.prisma, decodeCursor('tokens', cursor), limit + 1);
+      const rows = await listTokens(
+        database.prisma,
+        decodeCursor('tokens', cursor, isNamePosition),
+        limit + 1,
+      );
       const page = pageOf('tokens', rows, limit, (row) => row.name);
       return { ...page, items: page.items.map(present) };
     },
