@@ -59,7 +59,7 @@ export async function seedNetwork(
     for (const [ordinal, { cidr, gateway = null, ranges = [], exclude = [] }] of network.subnets.entries()) {
       const subnet = { id: randomUUID(), cidr, gateway, ranges, exclude };
       await db.subnet.create({ data: { ...subnet, networkId: id, space, ordinal } });
-      await addresses.prepareSubnet(db, subnet);
+      await addresses.prepareSubnet({ db, record: () => undefined }, subnet);
     }
   });
   return id;

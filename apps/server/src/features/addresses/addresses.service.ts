@@ -20,6 +20,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
+import { keepForHosts, lockHostsSubnets } from './hosts-own.ts';
 import {
   countHolders,
   endQuarantines,
@@ -84,7 +85,7 @@ export interface AddressesService extends ContainerAddresses {
     ip: string | null,
   ): Promise<{ holder: AddressRow | undefined; subnets: RefusalFacts['subnets'] }>;
   /** Writes down what may be given out of a subnet; after it was made, or its ranges changed. */
-  prepareSubnet(db: TransactionClient, subnet: SubnetSpec): Promise<void>;
+  prepareSubnet(change: Pick<Change, 'db' | 'record'>, subnet: SubnetSpec): Promise<void>;
   /**
    * Addresses that keep a network: reserved ones, and those with a container on them. Once nothing is left of it on any
    * host (`gone`), no container is, whatever the hosts have not returned yet.
@@ -93,7 +94,7 @@ export interface AddressesService extends ContainerAddresses {
   holders(db: TransactionClient, networkId: string, limit: number): Promise<AddressHolder[]>;
   /** Drops the addresses that do not keep it, before the network itself goes. */
   forgetNetwork(change: Change, networkId: string): Promise<void>;
-  /** Frees addresses whose quarantine is over, from time to time. */
+  /** Frees addresses whose quarantine is over, and keeps those that hosts themselves have, from time to time. */
   startSweep(): () => Promise<void>;
 }
 
@@ -252,7 +253,7 @@ export function createAddressesService(platform: Platform): AddressesService {
       subnets: await subnetsOf(query, name),
     }),
 
-    async prepareSubnet(db, { id, cidr, gateway, ranges, exclude }) {
+    async prepareSubnet(change, { id, cidr, gateway, ranges, exclude }) {
       const excluded = exclude.map((text) => parseRange(text));
       const allocatable = allocatableRanges({
         cidr: cidrOf(cidr),
@@ -262,11 +263,12 @@ export function createAddressesService(platform: Platform): AddressesService {
       });
       const size = allocatable.reduce((sum, range) => sum + rangeSize(range), 0n);
       await writeRanges(
-        transactionQuery(db),
+        transactionQuery(change.db),
         id,
         [...rangeRows('allocatable', allocatable), ...rangeRows('excluded', excluded)],
         size,
       );
+      await keepForHosts(change, [id]);
     },
 
     countHeld: (db, id, gone) => countHolders(transactionQuery(db), id, gone),
@@ -274,9 +276,19 @@ export function createAddressesService(platform: Platform): AddressesService {
     forgetNetwork: (change, id) => forgetAddresses(transactionQuery(change.db), id),
 
     startSweep() {
-      return startSweep('quarantine', sweepMs, platform.log, async () => {
-        while ((await endQuarantines(database, sweepMost)) >= sweepMost && !platform.stopping.aborted);
-      });
+      const stops = [
+        startSweep('quarantine', sweepMs, platform.log, async () => {
+          while ((await endQuarantines(database, sweepMost)) >= sweepMost && !platform.stopping.aborted);
+        }),
+        startSweep('hosts-own', sweepMs, platform.log, () =>
+          changes.make({ actor: 'server' }, async (change) =>
+            keepForHosts(change, await lockHostsSubnets(change.db)),
+          ),
+        ),
+      ];
+      return async () => {
+        await Promise.all(stops.map((stop) => stop()));
+      };
     },
   };
 }

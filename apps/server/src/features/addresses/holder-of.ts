@@ -1,10 +1,16 @@
 import type { AddressRow } from './address-rows.ts';
+import { ownLabels } from './hosts-own.ts';
 
 /** Who holds an address, in words: what comes after `is`. Pure. */
 export function holderOf(holder: AddressRow | undefined): string {
   if (holder === undefined) return 'taken';
   const { state, host, container, owner } = holder;
   const owned = owner === null ? '' : ` (reserved for ${owner})`;
+  const { [ownLabels.host]: ofHost, [ownLabels.link]: link } = holder.labels;
+  if (state === 'conflicted' && owner === null)
+    return ofHost === undefined
+      ? `answered for by something foreign (${holder.mac ?? 'MAC unknown'})`
+      : `the address of host ${ofHost} itself, on ${link ?? 'an interface'}`;
   if (host === null) return owner === null ? state : `${state} for ${owner}`;
   if (state === 'bound') return `bound to container ${container ?? 'unknown'} on host ${host}${owned}`;
   return `held by host ${host}${owned}`;

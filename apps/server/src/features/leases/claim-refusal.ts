@@ -65,7 +65,7 @@ export function claimRefusal(
       return taken(
         network,
         holder,
-        `something foreign (${holder?.mac ?? 'MAC unknown'}) answers for ${ip} on the wire: take that off, then release the address with DELETE and ?force=true, or choose another`,
+        `${ip} is ${holderOf(holder)}: take that off the wire, then release the address with DELETE and ?force=true, or choose another`,
       );
     case 'quarantined':
     case 'outside':

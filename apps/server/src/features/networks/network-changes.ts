@@ -17,7 +17,7 @@ import {
 import { refuseWhileAttached } from './placements.service.ts';
 
 /** Makes the free space of a subnet, whenever what may be given out of it changes. */
-export type PrepareSubnet = (db: TransactionClient, subnet: SubnetSpec & { id: string }) => Promise<void>;
+export type PrepareSubnet = (subnet: SubnetSpec & { id: string }) => Promise<void>;
 
 /** The network in canonical form; throws all that is wrong with it. `name`: of one that is to be made. */
 export function validSpec(spec: NetworkSpec, name?: string): NetworkSpec {
@@ -57,7 +57,7 @@ export async function addSubnets(
   for (const [ordinal, subnet] of wanted.entries()) {
     if (!added.includes(subnet)) continue;
     const id = await insertSubnet(db, network, subnet, ordinal);
-    await prepare(db, withExclusions(subnet, id));
+    await prepare(withExclusions(subnet, id));
   }
 }
 
@@ -109,7 +109,7 @@ export async function changeSubnets(
     if (added.includes(subnet)) continue;
     await updateSubnet(db, idOf(subnet), subnet, ordinal);
     if (moved.includes(subnet) || resized.includes(subnet))
-      await prepare(db, withExclusions(subnet, idOf(subnet)));
+      await prepare(withExclusions(subnet, idOf(subnet)));
   }
   await addSubnets(db, network, wanted, added, prepare);
 }

@@ -12,7 +12,7 @@ import {
 } from './network-changes.ts';
 import { networkDifference } from './network-difference.ts';
 import { allowForce, forcedBy } from './network-force.ts';
-import type { NetworkSpec } from './network-spec.ts';
+import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 import { foundNetwork, networkTag, specOf, type HostsOfNetworks } from './network-view.ts';
 import {
   findNetwork,
@@ -29,7 +29,7 @@ import { insertPlacements, markPlacements, placementsOf } from './placements.sto
 
 /** What networks need of addresses. */
 export interface NetworkAddresses extends AddressesOfNetworks {
-  prepareSubnet: PrepareSubnet;
+  prepareSubnet(change: Pick<Change, 'db' | 'record'>, subnet: SubnetSpec & { id: string }): Promise<void>;
   holders(
     db: TransactionClient,
     networkId: string,
@@ -65,7 +65,10 @@ export function createNetworkWrites(deps: {
   now: () => Date;
 }): NetworkWrites {
   const { addresses, hosts, now } = deps;
-  const prepare: PrepareSubnet = (db, subnet) => addresses.prepareSubnet(db, subnet);
+  const preparing =
+    (change: Change): PrepareSubnet =>
+    (subnet) =>
+      addresses.prepareSubnet(change, subnet);
 
   /** Makes the placements follow the selection of hosts. */
   const place = async (
@@ -121,13 +124,13 @@ export function createNetworkWrites(deps: {
       }
       await refuseOverlaps(db, { id: null, space }, spec.subnets);
       const id = await insertNetwork(db, { name, space, spec, now: now() });
-      await addSubnets(db, { id, space }, spec.subnets, spec.subnets, prepare);
       change.record({
         type: 'network.created',
         subject: networkPath(name),
         network: name,
         data: { generation: 1 },
       });
+      await addSubnets(db, { id, space }, spec.subnets, spec.subnets, preparing(change));
       await place(change, { id, name }, spec);
     },
 
@@ -158,7 +161,8 @@ export function createNetworkWrites(deps: {
       if (fields.length === 0) return;
       if (forced === undefined) await refuseReplacement(db, row, difference);
       await refuseOverlaps(db, row, wanted.subnets);
-      if (fields.includes('subnets')) await changeSubnets(db, row, wanted.subnets, difference, prepare);
+      if (fields.includes('subnets'))
+        await changeSubnets(db, row, wanted.subnets, difference, preparing(change));
       await updateNetwork(db, row.id, wanted, now());
       await place(change, row, wanted);
     },

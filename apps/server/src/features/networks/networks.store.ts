@@ -176,7 +176,8 @@ export async function holderOf(
   ip: string,
 ): Promise<{ owner: string | null } | undefined> {
   const [holder] = await db.$queryRaw<{ owner: string | null }[]>`
-    SELECT owner FROM address WHERE subnet_id = ${subnetId}::uuid AND ip = ${ip}::inet AND state <> 'quarantined'`;
+    SELECT owner FROM address WHERE subnet_id = ${subnetId}::uuid AND ip = ${ip}::inet
+      AND state <> 'quarantined' AND (state <> 'conflicted' OR is_reserved(address))`;
   return holder;
 }
 
