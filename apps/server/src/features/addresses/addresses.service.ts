@@ -21,6 +21,7 @@ import { startSweep } from '../../platform/sweep.ts';
 import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
 import { keepForHosts, lockHostsSubnets } from './hosts-own.ts';
+import { sayWhoHasMac } from './mac-holder.ts';
 import {
   countHolders,
   endQuarantines,
@@ -150,7 +151,12 @@ export function createAddressesService(platform: Platform): AddressesService {
     try {
       return allocationReply(request, await allocator.allocate(full));
     } catch (error) {
-      if (!(error instanceof AlreadyAnswered) || idempotency === undefined) throw error;
+      if (!(error instanceof AlreadyAnswered) || idempotency === undefined)
+        throw await sayWhoHasMac(query, error, {
+          network: request.network,
+          family: request.family,
+          mac: request.item.mac,
+        });
       return { ...(await findReply(database.prisma, idempotency)), replayed: true };
     }
   };
@@ -172,7 +178,11 @@ export function createAddressesService(platform: Platform): AddressesService {
       const { ip } = reply.body as Address;
       const reservation = { network, networkId: await networkId(network), ip, owner };
       const { mac = null, labels = null } = item;
-      const row = await changeReservation(platform, context, reservation, { mac, labels });
+      const row = await changeReservation(platform, context, reservation, { mac, labels }).catch(
+        async (error: unknown) => {
+          throw await sayWhoHasMac(query, error, { network, family, mac: mac ?? undefined });
+        },
+      );
       return row === undefined ? reply : { ...reply, body: presentAddress(row) };
     },
 

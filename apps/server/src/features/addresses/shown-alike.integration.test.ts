@@ -124,3 +124,25 @@ describe('the MAC that is seen on an address', () => {
     );
   });
 });
+
+test('a MAC is one station: what asks for one that is reserved is told by whom, and repeats of the same owner are answered', async () => {
+  const net = await network('station');
+  const mac = '02:00:5e:00:00:07';
+  const first = await net.post({ owner: 'm1', mac });
+  expect(first.status).toBe(201);
+  expect((await net.post({ owner: 'm1', mac })).status).toBe(200);
+  await net.put('m2');
+  for (const refused of [
+    await net.post({ owner: 'm3', mac }),
+    await net.post({ mac }),
+    await net.put('m2', { mac }),
+    await net.put('m4', { mac }),
+  ])
+    expect(refused.body).toMatchObject({
+      status: 409,
+      code: 'address_taken',
+      detail: expect.stringContaining(`${first.body.ip} of station, which is reserved for m1`),
+      data: { holder: `/v1/networks/station/addresses/${first.body.ip}` },
+    });
+  expect((await net.post({ owner: 'm3' })).status).toBe(201);
+});

@@ -148,12 +148,14 @@ async function refuseTakenMacs(db: TransactionClient, places: readonly Place[]):
   for (const { ordinal, network, mac } of places) {
     const holder = mac === undefined ? undefined : await holderOfMac(db, network.id, mac);
     if (holder !== undefined) {
-      throw invalidFields([
+      throw new ApiError(
+        'address_taken',
+        `${mac ?? ''} is one station, and container ${holder} has it on ${network.name}: take another MAC`,
         {
-          pointer: `/attachments/${ordinal}/mac`,
-          message: `is the MAC of container ${holder} on ${network.name}`,
+          data: { holder: containerPath(holder), network: network.name },
+          errors: [{ pointer: `/attachments/${ordinal}/mac`, message: `is the MAC of container ${holder}` }],
         },
-      ]);
+      );
     }
   }
 }

@@ -171,9 +171,11 @@ describe('bad input', () => {
     });
     const mac = '02:42:AC:00:00:77';
     const both = await Promise.all([run(onMacNet1('mac1', { mac })), run(onMacNet1('mac2', { mac }))]);
-    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 400]));
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 409]));
     expect((await run(onMacNet1('mac3', { mac }))).body).toMatchObject({
-      status: 400,
+      status: 409,
+      code: 'address_taken',
+      data: { holder: expect.stringMatching(/^\/v1\/containers\/mac[12]$/) },
       errors: [{ pointer: '/attachments/0/mac' }],
     });
   });

@@ -14,6 +14,11 @@ export interface DatabaseFault {
  * said when two requests meet.
  */
 const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
+  address_mac_once: {
+    code: 'address_taken',
+    detail:
+      'another address of the network is reserved for this Ethernet address, which is one station: GET …/addresses shows whose it is; release that, or take another MAC',
+  },
   network_name_key: { code: 'network_exists', detail: 'a network of this name exists' },
   subnet_no_overlap: {
     code: 'subnet_overlaps',
@@ -31,8 +36,8 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
   },
   container_name_key: { code: 'container_exists', detail: 'a container of this name exists' },
   attachment_mac_once: {
-    code: 'invalid_request',
-    detail: 'another container of the network has this MAC: choose another one',
+    code: 'address_taken',
+    detail: 'another container of the network has this MAC, which is one station: take another one',
   },
   container_host_fkey: { code: 'host_in_use', detail: 'containers run on the host: remove them first' },
   container_shares_stack_fkey: {
