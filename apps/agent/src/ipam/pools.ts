@@ -87,6 +87,11 @@ function onlySubnet(network: DesiredNetwork | undefined, ipv6: boolean): string 
   const subnets = (network?.subnets ?? []).filter(({ cidr }) => cidr.includes(':') === ipv6);
   const [only] = subnets;
   if (only !== undefined && subnets.length === 1) return only.cidr;
+  if (network !== undefined && only === undefined && !ipv6) {
+    throw new DriverRefusal(
+      `this Docker asks for an IPv4 subnet in every network, which Engines from 28 on do not, and Trunkline network ${network.name} has none: give it one, or update Docker on this host`,
+    );
+  }
   throw new DriverRefusal(
     network === undefined || only === undefined
       ? `no subnet is named: give --subnet and --gateway as the Trunkline network has them`
