@@ -232,8 +232,7 @@ export const PageQuery = {
   cursor: Type.Optional(
     Type.String({
       maxLength: 512,
-      description: '`nextCursor` of the page before. Opaque.',
-      examples: ['eyJuIjoibWFjX25ldDEifQ'],
+      description: '`nextCursor` of the page before, unchanged; left out: the first page. Opaque.',
     }),
   ),
 };

@@ -6,6 +6,7 @@ import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { checkIfMatch } from '../../platform/preconditions.ts';
 import { changeContext } from '../../platform/request-context.ts';
+import { IfMatchHeader } from '../../platform/request-headers.ts';
 import { hostTag, type HostsService } from './hosts.service.ts';
 
 const tags = ['hosts'];
@@ -84,6 +85,7 @@ export async function hostRoutes(
         summary: 'Change the labels of a host',
         description:
           'JSON merge patch (RFC 7396). Networks that select hosts by labels come to it or leave it; 409 `network_in_use` when containers are attached to one that would leave. Needs If-Match.',
+        headers: IfMatchHeader,
         params: OfHost,
         querystring: Type.Object(DryRunQuery),
         body: HostPatch,
@@ -113,6 +115,7 @@ export async function hostRoutes(
         description:
           'Takes it out of the fleet: its agent is not heard any more. 409 `host_in_use` while it holds containers or addresses. ' +
           'What runs on the machine is left as it is. Needs If-Match.',
+        headers: IfMatchHeader,
         params: OfHost,
         querystring: Type.Object({
           force: Type.Optional(

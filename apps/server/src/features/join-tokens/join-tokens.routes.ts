@@ -13,6 +13,7 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import type { JoinTokensService } from './join-tokens.service.ts';
 
 const tags = ['join-tokens'];
@@ -31,6 +32,7 @@ export async function joinTokenRoutes(
         summary: 'Let a host join',
         description:
           'One token lets one host join, once, within an hour. Its secret is in this answer and nowhere else; give it to the agent as `TRUNKLINE_JOIN_TOKEN`.',
+        headers: IdempotencyKeyHeader,
         querystring: Type.Object(DryRunQuery),
         body: JoinTokenCreate,
         response: answers({ 200: { ...JoinToken, description: 'A dry run.' }, 201: JoinTokenCreated }),
