@@ -17,6 +17,7 @@ import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import type { JoinTokensService } from './join-tokens.service.ts';
 
 const tags = ['join-tokens'];
+const OfJoinToken = Type.Object({ id: Id });
 
 export async function joinTokenRoutes(
   app: App,
@@ -57,6 +58,23 @@ export async function joinTokenRoutes(
     async ({ query }) => joinTokens.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
   );
 
+  app.get(
+    '/v1/join-tokens/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'getJoinToken',
+        summary: 'One join token',
+        description:
+          'Whether it can still be used, and who used it; its secret is not kept. 404 `join_token_not_found` a month after it expired.',
+        params: OfJoinToken,
+        response: answers({ 200: JoinToken }),
+      },
+    },
+    async ({ params }) => joinTokens.get(params.id),
+  );
+
   app.delete(
     '/v1/join-tokens/:id',
     {
@@ -67,7 +85,7 @@ export async function joinTokenRoutes(
         summary: 'Revoke a join token',
         description:
           'No host can join with it from now on. A host that joined with it stays: retire it with DELETE /v1/hosts/{name}.',
-        params: Type.Object({ id: Id }),
+        params: OfJoinToken,
         querystring: Type.Object(DryRunQuery),
         response: answers({ 204: Type.Null({ description: 'It cannot be used.' }) }),
       },
