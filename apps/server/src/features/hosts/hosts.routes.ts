@@ -1,4 +1,4 @@
-import { DryRunQuery, Host, HostName, HostPatch, Page, PageQuery } from '@trunkline/contracts';
+import { DryRunQuery, Host, HostName, HostPatch, Page, PageQuery, Shaped } from '@trunkline/contracts';
 import { Type } from 'typebox';
 import type { App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
@@ -15,11 +15,14 @@ const OfHost = Type.Object({ name: HostName });
 const Filter = Type.Object({
   ...PageQuery,
   label: Type.Optional(
-    Type.String({
-      pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=.{0,255}$',
-      description: 'Only hosts with this label: `key=value`.',
-      examples: ['rack=a3'],
-    }),
+    Shaped(
+      '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=.{0,255}$',
+      '`key=value`, such as `rack=a3`: a key of 1 to 63 letters, digits, `_`, `.`, `/` or `-`, a value of up to 255 characters',
+      {
+        description: 'Only hosts with this label: `key=value`.',
+        examples: ['rack=a3'],
+      },
+    ),
   ),
 });
 
