@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { ApiError } from './errors.ts';
@@ -9,7 +9,7 @@ function apiErrorOf({ code }: NodeJS.ErrnoException): ApiError {
   if (code === 'HPE_HEADER_OVERFLOW')
     return new ApiError(
       'request_head_too_large',
-      'the request line and the headers may have 16 KiB together: shorten the path, the query or the headers',
+      `the request line and the headers may have ${maxHeaderSize / 1024} KiB together: shorten the path, the query or the headers`,
     );
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new ApiError('request_timeout', 'the request did not arrive whole in time: send it again');
