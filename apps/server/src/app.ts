@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { LogController, type FastifyServerOptions } from 'fastify';
 import { addressRoutes } from './features/addresses/addresses.routes.ts';
@@ -27,12 +26,13 @@ import { tokenRoutes } from './features/tokens/tokens.routes.ts';
 import { createTokensService } from './features/tokens/tokens.service.ts';
 import type { App } from './platform/app-types.ts';
 import { auth } from './platform/auth.ts';
-import { mergePatchParser } from './platform/merge-patch-parser.ts';
+import { bodyParsers } from './platform/body-parsers.ts';
+import { clientErrors } from './platform/client-errors.ts';
 import { requestMetrics } from './platform/metrics.ts';
 import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
-import { problems } from './platform/problems.ts';
-import { createValidatorCompiler } from './platform/validation.ts';
+import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
+import { validation } from './platform/validation.ts';
 
 export interface AppOptions {
   version: string;
@@ -53,7 +53,9 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
   return {
     loggerInstance: platform.log,
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => `req-${randomUUID().slice(0, 13)}`,
+    genReqId: newRequestId,
+    frameworkErrors: sendFrameworkError,
+    clientErrorHandler: clientErrors(platform.log),
     bodyLimit: 1024 * 1024,
     // A client has this long to send its request; answers may take longer (`?wait`, event streams).
     requestTimeout: 30_000,
@@ -67,7 +69,6 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
 /** Wires every feature by name. Listens on nothing: `main.ts` does, and tests inject. */
 export async function buildApp(platform: Platform, options: AppOptions): Promise<Features> {
   const app: App = fastify(fastifyOptions(platform, options)).withTypeProvider<TypeBoxTypeProvider>();
-  app.setValidatorCompiler(createValidatorCompiler());
 
   const tokens = createTokensService(platform);
   const events = createEventsService(platform);
@@ -104,7 +105,8 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
 
   await app.register(problems);
-  await app.register(mergePatchParser);
+  await app.register(bodyParsers);
+  await app.register(validation);
   await app.register(auth, { findCaller: tokens.findCaller });
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });

@@ -18,7 +18,7 @@ import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall } from './leases.ts';
 import { MacvlanMode, PreflightFindings } from './networks.ts';
-import { Closed, Described, Nullable, Words } from './schema.ts';
+import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 
 /** Version of what agent and server say to each other. The server refuses older ones with `agent_too_old`. */
 export const agentProtocolVersion = 1;
@@ -42,10 +42,9 @@ export const JoinRequest = Closed(
       examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
     }),
     name: HostName,
-    publicKey: Type.String({
+    publicKey: Shaped('^[A-Za-z0-9_-]{43}$', '43 characters of base64url', {
       minLength: 43,
       maxLength: 43,
-      pattern: '^[A-Za-z0-9_-]{43}$',
       description: 'Raw Ed25519 public key, base64url.',
       examples: ['11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'],
     }),

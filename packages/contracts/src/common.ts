@@ -1,68 +1,91 @@
 import { Type, type Static, type TSchema } from 'typebox';
-import { Closed, Nullable, Words } from './schema.ts';
+import { Closed, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
 /** Instants are RFC 3339 in UTC with milliseconds. */
 export const Timestamp = Type.String({
   format: 'date-time',
+  'x-rule': 'an instant in RFC 3339, such as `2026-11-24T09:30:00.000Z`',
   description: 'An instant, RFC 3339, UTC.',
   examples: ['2026-11-24T09:30:00.000Z'],
 });
 
-export const Id = Type.String({
-  format: 'uuid',
-  // The format alone takes the URN form of RFC 9562 too, which PostgreSQL does not.
-  pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
-  description: 'Identifier given by the server; never reused.',
-  examples: ['0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11'],
-});
+// The format alone takes the URN form of RFC 9562 too, which PostgreSQL does not.
+export const Id = Shaped(
+  '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+  'a UUID: 32 hexadecimal digits, 8-4-4-4-12',
+  {
+    format: 'uuid',
+    description: 'Identifier given by the server, a UUID; never reused.',
+    examples: ['0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11'],
+  },
+);
 
 /** Revisions and other numbers that may pass 2^53 travel as strings. */
-export const Revision = Type.String({
-  pattern: '^(0|[1-9][0-9]{0,18})$',
-  description:
-    'Revision of the whole database: one number, raised by every change of desired state. A string, because it may pass 2^53.',
-  examples: ['1042'],
-});
+export const Revision = Shaped(
+  '^(0|[1-9][0-9]{0,18})$',
+  'a whole number of up to 19 digits as text, without leading zeros, such as `1042`',
+  {
+    description:
+      'Revision of the whole database: one number, raised by every change of desired state. A string of up to 19 digits, because it may pass 2^53.',
+    examples: ['1042'],
+  },
+);
 
-export const Count = Type.String({
-  pattern: '^[0-9]{1,39}$',
+export const Count = Shaped('^[0-9]{1,39}$', 'a whole number of up to 39 digits as text', {
   description: 'A count that may pass 2^53 (an IPv6 subnet has 2^64 addresses), so a string.',
   examples: ['254'],
 });
 
-export const HostName = Type.String({
-  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$',
-  description: 'Name of a host, unique in the fleet: 1 to 63 letters, digits, `_`, `.` or `-`.',
-  examples: ['docker01'],
-});
+export const HostName = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$',
+  '1 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit',
+  {
+    description:
+      'Name of a host, unique in the fleet: 1 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+    examples: ['docker01'],
+  },
+);
 
-export const NetworkName = Type.String({
-  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
-  description:
-    'Name of a network, unique in the fleet, and the name of the Docker network on each host: 2 to 63 letters, digits, `_`, `.` or `-`.',
-  examples: ['mac_net1'],
-});
+export const NetworkName = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
+  '2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit',
+  {
+    description:
+      'Name of a network, unique in the fleet, and the name of the Docker network on each host: 2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+    examples: ['mac_net1'],
+  },
+);
 
-export const ContainerName = Type.String({
-  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
-  description: 'Name of a container, unique in the fleet (stricter than Docker, which asks only per host).',
-  examples: ['box1'],
-});
+export const ContainerName = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
+  '2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit',
+  {
+    description:
+      'Name of a container, unique in the fleet (stricter than Docker, which asks only per host): 2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+    examples: ['box1'],
+  },
+);
 
-export const SpaceName = Type.String({
-  pattern: '^[a-z0-9][a-z0-9_.-]{0,62}$',
-  description:
-    'A space: subnets may not overlap within one. Networks that never meet on a wire may reuse addresses in spaces of their own.',
-  examples: ['default'],
-});
+export const SpaceName = Shaped(
+  '^[a-z0-9][a-z0-9_.-]{0,62}$',
+  '1 to 63 lower-case letters, digits, `_`, `.` or `-`, the first a letter or digit',
+  {
+    description:
+      'A space: subnets may not overlap within one. Networks that never meet on a wire may reuse addresses in spaces of their own. 1 to 63 lower-case letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+    examples: ['default'],
+  },
+);
 
 /** IFNAMSIZ is 16 with the closing zero (linux/if.h); the rest keeps names safe in files and logs. */
-export const InterfaceName = Type.String({
-  pattern: '^(?!\\.{1,2}$)[a-zA-Z0-9_.][a-zA-Z0-9_.-]{0,14}$',
-  description:
-    'Name of a network interface on a host: 1 to 15 letters, digits, `_`, `.` or `-`, not starting with `-` (Linux IFNAMSIZ).',
-  examples: ['ens33'],
-});
+export const InterfaceName = Shaped(
+  '^(?!\\.{1,2}$)[a-zA-Z0-9_.][a-zA-Z0-9_.-]{0,14}$',
+  '1 to 15 letters, digits, `_`, `.` or `-`, not starting with `-`, and neither `.` nor `..` (Linux IFNAMSIZ)',
+  {
+    description:
+      'Name of a network interface on a host: 1 to 15 letters, digits, `_`, `.` or `-`, not starting with `-` (Linux IFNAMSIZ).',
+    examples: ['ens33'],
+  },
+);
 
 export const IpAddress = Type.String({
   minLength: 2,
@@ -78,32 +101,40 @@ export const CidrText = Type.String({
   examples: ['172.16.100.0/24'],
 });
 
-export const MacAddress = Type.String({
-  pattern: '^[0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})$',
-  description:
-    'An Ethernet address: six hexadecimal pairs with `:` or `-` between them. Answered in lower case with colons.',
-  examples: ['02:42:ac:10:64:0a'],
-});
-
-export const OwnerKey = Type.String({
-  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.:@/-]{0,127}$',
-  description:
-    'Who the address is for, in words of the caller: the same key asking again gets the same address until it is released. ' +
-    '`container:<name>` belongs to containers that Trunkline runs.',
-  examples: ['web-1'],
-});
-
-export const Labels = Type.Record(
-  Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$' }),
-  Type.String({ maxLength: 255 }),
+export const MacAddress = Shaped(
+  '^[0-9a-fA-F]{2}((:[0-9a-fA-F]{2}){5}|(-[0-9a-fA-F]{2}){5})$',
+  'six hexadecimal pairs with `:` or `-` between them, such as `02:42:ac:10:64:0a`',
   {
-    // Without it a key that fits no pattern goes unchecked, its value too.
-    additionalProperties: false,
-    maxProperties: 64,
-    description: 'Free key/value pairs of the operator: up to 64, keys of 1 to 63 bytes, values up to 255.',
-    examples: [{ rack: 'a3' }],
+    description:
+      'An Ethernet address: six hexadecimal pairs with `:` or `-` between them. Answered in lower case with colons.',
+    examples: ['02:42:ac:10:64:0a'],
   },
 );
+
+export const OwnerKey = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9_.:@/-]{0,127}$',
+  '1 to 128 letters, digits, `_`, `.`, `:`, `@`, `/` or `-`, the first a letter or digit',
+  {
+    description:
+      'Who the address is for, in words of the caller: the same key asking again gets the same address until it is released. ' +
+      '1 to 128 letters, digits, `_`, `.`, `:`, `@`, `/` or `-`, the first a letter or digit; `container:<name>` belongs to containers that Trunkline runs.',
+    examples: ['web-1'],
+  },
+);
+
+export const LabelKey = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$',
+  '1 to 63 letters, digits, `_`, `.`, `/` or `-`, the first a letter or digit',
+  { description: 'Key of a label.' },
+);
+export const LabelValue = Type.String({ maxLength: 255 });
+
+export const Labels = Keyed(LabelKey, LabelValue, {
+  maxProperties: 64,
+  description:
+    'Free key/value pairs of the operator: up to 64. Keys are 1 to 63 letters, digits, `_`, `.`, `/` or `-`, the first a letter or digit; values are text of up to 255 characters.',
+  examples: [{ rack: 'a3' }],
+});
 
 export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
   description:
@@ -114,14 +145,12 @@ export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
 /** As Kubernetes uses it: https://github.com/kubernetes/community (api-conventions, typical status properties). */
 export const Condition = Closed(
   {
-    type: Type.String({
-      pattern: '^[A-Z][A-Za-z0-9]{1,62}$',
+    type: Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
       description: 'What is spoken of, unique in its list. `Ready` sums the others up.',
       examples: ['ParentReady'],
     }),
     status: ConditionStatus,
-    reason: Type.String({
-      pattern: '^[A-Z][A-Za-z0-9]{1,62}$',
+    reason: Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
       description: 'One word for programs: why the status is what it is.',
       examples: ['ParentMissing'],
     }),
@@ -232,18 +261,16 @@ export const PageQuery = {
   cursor: Type.Optional(
     Type.String({
       maxLength: 512,
-      description: '`nextCursor` of the page before. Opaque.',
-      examples: ['eyJuIjoibWFjX25ldDEifQ'],
+      description: '`nextCursor` of the page before, unchanged; left out: the first page. Opaque.',
     }),
   ),
 };
 
 export const WaitQuery = {
   wait: Type.Optional(
-    Type.String({
-      pattern: '^[0-9]{1,3}s$',
+    Shaped('^([0-9]{1,2}|[0-2][0-9]{2}|300)s$', 'whole seconds from `0s` to `300s`, such as `30s`', {
       description:
-        'Hold the answer until the change is real on its hosts, or this time is up (`0s` to `300s`). The answer then says what is, either way.',
+        'Hold the answer until the change is real on its hosts, or this time is up: whole seconds, `0s` to `300s`, such as `30s`. The answer then says what is, either way.',
       examples: ['30s'],
     }),
   ),

@@ -10,7 +10,7 @@ import {
   NetworkName,
   Timestamp,
 } from './common.ts';
-import { Closed, Described, Nullable, Words } from './schema.ts';
+import { Closed, Described, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
 const address = {
   description: 'IPv4 address (IPv6 on a network that has no IPv4 subnet); left out: the next free.',
@@ -66,22 +66,24 @@ export const PullPolicy = Words(['missing', 'always', 'never'], {
   description: 'When the host pulls the image.',
   examples: ['missing'],
 });
-const NetworkMode = Type.String({
-  pattern: '^container:[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
-  description:
-    '`container:<name>` shares the network stack of another Trunkline container on the same host (scenario S3). Excludes `attachments`.',
-  examples: ['container:box1'],
-});
-const EnvironmentNames = Type.Record(
-  Type.String({ pattern: '^[^=\\u0000]{1,255}$' }),
-  Type.String({ maxLength: 32_768 }),
+const NetworkMode = Shaped(
+  '^container:[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}$',
+  '`container:` and the name of a container, such as `container:box1`',
   {
-    additionalProperties: false,
-    maxProperties: 256,
-    description: 'Environment variables.',
-    examples: [{ TZ: 'UTC' }],
+    description:
+      '`container:<name>` shares the network stack of another Trunkline container on the same host (scenario S3). Excludes `attachments`.',
+    examples: ['container:box1'],
   },
 );
+const EnvironmentName = Shaped('^[^=\\u0000]{1,255}$', '1 to 255 characters, none of them `=` or NUL', {
+  description: 'Name of an environment variable.',
+});
+const Environment = Keyed(EnvironmentName, Type.String({ maxLength: 32_768 }), {
+  maxProperties: 256,
+  description:
+    'Environment variables: up to 256. Names are 1 to 255 characters, none of them `=` or NUL; values are up to 32768 characters.',
+  examples: [{ TZ: 'UTC' }],
+});
 const argv = {
   maxItems: 256,
   description: 'Arguments in place of those of the image, one an item; no shell.',
@@ -89,25 +91,33 @@ const argv = {
 };
 
 const fields = {
-  image: Type.String({
-    minLength: 1,
-    maxLength: 512,
-    pattern: '^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$',
-    description: 'Image reference.',
-    examples: ['busybox'],
-  }),
+  image: Shaped(
+    '^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$',
+    '1 to 512 letters, digits, `.`, `_`, `/`, `:`, `@` or `-`, the first a letter or digit',
+    {
+      minLength: 1,
+      maxLength: 512,
+      description:
+        'Image reference: 1 to 512 letters, digits, `.`, `_`, `/`, `:`, `@` or `-`, the first a letter or digit.',
+      examples: ['busybox'],
+    },
+  ),
   command: Type.Array(Type.String({ maxLength: 32_768 }), argv),
-  env: EnvironmentNames,
+  env: Environment,
   tty: Type.Boolean({ description: 'Give it a terminal (`-t`).', examples: [true] }),
   stdinOpen: Type.Boolean({ description: 'Keep its input open (`-i`).', examples: [true] }),
   restart: RestartPolicy,
   pull: PullPolicy,
 };
-const hostname = Type.String({
-  pattern: '^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?$',
-  description: 'Host name inside the container; left out: its name.',
-  examples: ['box1'],
-});
+const hostname = Shaped(
+  '^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?$',
+  '1 to 63 letters, digits, `.` or `-`, the first and the last a letter or digit',
+  {
+    description:
+      'Host name inside the container, 1 to 63 letters, digits, `.` or `-`, the first and the last a letter or digit; left out: its name.',
+    examples: ['box1'],
+  },
+);
 
 export const ContainerCreate = Closed(
   {

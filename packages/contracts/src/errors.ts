@@ -20,6 +20,12 @@ export const errorTable = {
     retryable: false,
   },
   body_too_large: { status: 413, title: 'The body is too large', retryable: false },
+  request_head_too_large: {
+    status: 431,
+    title: 'The request line and headers are too large',
+    retryable: false,
+  },
+  request_timeout: { status: 408, title: 'The request did not arrive in time', retryable: true },
   not_found: { status: 404, title: 'There is no such route', retryable: false },
   method_not_allowed: { status: 405, title: 'The resource does not take this method', retryable: false },
   precondition_required: { status: 428, title: 'If-Match is required', retryable: false },

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { Conditions, HostName, Id, Labels, MacAddress, Timestamp } from './common.ts';
-import { Closed, Described, Nullable, Words } from './schema.ts';
+import { Conditions, HostName, Id, LabelKey, Labels, LabelValue, MacAddress, Timestamp } from './common.ts';
+import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
 
 export const InterfaceFacts = Closed(
   {
@@ -139,18 +139,11 @@ export type Host = Static<typeof Host>;
 export const HostPatch = Closed(
   {
     labels: Type.Optional(
-      Nullable(
-        Type.Record(
-          Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$' }),
-          Nullable(Type.String({ maxLength: 255 })),
-          { additionalProperties: false, maxProperties: 64 },
-        ),
-        {
-          description:
-            'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
-          examples: [{ rack: 'a3', old: null }],
-        },
-      ),
+      Nullable(Keyed(LabelKey, Nullable(LabelValue), { maxProperties: 64 }), {
+        description:
+          'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
+        examples: [{ rack: 'a3', old: null }],
+      }),
     ),
   },
   { description: 'What to change of a host (JSON merge patch).', examples: [{ labels: { rack: 'a3' } }] },

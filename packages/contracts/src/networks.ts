@@ -7,12 +7,14 @@ import {
   HostName,
   Id,
   InterfaceName,
+  LabelKey,
   Labels,
+  LabelValue,
   NetworkName,
   SpaceName,
   Timestamp,
 } from './common.ts';
-import { Closed, Described, Nullable, Words } from './schema.ts';
+import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
 
 export const MacvlanMode = Words(['bridge', 'private', 'vepa', 'passthru'], {
   description:
@@ -85,8 +87,7 @@ export const HostSelector = Closed(
 );
 export type HostSelector = Static<typeof HostSelector>;
 
-const Parents = Type.Record(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$' }), InterfaceName, {
-  additionalProperties: false,
+const Parents = Keyed(HostName, InterfaceName, {
   maxProperties: 1000,
   description: 'Another parent on some hosts, by host name.',
   examples: [{ docker07: 'eno1' }],
@@ -178,17 +179,11 @@ export const NetworkPatch = Closed(
   {
     parent: Type.Optional(Nullable(InterfaceName, parent)),
     parents: Type.Optional(
-      Nullable(
-        Type.Record(Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$' }), Nullable(InterfaceName), {
-          additionalProperties: false,
-          maxProperties: 1000,
-        }),
-        {
-          description:
-            'Merged into `parents` (RFC 7396): a null value removes an entry, null itself removes all.',
-          examples: [{ docker07: 'eno2' }],
-        },
-      ),
+      Nullable(Keyed(HostName, Nullable(InterfaceName), { maxProperties: 1000 }), {
+        description:
+          'Merged into `parents` (RFC 7396): a null value removes an entry, null itself removes all.',
+        examples: [{ docker07: 'eno2' }],
+      }),
     ),
     vlan: Type.Optional(Nullable(vlan, vlanText)),
     mode: Type.Optional(MacvlanMode),
@@ -212,18 +207,11 @@ export const NetworkPatch = Closed(
     warm: Type.Optional(warm),
     quarantineSeconds: Type.Optional(quarantineSeconds),
     labels: Type.Optional(
-      Nullable(
-        Type.Record(
-          Type.String({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$' }),
-          Nullable(Type.String({ maxLength: 255 })),
-          { additionalProperties: false, maxProperties: 64 },
-        ),
-        {
-          description:
-            'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
-          examples: [{ team: 'core' }],
-        },
-      ),
+      Nullable(Keyed(LabelKey, Nullable(LabelValue), { maxProperties: 64 }), {
+        description:
+          'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
+        examples: [{ team: 'core' }],
+      }),
     ),
   },
   {

@@ -29,6 +29,25 @@ export function Nullable<T extends TSchema>(schema: T, options: Partial<Document
   return Type.Unsafe<Static<T> | null>({ ...schema, type: [plain.type, 'null'], ...words, ...options });
 }
 
+/**
+ * Text of a given form. `x-rule` says the form in words, after "must be": whoever breaks it is told what to send, whatever
+ * the description says that the text is for.
+ */
+export function Shaped(pattern: string, rule: string, options: Documented & Record<string, unknown>) {
+  return Type.String({ pattern, 'x-rule': rule, ...options });
+}
+
+/** A map of free keys. A key that does not have the form of `key` is refused, and `x-key-rule` is told. */
+export function Keyed<T extends TSchema>(
+  key: ReturnType<typeof Shaped>,
+  values: T,
+  options: Partial<Documented> & Record<string, unknown>,
+) {
+  const { 'x-rule': rule } = key as { 'x-rule'?: string };
+  // Closed, because a key that fits no pattern would go unchecked, its value too.
+  return Type.Record(key, values, { additionalProperties: false, 'x-key-rule': rule, ...options });
+}
+
 /** The same schema with a description (and examples) of its own: for fields that share a shape. */
 export function Described<T extends TSchema>(schema: T, options: Documented): T {
   return { ...schema, ...options };

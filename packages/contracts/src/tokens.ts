@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { Id, Timestamp } from './common.ts';
-import { Closed, Described, Nullable, Words } from './schema.ts';
+import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 
 export const Role = Words(['viewer', 'operator', 'admin'], {
   description:
@@ -9,11 +9,15 @@ export const Role = Words(['viewer', 'operator', 'admin'], {
 });
 export type Role = Static<typeof Role>;
 
-const name = Type.String({
-  pattern: '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$',
-  description: 'Name of the token, shown in events.',
-  examples: ['terraform'],
-});
+const name = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$',
+  '1 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit',
+  {
+    description:
+      'Name of the token, shown in events: 1 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+    examples: ['terraform'],
+  },
+);
 
 export const TokenCreate = Closed(
   {

@@ -17,7 +17,15 @@ interface Operation {
   summary?: string;
   description?: string;
   tags?: string[];
-  parameters?: { name: string; description?: string; schema: Schema }[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    description?: string;
+    example?: unknown;
+    examples?: unknown;
+    schema: Schema;
+  }[];
   requestBody?: {
     content: Record<string, { schema: Schema; example?: unknown; examples?: Record<string, unknown> }>;
   };
@@ -131,6 +139,43 @@ describe('the OpenAPI document is the manual', () => {
         if (!field.description && field.$ref === undefined) bare.push(path);
     }
     expect([...new Set(bare)]).toEqual([]);
+  });
+
+  test('Swagger UI sends no optional parameter that nobody filled in, but `*` for If-Match', () => {
+    const optional = operations.flatMap(({ name, operation }) =>
+      (operation.parameters ?? [])
+        .filter(({ required }) => required !== true)
+        .map(({ schema, ...parameter }) => ({
+          parameter: `${name} ${parameter.name}`,
+          sent: parameter.example ?? parameter.examples ?? schema.example ?? schema.examples,
+        })),
+    );
+    const sent = optional.filter((one) => one.sent !== undefined);
+    expect(sent).toEqual(
+      optional
+        .filter(({ parameter }) => parameter.endsWith(' if-match'))
+        .map(({ parameter }) => ({ parameter, sent: '*' })),
+    );
+  });
+
+  test('every operation says which preconditions and keys it heeds', () => {
+    const withHeader = (header: string): string[] =>
+      operations
+        .filter(({ operation }) =>
+          operation.parameters?.some((one) => one.name === header && one.in === 'header'),
+        )
+        .map(({ name }) => name)
+        .sort();
+    expect(withHeader('if-match')).toEqual([
+      'DELETE /v1/containers/{name}',
+      'DELETE /v1/hosts/{name}',
+      'DELETE /v1/networks/{name}',
+      'PATCH /v1/hosts/{name}',
+      'PATCH /v1/networks/{name}',
+      'PUT /v1/networks/{name}',
+    ]);
+    const posts = operations.map(({ name }) => name).filter((name) => name.startsWith('POST '));
+    expect(withHeader('idempotency-key')).toEqual(posts.sort());
   });
 
   test('every body has an example that Swagger UI can send', () => {

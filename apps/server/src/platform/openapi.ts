@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import * as contracts from '@trunkline/contracts';
 import type { FastifySchema } from 'fastify';
 import fp from 'fastify-plugin';
+import { withoutSentExamples } from './openapi-parameters.ts';
 
 /**
  * A schema with the named ones inside it replaced by references. The serializer wants each name defined once, and the
@@ -75,7 +76,7 @@ export const openapi = fp<{ version: string }>(
       transform: ({ schema, url, route }) => ({
         url,
         schema: {
-          ...withExamples(schema as FastifySchema | undefined),
+          ...withoutSentExamples(withExamples(schema as FastifySchema | undefined) ?? {}),
           ...(route.config?.access === 'agent' ? { hide: true } : {}),
           ...(route.config?.access === 'public' ? { security: [] } : {}),
         },

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { errorTable, type ErrorCode, type Problem } from '@trunkline/contracts';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { apiErrorFromDatabase } from './database/database-errors.ts';
-import { ApiError, type FieldError } from './errors.ts';
+import { ApiError } from './errors.ts';
+import { fieldErrors } from './field-errors.ts';
 
 /** Builds the answer to an error (RFC 9457). */
 export function problemOf(error: ApiError, request: { id: string; url: string }): Problem {
@@ -28,53 +30,26 @@ const fastifyCodes: Record<string, ErrorCode> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
-  FST_ERR_BAD_URL: 'not_found',
+  FST_ERR_BAD_URL: 'invalid_request',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid_request',
 };
 
-const contexts: Record<string, string> = { querystring: 'query', params: 'path', headers: 'header' };
+/** What there is to say where Fastify's own words leave open what to send. */
+const details: Record<string, (request: FastifyRequest) => string> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ({ headers }) =>
+    `a body of ${headers['content-type'] || 'no content type'} is not taken: send application/json (a PATCH may also be application/merge-patch+json)`,
+  FST_ERR_CTP_BODY_TOO_LARGE: ({ routeOptions }) =>
+    `the body may have ${(routeOptions.bodyLimit ?? 0) / 1024 ** 2} MiB at the most`,
+  FST_ERR_BAD_URL: () =>
+    'the path is not percent-encoded UTF-8 (RFC 3986 section 2.5): a % that stands for itself is written %25',
+  FST_ERR_MAX_PARAM_LENGTH: () => 'a name in the path may have 256 characters at the most',
+};
 
-/** What a field is for, in place of a regular expression nobody reads. */
-function described(issue: { parentSchema?: unknown; message?: string }): string {
-  const { description } = (issue.parentSchema ?? {}) as { description?: string };
-  return description ?? issue.message ?? 'valid';
-}
-
-function fieldErrors(error: FastifyError): FieldError[] {
-  const context = contexts[error.validationContext ?? ''];
-  const seen = new Set<string>();
-  const fields: FieldError[] = [];
-  for (const issue of error.validation ?? []) {
-    const params = issue.params as {
-      additionalProperty?: string;
-      missingProperty?: string;
-      allowedValues?: unknown[];
-    };
-    const extra = params.additionalProperty ?? params.missingProperty;
-    const path =
-      extra === undefined
-        ? issue.instancePath
-        : `${issue.instancePath}/${extra.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    const pointer = context === undefined ? path : `${context}:${path.slice(1)}`;
-    const message =
-      params.additionalProperty !== undefined
-        ? 'is not a field of this request'
-        : params.missingProperty !== undefined
-          ? 'is required'
-          : params.allowedValues !== undefined
-            ? `must be one of ${params.allowedValues.map(String).join(', ')}`
-            : issue.keyword === 'pattern'
-              ? `must be: ${described(issue)}`
-              : (issue.message ?? 'is not valid');
-    if (seen.has(`${pointer} ${message}`)) continue;
-    seen.add(`${pointer} ${message}`);
-    fields.push({ pointer, message });
-  }
-  return fields.slice(0, 50);
-}
+/** Names a request in the log and in its answer. */
+export const newRequestId = (): string => `req-${randomUUID().slice(0, 13)}`;
 
 /** Turns whatever was thrown into an answer with a code. */
-export function apiErrorOf(error: unknown): ApiError {
+function apiErrorOf(error: unknown, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
   const fastify = error as FastifyError;
   if (Array.isArray(fastify.validation)) {
@@ -87,7 +62,7 @@ export function apiErrorOf(error: unknown): ApiError {
     );
   }
   const code = fastifyCodes[fastify.code];
-  if (code !== undefined) return new ApiError(code, fastify.message);
+  if (code !== undefined) return new ApiError(code, details[fastify.code]?.(request) ?? fastify.message);
   if (fastify.statusCode !== undefined && fastify.statusCode >= 400 && fastify.statusCode < 500) {
     return new ApiError('invalid_request', fastify.message);
   }
@@ -101,11 +76,7 @@ export function apiErrorOf(error: unknown): ApiError {
   );
 }
 
-export async function sendProblem(
-  error: ApiError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
+async function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
   if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="trunkline"');
   await reply
@@ -119,7 +90,12 @@ function pathPattern(url: string): RegExp {
   const parts = url
     .split('/')
     .map((part) => (part.startsWith(':') ? '[^/]+' : part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')));
-  return new RegExp(`^${parts.join('/')}/?$`);
+  return new RegExp(`^${parts.join('/')}$`);
+}
+
+/** `frameworkErrors` of Fastify: what fails before there is a route, such as a path that cannot be decoded. */
+export function sendFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  void sendProblem(apiErrorOf(error, request), request, reply);
 }
 
 /** Every answer that is not 2xx goes through here. */
@@ -132,7 +108,7 @@ export const problems = fp(
       if (methods.length > 0 && !url.includes('*')) known.push({ methods, pattern: pathPattern(url) });
     });
     app.setErrorHandler(async (thrown, request, reply) => {
-      const error = apiErrorOf(thrown);
+      const error = apiErrorOf(thrown, request);
       if (error.code === 'internal') request.log.error({ err: thrown }, 'request failed');
       else if (error.status >= 500) request.log.warn({ err: thrown }, 'request could not be served');
       await sendProblem(error, request, reply);
@@ -142,10 +118,14 @@ export const problems = fp(
       const others = [
         ...new Set(known.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods)),
       ];
-      const error =
-        others.length > 0
-          ? new ApiError('method_not_allowed', `${path} takes ${others.join(', ')}, not ${request.method}`)
-          : new ApiError('not_found', `there is no route ${request.method} ${path}: see /docs`);
+      if (others.length === 0) {
+        const error = new ApiError('not_found', `there is no route ${request.method} ${path}: see /docs`);
+        return sendProblem(error, request, reply);
+      }
+      // RFC 9110 section 15.5.6; a route that takes GET takes HEAD.
+      const allowed = others.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+      reply.header('allow', allowed);
+      const error = new ApiError('method_not_allowed', `${path} takes ${allowed}, not ${request.method}`);
       await sendProblem(error, request, reply);
     });
   },

@@ -23,13 +23,13 @@ export function changeContext(request: FastifyRequest): ChangeContext {
   };
 }
 
-const boundedMs = (wait: string): number => Math.min(300, Number.parseInt(wait, 10)) * 1000;
+const inMs = (wait: string): number => Number.parseInt(wait, 10) * 1000;
 
 /** `?wait=30s` in milliseconds; 0 when the caller does not wait. A dry run has nothing to wait for. */
 export function waitMs(request: FastifyRequest): number {
   const query = request.query as { wait?: string; dryRun?: boolean };
   if (query.wait === undefined || query.dryRun === true) return 0;
-  return boundedMs(query.wait);
+  return inMs(query.wait);
 }
 
 const preflightMs = 10_000;
@@ -37,7 +37,7 @@ const preflightMs = 10_000;
 /** How long a dry run waits for the agents it asks: `?wait` in milliseconds, 10 s unless said. */
 export function dryRunWaitMs(request: FastifyRequest): number {
   const { wait } = request.query as { wait?: string };
-  return wait === undefined ? preflightMs : boundedMs(wait);
+  return wait === undefined ? preflightMs : inMs(wait);
 }
 
 /** One signal a connection: a kept-alive one carries many requests, and listeners of its own for each would pile up. */
@@ -55,9 +55,14 @@ export function callerGone(request: FastifyRequest): AbortSignal {
   return controller.signal;
 }
 
-/** Sends a reply that may have been kept from an earlier request with the same Idempotency-Key. */
+/**
+ * Sends a reply that may have been kept from an earlier request with the same Idempotency-Key. What a dry run would make
+ * is nowhere to be found, so its answer names no Location.
+ */
 export async function sendReply(reply: FastifyReply, answer: Reply & { replayed?: boolean }): Promise<void> {
-  for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
+  const { dryRun } = reply.request.query as { dryRun?: boolean };
+  for (const [name, value] of Object.entries(answer.headers ?? {}))
+    if (dryRun !== true || name !== 'location') reply.header(name, value);
   if (answer.replayed === true) reply.header('idempotency-replayed', 'true');
   await reply.code(answer.status).send(answer.body);
 }

@@ -4,8 +4,8 @@ import { Type } from 'typebox';
 export const IfMatchHeader = Type.Object({
   'if-match': Type.Optional(
     Type.String({
-      description: 'The `ETag` you last saw; `*` for whatever is there.',
-      examples: ['"1.3f7a5d0e8b11"'],
+      description: 'The `ETag` you last saw, such as `"1.3f7a5d0e8b11"`; `*` for whatever is there.',
+      examples: ['*'],
     }),
   ),
 });

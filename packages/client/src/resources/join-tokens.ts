@@ -13,6 +13,9 @@ export function createJoinTokens({ call, all }: Requester) {
     /** Every join token. */
     all: (query?: ListQuery, options?: CallOptions): AsyncIterable<JoinToken> =>
       all('/v1/join-tokens', query, options),
+    /** One join token; never its secret. */
+    get: (id: string, options?: CallOptions): Promise<Answer<JoinToken>> =>
+      call({ method: 'GET', path: `/v1/join-tokens/${encodeURIComponent(id)}` }, options),
     revoke: (id: string, options?: WriteOptions): Promise<Answer<unknown>> =>
       call({ method: 'DELETE', path: `/v1/join-tokens/${encodeURIComponent(id)}` }, options),
   };

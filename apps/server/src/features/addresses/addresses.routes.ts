@@ -19,6 +19,7 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import { writtenAs } from '../../platform/written-as.ts';
 import type { AddressesService } from './addresses.service.ts';
 
@@ -88,6 +89,7 @@ export async function addressRoutes(
           'The next free address (`{}`), a given one (`address`), or several at once (`count`). With `owner`, asking again answers the same address with 200. ' +
           'Going round from the last one given, so that an address is reused as late as possible. What a host holds ahead of need is called back from it before anything is refused: ' +
           'up to 8 s for any address, up to 4 s for a given one. Send an Idempotency-Key to repeat a request safely.',
+        headers: IdempotencyKeyHeader,
         params: OfNetwork,
         querystring: Type.Object(DryRunQuery),
         body: AddressReserve,

@@ -6,6 +6,7 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { callerGone, changeContext, sendReply, waitMs } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import { isFinished, type ChecksService } from './checks.service.ts';
 
 const tags = ['checks'];
@@ -26,6 +27,7 @@ export async function checkRoutes(
           '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks its resolver for the name. ' +
           '`addresses`: the server compares its book of addresses with what the hosts last saw, and answers 200 at once: bound but not seen, seen but not bound, two holders, outside the subnet, in conflict. ' +
           'Answers 202 at once; poll the Location, or hold the answer with `?wait=30s`, then 200 says that it has ended.',
+        headers: IdempotencyKeyHeader,
         querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
         body: CheckCreate,
         response: answers({

@@ -1,4 +1,4 @@
-import { DryRunQuery, Host, HostName, HostPatch, Page, PageQuery } from '@trunkline/contracts';
+import { DryRunQuery, Host, HostName, HostPatch, Page, PageQuery, Shaped } from '@trunkline/contracts';
 import { Type } from 'typebox';
 import type { App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
@@ -6,6 +6,7 @@ import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { checkIfMatch } from '../../platform/preconditions.ts';
 import { changeContext } from '../../platform/request-context.ts';
+import { IfMatchHeader } from '../../platform/request-headers.ts';
 import { hostTag, type HostsService } from './hosts.service.ts';
 
 const tags = ['hosts'];
@@ -14,11 +15,14 @@ const OfHost = Type.Object({ name: HostName });
 const Filter = Type.Object({
   ...PageQuery,
   label: Type.Optional(
-    Type.String({
-      pattern: '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=.{0,255}$',
-      description: 'Only hosts with this label: `key=value`.',
-      examples: ['rack=a3'],
-    }),
+    Shaped(
+      '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=.{0,255}$',
+      '`key=value`, such as `rack=a3`: a key of 1 to 63 letters, digits, `_`, `.`, `/` or `-`, a value of up to 255 characters',
+      {
+        description: 'Only hosts with this label: `key=value`.',
+        examples: ['rack=a3'],
+      },
+    ),
   ),
 });
 
@@ -84,6 +88,7 @@ export async function hostRoutes(
         summary: 'Change the labels of a host',
         description:
           'JSON merge patch (RFC 7396). Networks that select hosts by labels come to it or leave it; 409 `network_in_use` when containers are attached to one that would leave. Needs If-Match.',
+        headers: IfMatchHeader,
         params: OfHost,
         querystring: Type.Object(DryRunQuery),
         body: HostPatch,
@@ -113,6 +118,7 @@ export async function hostRoutes(
         description:
           'Takes it out of the fleet: its agent is not heard any more. 409 `host_in_use` while it holds containers or addresses. ' +
           'What runs on the machine is left as it is. Needs If-Match.',
+        headers: IfMatchHeader,
         params: OfHost,
         querystring: Type.Object({
           force: Type.Optional(

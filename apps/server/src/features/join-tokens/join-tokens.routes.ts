@@ -13,9 +13,11 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import type { JoinTokensService } from './join-tokens.service.ts';
 
 const tags = ['join-tokens'];
+const OfJoinToken = Type.Object({ id: Id });
 
 export async function joinTokenRoutes(
   app: App,
@@ -31,6 +33,7 @@ export async function joinTokenRoutes(
         summary: 'Let a host join',
         description:
           'One token lets one host join, once, within an hour. Its secret is in this answer and nowhere else; give it to the agent as `TRUNKLINE_JOIN_TOKEN`.',
+        headers: IdempotencyKeyHeader,
         querystring: Type.Object(DryRunQuery),
         body: JoinTokenCreate,
         response: answers({ 200: { ...JoinToken, description: 'A dry run.' }, 201: JoinTokenCreated }),
@@ -55,6 +58,23 @@ export async function joinTokenRoutes(
     async ({ query }) => joinTokens.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
   );
 
+  app.get(
+    '/v1/join-tokens/:id',
+    {
+      config: { access: 'admin' },
+      schema: {
+        tags,
+        operationId: 'getJoinToken',
+        summary: 'One join token',
+        description:
+          'Whether it can still be used, and who used it; its secret is not kept. 404 `join_token_not_found` a month after it expired.',
+        params: OfJoinToken,
+        response: answers({ 200: JoinToken }),
+      },
+    },
+    async ({ params }) => joinTokens.get(params.id),
+  );
+
   app.delete(
     '/v1/join-tokens/:id',
     {
@@ -65,7 +85,7 @@ export async function joinTokenRoutes(
         summary: 'Revoke a join token',
         description:
           'No host can join with it from now on. A host that joined with it stays: retire it with DELETE /v1/hosts/{name}.',
-        params: Type.Object({ id: Id }),
+        params: OfJoinToken,
         querystring: Type.Object(DryRunQuery),
         response: answers({ 204: Type.Null({ description: 'It cannot be used.' }) }),
       },

@@ -8,6 +8,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { joinRefusal, joinTokenState } from './join-token-state.ts';
 import {
   deleteJoinTokensBefore,
+  findJoinToken,
   insertJoinToken,
   listJoinTokens,
   lockJoinToken,
@@ -20,6 +21,8 @@ import {
 export interface JoinTokensService {
   create(wish: JoinTokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<JoinToken>>;
+  /** Never its secret. Throws join_token_not_found. */
+  get(id: string): Promise<JoinToken>;
   /** No host can join with it from now on. Throws join_token_not_found. */
   revoke(id: string, context: ChangeContext): Promise<void>;
   /** Takes the token in the transaction that makes the host. Throws join_token_invalid, saying why. */
@@ -35,6 +38,11 @@ const longestSeconds = 3_600;
 const keepMs = 30 * 24 * 3_600_000;
 
 const joinTokenPath = (id: string): string => `/v1/join-tokens/${id}`;
+
+function found(row: JoinTokenRow | null): JoinTokenRow {
+  if (row !== null) return row;
+  throw new ApiError('join_token_not_found', 'there is no join token of this id: see GET /v1/join-tokens');
+}
 
 export function createJoinTokensService(platform: Platform): JoinTokensService {
   const { database, changes, now } = platform;
@@ -87,15 +95,11 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
       return { ...page, items: page.items.map(present) };
     },
 
+    get: async (id) => present(found(await findJoinToken(database.prisma, id))),
+
     revoke: (id, context) =>
       changes.make(context, async (change) => {
-        const row = await lockJoinToken(change.db, { id });
-        if (row === null) {
-          throw new ApiError(
-            'join_token_not_found',
-            'there is no join token of this id: see GET /v1/join-tokens',
-          );
-        }
+        const row = found(await lockJoinToken(change.db, { id }));
         // A token that can no longer be used has nothing left to revoke.
         if (joinTokenState(row, now()) !== 'unused') return;
         await markRevoked(change.db, id, now());

@@ -40,6 +40,10 @@ export function listJoinTokens(
   });
 }
 
+export function findJoinToken(db: TransactionClient, id: string): Promise<JoinTokenRow | null> {
+  return db.joinToken.findUnique({ where: { id }, select: columns });
+}
+
 /** The token, held until the transaction ends: two joins with one token are told one after the other. */
 export async function lockJoinToken(
   db: TransactionClient,

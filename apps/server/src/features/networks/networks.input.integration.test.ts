@@ -43,7 +43,13 @@ describe('bad input', () => {
       'a parent for a host with an impossible name',
       { parents: { '../x': 'ens33' } },
       '/parents/..~1x',
-      'not a field',
+      'must be 1 to 63 letters, digits',
+    ],
+    [
+      'a label with an impossible key',
+      { labels: { 'a b': '1' } },
+      '/labels/a b',
+      'must be 1 to 63 letters, digits',
     ],
     ['two selections of hosts', { hosts: { all: true, names: ['docker01'] } }, '/hosts', 'exactly one'],
   ])('%s is refused, and told where', async (_name, wrong, pointer, message) => {

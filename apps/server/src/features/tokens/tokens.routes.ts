@@ -5,6 +5,7 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import type { TokensService } from './tokens.service.ts';
 
 const tags = ['tokens'];
@@ -23,6 +24,7 @@ export async function tokenRoutes(
         operationId: 'createToken',
         summary: 'Make a token',
         description: 'Its secret is in this answer and nowhere else: only a hash of it is kept.',
+        headers: IdempotencyKeyHeader,
         querystring: Type.Object(DryRunQuery),
         body: TokenCreate,
         response: answers({ 200: { ...Token, description: 'A dry run.' }, 201: TokenCreated }),

@@ -1,0 +1,41 @@
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyBaseLogger } from 'fastify';
+import { ApiError } from './errors.ts';
+import { newRequestId, problemOf } from './problems.ts';
+
+/** What Node's HTTP parser gave up on. */
+function apiErrorOf({ code }: NodeJS.ErrnoException): ApiError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new ApiError(
+      'request_head_too_large',
+      `the request line and the headers may have ${maxHeaderSize / 1024} KiB together: shorten the path, the query or the headers`,
+    );
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new ApiError('request_timeout', 'the request did not arrive whole in time: send it again');
+  return new ApiError('invalid_request', 'this is not HTTP/1.1 (RFC 9112): the connection is closed');
+}
+
+/** Answers what never became a request, on the bare socket, as every other error is answered; then closes it. */
+export function clientErrors(log: FastifyBaseLogger): (error: NodeJS.ErrnoException, socket: Socket) => void {
+  return (error, socket) => {
+    if (error.code === 'ECONNRESET' || socket.destroyed) return;
+    const answer = apiErrorOf(error);
+    const id = newRequestId();
+    log.debug({ err: error, requestId: id }, 'request could not be read');
+    if (socket.writable) {
+      const body = JSON.stringify(problemOf(answer, { id, url: '/' }));
+      socket.write(
+        [
+          `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}`,
+          'content-type: application/problem+json; charset=utf-8',
+          `content-length: ${Buffer.byteLength(body)}`,
+          'connection: close',
+          '',
+          body,
+        ].join('\r\n'),
+      );
+    }
+    socket.destroy(error);
+  };
+}
