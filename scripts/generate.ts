@@ -55,10 +55,13 @@ async function putInPlace(made: string, output: string, replaced: string, wanted
   for (let attempt = 1; (await stampOf(output)) !== wanted; attempt += 1) {
     // A folder can only be renamed onto an empty one, so the old one steps aside first.
     await rename(output, `${replaced}-${attempt}`).catch(ignore('ENOENT'));
-    await rename(made, output).catch((error: unknown) => {
+    try {
+      // Once it is there it is done: whoever moves it aside puts the same in its place.
+      return await rename(made, output);
+    } catch (error) {
       // Another one was faster: what it put there is looked at next.
       if (attempt === 10 || !hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    });
+    }
   }
 }
 

@@ -284,6 +284,8 @@ describe('a want of one subnet', () => {
   });
 });
 
+const askFew = (body: unknown) => server.request('POST', '/v1/networks/api-few/addresses', body);
+
 describe('promise 3 holds for those who ask through the API too', () => {
   test('a reservation and a container wait for what hosts hold ahead of need, and are refused when nobody does', async () => {
     const id = await network('api', {}, 3);
@@ -303,11 +305,10 @@ describe('promise 3 holds for those who ask through the API too', () => {
 
   test('what no return could meet is refused at once, and no host gives up what it holds ahead of need', async () => {
     const id = await network('api-few', {}, 5);
-    const ask = (body: unknown) => server.request('POST', '/v1/networks/api-few/addresses', body);
-    expect((await ask({ count: 2 })).status).toBe(201);
+    expect((await askFew({ count: 2 })).status).toBe(201);
     expect((await takeLeases(two, id, 2)).granted).toHaveLength(2);
-    expect((await ask({ count: 3 })).body).toMatchObject({ code: 'subnet_full', retryable: true });
-    expect((await ask({ count: 5 })).body).toMatchObject({
+    expect((await askFew({ count: 3 })).body).toMatchObject({ code: 'subnet_full', retryable: true });
+    expect((await askFew({ count: 5 })).body).toMatchObject({
       code: 'address_not_allocatable',
       retryable: false,
       detail: expect.stringContaining('4 to give in all'),
