@@ -31,7 +31,8 @@ export const RangeText = Type.String({
 
 const gateway = {
   description:
-    'The router of the subnet, never given out; null for a subnet without a way out. It must lie inside the subnet.',
+    'The router of the subnet, never given out; null for a subnet without a way out. It must lie inside the subnet. ' +
+    'Engines before 29 want a gateway all the same: each host then takes one address of the subnet for it, where nobody answers, and its containers get a default route to it.',
   examples: ['172.16.100.1'],
 };
 

@@ -15,7 +15,7 @@ export interface Reply {
 export interface IdempotencyRequest {
   tokenId: string;
   key: string;
-  /** SHA-256 over method, URL and body. */
+  /** SHA-256 over method, URL without `wait`, and body. */
   fingerprint: Uint8Array<ArrayBuffer>;
 }
 
@@ -35,9 +35,17 @@ export function idempotencyRequest(
     );
   }
   const hash = createHash('sha256')
-    .update(JSON.stringify([request.method, request.url, request.body ?? null]))
+    .update(JSON.stringify([request.method, withoutWait(request.url), request.body ?? null]))
     .digest();
   return { tokenId, key: header, fingerprint: new Uint8Array(hash) };
+}
+
+/** How long the answer is waited for does not make a request another. */
+function withoutWait(url: string): string {
+  const [path = '', query = ''] = url.split('?', 2);
+  const parameters = new URLSearchParams(query);
+  parameters.delete('wait');
+  return parameters.size === 0 ? path : `${path}?${parameters.toString()}`;
 }
 
 /**
@@ -83,7 +91,7 @@ export async function findReply(db: TransactionClient, request: IdempotencyReque
   if (!Buffer.from(kept.fingerprint).equals(Buffer.from(request.fingerprint))) {
     throw new ApiError(
       'idempotency_key_reused',
-      'this Idempotency-Key was used for a request with another method, path or body: use a new key',
+      'this Idempotency-Key was used for a request with another method, path, query or body: use a new key',
     );
   }
   const headers = kept.headers as Record<string, string>;

@@ -205,7 +205,7 @@ export function createAddressesService(platform: Platform): AddressesService {
       if (row === undefined)
         throw new ApiError(
           'address_not_found',
-          `nobody holds ${ip} on ${network}: it is free, excluded, or not of this network`,
+          `nobody holds ${ip} on ${network}: it is free, excluded, the gateway, or not of this network`,
         );
       return presentAddress(row);
     },
