@@ -17,14 +17,13 @@ import { ApiError } from '../../platform/errors.ts';
 import { findReply, type Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { startSweep } from '../../platform/sweep.ts';
 import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
-import { keepForHosts, lockHostsSubnets } from './hosts-own.ts';
+import { startAddressSweeps } from './address-sweeps.ts';
+import { keepForHosts } from './hosts-own.ts';
 import { sayWhoHasMac } from './mac-holder.ts';
 import {
   countHolders,
-  endQuarantines,
   findAddress,
   forgetAddresses,
   freeRanges,
@@ -102,9 +101,6 @@ export interface AddressesService extends ContainerAddresses {
 const isIpPosition = (position: string): boolean => tryParseIp(position) !== undefined;
 const isFreePosition = (position: string): boolean =>
   /^\d{1,9}\|/.test(position) && isIpPosition(position.slice(position.indexOf('|') + 1));
-
-const sweepMs = 5_000;
-const sweepMost = 1_000;
 
 const rangeRows = (kind: 'allocatable' | 'excluded', ranges: readonly IpRange[]) =>
   ranges.map(({ family, first, last }) => ({
@@ -285,20 +281,6 @@ export function createAddressesService(platform: Platform): AddressesService {
     holders: (db, id, limit) => listHolders(transactionQuery(db), id, limit),
     forgetNetwork: (change, id) => forgetAddresses(transactionQuery(change.db), id),
 
-    startSweep() {
-      const stops = [
-        startSweep('quarantine', sweepMs, platform.log, async () => {
-          while ((await endQuarantines(database, sweepMost)) >= sweepMost && !platform.stopping.aborted);
-        }),
-        startSweep('hosts-own', sweepMs, platform.log, () =>
-          changes.make({ actor: 'server' }, async (change) =>
-            keepForHosts(change, await lockHostsSubnets(change.db)),
-          ),
-        ),
-      ];
-      return async () => {
-        await Promise.all(stops.map((stop) => stop()));
-      };
-    },
+    startSweep: () => startAddressSweeps(platform),
   };
 }
