@@ -61,12 +61,14 @@ test('with force it is taken, hosts may disconnect containers until it is real t
     },
   });
 
-  // The agent woke for the change, and wakes again when force is taken back.
-  const { revision } = await docker01.document();
-  const waiting = docker01.desired(`?after=${revision}&wait=20`);
-  await carryOut(docker01);
-  const after = (await waiting).body.networks.find(({ name }: { name: string }) => name === 'forced');
-  expect(after).toMatchObject({ vlan: 5, generation: 2, force: false });
+  // The agent woke for the change, wakes to report once more that it is real, and again when force is taken back.
+  for (const force of [true, false]) {
+    const { revision } = await docker01.document();
+    const waiting = docker01.desired(`?after=${revision}&wait=20`);
+    await carryOut(docker01);
+    const after = (await waiting).body.networks.find(({ name }: { name: string }) => name === 'forced');
+    expect(after).toMatchObject({ vlan: 5, generation: 2, force });
+  }
   expect((await told(docker02, 'forced')).force).toBe(true);
   const address = await server.request('GET', '/v1/networks/forced/addresses');
   expect(address.body.items).toMatchObject([{ owner: 'container:forced-1' }]);
@@ -82,7 +84,19 @@ test('a try that failed does not end force: what it left disconnected needs the 
   await docker01.report({ placements: [placementDone(network, { generation: 1 })] });
   expect((await told(docker01, 'failing')).force).toBe(true);
   await docker01.report({ placements: [placementDone(network)] });
+  expect((await told(docker01, 'failing')).force).toBe(true);
+  await docker01.report({ placements: [placementDone(network)] });
   expect((await told(docker01, 'failing')).force).toBe(false);
+});
+
+test('a report that was on its way while the host undid the change does not end force', async () => {
+  await inUse('undone');
+  await call.patch('undone', { parent: 'ens34' }, '*', '?force=true');
+  const network = await told(docker01, 'undone');
+  await docker01.report({ placements: [placementDone(network)] });
+  await docker01.report({ placements: [placementFailed(network, 'RolledBack')] });
+  await call.patch('undone', { labels: { again: 'yes' } });
+  expect(await told(docker01, 'undone')).toMatchObject({ generation: 3, force: true });
 });
 
 test('a host where the network is real but still gives addresses of its own is forced with a change that changes nothing', async () => {
@@ -111,6 +125,7 @@ test('a host where the network is real but still gives addresses of its own is f
 test('a host that was silent may still force when it is back, also after a later change; one that joins later may not', async () => {
   await inUse('patient');
   await call.patch('patient', { vlan: 6 }, '*', '?force=true');
+  await carryOut(docker01);
   await carryOut(docker01);
   await call.patch('patient', { mtu: 1400 });
   expect(await told(docker01, 'patient')).toMatchObject({ generation: 3, force: false });

@@ -1,6 +1,7 @@
 import {
   addressBookType,
   movesWhenFree,
+  type Condition,
   type DesiredNetwork,
   type HostSelector,
   type PlacementReport,
@@ -129,15 +130,23 @@ export async function finishRemoval(
 const provesRemoval = (row: ReportedRow, report: PlacementReport): boolean =>
   row.leaving && report.removed && report.generation >= row.generation && wasSeen(report.conditions);
 
+const isReady = (conditions: readonly Condition[]): boolean =>
+  conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+
 /**
- * The forced change is real there, and nobody is waited for to move the network to the address book. A report of that generation is not enough: agents report the one they tried, and
- * containers that a failed try left disconnected need the next one.
+ * The forced change is real there, and nobody is waited for to move the network to the address book. A report of that
+ * generation is not enough: agents report the one they tried, and containers that a failed try left disconnected need the
+ * next one.
  */
-const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
+const showsForced = (row: ReportedRow, report: PlacementReport): boolean =>
   row.forceGeneration !== null &&
   report.generation >= row.forceGeneration &&
-  report.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') &&
+  isReady(report.conditions) &&
   !report.conditions.some(({ type, reason }) => type === addressBookType && reason === movesWhenFree);
+
+/** The second report that shows it: the first may have been on its way while the host, cut off by the change, undid it. */
+const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
+  showsForced(row, report) && row.observedGeneration >= (row.forceGeneration ?? 0) && isReady(row.conditions);
 
 export function createPlacements(
   addresses: AddressesOfNetworks,
@@ -226,9 +235,9 @@ export function createPlacements(
         host,
         left.map(({ row }) => row.networkId),
       );
-      // Once carried out, force is taken back: what is found wrong there later was not spoken of.
-      const calm = seen.filter(({ row, report }) => endsForce(row, report));
-      if (calm.length > 0) change.concerns([host.id]);
+      // Once carried out, force is taken back: what is found wrong there later was not spoken of. For that the agent is
+      // woken to report once more, and again to be told.
+      if (seen.some(({ row, report }) => showsForced(row, report))) change.concerns([host.id]);
       await writePlacements(
         change.db,
         host.id,
