@@ -127,6 +127,17 @@ test('a network with two IPv4 subnets gives addresses of both, no two alike', as
   expect(addresses.filter((ip) => ip.startsWith('172.16.101.'))).toHaveLength(5);
   // All are given back, whatever subnet Docker names.
   await docker(host('docker01'), 'rm', '-f', 'a1', 'a2', 'a3', 'a4', 'a5');
+  // Until docker01 has noticed they count as in use there, and docker02 is told so.
+  await waitFor(
+    'docker01 to have none in use',
+    async () => {
+      for await (const { state, host: holder } of fleet().client.addresses.all(macNet1.name))
+        if (state === 'bound' && holder === 'docker01') return false;
+      return true;
+    },
+    60_000,
+    100,
+  );
   for (const index of [1, 2, 3, 4, 5]) await run('docker02', `c${String(index)}`);
 });
 
