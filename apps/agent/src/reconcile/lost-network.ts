@@ -27,6 +27,9 @@ export function removedNetworkIn(error: string | null): string | null {
   return /network ([0-9a-f]{64}) not found/.exec(error ?? '')?.[1] ?? null;
 }
 
+const isStopped = ({ status }: Pick<DockerContainer, 'status'>): boolean =>
+  status === 'exited' || status === 'created';
+
 /**
  * What containers that do not run had on an earlier network of this one's name. Docker starts none of them until it is
  * connected to this one: somebody removed the earlier one while they were stopped (`docker network prune` does).
@@ -36,14 +39,12 @@ export function leftBehind(
   { name }: Pick<DockerNetwork, 'name'>,
 ): DetachedContainer[] {
   const known = new Set(networks.map(({ id }) => id));
-  return containers
-    .filter(({ status }) => status === 'exited' || status === 'created')
-    .flatMap((container) => {
-      const endpoint = container.endpoints.find(
-        ({ networkId, networkName }) => networkName === name && networkId !== '' && !known.has(networkId),
-      );
-      return endpoint === undefined ? [] : [detachedOf(container, endpoint)];
-    });
+  return containers.filter(isStopped).flatMap((container) => {
+    const endpoint = container.endpoints.find(
+      ({ networkId, networkName }) => networkName === name && networkId !== '' && !known.has(networkId),
+    );
+    return endpoint === undefined ? [] : [detachedOf(container, endpoint)];
+  });
 }
 
 /**
@@ -74,8 +75,5 @@ export function witnessesOfLoss(
   );
   return silent
     .flatMap((network) => attachedTo({ containers }, network))
-    .filter(
-      ({ status, labels }) =>
-        (status === 'exited' || status === 'created') && labels[containerLabel] === undefined,
-    );
+    .filter((container) => isStopped(container) && container.labels[containerLabel] === undefined);
 }

@@ -97,7 +97,8 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
 
 /**
  * Whether a container should run and its last start failed at its network: at our driver, which was not there, did not
- * answer or refused, or at a network that Docker had lost or that was removed. `later`: that network has yet to be made anew, or the container to be connected to it.
+ * answer or refused, or at a network that Docker had lost or that was removed. `later`: that network has yet to be made
+ * anew, or the container to be connected to it.
  *
  * `networks`: ids of Docker's networks.
  */

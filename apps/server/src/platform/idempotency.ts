@@ -42,10 +42,11 @@ export function idempotencyRequest(
 
 /** How long the answer is waited for does not make a request another. */
 function withoutWait(url: string): string {
-  const [path = '', query = ''] = url.split('?', 2);
-  const parameters = new URLSearchParams(query);
+  const at = url.indexOf('?');
+  if (at < 0) return url;
+  const parameters = new URLSearchParams(url.slice(at));
   parameters.delete('wait');
-  return parameters.size === 0 ? path : `${path}?${parameters.toString()}`;
+  return parameters.size === 0 ? url.slice(0, at) : `${url.slice(0, at)}?${parameters.toString()}`;
 }
 
 /**

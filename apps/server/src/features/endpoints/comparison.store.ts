@@ -1,5 +1,6 @@
 import type { AddressState } from '@trunkline/contracts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { ownLabels } from '../addresses/hosts-own.ts';
 
 /** A running container on an address where something does not fit: with the row of that address, if there is one. */
 export interface OddEndpoint {
@@ -78,7 +79,7 @@ export function oddAddresses(
     FROM address a JOIN network n ON n.id = a.network_id
     LEFT JOIN host h ON h.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
     WHERE (${networkId}::uuid IS NULL OR a.network_id = ${networkId}::uuid)
-      AND (a.state = 'conflicted' AND (is_reserved(a) OR NOT a.labels ? 'io.trunkline.host') OR a.state = 'bound' AND NOT EXISTS (
+      AND (a.state = 'conflicted' AND (is_reserved(a) OR NOT a.labels ? ${ownLabels.host}::text) OR a.state = 'bound' AND NOT EXISTS (
         SELECT 1 FROM endpoint e
         WHERE e.host_id = a.host_id AND e.network_id = a.network_id AND (e.ipv4 = a.ip OR e.ipv6 = a.ip)))
     ORDER BY n.name, a.ip LIMIT ${most}`;
