@@ -30,8 +30,9 @@ import {
   takeNonce,
   type AgentRow,
 } from './agents.store.ts';
-import { createDesiredDocuments, type DesiredParts } from './desired-documents.ts';
+import { createDesiredDocuments } from './desired-documents.ts';
 import { createDesiredWaits } from './desired-waits.ts';
+import { readDocuments, type DesiredParts } from './read-documents.ts';
 import { checkSignature, openSignature, type ReceivedRequest } from './signature.ts';
 
 /** What agents need of other features. */
@@ -39,7 +40,7 @@ export interface AgentsDeps {
   hosts: HostsService;
   joinTokens: JoinTokensService;
   networks: {
-    desiredFor: DesiredParts['networks'];
+    desired: DesiredParts['networks'];
     recordPlacements(
       change: Change,
       host: HostRef,
@@ -48,7 +49,7 @@ export interface AgentsDeps {
     ): Promise<void>;
   };
   containers: {
-    desiredFor: DesiredParts['containers'];
+    desired: DesiredParts['containers'];
     recordReports(
       change: Change,
       host: HostRef,
@@ -57,10 +58,10 @@ export interface AgentsDeps {
     ): Promise<void>;
   };
   checks: {
-    desiredFor: DesiredParts['checks'];
+    desired: DesiredParts['checks'];
     recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
   };
-  leases: { recallsFor: DesiredParts['recalls'] };
+  leases: { recalls: DesiredParts['recalls'] };
   endpoints: {
     recordInventory(change: Change, host: HostRef, report: Report, observedAt: Date): Promise<void>;
   };
@@ -115,13 +116,15 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
     warn: (error) => log.warn({ err: error }, 'changes of desired state not read, will try again'),
   });
 
-  const documents = createDesiredDocuments(database, {
-    networks: networks.desiredFor,
-    containers: containers.desiredFor,
-    recalls: leases.recallsFor,
-    checks: checks.desiredFor,
-    heartbeatSeconds: () => hosts.heartbeatSeconds(),
-  });
+  const parts: DesiredParts = {
+    networks: networks.desired,
+    containers: containers.desired,
+    recalls: leases.recalls,
+    checks: checks.desired,
+  };
+  const documents = createDesiredDocuments(async (hostIds) =>
+    readDocuments(database.prisma, hostIds, parts, await hosts.heartbeatSeconds()),
+  );
 
   /** A process that was not heard before speaks for the host from now on. */
   const takeOver = (host: AgentRow, instance: string, requestId: string): Promise<AgentRow> =>

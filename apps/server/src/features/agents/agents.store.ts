@@ -1,4 +1,5 @@
-import type { TransactionClient } from '../../platform/database/database.ts';
+import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 
 /** A host as far as knowing its agent goes. */
 export interface AgentRow {
@@ -76,14 +77,12 @@ export async function desiredRevision(db: TransactionClient, hostId: string): Pr
   return row?.revision;
 }
 
-/** The same of some hosts; those that were retired are not in it. */
-export async function desiredRevisions(
-  db: TransactionClient,
-  hostIds: readonly string[],
-): Promise<Map<string, bigint>> {
-  const rows = await db.hostDesired.findMany({ where: { hostId: { in: [...hostIds] } } });
-  return new Map(rows.map(({ hostId, revision }) => [hostId, revision]));
-}
+/** The same of some hosts, one each; those that were retired have none. */
+export const revisionsOfHosts: PartOfHosts<string> = {
+  rows: (hostIds) => Prisma.sql`
+    SELECT host_id, '', to_jsonb(revision::text) FROM host_desired WHERE host_id = ANY (${[...hostIds]}::uuid[])`,
+  read: (revision: string) => revision,
+};
 
 /**
  * Hosts whose documents changed after a revision, and the revision of the database in the same view. When that is

@@ -1,70 +1,69 @@
-import { expect, test, vi } from 'vitest';
-import type { Database } from '../../platform/database/database.ts';
-import { createDesiredDocuments, type DesiredParts } from './desired-documents.ts';
+import type { DesiredDocument } from '@trunkline/contracts';
+import { expect, test } from 'vitest';
+import { createDesiredDocuments } from './desired-documents.ts';
 
-const none = (): Promise<Map<string, never[]>> => Promise.resolve(new Map());
-
-/** Hosts with these revisions; `transactions` are the hosts that each transaction was asked for. */
-function rig(revisions: Record<string, bigint>) {
-  const transactions: string[][] = [];
-  const failing = { next: undefined as Error | undefined };
-  const hostDesired = {
-    findMany: ({ where }: { where: { hostId: { in: string[] } } }) => {
-      transactions.push(where.hostId.in);
-      if (failing.next !== undefined) return Promise.reject(failing.next);
-      return Promise.resolve(
-        where.hostId.in.flatMap((hostId) => {
-          const revision = revisions[hostId];
-          return revision === undefined ? [] : [{ hostId, revision }];
-        }),
-      );
-    },
-  };
-  const open = { now: 0, most: 0 };
-  const prisma = {
-    $transaction: async (work: (db: unknown) => Promise<unknown>) => {
-      open.now += 1;
-      open.most = Math.max(open.most, open.now);
-      return work({ hostDesired }).finally(() => (open.now -= 1));
-    },
-  };
-  const networks = vi.fn<DesiredParts['networks']>(none);
-  const parts = { networks, containers: none, recalls: none, checks: none, heartbeatSeconds: async () => 10 };
-  const documents = createDesiredDocuments({ prisma: prisma as unknown as Database['prisma'] }, parts);
-  return { documents, transactions, networks, failing, open };
-}
-
-test('hosts that ask in the same moment are answered by one transaction, each with its own', async () => {
-  const { documents, transactions, networks } = rig({ a: 7n, b: 8n });
-  const [a, b, again] = await Promise.all([documents.read('a'), documents.read('b'), documents.read('a')]);
-  expect(a).toMatchObject({ hostId: 'a', revision: '7', heartbeatSeconds: 10, networks: [] });
-  expect(b).toMatchObject({ hostId: 'b', revision: '8' });
-  expect(again).toBe(a);
-  expect(transactions).toEqual([['a', 'b']]);
-  expect(networks).toHaveBeenCalledTimes(1);
-  await documents.read('a');
-  expect(transactions).toHaveLength(2);
+const documentOf = (hostId: string, revision: string): DesiredDocument => ({
+  hostId,
+  revision,
+  heartbeatSeconds: 10,
+  networks: [],
+  containers: [],
+  recalls: [],
+  checks: [],
 });
 
-test('a thousand hosts are answered in transactions of bounded length, a few at a time', async () => {
+/** Hosts with these revisions; `reads` are the hosts that were asked for together. */
+function rig(revisions: Record<string, string>) {
+  const reads: (readonly string[])[] = [];
+  const failing = { next: undefined as Error | undefined };
+  const open = { now: 0, most: 0 };
+  const documents = createDesiredDocuments(async (hostIds) => {
+    reads.push(hostIds);
+    open.now += 1;
+    open.most = Math.max(open.most, open.now);
+    await Promise.resolve();
+    open.now -= 1;
+    if (failing.next !== undefined) throw failing.next;
+    return new Map(
+      hostIds.flatMap((hostId) => {
+        const revision = revisions[hostId];
+        return revision === undefined ? [] : [[hostId, documentOf(hostId, revision)] as const];
+      }),
+    );
+  });
+  return { documents, reads, failing, open };
+}
+
+test('hosts that ask in the same moment are answered by one read, each with its own', async () => {
+  const { documents, reads } = rig({ a: '7', b: '8' });
+  const [a, b, again] = await Promise.all([documents.read('a'), documents.read('b'), documents.read('a')]);
+  expect(a).toMatchObject({ hostId: 'a', revision: '7' });
+  expect(b).toMatchObject({ hostId: 'b', revision: '8' });
+  expect(again).toBe(a);
+  expect(reads).toEqual([['a', 'b']]);
+  await documents.read('a');
+  expect(reads).toHaveLength(2);
+});
+
+test('a thousand hosts are answered in reads of bounded length, a few at a time', async () => {
   const ids = Array.from({ length: 1000 }, (_, n) => `h${n}`);
-  const { documents, transactions, open } = rig(Object.fromEntries(ids.map((id) => [id, 1n])));
+  const { documents, reads, open } = rig(Object.fromEntries(ids.map((id) => [id, '1'])));
   const all = await Promise.all(ids.map((id) => documents.read(id)));
   expect(all.map((document) => document?.hostId)).toEqual(ids);
-  expect(transactions).toHaveLength(32);
-  expect(Math.max(...transactions.map(({ length }) => length))).toBe(32);
+  expect(reads).toHaveLength(32);
+  expect(Math.max(...reads.map(({ length }) => length))).toBe(32);
   expect(open.most).toBe(4);
 });
 
 test('a host that was retired gets no document, and is in nobody’s way', async () => {
-  const { documents } = rig({ a: 7n });
+  const { documents } = rig({ a: '7' });
   const [a, gone] = await Promise.all([documents.read('a'), documents.read('gone')]);
   expect(a?.revision).toBe('7');
   expect(gone).toBeUndefined();
 });
 
 test('a database that fails is told to all who asked, and asked again by the next', async () => {
-  const { documents, failing } = rig({ a: 7n, b: 8n });
+  const { documents, failing } = rig({ a: '7', b: '8' });
   failing.next = new Error('lost');
   const answers = await Promise.allSettled([documents.read('a'), documents.read('b')]);
   expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);

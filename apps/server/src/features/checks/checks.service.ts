@@ -1,12 +1,12 @@
 import type { AddressesResult, Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isIdPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
-import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
 import {
   answerCheck,
   deleteChecksBefore,
@@ -37,7 +37,7 @@ export interface ChecksService extends Preflights {
   list(page: { limit: number; cursor: string | undefined }): Promise<PageOf<Check>>;
   get(id: string): Promise<Check>;
   /** Checks that a host should run, preflights among them. */
-  desiredFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<DesiredCheck>>;
+  desired: PartOfHosts<DesiredCheck>;
   /**
    * Takes what a host says of one of its checks; one that is over, or another's, is left as it is. Throws
    * invalid_request for a result that is not of the kind of the check.
@@ -86,9 +86,9 @@ function present(row: CheckRow, now: Date): Check {
 }
 
 /** A job as its host is told of it. */
-function desiredCheck(job: OpenJob): DesiredCheck {
+function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
   const { id } = job;
-  const expiresAt = job.expiresAt.toISOString();
+  const expiresAt = new Date(job.expiresAt).toISOString();
   if (job.kind === 'preflight') return { id, kind: 'preflight', network: job.spec.network, expiresAt };
   const { from, to, toAddresses, count } = job.spec;
   return { id, kind: 'connectivity', fromContainer: from, toContainer: to, toAddresses, count, expiresAt };
@@ -205,8 +205,10 @@ export function createChecksService(
       return present(row, now());
     },
 
-    desiredFor: async (db, hostIds) =>
-      ofHosts(await openJobsOf(db, hostIds, now(), mostOpenOnHost), desiredCheck),
+    desired: {
+      rows: (hostIds) => openJobsOf(hostIds, now(), mostOpenOnHost),
+      read: desiredCheck,
+    },
 
     async recordResult(change, hostId, checkId, report) {
       const job = await findOpenJob(change.db, checkId, hostId, now());

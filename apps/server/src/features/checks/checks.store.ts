@@ -1,5 +1,5 @@
 import type { AddressesResult, ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
-import type { Prisma, PrismaClient, TransactionClient } from '../../platform/database/database.ts';
+import { Prisma, type PrismaClient, type TransactionClient } from '../../platform/database/database.ts';
 
 /** What a connectivity check was asked for, with what was true then. */
 export interface ConnectivitySpec {
@@ -100,7 +100,7 @@ export async function listChecks(
 }
 
 /** A job that waits for an answer, with what its host needs to run it. */
-export type OpenJob = { id: string; expiresAt: Date } & (
+export type OpenJob = { id: string } & (
   { kind: 'connectivity'; spec: ConnectivitySpec } | { kind: 'preflight'; spec: { network: DesiredNetwork } }
 );
 
@@ -109,22 +109,17 @@ const ofHost = (hostId: string, now: Date) => ({
   state: { in: ['pending', 'running'] },
   expiresAt: { gt: now },
 });
-const jobFields = { id: true, kind: true, spec: true, expiresAt: true } as const;
+const jobFields = { id: true, kind: true, spec: true } as const;
 
-/** Jobs of some hosts that wait for an answer and are still worth one: up to `most` a host, the oldest first. */
-export async function openJobsOf(
-  db: TransactionClient,
-  hostIds: readonly string[],
-  now: Date,
-  most: number,
-): Promise<(OpenJob & { hostId: string })[]> {
-  return db.$queryRaw`
-    SELECT h.id AS "hostId", j.id, j.kind, j.spec, j.expires_at AS "expiresAt"
+/** Jobs of some hosts that wait for an answer and are still worth one, with their ends: up to `most` a host, the oldest first. */
+export function openJobsOf(hostIds: readonly string[], now: Date, most: number): Prisma.Sql {
+  return Prisma.sql`
+    SELECT h.id, j.id::text, jsonb_build_object('id', j.id, 'kind', j.kind, 'spec', j.spec, 'expiresAt', j.expires_at)
     FROM unnest(${[...hostIds]}::uuid[]) AS h (id) CROSS JOIN LATERAL (
       SELECT * FROM check_job c
       WHERE c.host_id = h.id AND c.state IN ('pending', 'running') AND c.expires_at > ${now}
       ORDER BY c.id LIMIT ${most}
-    ) j ORDER BY j.id`;
+    ) j`;
 }
 
 /** One of them. */

@@ -1,4 +1,4 @@
-import type { Condition, Container, DesiredContainer } from '@trunkline/contracts';
+import type { Condition, Container } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
 import type { ObservedContainer } from './container-verdict.ts';
@@ -63,25 +63,5 @@ export function presentContainer(row: ContainerRow, online: boolean): Container 
             observedAt: observed.observedAt,
           },
     conditions: online ? seen : silentConditions(row.host.name, row.host.lastSeenAt, row.createdAt, said),
-  };
-}
-
-/** A container as its host is told. */
-export function desiredContainer(row: ContainerRow): DesiredContainer {
-  return {
-    id: row.id,
-    name: row.name,
-    generation: row.generation,
-    state: row.deletingSince === null ? 'present' : 'absent',
-    ...specOf(row),
-    labels: labelsOf(row),
-    networkMode: networkModeOf(row),
-    attachments: row.attachments.map(({ networkId, network, ipv4, ipv6, mac }) => ({
-      networkId,
-      network: network.name,
-      address: canonicalIp(ipv4),
-      address6: canonicalIp(ipv6),
-      mac,
-    })),
   };
 }

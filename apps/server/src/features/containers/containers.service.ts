@@ -6,11 +6,12 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
-import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
-import { canonicalIp, desiredContainer, isRunning, presentContainer } from './container-view.ts';
+import { canonicalIp, isRunning, presentContainer } from './container-view.ts';
 import { readContainer } from './container-wish.ts';
+import { containersOfHosts } from './desired-containers.ts';
 import {
   containersOn,
   findContainer,
@@ -56,7 +57,7 @@ export interface ContainersService {
   settled(id: string): Promise<boolean>;
   isGone(id: string): Promise<boolean>;
   /** Containers a host should run, and those it should remove. */
-  desiredFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<DesiredContainer>>;
+  desired: PartOfHosts<DesiredContainer>;
   /** Takes what an agent says of its containers, and ends removals for which it brings the evidence. */
   recordReports(
     change: Change,
@@ -156,7 +157,7 @@ export function createContainersService(
     isGone: async (id) =>
       (await prisma.container.findUnique({ where: { id }, select: { id: true } })) === null,
 
-    desiredFor: async (db, hostIds) => ofHosts(await containersOn(db, hostIds), desiredContainer),
+    desired: containersOfHosts,
 
     recordReports: (change, host, reports, observedAt) =>
       recordContainerReports(change, deps.addresses, host, reports, observedAt),

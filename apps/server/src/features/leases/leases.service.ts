@@ -1,20 +1,19 @@
 import type { Recall } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
-import type { TransactionClient } from '../../platform/database/database.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
-import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
 import { addressPath } from '../addresses/address-rows.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
-import { familyWords, type LeaseHost } from './held-lease.ts';
+import type { LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
 import { createLeaseSyncs, type LeaseSyncs } from './lease-sync.ts';
 import { createRecallFirst, type RecallFirst } from './recall-first.ts';
-import { endConflicts, endHoldsOf, endRecalls, recallsOf } from './leases.store.ts';
+import { endConflicts, endHoldsOf, endRecalls, recallsOfHosts } from './leases.store.ts';
 
 export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Networks of which some hosts are asked to return what they do not use. */
-  recallsFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<Recall>>;
+  recalls: PartOfHosts<Recall>;
   /**
    * The host is no longer there, or nothing of the network is left on it: what it held rests, or goes back to its
    * reservation. Call it before the placements go.
@@ -36,11 +35,7 @@ export function createLeasesService(
     ...createLeaseClaims(platform, deps),
     ...createRecallFirst(platform),
 
-    recallsFor: async (db, hostIds) =>
-      ofHosts(await recallsOf(db, hostIds), ({ networkId, family }) => ({
-        networkId,
-        family: familyWords[family],
-      })),
+    recalls: recallsOfHosts,
 
     async endHolds(change, host, networkId) {
       for (const row of await endHoldsOf(change.db, host.id, networkId ?? null)) {

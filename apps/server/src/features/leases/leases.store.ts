@@ -1,5 +1,8 @@
-import type { TransactionClient } from '../../platform/database/database.ts';
+import type { Recall } from '@trunkline/contracts';
+import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { Query } from '../../platform/database/query.ts';
+import { familyWords } from './held-lease.ts';
 
 /** A return as the database takes it; the address and MAC in canonical form. */
 export interface ReturnItem {
@@ -207,15 +210,16 @@ export function holdersOf(
 }
 
 /** Networks that some hosts are asked to return unused leases of. */
-export async function recallsOf(
-  db: TransactionClient,
-  hostIds: readonly string[],
-): Promise<{ hostId: string; networkId: string; family: 4 | 6 }[]> {
-  return db.$queryRaw`
-    SELECT x.host_id AS "hostId", x.network_id AS "networkId", x.family
+export const recallsOfHosts: PartOfHosts<Recall> = {
+  rows: (hostIds) => Prisma.sql`
+    SELECT x.host_id, x.network_id || ' ' || x.family, jsonb_build_object('networkId', x.network_id, 'family', x.family)
     FROM recall_host x JOIN recall r USING (network_id, family)
-    WHERE x.host_id = ANY (${[...hostIds]}::uuid[]) AND r.until > now() ORDER BY x.network_id, x.family`;
-}
+    WHERE x.host_id = ANY (${[...hostIds]}::uuid[]) AND r.until > now()`,
+  read: ({ networkId, family }: { networkId: string; family: 4 | 6 }) => ({
+    networkId,
+    family: familyWords[family],
+  }),
+};
 
 /**
  * Asks every host that holds something of a network ahead of need to return it. `told` are those that were not asked

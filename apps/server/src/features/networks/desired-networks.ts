@@ -1,8 +1,8 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
-import type { TransactionClient } from '../../platform/database/database.ts';
-import { parentOn } from './network-spec.ts';
-import { specOf } from './network-view.ts';
-import { placedNetworks, type PlacedRow } from './placements.store.ts';
+import { formatCidr, formatIp, parseIp } from '@trunkline/netaddr';
+import { cidrOf } from '../../platform/database/cidr.ts';
+import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 
 /** A network as one host should have it. */
 export interface DesiredOnHost {
@@ -12,39 +12,47 @@ export interface DesiredOnHost {
   network: DesiredNetwork;
 }
 
-function desiredOn({ removing, forceGeneration, hostId, host, network }: PlacedRow): DesiredOnHost {
-  const spec = specOf(network);
-  const leaving = removing || network.deletingSince !== null;
-  return {
-    hostId,
-    host: host.name,
-    lastSeenAt: host.lastSeenAt,
-    network: {
-      id: network.id,
-      name: network.name,
-      generation: network.generation,
-      state: leaving ? 'absent' : 'present',
-      parent: parentOn(spec, host.name),
-      vlan: spec.vlan,
-      mode: spec.mode,
-      promiscuous: spec.promiscuous,
-      internal: spec.internal,
-      mtu: spec.mtu,
-      forwarding: spec.forwarding,
-      restartBroken: spec.restartBroken,
-      warm: spec.warm,
-      quarantineSeconds: spec.quarantineSeconds,
-      // Force replaces. Nothing was said of taking a network away from under containers.
-      force: forceGeneration !== null && !leaving,
-      subnets: spec.subnets.map(({ cidr, gateway }) => ({ cidr, gateway })),
-    },
-  };
-}
+/** The network `n` as the host `h` should have it, by its placement `p`; addresses in PostgreSQL's spelling. */
+const desired = Prisma.sql`
+  jsonb_build_object(
+    'id', n.id, 'name', n.name, 'generation', n.generation,
+    'state', CASE WHEN p.removing OR n.deleting_since IS NOT NULL THEN 'absent' ELSE 'present' END,
+    'parent', coalesce(n.parents ->> h.name, n.parent), 'vlan', n.vlan, 'mode', n.mode, 'promiscuous', n.promiscuous,
+    'internal', n.internal, 'mtu', n.mtu, 'forwarding', n.forwarding, 'restartBroken', n.restart_broken, 'warm', n.warm,
+    'quarantineSeconds', n.quarantine_seconds,
+    -- Force replaces. Nothing was said of taking a network away from under containers.
+    'force', p.force_generation IS NOT NULL AND NOT p.removing AND n.deleting_since IS NULL,
+    'subnets', (
+      SELECT jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway)) ORDER BY s.ordinal)
+      FROM subnet s WHERE s.network_id = n.id
+    )
+  )`;
 
-/** What agents are told: of all networks of some hosts, or of one network on up to `most` of its hosts, by their names. */
-export async function desiredNetworks(
+const placed = Prisma.sql`placement p JOIN network n ON n.id = p.network_id JOIN host h ON h.id = p.host_id`;
+
+const canonical = (network: DesiredNetwork): DesiredNetwork => ({
+  ...network,
+  subnets: network.subnets.map(({ cidr, gateway }) => ({
+    cidr: formatCidr(cidrOf(cidr)),
+    gateway: gateway === null ? null : formatIp(parseIp(gateway)),
+  })),
+});
+
+/** All networks that hosts should have, and those that they should not have any more; in the order of their ids. */
+export const networksOfHosts: PartOfHosts<DesiredNetwork> = {
+  rows: (hostIds) => Prisma.sql`
+    SELECT p.host_id, p.network_id::text, ${desired} FROM ${placed} WHERE p.host_id = ANY (${[...hostIds]}::uuid[])`,
+  read: canonical,
+};
+
+/** One network on up to `most` of its hosts, by their names. */
+export async function desiredOnHosts(
   db: TransactionClient,
-  of: { hostIds: readonly string[] } | { networkId: string; most: number },
+  networkId: string,
+  most: number,
 ): Promise<DesiredOnHost[]> {
-  return (await placedNetworks(db, of)).map(desiredOn);
+  const rows = await db.$queryRaw<DesiredOnHost[]>`
+    SELECT p.host_id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", ${desired} AS network
+    FROM ${placed} WHERE p.network_id = ${networkId}::uuid ORDER BY h.name LIMIT ${most}`;
+  return rows.map((row) => ({ ...row, network: canonical(row.network) }));
 }

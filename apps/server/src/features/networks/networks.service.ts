@@ -6,7 +6,7 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Patience, Preflights } from '../checks/preflights.ts';
-import { desiredNetworks } from './desired-networks.ts';
+import { desiredOnHosts } from './desired-networks.ts';
 import { validSpec } from './network-changes.ts';
 import { askHosts, mostAsked } from './network-preflight.ts';
 import { wholeSpec } from './network-spec.ts';
@@ -96,8 +96,7 @@ export function createNetworksService(
   ): Promise<Network> => {
     const { network, wanted } = await changes.make(context, async (change) => {
       const changed = await work(change);
-      const of = { networkId: changed.id, most: mostAsked };
-      return { network: changed, wanted: await desiredNetworks(change.db, of) };
+      return { network: changed, wanted: await desiredOnHosts(change.db, changed.id, mostAsked) };
     });
     const preflight = await askHosts({ checks, hosts, now }, network.name, wanted, context, patience);
     return { ...network, preflight };

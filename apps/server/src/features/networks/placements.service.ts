@@ -10,8 +10,8 @@ import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
-import { ofHosts, type OfHosts } from '../../platform/of-hosts.ts';
-import { desiredNetworks } from './desired-networks.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { networksOfHosts } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
 import {
   allNetworks,
@@ -60,7 +60,7 @@ export interface PlacementsService {
   /** The host leaves the fleet: whatever was on it, nothing of ours will be taken down there any more. */
   forgetHost(change: Change, host: Pick<HostRef, 'id' | 'name'>): Promise<void>;
   /** All networks a host should have, and those it should not have any more. */
-  desiredFor(db: TransactionClient, hostIds: readonly string[]): Promise<OfHosts<DesiredNetwork>>;
+  desired: PartOfHosts<DesiredNetwork>;
   /** Takes what an agent says of its networks, and ends removals for which it brings the evidence. */
   recordPlacements(
     change: Change,
@@ -217,8 +217,7 @@ export function createPlacements(
       for (const network of networks) if (network.deleting) await finishRemoval(change, addresses, network);
     },
 
-    desiredFor: async (db, hostIds) =>
-      ofHosts(await desiredNetworks(db, { hostIds }), ({ network }) => network),
+    desired: networksOfHosts,
 
     async recordPlacements(change, host, reports, observedAt) {
       const rows = new Map(

@@ -1,5 +1,5 @@
 import { addressBookType, movesWhenFree, type Condition } from '@trunkline/contracts';
-import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
 
 /** A placement as far as the state of its network goes. */
 export interface PlacementStandingRow {
@@ -57,33 +57,6 @@ export function findPlacement(
   hostName: string,
 ): Promise<PlacementRow | null> {
   return db.placement.findFirst({ where: { networkId, host: { name: hostName } }, include: withHost });
-}
-
-const whole = {
-  host: { select: { name: true, lastSeenAt: true } },
-  network: { include: { subnets: { orderBy: { ordinal: 'asc' } } } },
-} as const satisfies Prisma.PlacementInclude;
-
-/** A placement with all that its host is told of it. */
-export type PlacedRow = Prisma.PlacementGetPayload<{ include: typeof whole }>;
-
-/** The placements of some hosts in the order of their networks, or up to `most` of a network in the order of hosts' names. */
-export function placedNetworks(
-  db: TransactionClient,
-  of: { hostIds: readonly string[] } | { networkId: string; most: number },
-): Promise<PlacedRow[]> {
-  return 'hostIds' in of
-    ? db.placement.findMany({
-        where: { hostId: { in: [...of.hostIds] } },
-        orderBy: { networkId: 'asc' },
-        include: whole,
-      })
-    : db.placement.findMany({
-        where: { networkId: of.networkId },
-        orderBy: { host: { name: 'asc' } },
-        take: of.most,
-        include: whole,
-      });
 }
 
 /** Which hosts a network is on, and which of them it is leaving. */

@@ -1,0 +1,45 @@
+import type {
+  DesiredCheck,
+  DesiredContainer,
+  DesiredDocument,
+  DesiredNetwork,
+  Recall,
+} from '@trunkline/contracts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import { readParts, type PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { revisionsOfHosts } from './agents.store.ts';
+
+/** What documents are made of. */
+export interface DesiredParts {
+  networks: PartOfHosts<DesiredNetwork>;
+  containers: PartOfHosts<DesiredContainer>;
+  recalls: PartOfHosts<Recall>;
+  checks: PartOfHosts<DesiredCheck>;
+}
+
+/** What hosts should be, by their ids, as the database has it now. A host that was retired is not in it. */
+export async function readDocuments(
+  db: TransactionClient,
+  hostIds: readonly string[],
+  parts: DesiredParts,
+  heartbeatSeconds: number,
+): Promise<ReadonlyMap<string, DesiredDocument>> {
+  const { revisions, networks, containers, recalls, checks } = await readParts(db, hostIds, {
+    revisions: revisionsOfHosts,
+    ...parts,
+  });
+  return new Map(
+    [...revisions].map(([hostId, [revision = '0']]) => [
+      hostId,
+      {
+        hostId,
+        revision,
+        heartbeatSeconds,
+        networks: networks.get(hostId) ?? [],
+        containers: containers.get(hostId) ?? [],
+        recalls: recalls.get(hostId) ?? [],
+        checks: checks.get(hostId) ?? [],
+      },
+    ]),
+  );
+}

@@ -1,0 +1,34 @@
+import type { DesiredContainer } from '@trunkline/contracts';
+import { Prisma } from '../../platform/database/database.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { canonicalIp } from './container-view.ts';
+import type { ContainerSpec } from './container-wish.ts';
+
+/** A container as the database tells of it; addresses in PostgreSQL's spelling. */
+type Row = Omit<DesiredContainer, keyof ContainerSpec> & { spec: ContainerSpec };
+
+/** Containers that hosts should run, and those that they should remove; in the order of their ids. */
+export const containersOfHosts: PartOfHosts<DesiredContainer> = {
+  rows: (hostIds) => Prisma.sql`
+    SELECT c.host_id, c.id::text, jsonb_build_object(
+      'id', c.id, 'name', c.name, 'generation', c.generation,
+      'state', CASE WHEN c.deleting_since IS NULL THEN 'present' ELSE 'absent' END,
+      'spec', c.spec, 'labels', c.labels, 'networkMode', 'container:' || owner.name,
+      'attachments', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('networkId', n.id, 'network', n.name, 'address', host(a.ipv4),
+                                                     'address6', host(a.ipv6), 'mac', a.mac) ORDER BY a.ordinal), '[]')
+        FROM attachment a JOIN network n ON n.id = a.network_id WHERE a.container_id = c.id
+      )
+    )
+    FROM container c LEFT JOIN container owner ON owner.id = c.shares_stack_of
+    WHERE c.host_id = ANY (${[...hostIds]}::uuid[])`,
+  read: ({ spec, attachments, ...row }: Row) => ({
+    ...row,
+    ...spec,
+    attachments: attachments.map((attachment) => ({
+      ...attachment,
+      address: canonicalIp(attachment.address),
+      address6: canonicalIp(attachment.address6),
+    })),
+  }),
+};

@@ -1,0 +1,41 @@
+import { Prisma, type TransactionClient } from './database.ts';
+
+/** What belongs to each of some hosts, by host id. */
+export type OfHosts<T> = ReadonlyMap<string, T[]>;
+
+/** Things of hosts that are read together with others, in one statement: one view of the database, one round trip. */
+export interface PartOfHosts<T> {
+  /** A SELECT of three columns: the host's id, a text by which its rows are sorted, and the thing as jsonb. */
+  rows(hostIds: readonly string[]): Prisma.Sql;
+  /** A thing, of what is in the third column. */
+  read(item: never): T;
+}
+
+type Parts = Readonly<Record<string, PartOfHosts<unknown>>>;
+
+/** What was read of some parts, by their names. */
+export type ReadParts<P extends Parts> = {
+  readonly [K in keyof P]: OfHosts<P[K] extends PartOfHosts<infer T> ? T : never>;
+};
+
+/** Reads parts of hosts. */
+export async function readParts<P extends Parts>(
+  db: TransactionClient,
+  hostIds: readonly string[],
+  parts: P,
+): Promise<ReadParts<P>> {
+  const selects = Object.entries(parts).map(
+    ([name, part]) =>
+      Prisma.sql`SELECT ${name}::text AS part, x.* FROM (${part.rows(hostIds)}) AS x (host_id, place, item)`,
+  );
+  const rows = await db.$queryRaw<{ part: string; host_id: string; item: never }[]>`
+    SELECT * FROM (${Prisma.join(selects, ' UNION ALL ')}) AS part ORDER BY place COLLATE "C"`;
+  const found = Object.fromEntries(Object.keys(parts).map((name) => [name, new Map<string, unknown[]>()]));
+  for (const { part, host_id: hostId, item } of rows) {
+    const thing = parts[part]?.read(item);
+    const own = found[part]?.get(hostId);
+    if (own === undefined) found[part]?.set(hostId, [thing]);
+    else own.push(thing);
+  }
+  return found as unknown as ReadParts<P>;
+}
