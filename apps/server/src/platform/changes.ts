@@ -59,23 +59,16 @@ class AlreadyDone extends Error {}
 const attempts = 3;
 
 /** Writes the events of a change and raises the revision; the last thing a transaction does. */
-export async function appendEvents(
+async function appendEvents(
   db: TransactionClient,
   context: ChangeContext,
   events: readonly EventInput[],
   hostIds: readonly string[],
 ): Promise<bigint> {
   const rows = events.map((event) => ({ ...event, actor: context.actor, requestId: context.requestId }));
-  const [answer] = await db.$queryRaw<
-    { revision: bigint }[]
-  >`SELECT append_events(${JSON.stringify(rows)}::jsonb) AS revision`;
-  const revision = answer?.revision ?? 0n;
-  if (hostIds.length > 0) {
-    await db.$executeRaw`
-      INSERT INTO host_desired (host_id, revision) SELECT id, ${revision} FROM unnest(${[...hostIds].sort()}::uuid[]) AS id
-      ON CONFLICT (host_id) DO UPDATE SET revision = EXCLUDED.revision`;
-  }
-  return revision;
+  const [answer] = await db.$queryRaw<{ revision: bigint }[]>`
+    SELECT append_events(${JSON.stringify(rows)}::jsonb, ${[...hostIds]}::uuid[]) AS revision`;
+  return answer?.revision ?? 0n;
 }
 
 export function createChanges(database: Pick<Database, 'prisma'>): Changes {

@@ -20,7 +20,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
 import { startAddressSweeps } from './address-sweeps.ts';
-import { keepForHosts } from './hosts-own.ts';
+import { recordKept } from './hosts-own.ts';
 import { sayWhoHasMac } from './mac-holder.ts';
 import {
   countHolders,
@@ -268,13 +268,13 @@ export function createAddressesService(platform: Platform): AddressesService {
         exclude: excluded,
       });
       const size = allocatable.reduce((sum, range) => sum + rangeSize(range), 0n);
-      await writeRanges(
+      const kept = await writeRanges(
         transactionQuery(change.db),
         id,
         [...rangeRows('allocatable', allocatable), ...rangeRows('excluded', excluded)],
         size,
       );
-      await keepForHosts(change, [id]);
+      recordKept(change, kept);
     },
 
     countHeld: (db, id, gone) => countHolders(transactionQuery(db), id, gone),

@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
+import type { KeptAddress } from './hosts-own.ts';
 import { addressColumns, addressJoins, type AddressRow } from './address-rows.ts';
 import type { AllocationItem, AllocationOutcome, RefusalFacts } from './allocation.ts';
 
@@ -223,20 +224,23 @@ export async function forgetAddresses(query: Query, networkId: string): Promise<
   );
 }
 
-/** Writes what a subnet's ranges come to and builds its free space. `size`: how many addresses may be given out. */
-export async function writeRanges(
+/**
+ * Writes what a subnet's ranges come to, builds its free space, and keeps what hosts have of it; answers that. `size`: how
+ * many addresses may be given out.
+ */
+export function writeRanges(
   query: Query,
   subnetId: string,
   ranges: readonly { kind: 'allocatable' | 'excluded'; first: string; last: string }[],
   size: bigint,
-): Promise<void> {
-  await query(`DELETE FROM subnet_range WHERE subnet_id = $1::uuid`, [subnetId]);
-  await query(
-    `INSERT INTO subnet_range (subnet_id, kind, first, last)
-     SELECT $1::uuid, r.kind::subnet_range_kind, r.first, r.last FROM unnest($2::text[], $3::inet[], $4::inet[]) AS r (kind, first, last)`,
-    [subnetId, ranges.map((r) => r.kind), ranges.map((r) => r.first), ranges.map((r) => r.last)],
-  );
-  await query(`SELECT rebuild_free_space($1::uuid, $2::numeric)`, [subnetId, size.toString()]);
+): Promise<KeptAddress[]> {
+  return query('SELECT * FROM prepare_subnet($1::uuid, $2::text[], $3::inet[], $4::inet[], $5::numeric)', [
+    subnetId,
+    ranges.map((r) => r.kind),
+    ranges.map((r) => r.first),
+    ranges.map((r) => r.last),
+    size.toString(),
+  ]);
 }
 
 /** Puts addresses whose quarantine is over back into the free space, some of every subnet; answers how many. */

@@ -3,7 +3,7 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 import { addressPath } from './address-rows.ts';
 
 /** An address that a host itself has, kept out of a network; the rows of `keep_for_hosts` (prisma/migrations). */
-interface KeptAddress {
+export interface KeptAddress {
   network: string;
   ip: string;
   mac: string | null;
@@ -14,22 +14,25 @@ interface KeptAddress {
 /** Labels of an address that is kept since a host itself has it. */
 export const ownLabels = { host: 'io.trunkline.host', link: 'io.trunkline.interface' } as const;
 
-/** Keeps what hosts have of a subnet that is locked, or being made. */
+/** Keeps what hosts have of subnets that are locked. */
 export async function keepForHosts(
   change: Pick<Change, 'db' | 'record'>,
   subnetIds: readonly string[],
 ): Promise<void> {
-  for (const id of subnetIds) {
-    const kept = await change.db.$queryRaw<KeptAddress[]>`SELECT * FROM keep_for_hosts(${id}::uuid)`;
-    for (const { network, ip, mac, host, link } of kept)
-      change.record({
-        type: 'address.conflicted',
-        subject: addressPath(network, ip),
-        network,
-        host,
-        data: { mac, interface: link },
-      });
-  }
+  for (const id of subnetIds)
+    recordKept(change, await change.db.$queryRaw<KeptAddress[]>`SELECT * FROM keep_for_hosts(${id}::uuid)`);
+}
+
+/** Says which addresses are kept from now on. */
+export function recordKept(change: Pick<Change, 'record'>, kept: readonly KeptAddress[]): void {
+  for (const { network, ip, mac, host, link } of kept)
+    change.record({
+      type: 'address.conflicted',
+      subject: addressPath(network, ip),
+      network,
+      host,
+      data: { mac, interface: link },
+    });
 }
 
 /** Subnets of which hosts have addresses that are not kept, or not for long; locked until the transaction ends. */

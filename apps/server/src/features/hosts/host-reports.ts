@@ -5,8 +5,8 @@ import type { Platform } from '../../platform/platform.ts';
 import { heartbeatsToSilence, type Fleet } from './fleet.ts';
 import { afterReport, agentSilent, identityShared, withCondition } from './host-conditions.ts';
 import {
-  lastReportOf,
   lockHost,
+  lockReportedHost,
   silentHosts,
   takeReportTurn,
   writeConditions,
@@ -49,8 +49,7 @@ export function createHostReports(
 
   return {
     async openReport(change, hostId, observedAt) {
-      await takeReportTurn(change.db, hostId);
-      const last = await lastReportOf(change.db, hostId);
+      const last = await takeReportTurn(change.db, hostId);
       const seen = new Date(Math.min(observedAt.getTime(), now().getTime()));
       return {
         newest: last !== undefined && (last.observedAt === null || last.observedAt <= seen),
@@ -59,13 +58,12 @@ export function createHostReports(
     },
 
     async recordReport(change, hostId, turn, report) {
-      const row = await lockHost(change.db, { id: hostId });
-      if (row === null) return;
+      const row = await lockReportedHost(change.db, hostId);
+      if (row === undefined) return;
       const at = now();
       if (!turn.newest) return writeReport(change.db, hostId, { lastSeenAt: at });
-      const stored = conditionsOf(row);
-      const after = afterReport({ ...row, conditions: stored }, report.conditions, at);
-      const facts = row.facts as { bootId?: string } | null;
+      const { conditions: stored, facts } = row;
+      const after = afterReport(row, report.conditions, at);
       const about = { subject: hostPath(row.name), host: row.name };
       if (after.reconnected) change.record({ type: 'host.connected', ...about });
       for (const { type, status, reason, message } of after.changes) {

@@ -126,18 +126,34 @@ export async function writeReport(db: TransactionClient, id: string, write: Repo
   });
 }
 
-/** Reports of one host come one after the other. No row is locked by it, so it stands outside the order of locks. */
-export async function takeReportTurn(db: TransactionClient, id: string): Promise<void> {
-  await db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('trunkline.report:' || ${id}, 0))`;
-}
-
-/** When the agent of a host looked whose report was taken last; undefined for a host that was retired. */
-export async function lastReportOf(
+/**
+ * Waits for the reports of a host that came before, so that they are recorded one after the other. Answers when the agent
+ * looked whose report was taken last; undefined for a host that was retired.
+ */
+export async function takeReportTurn(
   db: TransactionClient,
   id: string,
 ): Promise<{ observedAt: Date | null } | undefined> {
   const [row] = await db.$queryRaw<{ observedAt: Date | null }[]>`
-    SELECT observed_at AS "observedAt" FROM host WHERE id = ${id}::uuid`;
+    SELECT observed_at AS "observedAt" FROM take_report_turn(${id}::uuid)`;
+  return row;
+}
+
+/** What a report is compared with. */
+export interface ReportedHost {
+  name: string;
+  version: number;
+  lastSeenAt: Date | null;
+  createdAt: Date;
+  conditions: Condition[];
+  facts: HostFacts | null;
+}
+
+/** The same as `lockHost`, in one round trip. */
+export async function lockReportedHost(db: TransactionClient, id: string): Promise<ReportedHost | undefined> {
+  const [row] = await db.$queryRaw<ReportedHost[]>`
+    SELECT name, version, last_seen_at AS "lastSeenAt", created_at AS "createdAt", conditions, facts
+    FROM host WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
   return row;
 }
 

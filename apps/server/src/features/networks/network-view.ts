@@ -8,7 +8,7 @@ import { unknownNames, type HostRef } from './host-selection.ts';
 import { parentOn, type NetworkSpec } from './network-spec.ts';
 import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
 import type { NetworkRow } from './networks.store.ts';
-import { placementConditions, type PlacementFacts } from './placement-status.ts';
+import { placementConditions, standingOf, type PlacementFacts } from './placement-status.ts';
 import { placementStandings, type PlacementRow, type PlacementStandingRow } from './placements.store.ts';
 
 /** What networks need to know of hosts. */
@@ -62,8 +62,12 @@ const factsOf = (row: PlacementStandingRow, hosts: HostsOfNetworks): PlacementFa
   conditions: row.ready === null ? [] : [row.ready],
 });
 
+/** Whether a network, as it should be now, was seen real on a host that is heard of. */
+export const isReady = (row: PlacementStandingRow, hosts: HostsOfNetworks): boolean =>
+  standingOf(factsOf(row, hosts), row.generation) === 'ready';
+
 /** The state of networks over all of their hosts, by network id. */
-export async function summarize(
+async function summarize(
   db: TransactionClient,
   hosts: HostsOfNetworks,
   rows: readonly NetworkRow[],

@@ -15,7 +15,6 @@ import { allowForce, forcedBy } from './network-force.ts';
 import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 import { foundNetwork, networkTag, specOf, type HostsOfNetworks } from './network-view.ts';
 import {
-  findNetwork,
   insertNetwork,
   lockNetwork,
   lockSelection,
@@ -70,18 +69,15 @@ export function createNetworkWrites(deps: {
     (subnet) =>
       addresses.prepareSubnet(change, subnet);
 
-  /** Makes the placements follow the selection of hosts. */
+  /** Makes the placements, which are `placed`, follow the selection of hosts. */
   const place = async (
     change: Change,
     network: { id: string; name: string },
     spec: NetworkSpec,
+    placed: readonly { hostId: string; removing: boolean }[],
   ): Promise<void> => {
     const { db } = change;
-    const plan = planPlacements(
-      spec.hosts,
-      await hosts.listForSelection(db),
-      await placementsOf(db, network.id),
-    );
+    const plan = planPlacements(spec.hosts, await hosts.listForSelection(db), placed);
     await insertPlacements(
       db,
       plan.add.map((hostId) => ({ networkId: network.id, hostId })),
@@ -89,10 +85,11 @@ export function createNetworkWrites(deps: {
     await markPlacements(db, network.id, plan.keep, false);
     await markPlacements(db, network.id, plan.remove, true);
     const leaving = new Set(plan.remove);
-    await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
-      leaving.has(hostId),
-    );
-    change.concerns((await placementsOf(db, network.id)).map(({ hostId }) => hostId));
+    if (leaving.size > 0)
+      await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
+        leaving.has(hostId),
+      );
+    change.concerns([...placed.map(({ hostId }) => hostId), ...plan.add]);
   };
 
   const refuseHolders = async (db: TransactionClient, network: NetworkRow): Promise<void> => {
@@ -115,15 +112,15 @@ export function createNetworkWrites(deps: {
     async make(change, { name, space, spec }) {
       const { db } = change;
       await lockSelection(db);
-      if ((await findNetwork(db, name)) !== null) {
+      const id = await insertNetwork(db, { name, space, spec, now: now() });
+      if (id === undefined) {
         throw new ApiError(
           'network_exists',
           `there is a network ${name}: change it with PATCH, or take another name`,
           { data: { network: networkPath(name) } },
         );
       }
-      await refuseOverlaps(db, { id: null, space }, spec.subnets);
-      const id = await insertNetwork(db, { name, space, spec, now: now() });
+      await refuseOverlaps(db, { id, space }, spec.subnets);
       change.record({
         type: 'network.created',
         subject: networkPath(name),
@@ -131,7 +128,7 @@ export function createNetworkWrites(deps: {
         data: { generation: 1 },
       });
       await addSubnets(db, { id, space }, spec.subnets, spec.subnets, preparing(change));
-      await place(change, { id, name }, spec);
+      await place(change, { id, name }, spec, []);
     },
 
     async edit(change, { name, check, edit, force }) {
@@ -164,7 +161,7 @@ export function createNetworkWrites(deps: {
       if (fields.includes('subnets'))
         await changeSubnets(db, row, wanted.subnets, difference, preparing(change));
       await updateNetwork(db, row.id, wanted, now());
-      await place(change, row, wanted);
+      await place(change, row, wanted, await placementsOf(db, row.id));
     },
 
     async beginRemoval(change, name, check) {

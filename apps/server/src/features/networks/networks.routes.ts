@@ -76,7 +76,7 @@ export async function networkRoutes(
     const ms = waitMs(request);
     if (ms === 0) return network;
     await holdUntil(platform.feed, () => networks.settled(network.id), ms, callerGone(request));
-    return (await networks.isGone(network.id)) ? network : networks.get(network.name);
+    return (await networks.find(network.id)) ?? network;
   };
 
   app.get(

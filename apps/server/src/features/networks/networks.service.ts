@@ -12,10 +12,10 @@ import { askHosts, mostAsked } from './network-preflight.ts';
 import { wholeSpec } from './network-spec.ts';
 import {
   foundNetwork,
+  isReady,
   networkTag,
   presentNetworks,
   presentPlacement,
-  summarize,
   type HostsOfNetworks,
 } from './network-view.ts';
 import {
@@ -24,7 +24,7 @@ import {
   type EditNetwork,
   type NetworkAddresses,
 } from './network-writes.ts';
-import { findNetwork, listNetworks, type NetworkRow } from './networks.store.ts';
+import { findNetwork, findNetworkById, listNetworks, type NetworkRow } from './networks.store.ts';
 import {
   createPlacements,
   finishRemoval,
@@ -60,6 +60,8 @@ export interface NetworksService extends PlacementsService {
   remove(name: string, check: CheckTag, asking: Asking): Promise<{ gone: boolean; network: Network }>;
   placements(name: string, page: PageWish): Promise<PageOf<Placement>>;
   placement(name: string, host: string): Promise<Placement>;
+  /** By id; undefined when it is no more. */
+  find(id: string): Promise<Network | undefined>;
   /** Whether waiting any longer is of no use: it is ready everywhere but on hosts that are silent, or it is gone. */
   settled(id: string): Promise<boolean>;
   /** Whether the network, by id, is no more. */
@@ -175,16 +177,15 @@ export function createNetworksService(
       return presentPlacement(network, row, hosts);
     },
 
-    async settled(id) {
-      const row = await prisma.network.findUnique({ where: { id }, include: { subnets: true } });
-      if (row === null) return true;
-      const summary = (await summarize(prisma, hosts, [row])).get(id);
-      if (summary === undefined || summary.hosts.total === summary.hosts.ready) return true;
-      const silent = (await placementStandings(prisma, [id])).filter(
-        (placement) => !hosts.isAwaited(placement),
-      );
-      return summary.hosts.ready + silent.length === summary.hosts.total;
+    async find(id) {
+      const row = await findNetworkById(prisma, id);
+      return row === null ? undefined : present(prisma, row);
     },
+
+    settled: async (id) =>
+      (await placementStandings(prisma, [id])).every(
+        (placement) => isReady(placement, hosts) || !hosts.isAwaited(placement),
+      ),
 
     isGone: async (id) => (await prisma.network.findUnique({ where: { id }, select: { id: true } })) === null,
   };

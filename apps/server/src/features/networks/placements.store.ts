@@ -8,6 +8,8 @@ export interface PlacementStandingRow {
   host: string;
   lastSeenAt: Date | null;
   removing: boolean;
+  /** Of the network, as it should be. */
+  generation: number;
   observedGeneration: number;
   createdAt: Date;
   /** Up to this generation it may disconnect containers; null: it may not. */
@@ -25,10 +27,10 @@ export function placementStandings(
 ): Promise<PlacementStandingRow[]> {
   return db.$queryRaw`
     SELECT p.network_id AS "networkId", p.host_id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", p.removing,
-           p.observed_generation AS "observedGeneration", p.created_at AS "createdAt", p.force_generation AS "forceGeneration",
+           n.generation, p.observed_generation AS "observedGeneration", p.created_at AS "createdAt", p.force_generation AS "forceGeneration",
            jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")') AS ready,
            coalesce(p.conditions @> ${JSON.stringify([{ type: addressBookType, reason: movesWhenFree }])}::jsonb, false) AS moves
-    FROM placement p JOIN host h ON h.id = p.host_id
+    FROM placement p JOIN host h ON h.id = p.host_id JOIN network n ON n.id = p.network_id
     WHERE p.network_id = ANY (${[...networkIds]}::uuid[]) ORDER BY h.name`;
 }
 
