@@ -12,7 +12,7 @@ import {
   type ReportAnswer,
 } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
-import type { TransactionClient } from '../../platform/database/database.ts';
+import { poolQuery, transactionQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
@@ -101,8 +101,8 @@ function actor(host: { name: string }, requestId: string): ChangeContext {
 }
 
 /** Revision of what a host should be. Throws for one that was retired while its request was under way. */
-async function revisionFor(db: TransactionClient, host: HostRef): Promise<bigint> {
-  const revision = await desiredRevision(db, host.id);
+async function revisionFor(query: Query, host: HostRef): Promise<bigint> {
+  const revision = await desiredRevision(query, host.id);
   if (revision === undefined) throw unknownHost(host.id);
   return revision;
 }
@@ -110,8 +110,10 @@ async function revisionFor(db: TransactionClient, host: HostRef): Promise<bigint
 export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
   const { database, changes, feed, log, metrics, now, stopping } = platform;
   const { hosts, joinTokens, networks, containers, checks, leases, endpoints } = deps;
+  // What agents ask all the time is planned once, and needs no transaction.
+  const query = poolQuery(database.pool);
   const waits = createDesiredWaits({
-    changesAfter: (revision) => desiredChanges(database.prisma, revision),
+    changesAfter: (revision) => desiredChanges(query, revision),
     subscribe: (listener) => feed.subscribe(listener),
     warn: (error) => log.warn({ err: error }, 'changes of desired state not read, will try again'),
   });
@@ -123,14 +125,14 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
     checks: checks.desired,
   };
   const documents = createDesiredDocuments(async (hostIds) =>
-    readDocuments(database.prisma, hostIds, parts, await hosts.heartbeatSeconds()),
+    readDocuments(query, hostIds, parts, await hosts.heartbeatSeconds()),
   );
 
   /** A process that was not heard before speaks for the host from now on. */
   const takeOver = (host: AgentRow, instance: string, requestId: string): Promise<AgentRow> =>
     changes.make(actor(host, requestId), async (change) => {
       await lockAgentHost(change.db, host.id);
-      const current = await findAgent(change.db, host.id, instance);
+      const current = await findAgent(transactionQuery(change.db), host.id, instance);
       if (current === undefined) throw unknownHost(host.id);
       if (current.instance === instance || current.superseded_at !== null) return current;
       await putInstance(change.db, host.id, instance, now());
@@ -179,11 +181,11 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           `${instanceHeader} must be 1 to 128 printable ASCII characters`,
         );
       }
-      const found = await findAgent(database.prisma, parameters.keyid, instance);
+      const found = await findAgent(query, parameters.keyid, instance);
       if (found === undefined) throw unknownHost(parameters.keyid);
       await checkSignature(request, parameters, found.public_key);
       const expiresAt = new Date((parameters.created + signatureLifetimeSeconds) * 1000 + keepNoncesMs);
-      if (!(await takeNonce(database.prisma, found.id, parameters.nonce, expiresAt))) {
+      if (!(await takeNonce(query, found.id, parameters.nonce, expiresAt))) {
         throw new ApiError(
           'signature_replayed',
           'this signed request was taken before: every request needs a nonce of its own',
@@ -207,10 +209,10 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       metrics.agentsConnected.set(waits.size());
       try {
         // Not equal, rather than newer: after a restored backup the agent may have more than the database.
-        if ((await revisionFor(database.prisma, host)) !== after) return await read();
+        if ((await revisionFor(query, host)) !== after) return await read();
         if (await wait.changed) return await read();
         if (gone.aborted || stopping.aborted) return undefined;
-        return (await revisionFor(database.prisma, host)) === after ? undefined : await read();
+        return (await revisionFor(query, host)) === after ? undefined : await read();
       } finally {
         wait.cancel();
         metrics.agentsConnected.set(waits.size());
@@ -233,7 +235,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           observedAt: turn.observedAt,
         });
       });
-      const revision = await revisionFor(database.prisma, host);
+      const revision = await revisionFor(query, host);
       return { revision: revision.toString(), heartbeatSeconds: await hosts.heartbeatSeconds() };
     },
 

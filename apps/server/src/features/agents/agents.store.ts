@@ -1,5 +1,6 @@
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { Query } from '../../platform/database/query.ts';
 
 /** A host as far as knowing its agent goes. */
 export interface AgentRow {
@@ -15,14 +16,17 @@ export interface AgentRow {
 
 /** The host of a key, and how the process that asks stands with it. */
 export async function findAgent(
-  db: TransactionClient,
+  query: Query,
   hostId: string,
   instance: string,
 ): Promise<AgentRow | undefined> {
-  const [row] = await db.$queryRaw<AgentRow[]>`
-    SELECT h.id, h.name, h.labels, h.public_key, h.instance, i.superseded_at
-    FROM host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = ${instance}
-    WHERE h.id = ${hostId}::uuid`;
+  const [row] = await query<AgentRow>(
+    `SELECT h.id, h.name, h.labels, h.public_key, h.instance, i.superseded_at
+     FROM host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2
+     WHERE h.id = $1::uuid`,
+    [hostId, instance],
+    'find-agent',
+  );
   return row;
 }
 
@@ -31,20 +35,20 @@ export async function findAgent(
  * most the last moment, and only an attacker who sits on the wire in that moment could use it.
  */
 export async function takeNonce(
-  db: TransactionClient,
+  query: Query,
   hostId: string,
   nonce: string,
   expiresAt: Date,
 ): Promise<boolean> {
-  const [row] = await db.$queryRaw<{ taken: bigint }[]>`
-    WITH setting AS (SELECT set_config('synchronous_commit', 'off', true) AS value),
-         inserted AS (
-           INSERT INTO agent_nonce (host_id, nonce, expires_at)
-           SELECT ${hostId}::uuid, ${nonce}, ${expiresAt}::timestamptz FROM setting WHERE setting.value = 'off'
-           ON CONFLICT DO NOTHING RETURNING 1
-         )
-    SELECT count(*) AS taken FROM inserted`;
-  return row?.taken === 1n;
+  const taken = await query(
+    `WITH setting AS (SELECT set_config('synchronous_commit', 'off', true) AS value)
+     INSERT INTO agent_nonce (host_id, nonce, expires_at)
+     SELECT $1::uuid, $2, $3::timestamptz FROM setting WHERE setting.value = 'off'
+     ON CONFLICT DO NOTHING RETURNING 1`,
+    [hostId, nonce, expiresAt],
+    'take-nonce',
+  );
+  return taken.length === 1;
 }
 
 /** The process that asks speaks for the host from now on; the ones before it never again. Call with the host locked. */
@@ -72,9 +76,13 @@ export function findByKey(
 }
 
 /** Revision of the desired document of a host. Every host has one from its join on: undefined, it was retired. */
-export async function desiredRevision(db: TransactionClient, hostId: string): Promise<bigint | undefined> {
-  const row = await db.hostDesired.findUnique({ where: { hostId }, select: { revision: true } });
-  return row?.revision;
+export async function desiredRevision(query: Query, hostId: string): Promise<bigint | undefined> {
+  const [row] = await query<{ revision: string }>(
+    'SELECT text(revision) AS revision FROM host_desired WHERE host_id = $1::uuid',
+    [hostId],
+    'desired-revision',
+  );
+  return row === undefined ? undefined : BigInt(row.revision);
 }
 
 /** The same of some hosts, one each; those that were retired have none. */
@@ -89,16 +97,19 @@ export const revisionsOfHosts: PartOfHosts<string> = {
  * lower than what was seen before, the database was restored from a backup, and everything counts as changed.
  */
 export async function desiredChanges(
-  db: TransactionClient,
+  query: Query,
   after: bigint,
 ): Promise<{ revision: bigint; hosts: { hostId: string; revision: bigint }[] }> {
-  const rows = await db.$queryRaw<{ value: bigint; host_id: string | null; revision: bigint | null }[]>`
-    SELECT r.value, d.host_id, d.revision FROM revision r
-    LEFT JOIN host_desired d ON d.revision > CASE WHEN r.value < ${after} THEN 0 ELSE ${after} END`;
+  const rows = await query<{ value: string; host_id: string | null; revision: string | null }>(
+    `SELECT text(r.value) AS value, d.host_id, text(d.revision) AS revision FROM revision r
+     LEFT JOIN host_desired d ON d.revision > CASE WHEN r.value < $1::bigint THEN 0 ELSE $1::bigint END`,
+    [after.toString()],
+    'desired-changes',
+  );
   return {
-    revision: rows[0]?.value ?? 0n,
+    revision: BigInt(rows[0]?.value ?? 0),
     hosts: rows.flatMap(({ host_id: hostId, revision }) =>
-      hostId === null || revision === null ? [] : [{ hostId, revision }],
+      hostId === null || revision === null ? [] : [{ hostId, revision: BigInt(revision) }],
     ),
   };
 }

@@ -5,8 +5,8 @@ import type {
   DesiredNetwork,
   Recall,
 } from '@trunkline/contracts';
-import type { TransactionClient } from '../../platform/database/database.ts';
 import { readParts, type PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { Query } from '../../platform/database/query.ts';
 import { revisionsOfHosts } from './agents.store.ts';
 
 /** What documents are made of. */
@@ -19,15 +19,17 @@ export interface DesiredParts {
 
 /** What hosts should be, by their ids, as the database has it now. A host that was retired is not in it. */
 export async function readDocuments(
-  db: TransactionClient,
+  query: Query,
   hostIds: readonly string[],
   parts: DesiredParts,
   heartbeatSeconds: number,
 ): Promise<ReadonlyMap<string, DesiredDocument>> {
-  const { revisions, networks, containers, recalls, checks } = await readParts(db, hostIds, {
-    revisions: revisionsOfHosts,
-    ...parts,
-  });
+  const { revisions, networks, containers, recalls, checks } = await readParts(
+    query,
+    hostIds,
+    { revisions: revisionsOfHosts, ...parts },
+    'desired-documents',
+  );
   return new Map(
     [...revisions].map(([hostId, [revision = '0']]) => [
       hostId,

@@ -113,17 +113,16 @@ export interface ReportWrite {
   conditions?: Condition[];
 }
 
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+
 export async function writeReport(db: TransactionClient, id: string, write: ReportWrite): Promise<void> {
-  const { facts, conditions, ...plain } = write;
-  await db.host.update({
-    where: { id },
-    data: {
-      ...plain,
-      ...(facts === undefined ? {} : { facts }),
-      ...(conditions === undefined ? {} : { conditions }),
-    },
-    select: { id: true },
-  });
+  const { lastSeenAt, observedAt = null, observedRevision = null, facts, conditions } = write;
+  await db.$executeRaw`
+    UPDATE host
+    SET last_seen_at = ${lastSeenAt}, observed_at = coalesce(${observedAt}, observed_at),
+        observed_revision = coalesce(${observedRevision}, observed_revision),
+        facts = coalesce(${json(facts)}::jsonb, facts), conditions = coalesce(${json(conditions)}::jsonb, conditions)
+    WHERE id = ${id}::uuid`;
 }
 
 /**

@@ -78,10 +78,7 @@ export function createNetworkWrites(deps: {
   ): Promise<void> => {
     const { db } = change;
     const plan = planPlacements(spec.hosts, await hosts.listForSelection(db), placed);
-    await insertPlacements(
-      db,
-      plan.add.map((hostId) => ({ networkId: network.id, hostId })),
-    );
+    await insertPlacements(db, network.id, plan.add);
     await markPlacements(db, network.id, plan.keep, false);
     await markPlacements(db, network.id, plan.remove, true);
     const leaving = new Set(plan.remove);

@@ -186,10 +186,7 @@ export function createPlacements(
         const now = removing.get(network.id);
         const placements = now === undefined ? [] : [{ hostId: host.id, removing: now }];
         const plan = planPlacements(network.hostSelector as HostSelector, [host], placements);
-        await insertPlacements(
-          change.db,
-          plan.add.map((hostId) => ({ networkId: network.id, hostId })),
-        );
+        await insertPlacements(change.db, network.id, plan.add);
         await markPlacements(change.db, network.id, plan.keep, false);
         await markPlacements(change.db, network.id, plan.remove, true);
         if (plan.remove.length > 0) {

@@ -79,9 +79,12 @@ export function placementsOn(
 
 export async function insertPlacements(
   db: TransactionClient,
-  pairs: readonly { networkId: string; hostId: string }[],
+  networkId: string,
+  hostIds: readonly string[],
 ): Promise<void> {
-  if (pairs.length > 0) await db.placement.createMany({ data: [...pairs] });
+  if (hostIds.length === 0) return;
+  await db.$executeRaw`
+    INSERT INTO placement (network_id, host_id) SELECT ${networkId}::uuid, host_id FROM unnest(${[...hostIds]}::uuid[]) AS host_id`;
 }
 
 /** Marks placements of a network as leaving, or as staying after all. */

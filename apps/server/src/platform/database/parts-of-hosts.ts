@@ -1,4 +1,5 @@
-import { Prisma, type TransactionClient } from './database.ts';
+import { Prisma } from './database.ts';
+import type { Query } from './query.ts';
 
 /** What belongs to each of some hosts, by host id. */
 export type OfHosts<T> = ReadonlyMap<string, T[]>;
@@ -18,18 +19,20 @@ export type ReadParts<P extends Parts> = {
   readonly [K in keyof P]: OfHosts<P[K] extends PartOfHosts<infer T> ? T : never>;
 };
 
-/** Reads parts of hosts. */
+/** Reads parts of hosts. `statement` names what is asked: it is the same text for the same parts. */
 export async function readParts<P extends Parts>(
-  db: TransactionClient,
+  query: Query,
   hostIds: readonly string[],
   parts: P,
+  statement: string,
 ): Promise<ReadParts<P>> {
   const selects = Object.entries(parts).map(
     ([name, part]) =>
       Prisma.sql`SELECT ${name}::text AS part, x.* FROM (${part.rows(hostIds)}) AS x (host_id, place, item)`,
   );
-  const rows = await db.$queryRaw<{ part: string; host_id: string; item: never }[]>`
-    SELECT * FROM (${Prisma.join(selects, ' UNION ALL ')}) AS part ORDER BY place COLLATE "C"`;
+  const { text, values } = Prisma.sql`
+    SELECT part, host_id, item FROM (${Prisma.join(selects, ' UNION ALL ')}) AS part ORDER BY place COLLATE "C"`;
+  const rows = await query<{ part: string; host_id: string; item: never }>(text, values, statement);
   const found = Object.fromEntries(Object.keys(parts).map((name) => [name, new Map<string, unknown[]>()]));
   for (const { part, host_id: hostId, item } of rows) {
     const thing = parts[part]?.read(item);
