@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { pino, type Logger } from 'pino';
@@ -9,6 +9,7 @@ import { effectiveDocument } from './confirm/trials.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
+import { readText } from './host/read-text.ts';
 import { createProcessSpawner, realTiming } from './host/spawn.ts';
 import { watchLinks } from './host/watch-links.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
@@ -36,7 +37,7 @@ export async function boot(
       links: createLinks(run),
       kernel: createKernel({
         run,
-        readFile: (path) => readFile(path, 'utf8'),
+        readFile: readText,
         writeFile: (path, text) => writeFile(path, text),
         release: os.release,
         now: Date.now,

@@ -22,6 +22,11 @@ const waitSeconds = 25;
 const firstBackoffMs = 500;
 /** A server that answers a long poll at once must not make the agent spin. */
 const shortestRoundMs = 250;
+/**
+ * Pause after a document, in milliseconds: changes that come in a burst are taken together, and a host that has just begun
+ * to carry one out is not busy with asking for the next.
+ */
+const burstMs = 50;
 
 /**
  * Asks for desired state until `signal` aborts. Whatever fails, the last document stays: silence and errors are never an
@@ -36,7 +41,8 @@ export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): P
       failures = 0;
       deps.onAnswer();
       const tooFast = deps.timing.now() - began < shortestRoundMs;
-      if (!took && tooFast) await deps.timing.delay(shortestRoundMs, signal);
+      if (took) await deps.timing.delay(burstMs, signal);
+      else if (tooFast) await deps.timing.delay(shortestRoundMs, signal);
     } catch (error) {
       const fatal = fatalFailure(error);
       if (fatal !== null) throw fatal;

@@ -11,7 +11,7 @@ import { pollDesired } from './desired-poll.ts';
 import { AgentSuperseded } from './failure.ts';
 import { loadIdentity } from './identity.ts';
 import { ensureJoined, JoinRefused } from './join.ts';
-import { createManualTime } from './manual-time.ts';
+import { createManualTime, type ManualTime } from './manual-time.ts';
 import { createReportLoop } from './report-loop.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -103,8 +103,15 @@ async function polling(...answers: Parameters<typeof serve>) {
   return { seen, time, cache, onChange, done };
 }
 
+/** Lets the pause pass that follows a document. */
+async function afterPause(time: ManualTime): Promise<void> {
+  await vi.waitFor(() => expect(time.waits()).toEqual([50]));
+  await time.advance(50);
+}
+
 test('the poll takes a document, then waits for the next revision', async () => {
-  const { seen, cache, onChange } = await polling(json(200, document), hang);
+  const { seen, time, cache, onChange } = await polling(json(200, document), hang);
+  await afterPause(time);
   await vi.waitFor(() => expect(seen).toHaveLength(2));
   expect(seen.map(({ path }) => path)).toEqual([
     '/agent/v1/desired?wait=0',
@@ -112,6 +119,19 @@ test('the poll takes a document, then waits for the next revision', async () => 
   ]);
   expect(cache.current()).toEqual(document);
   expect(onChange).toHaveBeenCalledTimes(1);
+});
+
+test('changes that come in a burst are taken together: the next document is asked for after a pause', async () => {
+  const { seen, time, cache } = await polling(
+    json(200, document),
+    json(200, { ...document, revision: '9' }),
+    hang,
+  );
+  await vi.waitFor(() => expect(time.waits()).toEqual([50]));
+  await time.advance(49);
+  expect(seen).toHaveLength(1);
+  await time.advance(1);
+  await vi.waitFor(() => expect(cache.current()?.revision).toBe('9'));
 });
 
 const notEmpty: [string, (response: ServerResponse) => unknown][] = [
@@ -135,6 +155,7 @@ test.each(notEmpty)(
   'promise 6: %s is never an empty desired state, and is asked again later',
   async (_what, answer) => {
     const { seen, time, cache, onChange } = await polling(json(200, document), answer, hang);
+    await afterPause(time);
     await vi.waitFor(() => expect(time.waits()).toEqual([500]));
     expect(cache.current()).toEqual(document);
     expect(onChange).toHaveBeenCalledTimes(1);
@@ -156,6 +177,7 @@ test('a server that is gone is asked ever less often, to once a heartbeat, so th
 
 test('a server that answers a long poll at once does not make the agent spin', async () => {
   const { time } = await polling(json(200, document), (response) => response.writeHead(304).end());
+  await afterPause(time);
   await vi.waitFor(() => expect(time.waits()).toEqual([250]));
 });
 
