@@ -25,11 +25,13 @@ import {
   desiredRevision,
   findAgent,
   findByKey,
+  findPublicKey,
   lockAgentHost,
   putInstance,
   takeNonce,
   type AgentRow,
 } from './agents.store.ts';
+import { createAgentKeys } from './agent-keys.ts';
 import { createDesiredDocuments } from './desired-documents.ts';
 import { createDesiredWaits } from './desired-waits.ts';
 import { readDocuments, type DesiredParts } from './read-documents.ts';
@@ -112,6 +114,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
   const { hosts, joinTokens, networks, containers, checks, leases, endpoints } = deps;
   // What agents ask all the time is planned once, and needs no transaction.
   const query = poolQuery(database.pool);
+  const keys = createAgentKeys((hostId) => findPublicKey(query, hostId));
   const waits = createDesiredWaits({
     changesAfter: (revision) => desiredChanges(query, revision),
     subscribe: (listener) => feed.subscribe(listener),
@@ -181,11 +184,14 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           `${instanceHeader} must be 1 to 128 printable ASCII characters`,
         );
       }
-      const found = await findAgent(query, parameters.keyid, instance);
-      if (found === undefined) throw unknownHost(parameters.keyid);
-      await checkSignature(request, parameters, found.public_key);
-      const expiresAt = new Date((parameters.created + signatureLifetimeSeconds) * 1000 + keepNoncesMs);
-      if (!(await takeNonce(query, found.id, parameters.nonce, expiresAt))) {
+      const { keyid: hostId, nonce, created } = parameters;
+      const key = await keys.get(hostId);
+      if (key === undefined) throw unknownHost(hostId);
+      await checkSignature(request, parameters, key);
+      const expiresAt = new Date((created + signatureLifetimeSeconds) * 1000 + keepNoncesMs);
+      const found = await takeNonce(query, { hostId, instance, nonce, expiresAt });
+      if (found === undefined) throw unknownHost(hostId);
+      if (found.replayed) {
         throw new ApiError(
           'signature_replayed',
           'this signed request was taken before: every request needs a nonce of its own',

@@ -7,48 +7,60 @@ export interface AgentRow {
   id: string;
   name: string;
   labels: Record<string, string>;
-  public_key: Uint8Array;
   /** The process that speaks for the host now. */
   instance: string | null;
   /** Set when the process that asks was superseded by another. */
   superseded_at: Date | null;
 }
 
-/** The host of a key, and how the process that asks stands with it. */
+const agentColumns = 'h.id, h.name, h.labels, h.instance, i.superseded_at';
+const agentJoin = 'host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2';
+
+/** A host, and how a process that speaks for it stands with it. */
 export async function findAgent(
   query: Query,
   hostId: string,
   instance: string,
 ): Promise<AgentRow | undefined> {
-  const [row] = await query<AgentRow>(
-    `SELECT h.id, h.name, h.labels, h.public_key, h.instance, i.superseded_at
-     FROM host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2
-     WHERE h.id = $1::uuid`,
-    [hostId, instance],
-    'find-agent',
-  );
+  const [row] = await query<AgentRow>(`SELECT ${agentColumns} FROM ${agentJoin} WHERE h.id = $1::uuid`, [
+    hostId,
+    instance,
+  ]);
   return row;
 }
 
+/** The raw Ed25519 public key of a host. */
+export async function findPublicKey(query: Query, hostId: string): Promise<Uint8Array | undefined> {
+  const [row] = await query<{ key: Uint8Array }>(
+    'SELECT public_key AS key FROM host WHERE id = $1::uuid',
+    [hostId],
+    'find-public-key',
+  );
+  return row?.key;
+}
+
 /**
- * Takes a nonce; false when it was used before. Not waited for on the disk: what a crash of the database forgets is at
- * most the last moment, and only an attacker who sits on the wire in that moment could use it.
+ * Takes the nonce of a request whose signature is good, and answers whose it is; `replayed` when it was used before. Not
+ * waited for on the disk: what a crash of the database forgets is at most the last moment, and only an attacker who sits
+ * on the wire in that moment could use it.
  */
 export async function takeNonce(
   query: Query,
-  hostId: string,
-  nonce: string,
-  expiresAt: Date,
-): Promise<boolean> {
-  const taken = await query(
-    `WITH setting AS (SELECT set_config('synchronous_commit', 'off', true) AS value)
-     INSERT INTO agent_nonce (host_id, nonce, expires_at)
-     SELECT $1::uuid, $2, $3::timestamptz FROM setting WHERE setting.value = 'off'
-     ON CONFLICT DO NOTHING RETURNING 1`,
-    [hostId, nonce, expiresAt],
+  request: { hostId: string; instance: string; nonce: string; expiresAt: Date },
+): Promise<(AgentRow & { replayed: boolean }) | undefined> {
+  const { hostId, instance, nonce, expiresAt } = request;
+  const [row] = await query<AgentRow & { replayed: boolean }>(
+    `WITH setting AS (SELECT set_config('synchronous_commit', 'off', true) AS value),
+          taken AS (
+            INSERT INTO agent_nonce (host_id, nonce, expires_at)
+            SELECT h.id, $3, $4::timestamptz FROM host h, setting WHERE h.id = $1::uuid AND setting.value = 'off'
+            ON CONFLICT DO NOTHING RETURNING 1
+          )
+     SELECT ${agentColumns}, NOT EXISTS (SELECT 1 FROM taken) AS replayed FROM ${agentJoin} WHERE h.id = $1::uuid`,
+    [hostId, instance, nonce, expiresAt],
     'take-nonce',
   );
-  return taken.length === 1;
+  return row;
 }
 
 /** The process that asks speaks for the host from now on; the ones before it never again. Call with the host locked. */

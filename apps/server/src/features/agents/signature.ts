@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { signatureLifetimeSeconds, signedComponents } from '@trunkline/contracts';
 import { httpbis } from 'http-message-signatures';
 import { ApiError } from '../../platform/errors.ts';
@@ -32,7 +32,7 @@ export function openSignature(request: ReceivedRequest, now: Date): SignaturePar
 }
 
 /** Raw Ed25519 public key, 32 bytes, as node:crypto takes it. */
-function keyOf(raw: Uint8Array) {
+export function openPublicKey(raw: Uint8Array): KeyObject {
   return createPublicKey({
     key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw).toString('base64url') },
     format: 'jwk',
@@ -50,7 +50,7 @@ function plainUrl(url: string): URL | undefined {
 export async function checkSignature(
   request: ReceivedRequest,
   parameters: SignatureParameters,
-  publicKey: Uint8Array,
+  publicKey: KeyObject,
 ): Promise<void> {
   const url = plainUrl(request.url);
   const headers = Object.fromEntries(
@@ -68,7 +68,7 @@ export async function checkSignature(
           keyLookup: async () => ({
             id: parameters.keyid,
             algs: ['ed25519'],
-            verify: async (data, signature) => verify(null, data, keyOf(publicKey), signature),
+            verify: async (data, signature) => verify(null, data, publicKey, signature),
           }),
         },
         { method: request.method, url, headers },

@@ -1,4 +1,4 @@
-import type { Condition, HostSelector, Network, Placement } from '@trunkline/contracts';
+import type { Condition, Network, Placement } from '@trunkline/contracts';
 import { formatCidr, formatIp, parseIp } from '@trunkline/netaddr';
 import { cidrOf } from '../../platform/database/cidr.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -26,8 +26,8 @@ export const networkTag = (network: { id: string; generation: number }): string 
   entityTag(network.id, network.generation);
 
 /** A network that must be there. */
-export function foundNetwork(row: NetworkRow | null, name: string): NetworkRow {
-  if (row === null) throw new ApiError('network_not_found', `there is no network ${name}`);
+export function foundNetwork(row: NetworkRow | undefined, name: string): NetworkRow {
+  if (row === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
   return row;
 }
 
@@ -35,7 +35,7 @@ export function foundNetwork(row: NetworkRow | null, name: string): NetworkRow {
 export function specOf(row: NetworkRow): NetworkSpec {
   return {
     parent: row.parent,
-    parents: row.parents as Record<string, string>,
+    parents: row.parents,
     vlan: row.vlan,
     mode: row.mode as NetworkSpec['mode'],
     promiscuous: row.promiscuous,
@@ -43,7 +43,7 @@ export function specOf(row: NetworkRow): NetworkSpec {
     mtu: row.mtu,
     forwarding: row.forwarding,
     restartBroken: row.restartBroken,
-    hosts: row.hostSelector as HostSelector,
+    hosts: row.hostSelector,
     subnets: row.subnets.map(({ cidr, gateway, ranges, exclude }) => ({
       cidr: formatCidr(cidrOf(cidr)),
       gateway: gateway === null ? null : formatIp(parseIp(gateway)),
@@ -52,7 +52,7 @@ export function specOf(row: NetworkRow): NetworkSpec {
     })),
     warm: row.warm,
     quarantineSeconds: row.quarantineSeconds,
-    labels: row.labels as Record<string, string>,
+    labels: row.labels,
   };
 }
 
@@ -90,7 +90,7 @@ async function summarize(
           updatedAt: row.updatedAt,
           placements: own.map((placement) => factsOf(placement, hosts)),
           unknownHosts: unknownNames(
-            row.hostSelector as HostSelector,
+            row.hostSelector,
             own.map(({ host }) => host),
           ),
         }),
@@ -113,7 +113,7 @@ function present(row: NetworkRow, summary: NetworkSummary | undefined): Network 
   if (summary === undefined) throw new Error(`network ${row.name} was not summed up`);
   const { subnets, ...spec } = specOf(row);
   const sum = (count: 'allocatable' | 'free'): string =>
-    row.subnets.reduce((total, subnet) => total + BigInt(subnet[count].toFixed(0)), 0n).toString();
+    row.subnets.reduce((total, subnet) => total + BigInt(subnet[count]), 0n).toString();
   return {
     id: row.id,
     name: row.name,
@@ -125,8 +125,8 @@ function present(row: NetworkRow, summary: NetworkSummary | undefined): Network 
       gateway: subnets[i]?.gateway ?? null,
       ranges: subnets[i]?.ranges ?? [],
       exclude: subnets[i]?.exclude ?? [],
-      allocatable: allocatable.toFixed(0),
-      free: free.toFixed(0),
+      allocatable,
+      free,
     })),
     generation: row.generation,
     deletingSince: row.deletingSince?.toISOString() ?? null,

@@ -179,7 +179,7 @@ export function createNetworksService(
 
     async find(id) {
       const row = await findNetworkById(prisma, id);
-      return row === null ? undefined : present(prisma, row);
+      return row === undefined ? undefined : present(prisma, row);
     },
 
     settled: async (id) =>

@@ -1,10 +1,57 @@
+import type { HostSelector } from '@trunkline/contracts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 
-const withSubnets = { subnets: { orderBy: { ordinal: 'asc' } } } as const satisfies Prisma.NetworkInclude;
+/** A subnet; addresses in PostgreSQL's spelling, counts in decimal. */
+export interface SubnetRow {
+  id: string;
+  cidr: string;
+  gateway: string | null;
+  ranges: string[];
+  exclude: string[];
+  allocatable: string;
+  free: string;
+}
 
 /** A network with its subnets, in their order. */
-export type NetworkRow = Prisma.NetworkGetPayload<{ include: typeof withSubnets }>;
+export interface NetworkRow {
+  id: string;
+  name: string;
+  space: string;
+  parent: string | null;
+  parents: Record<string, string>;
+  vlan: number | null;
+  mode: string;
+  promiscuous: boolean;
+  internal: boolean;
+  mtu: number | null;
+  forwarding: boolean;
+  restartBroken: boolean;
+  hostSelector: HostSelector;
+  warm: number;
+  quarantineSeconds: number;
+  labels: Record<string, string>;
+  generation: number;
+  deletingSince: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+  subnets: SubnetRow[];
+}
+
+/** Networks with their subnets, in one statement. `rest`: which, and in what order, of `network n`. */
+function readNetworks(db: TransactionClient, rest: Prisma.Sql): Promise<NetworkRow[]> {
+  return db.$queryRaw`
+    SELECT n.id, n.name, n.space, n.parent, n.parents, n.vlan, n.mode, n.promiscuous, n.internal, n.mtu, n.forwarding,
+           n.restart_broken AS "restartBroken", n.host_selector AS "hostSelector", n.warm,
+           n.quarantine_seconds AS "quarantineSeconds", n.labels, n.generation, n.deleting_since AS "deletingSince",
+           n.created_at AS "createdAt", n.updated_at AS "updatedAt", (
+             SELECT jsonb_agg(jsonb_build_object(
+               'id', s.id, 'cidr', text(s.cidr), 'gateway', host(s.gateway), 'ranges', s.ranges, 'exclude', s.exclude,
+               'allocatable', text(s.allocatable), 'free', text(s.free)
+             ) ORDER BY s.ordinal) FROM subnet s WHERE s.network_id = n.id
+           ) AS subnets
+    FROM network n ${rest}`;
+}
 
 /**
  * One at a time decides which networks are on which hosts: a host that joins and a network that is made would not see
@@ -14,19 +61,21 @@ export async function lockSelection(db: TransactionClient): Promise<void> {
   await db.$executeRaw`SELECT pg_advisory_xact_lock(7400, 1)`;
 }
 
-export function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | null> {
-  return db.network.findUnique({ where: { name }, include: withSubnets });
+export async function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | undefined> {
+  const [row] = await readNetworks(db, Prisma.sql`WHERE n.name = ${name}`);
+  return row;
 }
 
-export function findNetworkById(db: TransactionClient, id: string): Promise<NetworkRow | null> {
-  return db.network.findUnique({ where: { id }, include: withSubnets });
+export async function findNetworkById(db: TransactionClient, id: string): Promise<NetworkRow | undefined> {
+  const [row] = await readNetworks(db, Prisma.sql`WHERE n.id = ${id}::uuid`);
+  return row;
 }
 
 /**
  * The network, held until the transaction ends. NO KEY UPDATE: an allocation that holds the subnets takes KEY SHARE on
  * the network for its foreign key, and would otherwise wait for whoever waits for it.
  */
-export async function lockNetwork(db: TransactionClient, name: string): Promise<NetworkRow | null> {
+export async function lockNetwork(db: TransactionClient, name: string): Promise<NetworkRow | undefined> {
   await db.$queryRaw`SELECT 1 FROM network WHERE name = ${name} FOR NO KEY UPDATE`;
   return findNetwork(db, name);
 }
@@ -37,20 +86,16 @@ export function listNetworks(
   after: string | undefined,
   take: number,
 ): Promise<NetworkRow[]> {
-  return db.network.findMany({
-    ...(after === undefined ? {} : { where: { name: { gt: after } } }),
-    orderBy: { name: 'asc' },
-    take,
-    include: withSubnets,
-  });
+  const from = after === undefined ? Prisma.empty : Prisma.sql`WHERE n.name > ${after}`;
+  return readNetworks(db, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
 }
 
-export function allNetworks(db: TransactionClient): Promise<NetworkRow[]> {
-  return db.network.findMany({
-    where: { deletingSince: null },
-    orderBy: { id: 'asc' },
-    include: withSubnets,
-  });
+/** All networks that are not being removed, as far as selecting hosts goes. */
+export function selectingNetworks(
+  db: TransactionClient,
+): Promise<{ id: string; name: string; generation: number; hostSelector: HostSelector }[]> {
+  return db.$queryRaw`
+    SELECT id, name, generation, host_selector AS "hostSelector" FROM network WHERE deleting_since IS NULL ORDER BY id`;
 }
 
 const columns = (spec: NetworkSpec) => ({

@@ -3,7 +3,6 @@ import {
   movesWhenFree,
   type Condition,
   type DesiredNetwork,
-  type HostSelector,
   type PlacementReport,
 } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
@@ -14,12 +13,12 @@ import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { networksOfHosts } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
 import {
-  allNetworks,
   attachedContainers,
   deleteNetwork,
   lockNetworksById,
   lockSelection,
   otherContainers,
+  selectingNetworks,
 } from './networks.store.ts';
 import {
   deleteLeftPlacement,
@@ -182,10 +181,10 @@ export function createPlacements(
           placement.removing,
         ]),
       );
-      for (const network of await allNetworks(change.db)) {
+      for (const network of await selectingNetworks(change.db)) {
         const now = removing.get(network.id);
         const placements = now === undefined ? [] : [{ hostId: host.id, removing: now }];
-        const plan = planPlacements(network.hostSelector as HostSelector, [host], placements);
+        const plan = planPlacements(network.hostSelector, [host], placements);
         await insertPlacements(change.db, network.id, plan.add);
         await markPlacements(change.db, network.id, plan.keep, false);
         await markPlacements(change.db, network.id, plan.remove, true);
