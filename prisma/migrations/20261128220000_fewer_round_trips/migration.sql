@@ -12,14 +12,18 @@ BEGIN
   RETURN QUERY SELECT * FROM keep_for_hosts(prepare_subnet.subnet);
 END $$;
 
--- Reports of one host come one after the other: waits for those before this one, until whose transaction has ended. Answers
--- when the agent looked whose report was taken last; no row for a host that was retired. No row is locked by it, so it
--- stands outside the order of locks.
-CREATE FUNCTION take_report_turn(host uuid) RETURNS TABLE (observed_at timestamptz) LANGUAGE plpgsql AS $$
+-- Whoever writes what a host is by its reports (facts, conditions, when it was seen) takes its turn first: waits until the
+-- transactions of those before have ended. Answers the host as it is then; no row for one that was retired. No row is
+-- locked by it, so it stands outside the order of locks.
+CREATE FUNCTION take_host_turn(host uuid)
+RETURNS TABLE (name text, version integer, created_at timestamptz, last_seen_at timestamptz, observed_at timestamptz,
+               conditions jsonb, facts jsonb, desired_revision bigint) LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('trunkline.report:' || take_report_turn.host, 0));
+  PERFORM pg_advisory_xact_lock(hashtextextended('trunkline.report:' || take_host_turn.host, 0));
   -- A statement of its own, which sees what was committed while this one waited.
-  RETURN QUERY SELECT h.observed_at FROM host h WHERE h.id = take_report_turn.host;
+  RETURN QUERY
+  SELECT h.name, h.version, h.created_at, h.last_seen_at, h.observed_at, h.conditions, h.facts, d.revision
+  FROM host h JOIN host_desired d ON d.host_id = h.id WHERE h.id = take_host_turn.host;
 END $$;
 
 -- Appends events, and tells hosts that what they should be has changed with them. Called last in a transaction. Answers the
@@ -33,3 +37,8 @@ BEGIN
   ON CONFLICT (host_id) DO UPDATE SET revision = EXCLUDED.revision;
   RETURN last_revision;
 END $$;
+
+-- The plans depend on nothing but that every look-up has its index, so each connection makes them once.
+ALTER FUNCTION prepare_subnet SET plan_cache_mode = force_generic_plan;
+ALTER FUNCTION keep_for_hosts SET plan_cache_mode = force_generic_plan;
+ALTER FUNCTION put_inventory SET plan_cache_mode = force_generic_plan;

@@ -56,7 +56,7 @@ export function createDockerSession(options: {
 }): DockerSession {
   const { socketPath } = options;
   // Not kept alive: a connection from before the daemon's restart would fail the first call after it.
-  const agent = new Agent({ keepAlive: false });
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 2 });
   // docker-modem prints its options for debugging on every request, also when nobody debugs: keep that short.
   Object.defineProperty(agent, inspect.custom, { value: () => 'Agent' });
   // `host`, `protocol` and `timeout` are named because docker-modem fills them from DOCKER_* variables otherwise.

@@ -227,8 +227,9 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 
     async report(host, report, requestId) {
       const { facts, conditions, observedRevision } = report;
-      await changes.make(actor(host, requestId), async (change) => {
+      const revision = await changes.make(actor(host, requestId), async (change) => {
         const turn = await hosts.openReport(change, host.id, new Date(report.observedAt));
+        if (turn === undefined) throw unknownHost(host.id);
         if (turn.newest) {
           await networks.recordPlacements(change, host, report.placements, turn.observedAt);
           await containers.recordReports(change, host, report.containers, turn.observedAt);
@@ -240,8 +241,8 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           observedRevision,
           observedAt: turn.observedAt,
         });
+        return turn.before.desiredRevision;
       });
-      const revision = await revisionFor(query, host);
       return { revision: revision.toString(), heartbeatSeconds: await hosts.heartbeatSeconds() };
     },
 

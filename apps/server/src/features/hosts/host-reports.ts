@@ -1,24 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Condition, Report } from '@trunkline/contracts';
+import type { Report } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { heartbeatsToSilence, type Fleet } from './fleet.ts';
 import { afterReport, agentSilent, identityShared, withCondition } from './host-conditions.ts';
-import {
-  lockHost,
-  lockReportedHost,
-  silentHosts,
-  takeReportTurn,
-  writeConditions,
-  writeReport,
-  type HostRow,
-} from './hosts.store.ts';
+import { silentHosts, takeHostTurn, writeConditions, writeReport, type ReportedHost } from './hosts.store.ts';
 
 /** What an agent says of its host as a whole. */
 export type HostReport = Pick<Report, 'facts' | 'conditions' | 'observedRevision'> & { observedAt: Date };
 
 /** The turn of one report of a host; no other one is recorded until the transaction ends. */
 export interface ReportTurn {
+  /** The host as the reports before left it. */
+  before: ReportedHost;
   /** False: a newer report is here already, and this one must not be put over it. */
   newest: boolean;
   /** When the agent looked: by its clock, but never later than now by ours (promise 9). */
@@ -27,7 +21,8 @@ export interface ReportTurn {
 
 /** Hosts as their agents speak for them. */
 export interface HostReports {
-  openReport(change: Change, hostId: string, observedAt: Date): Promise<ReportTurn>;
+  /** Undefined for a host that was retired. */
+  openReport(change: Change, hostId: string, observedAt: Date): Promise<ReportTurn | undefined>;
   /** Writes what the host itself is. Called last: the host's row is locked from here on. */
   recordReport(change: Change, hostId: string, turn: ReportTurn, report: HostReport): Promise<void>;
   /** Another live agent has the same identity. Recorded once, until it has been quiet for a while. */
@@ -37,7 +32,6 @@ export interface HostReports {
 }
 
 const hostPath = (name: string): string => `/v1/hosts/${name}`;
-const conditionsOf = (row: HostRow): Condition[] => row.conditions as unknown as Condition[];
 const mostSilentARound = 200;
 
 export function createHostReports(
@@ -49,22 +43,18 @@ export function createHostReports(
 
   return {
     async openReport(change, hostId, observedAt) {
-      const last = await takeReportTurn(change.db, hostId);
+      const before = await takeHostTurn(change.db, hostId);
+      if (before === undefined) return undefined;
       const seen = new Date(Math.min(observedAt.getTime(), now().getTime()));
-      return {
-        newest: last !== undefined && (last.observedAt === null || last.observedAt <= seen),
-        observedAt: seen,
-      };
+      return { before, newest: before.observedAt === null || before.observedAt <= seen, observedAt: seen };
     },
 
     async recordReport(change, hostId, turn, report) {
-      const row = await lockReportedHost(change.db, hostId);
-      if (row === undefined) return;
       const at = now();
       if (!turn.newest) return writeReport(change.db, hostId, { lastSeenAt: at });
-      const { conditions: stored, facts } = row;
-      const after = afterReport(row, report.conditions, at);
-      const about = { subject: hostPath(row.name), host: row.name };
+      const { name, conditions: stored, facts } = turn.before;
+      const after = afterReport(turn.before, report.conditions, at);
+      const about = { subject: hostPath(name), host: name };
       if (after.reconnected) change.record({ type: 'host.connected', ...about });
       for (const { type, status, reason, message } of after.changes) {
         change.record({ type: 'host.condition-changed', ...about, data: { type, status, reason, message } });
@@ -81,9 +71,9 @@ export function createHostReports(
     },
 
     async recordConflict(change, hostId, message) {
-      const row = await lockHost(change.db, { id: hostId });
-      if (row === null) return;
-      const stored = conditionsOf(row);
+      const row = await takeHostTurn(change.db, hostId);
+      if (row === undefined) return;
+      const { conditions: stored } = row;
       if (stored.some(({ type, status }) => type === 'IdentityUnique' && status === 'False')) return;
       await writeConditions(
         change.db,
@@ -105,9 +95,9 @@ export function createHostReports(
       const before = new Date(now().getTime() - silenceMs);
       for (const { id } of await silentHosts(database.prisma, before, mostSilentARound)) {
         await changes.make({ actor: 'server' }, async (change) => {
-          const row = await lockHost(change.db, { id });
-          if (row === null || row.lastSeenAt === null || row.lastSeenAt >= before) return;
-          const stored = conditionsOf(row);
+          const row = await takeHostTurn(change.db, id);
+          if (row === undefined || row.lastSeenAt === null || row.lastSeenAt >= before) return;
+          const { conditions: stored } = row;
           if (!stored.some(({ type, status }) => type === 'AgentConnected' && status === 'True')) return;
           await writeConditions(change.db, id, withCondition(stored, agentSilent(row, row.lastSeenAt)));
           change.record({

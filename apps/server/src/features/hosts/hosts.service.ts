@@ -145,7 +145,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
 
     patch: (name, patch, check, context) =>
       changes.make(context, async (change) => {
-        const row = found(await lockHost(change.db, { name }), name);
+        const row = found(await lockHost(change.db, name), name);
         check(hostTag(row));
         const before = refOf(row);
         const labels = mergeMap(before.labels, patch.labels);
@@ -180,7 +180,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         await deps.leaving(change, refOf(row));
         const left = await holdingsOf(change.db, row.id, mostHoldings);
         if (left.containers.length + left.addresses.length > 0) throw inUse(name, left);
-        check(hostTag(found(await lockHost(change.db, { name }), name)));
+        check(hostTag(found(await lockHost(change.db, name), name)));
         await deleteHost(change.db, row.id);
         change.record({
           type: 'host.retired',

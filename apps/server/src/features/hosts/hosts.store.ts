@@ -8,23 +8,13 @@ export function findHost(db: TransactionClient, name: string): Promise<HostRow |
   return db.host.findUnique({ where: { name }, include: whole });
 }
 
-export function findHostById(db: TransactionClient, id: string): Promise<HostRow | null> {
-  return db.host.findUnique({ where: { id }, include: whole });
-}
-
 /**
  * The host, held until the transaction ends. NO KEY UPDATE: it does not stand in the way of rows that are being made to
  * refer to the host (placements, containers), whose foreign keys take KEY SHARE.
  */
-export async function lockHost(
-  db: TransactionClient,
-  by: { name: string } | { id: string },
-): Promise<HostRow | null> {
-  const [row] =
-    'id' in by
-      ? await db.$queryRaw<{ id: string }[]>`SELECT id FROM host WHERE id = ${by.id}::uuid FOR NO KEY UPDATE`
-      : await db.$queryRaw<{ id: string }[]>`SELECT id FROM host WHERE name = ${by.name} FOR NO KEY UPDATE`;
-  return row === undefined ? null : findHostById(db, row.id);
+export async function lockHost(db: TransactionClient, name: string): Promise<HostRow | null> {
+  await db.$queryRaw`SELECT 1 FROM host WHERE name = ${name} FOR NO KEY UPDATE`;
+  return findHost(db, name);
 }
 
 /** The host, kept from being retired until the transaction ends. */
@@ -104,7 +94,7 @@ export async function writeConditions(
   await db.host.update({ where: { id }, data: { conditions } });
 }
 
-/** What a report changes; what is left out stays. */
+/** What a report changes; what is left out stays. In the host's turn. */
 export interface ReportWrite {
   lastSeenAt: Date;
   observedAt?: Date;
@@ -125,34 +115,26 @@ export async function writeReport(db: TransactionClient, id: string, write: Repo
     WHERE id = ${id}::uuid`;
 }
 
-/**
- * Waits for the reports of a host that came before, so that they are recorded one after the other. Answers when the agent
- * looked whose report was taken last; undefined for a host that was retired.
- */
-export async function takeReportTurn(
-  db: TransactionClient,
-  id: string,
-): Promise<{ observedAt: Date | null } | undefined> {
-  const [row] = await db.$queryRaw<{ observedAt: Date | null }[]>`
-    SELECT observed_at AS "observedAt" FROM take_report_turn(${id}::uuid)`;
-  return row;
-}
-
-/** What a report is compared with. */
+/** A host as its reports left it. */
 export interface ReportedHost {
   name: string;
   version: number;
-  lastSeenAt: Date | null;
   createdAt: Date;
+  lastSeenAt: Date | null;
+  observedAt: Date | null;
   conditions: Condition[];
   facts: HostFacts | null;
+  desiredRevision: bigint;
 }
 
-/** The same as `lockHost`, in one round trip. */
-export async function lockReportedHost(db: TransactionClient, id: string): Promise<ReportedHost | undefined> {
+/**
+ * Waits for those who write before what the host is by its reports, and answers what it is then; undefined for one that was
+ * retired. Nobody else writes that until the transaction ends.
+ */
+export async function takeHostTurn(db: TransactionClient, id: string): Promise<ReportedHost | undefined> {
   const [row] = await db.$queryRaw<ReportedHost[]>`
-    SELECT name, version, last_seen_at AS "lastSeenAt", created_at AS "createdAt", conditions, facts
-    FROM host WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
+    SELECT name, version, created_at AS "createdAt", last_seen_at AS "lastSeenAt", observed_at AS "observedAt", conditions,
+           facts, desired_revision AS "desiredRevision" FROM take_host_turn(${id}::uuid)`;
   return row;
 }
 

@@ -29,7 +29,7 @@ export function validSpec(spec: NetworkSpec, name?: string): NetworkSpec {
 /** Refuses subnets that another network of the space has. The database refuses them too; here it is said whose they are. */
 export async function refuseOverlaps(
   db: TransactionClient,
-  network: { id: string; space: string },
+  network: { id: string | null; space: string },
   subnets: readonly SubnetSpec[],
 ): Promise<void> {
   const cidrs = subnets.map(({ cidr }) => cidr);

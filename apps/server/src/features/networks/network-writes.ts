@@ -16,6 +16,7 @@ import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 import { foundNetwork, networkTag, specOf, type HostsOfNetworks } from './network-view.ts';
 import {
   insertNetwork,
+  isTaken,
   lockNetwork,
   lockSelection,
   lockSubnets,
@@ -109,15 +110,15 @@ export function createNetworkWrites(deps: {
     async make(change, { name, space, spec }) {
       const { db } = change;
       await lockSelection(db);
-      const id = await insertNetwork(db, { name, space, spec, now: now() });
-      if (id === undefined) {
+      if (await isTaken(db, name)) {
         throw new ApiError(
           'network_exists',
           `there is a network ${name}: change it with PATCH, or take another name`,
           { data: { network: networkPath(name) } },
         );
       }
-      await refuseOverlaps(db, { id, space }, spec.subnets);
+      await refuseOverlaps(db, { id: null, space }, spec.subnets);
+      const id = await insertNetwork(db, { name, space, spec, now: now() });
       change.record({
         type: 'network.created',
         subject: networkPath(name),

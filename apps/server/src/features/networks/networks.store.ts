@@ -71,6 +71,12 @@ export async function findNetworkById(db: TransactionClient, id: string): Promis
   return row;
 }
 
+/** Whether there is a network of this name. */
+export async function isTaken(db: TransactionClient, name: string): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`SELECT 1 FROM network WHERE name = ${name}`;
+  return rows.length > 0;
+}
+
 /**
  * The network, held until the transaction ends. NO KEY UPDATE: an allocation that holds the subnets takes KEY SHARE on
  * the network for its foreign key, and would otherwise wait for whoever waits for it.
@@ -114,18 +120,16 @@ const columns = (spec: NetworkSpec) => ({
   labels: spec.labels,
 });
 
-/** The id of the network that was made; undefined when there is one of this name. */
 export async function insertNetwork(
   db: TransactionClient,
   network: { name: string; space: string; spec: NetworkSpec; now: Date },
-): Promise<string | undefined> {
+): Promise<string> {
   const { name, space, spec, now } = network;
-  const [row] = await db.network.createManyAndReturn({
-    data: [{ name, space, ...columns(spec), createdAt: now, updatedAt: now }],
-    skipDuplicates: true,
+  const { id } = await db.network.create({
+    data: { name, space, ...columns(spec), createdAt: now, updatedAt: now },
     select: { id: true },
   });
-  return row?.id;
+  return id;
 }
 
 /** Writes the network as it should be, and raises its generation. */
@@ -173,14 +177,14 @@ export async function findOverlap(
   db: TransactionClient,
   space: string,
   cidrs: readonly string[],
-  exceptNetworkId: string,
+  exceptNetworkId: string | null,
 ): Promise<{ asked: string; network: string; cidr: string } | undefined> {
   const [found] = await db.$queryRaw<{ asked: string; network: string; cidr: string }[]>`
     SELECT text(a.cidr) AS asked, n.name AS network, text(s.cidr) AS cidr
     FROM unnest(${[...cidrs]}::inet[]) WITH ORDINALITY AS a (cidr, ordinal)
     JOIN subnet s ON s.space = ${space} AND s.cidr && a.cidr
     JOIN network n ON n.id = s.network_id
-    WHERE s.network_id <> ${exceptNetworkId}::uuid ORDER BY a.ordinal LIMIT 1`;
+    WHERE s.network_id IS DISTINCT FROM ${exceptNetworkId}::uuid ORDER BY a.ordinal LIMIT 1`;
   return found;
 }
 
