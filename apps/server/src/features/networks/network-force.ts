@@ -42,7 +42,7 @@ export async function forcedBy(
   network: NetworkRow,
   difference: NetworkDifference,
 ): Promise<Forced> {
-  const placements = await placementStandings(change.db, [network.id]);
+  const placements = await placementStandings(change.db, network.id);
   const forced = forcedHosts(placements, network.generation, difference);
   const hostIds = new Set(forced.map(({ hostId }) => hostId));
   const attached = await attachedContainers(change.db, network.id);

@@ -7,9 +7,9 @@ import { entityTag } from '../../platform/preconditions.ts';
 import { unknownNames, type HostRef } from './host-selection.ts';
 import { parentOn, type NetworkSpec } from './network-spec.ts';
 import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
-import type { NetworkRow } from './networks.store.ts';
+import type { NetworkRow, ShownNetworkRow } from './networks.store.ts';
 import { placementConditions, standingOf, type PlacementFacts } from './placement-status.ts';
-import { placementStandings, type PlacementRow, type PlacementStandingRow } from './placements.store.ts';
+import type { PlacementRow, PlacementStandingRow } from './placements.store.ts';
 
 /** What networks need to know of hosts. */
 export interface HostsOfNetworks {
@@ -26,7 +26,7 @@ export const networkTag = (network: { id: string; generation: number }): string 
   entityTag(network.id, network.generation);
 
 /** A network that must be there. */
-export function foundNetwork(row: NetworkRow | undefined, name: string): NetworkRow {
+export function foundNetwork<Row extends NetworkRow>(row: Row | undefined, name: string): Row {
   if (row === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
   return row;
 }
@@ -66,51 +66,21 @@ const factsOf = (row: PlacementStandingRow, hosts: HostsOfNetworks): PlacementFa
 export const isReady = (row: PlacementStandingRow, hosts: HostsOfNetworks): boolean =>
   standingOf(factsOf(row, hosts), row.generation) === 'ready';
 
-/** The state of networks over all of their hosts, by network id. */
-async function summarize(
-  db: TransactionClient,
-  hosts: HostsOfNetworks,
-  rows: readonly NetworkRow[],
-): Promise<Map<string, NetworkSummary>> {
-  const placements = Map.groupBy(
-    await placementStandings(
-      db,
-      rows.map(({ id }) => id),
+/** The state of a network over all of its hosts. */
+const summarize = (row: ShownNetworkRow, hosts: HostsOfNetworks): NetworkSummary =>
+  summarizeNetwork({
+    generation: row.generation,
+    deleting: row.deletingSince !== null,
+    updatedAt: row.updatedAt,
+    placements: row.placements.map((placement) => factsOf(placement, hosts)),
+    unknownHosts: unknownNames(
+      row.hostSelector,
+      row.placements.map(({ host }) => host),
     ),
-    ({ networkId }) => networkId,
-  );
-  return new Map(
-    rows.map((row) => {
-      const own = placements.get(row.id) ?? [];
-      return [
-        row.id,
-        summarizeNetwork({
-          generation: row.generation,
-          deleting: row.deletingSince !== null,
-          updatedAt: row.updatedAt,
-          placements: own.map((placement) => factsOf(placement, hosts)),
-          unknownHosts: unknownNames(
-            row.hostSelector,
-            own.map(({ host }) => host),
-          ),
-        }),
-      ];
-    }),
-  );
-}
+  });
 
-/** Networks as the API shows them. */
-export async function presentNetworks(
-  db: TransactionClient,
-  hosts: HostsOfNetworks,
-  rows: readonly NetworkRow[],
-): Promise<Network[]> {
-  const summaries = await summarize(db, hosts, rows);
-  return rows.map((row) => present(row, summaries.get(row.id)));
-}
-
-function present(row: NetworkRow, summary: NetworkSummary | undefined): Network {
-  if (summary === undefined) throw new Error(`network ${row.name} was not summed up`);
+/** A network as the API shows it. */
+export function presentNetwork(row: ShownNetworkRow, hosts: HostsOfNetworks): Network {
   const { subnets, ...spec } = specOf(row);
   const sum = (count: 'allocatable' | 'free'): string =>
     row.subnets.reduce((total, subnet) => total + BigInt(subnet[count]), 0n).toString();
@@ -132,7 +102,7 @@ function present(row: NetworkRow, summary: NetworkSummary | undefined): Network 
     deletingSince: row.deletingSince?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
-    status: { ...summary, addresses: { allocatable: sum('allocatable'), free: sum('free') } },
+    status: { ...summarize(row, hosts), addresses: { allocatable: sum('allocatable'), free: sum('free') } },
   };
 }
 

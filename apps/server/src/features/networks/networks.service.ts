@@ -14,7 +14,7 @@ import {
   foundNetwork,
   isReady,
   networkTag,
-  presentNetworks,
+  presentNetwork,
   presentPlacement,
   type HostsOfNetworks,
 } from './network-view.ts';
@@ -24,7 +24,7 @@ import {
   type EditNetwork,
   type NetworkAddresses,
 } from './network-writes.ts';
-import { findNetwork, findNetworkById, listNetworks, type NetworkRow } from './networks.store.ts';
+import { findNetwork, findShown, listNetworks, type NetworkRow } from './networks.store.ts';
 import {
   createPlacements,
   finishRemoval,
@@ -82,13 +82,8 @@ export function createNetworksService(
   const { addresses, leases, hosts, checks } = deps;
   const writes = createNetworkWrites({ addresses, hosts, now });
 
-  const present = async (db: TransactionClient, row: NetworkRow): Promise<Network> => {
-    const [network] = await presentNetworks(db, hosts, [row]);
-    if (network === undefined) throw new Error(`network ${row.name} was not presented`);
-    return network;
-  };
   const read = async (db: TransactionClient, name: string): Promise<Network> =>
-    present(db, foundNetwork(await findNetwork(db, name), name));
+    presentNetwork(foundNetwork(await findShown(db, { name }), name), hosts);
 
   /** The network as a change would make it, and what its hosts would do. Nothing of it stays. */
   const wouldBe = async (
@@ -125,7 +120,7 @@ export function createNetworksService(
     async list({ limit, cursor }) {
       const rows = await listNetworks(prisma, decodeCursor('networks', cursor, isNamePosition), limit + 1);
       const page = pageOf('networks', rows, limit, ({ name }) => name);
-      return { ...page, items: await presentNetworks(prisma, hosts, page.items) };
+      return { ...page, items: page.items.map((row) => presentNetwork(row, hosts)) };
     },
 
     get: (name) => read(prisma, name),
@@ -178,12 +173,12 @@ export function createNetworksService(
     },
 
     async find(id) {
-      const row = await findNetworkById(prisma, id);
-      return row === undefined ? undefined : present(prisma, row);
+      const row = await findShown(prisma, { id });
+      return row === undefined ? undefined : presentNetwork(row, hosts);
     },
 
     settled: async (id) =>
-      (await placementStandings(prisma, [id])).every(
+      (await placementStandings(prisma, id)).every(
         (placement) => isReady(placement, hosts) || !hosts.isAwaited(placement),
       ),
 

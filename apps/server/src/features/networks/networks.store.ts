@@ -1,6 +1,12 @@
 import type { HostSelector } from '@trunkline/contracts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
+import {
+  readStandings,
+  standingsOfNetwork,
+  type PlacementStandingRow,
+  type StandingJson,
+} from './placements.store.ts';
 
 /** A subnet; addresses in PostgreSQL's spelling, counts in decimal. */
 export interface SubnetRow {
@@ -38,10 +44,12 @@ export interface NetworkRow {
   subnets: SubnetRow[];
 }
 
-/** Networks with their subnets, in one statement. `rest`: which, and in what order, of `network n`. */
-function readNetworks(db: TransactionClient, rest: Prisma.Sql): Promise<NetworkRow[]> {
-  return db.$queryRaw`
-    SELECT n.id, n.name, n.space, n.parent, n.parents, n.vlan, n.mode, n.promiscuous, n.internal, n.mtu, n.forwarding,
+/** A network with what its state follows from. */
+export type ShownNetworkRow = NetworkRow & { placements: PlacementStandingRow[] };
+
+/** A network `n` with its subnets, in one statement. */
+const columnsOfNetwork = Prisma.sql`
+           n.id, n.name, n.space, n.parent, n.parents, n.vlan, n.mode, n.promiscuous, n.internal, n.mtu, n.forwarding,
            n.restart_broken AS "restartBroken", n.host_selector AS "hostSelector", n.warm,
            n.quarantine_seconds AS "quarantineSeconds", n.labels, n.generation, n.deleting_since AS "deletingSince",
            n.created_at AS "createdAt", n.updated_at AS "updatedAt", (
@@ -49,8 +57,16 @@ function readNetworks(db: TransactionClient, rest: Prisma.Sql): Promise<NetworkR
                'id', s.id, 'cidr', text(s.cidr), 'gateway', host(s.gateway), 'ranges', s.ranges, 'exclude', s.exclude,
                'allocatable', text(s.allocatable), 'free', text(s.free)
              ) ORDER BY s.ordinal) FROM subnet s WHERE s.network_id = n.id
-           ) AS subnets
-    FROM network n ${rest}`;
+           ) AS subnets`;
+
+/** `rest`: which networks, and in what order, of `network n`. */
+const readNetworks = (db: TransactionClient, rest: Prisma.Sql): Promise<NetworkRow[]> =>
+  db.$queryRaw`SELECT ${columnsOfNetwork} FROM network n ${rest}`;
+
+async function readShown(db: TransactionClient, rest: Prisma.Sql): Promise<ShownNetworkRow[]> {
+  const rows = await db.$queryRaw<(NetworkRow & { placements: StandingJson[] })[]>`
+    SELECT ${columnsOfNetwork}, ${standingsOfNetwork} AS placements FROM network n ${rest}`;
+  return rows.map((row) => ({ ...row, placements: readStandings(row.placements) }));
 }
 
 /**
@@ -66,8 +82,13 @@ export async function findNetwork(db: TransactionClient, name: string): Promise<
   return row;
 }
 
-export async function findNetworkById(db: TransactionClient, id: string): Promise<NetworkRow | undefined> {
-  const [row] = await readNetworks(db, Prisma.sql`WHERE n.id = ${id}::uuid`);
+/** A network by name or id, with what its state follows from. */
+export async function findShown(
+  db: TransactionClient,
+  by: { name: string } | { id: string },
+): Promise<ShownNetworkRow | undefined> {
+  const which = 'id' in by ? Prisma.sql`n.id = ${by.id}::uuid` : Prisma.sql`n.name = ${by.name}`;
+  const [row] = await readShown(db, Prisma.sql`WHERE ${which}`);
   return row;
 }
 
@@ -91,9 +112,9 @@ export function listNetworks(
   db: TransactionClient,
   after: string | undefined,
   take: number,
-): Promise<NetworkRow[]> {
+): Promise<ShownNetworkRow[]> {
   const from = after === undefined ? Prisma.empty : Prisma.sql`WHERE n.name > ${after}`;
-  return readNetworks(db, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
+  return readShown(db, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
 }
 
 /** All networks that are not being removed, as far as selecting hosts goes. */

@@ -1,9 +1,8 @@
 import { addressBookType, movesWhenFree, type Condition } from '@trunkline/contracts';
-import type { TransactionClient } from '../../platform/database/database.ts';
+import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 
-/** A placement as far as the state of its network goes. */
+/** A placement as far as the state of its network goes: a network may be on a thousand hosts. */
 export interface PlacementStandingRow {
-  networkId: string;
   hostId: string;
   host: string;
   lastSeenAt: Date | null;
@@ -20,18 +19,41 @@ export interface PlacementStandingRow {
   moves: boolean;
 }
 
-/** The placements of some networks: only what summing them up needs, because a network may be on a thousand hosts. */
-export function placementStandings(
+/** The same as the database writes it. */
+export type StandingJson = Omit<PlacementStandingRow, 'lastSeenAt' | 'createdAt'> & {
+  lastSeenAt: string | null;
+  createdAt: string;
+};
+
+const moves = JSON.stringify([{ type: addressBookType, reason: movesWhenFree }]);
+const standing = Prisma.sql`
+  jsonb_build_object(
+    'hostId', p.host_id, 'host', h.name, 'lastSeenAt', h.last_seen_at, 'removing', p.removing, 'generation', n.generation,
+    'observedGeneration', p.observed_generation, 'createdAt', p.created_at, 'forceGeneration', p.force_generation,
+    'ready', jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")'),
+    'moves', coalesce(p.conditions @> ${moves}::jsonb, false)
+  )`;
+
+/** The placements of the network `n`, in the order of hosts' names: a column for `readStandings`. */
+export const standingsOfNetwork = Prisma.sql`
+  (SELECT coalesce(jsonb_agg(${standing} ORDER BY h.name), '[]')
+   FROM placement p JOIN host h ON h.id = p.host_id WHERE p.network_id = n.id)`;
+
+export const readStandings = (column: readonly StandingJson[]): PlacementStandingRow[] =>
+  column.map((row) => ({
+    ...row,
+    lastSeenAt: row.lastSeenAt === null ? null : new Date(row.lastSeenAt),
+    createdAt: new Date(row.createdAt),
+  }));
+
+/** The placements of a network that is there. */
+export async function placementStandings(
   db: TransactionClient,
-  networkIds: readonly string[],
+  networkId: string,
 ): Promise<PlacementStandingRow[]> {
-  return db.$queryRaw`
-    SELECT p.network_id AS "networkId", p.host_id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", p.removing,
-           n.generation, p.observed_generation AS "observedGeneration", p.created_at AS "createdAt", p.force_generation AS "forceGeneration",
-           jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")') AS ready,
-           coalesce(p.conditions @> ${JSON.stringify([{ type: addressBookType, reason: movesWhenFree }])}::jsonb, false) AS moves
-    FROM placement p JOIN host h ON h.id = p.host_id JOIN network n ON n.id = p.network_id
-    WHERE p.network_id = ANY (${[...networkIds]}::uuid[]) ORDER BY h.name`;
+  const [row] = await db.$queryRaw<{ standings: StandingJson[] }[]>`
+    SELECT ${standingsOfNetwork} AS standings FROM network n WHERE n.id = ${networkId}::uuid`;
+  return readStandings(row?.standings ?? []);
 }
 
 const withHost = { host: { select: { name: true, lastSeenAt: true } } } as const;
