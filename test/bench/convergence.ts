@@ -6,6 +6,8 @@ import { idleDriver, serveIdleDriver } from './idle-ipam.ts';
 import { median } from './median.ts';
 
 const rounds = 20;
+/** Rounds of each that are not counted: Node compiles what it has run some times, and connections are made. */
+const warmUpRounds = 10;
 const settledMs = 30_000;
 const subnet = { cidr: '172.16.100.0/24', gateway: '172.16.100.1' };
 const directName = 'direct_net1';
@@ -113,15 +115,19 @@ export async function benchConvergence(progress: (text: string) => void): Promis
   const own: number[] = [];
   const direct: number[] = [];
   const product: number[] = [];
-  // The first of each finds cold caches and connections not made yet.
-  await directRound(fleet, dockersOwn);
-  await directRound(fleet, idleDriver);
-  await productRound(fleet);
+  const one = async (): Promise<[number, number, number]> => [
+    await directRound(fleet, dockersOwn),
+    await directRound(fleet, idleDriver),
+    await productRound(fleet),
+  ];
+  progress(`warming up with ${String(warmUpRounds)} rounds`);
+  for (let round = 1; round <= warmUpRounds; round += 1) await one();
   for (let round = 1; round <= rounds; round += 1) {
     progress(`round ${String(round)} of ${String(rounds)}`);
-    own.push(await directRound(fleet, dockersOwn));
-    direct.push(await directRound(fleet, idleDriver));
-    product.push(await productRound(fleet));
+    const [withOwn, withIdle, withProduct] = await one();
+    own.push(withOwn);
+    direct.push(withIdle);
+    product.push(withProduct);
   }
   progress('removing hosts, server and agents');
   const over = (base: readonly number[]): string => `${(median(product) / median(base)).toFixed(1)}x`;
