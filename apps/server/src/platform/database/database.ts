@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { Prisma, PrismaClient } from '../../../../../prisma/generated/client.ts';
+import { createStatementNames } from './statement-names.ts';
 
 export { Prisma };
 export type { PrismaClient };
@@ -39,7 +40,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({ ...connection, max: options.connections ?? 20, idleTimeoutMillis: 60_000 });
   pool.on('error', (error) => options.onIdleError?.(error));
   const prisma = new PrismaClient({
-    adapter: new PrismaPg(pool, { disposeExternalPool: false }),
+    adapter: new PrismaPg(pool, {
+      disposeExternalPool: false,
+      statementNameGenerator: createStatementNames(),
+    }),
     transactionOptions: { maxWait: 5_000, timeout: 15_000 },
   });
   return {
