@@ -56,6 +56,8 @@ export function createDockerSession(options: {
 }): DockerSession {
   const { socketPath } = options;
   // Not kept alive: a connection from before the daemon's restart would fail the first call after it.
+  // A look, what it leads to and the next look follow one another: connections are kept, as many as a look asks at once. A
+  // daemon that ends closes them, and Node drops what was closed.
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 2 });
   // docker-modem prints its options for debugging on every request, also when nobody debugs: keep that short.
   Object.defineProperty(agent, inspect.custom, { value: () => 'Agent' });

@@ -17,13 +17,14 @@ const desired = Prisma.sql`
   jsonb_build_object(
     'id', n.id, 'name', n.name, 'generation', n.generation,
     'state', CASE WHEN p.removing OR n.deleting_since IS NOT NULL THEN 'absent' ELSE 'present' END,
+    -- As parentOn (network-spec.ts).
     'parent', coalesce(n.parents ->> h.name, n.parent), 'vlan', n.vlan, 'mode', n.mode, 'promiscuous', n.promiscuous,
     'internal', n.internal, 'mtu', n.mtu, 'forwarding', n.forwarding, 'restartBroken', n.restart_broken, 'warm', n.warm,
     'quarantineSeconds', n.quarantine_seconds,
     -- Force replaces. Nothing was said of taking a network away from under containers.
     'force', p.force_generation IS NOT NULL AND NOT p.removing AND n.deleting_since IS NULL,
     'subnets', (
-      SELECT jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway)) ORDER BY s.ordinal)
+      SELECT coalesce(jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway)) ORDER BY s.ordinal), '[]')
       FROM subnet s WHERE s.network_id = n.id
     )
   )`;

@@ -53,10 +53,10 @@ const columnsOfNetwork = Prisma.sql`
            n.restart_broken AS "restartBroken", n.host_selector AS "hostSelector", n.warm,
            n.quarantine_seconds AS "quarantineSeconds", n.labels, n.generation, n.deleting_since AS "deletingSince",
            n.created_at AS "createdAt", n.updated_at AS "updatedAt", (
-             SELECT jsonb_agg(jsonb_build_object(
+             SELECT coalesce(jsonb_agg(jsonb_build_object(
                'id', s.id, 'cidr', text(s.cidr), 'gateway', host(s.gateway), 'ranges', s.ranges, 'exclude', s.exclude,
                'allocatable', text(s.allocatable), 'free', text(s.free)
-             ) ORDER BY s.ordinal) FROM subnet s WHERE s.network_id = n.id
+             ) ORDER BY s.ordinal), '[]') FROM subnet s WHERE s.network_id = n.id
            ) AS subnets`;
 
 /** `rest`: which networks, and in what order, of `network n`. */
