@@ -58,17 +58,15 @@ class AlreadyDone extends Error {}
 /** Two changes that met in a deadlock are worth another try before the caller hears of it. */
 const attempts = 3;
 
-/** Writes the events of a change and raises the revision; the last thing a transaction does. */
+/** Writes the events of a change, raises the revision and tells the hosts; the last thing a transaction does. */
 async function appendEvents(
   db: TransactionClient,
   context: ChangeContext,
   events: readonly EventInput[],
   hostIds: readonly string[],
-): Promise<bigint> {
+): Promise<void> {
   const rows = events.map((event) => ({ ...event, actor: context.actor, requestId: context.requestId }));
-  const [answer] = await db.$queryRaw<{ revision: bigint }[]>`
-    SELECT append_events(${JSON.stringify(rows)}::jsonb, ${[...hostIds]}::uuid[]) AS revision`;
-  return answer?.revision ?? 0n;
+  await db.$executeRaw`SELECT append_events(${JSON.stringify(rows)}::jsonb, ${[...hostIds]}::uuid[])`;
 }
 
 export function createChanges(database: Pick<Database, 'prisma'>): Changes {

@@ -38,7 +38,7 @@ export function allocateGroups(
       requestId,
     })),
   }));
-  return query('SELECT * FROM allocate_batch($1::jsonb)', [JSON.stringify(asked)], 'allocate');
+  return query('SELECT * FROM allocate_batch($1::jsonb)', [JSON.stringify(asked)]);
 }
 
 /** Subnets of a network with how full they are, in their order. */

@@ -15,21 +15,20 @@ function setup() {
   const log: string[] = [];
   const waiters: (() => void)[] = [];
   const query = async ({
-    name,
+    text,
     values,
   }: {
-    name: string;
+    text: string;
     values: unknown[];
   }): Promise<{ rows: unknown[] }> => {
-    const groups =
-      name === 'allocate-next'
-        ? [
-            {
-              network: values[0] as string,
-              items: (values[2] as string[]).map((owner, n) => ({ pos: n + 1, owner })),
-            },
-          ]
-        : (JSON.parse(values[0] as string) as { network: string; items: { pos: number; owner: string }[] }[]);
+    const groups = text.includes('allocate_next(')
+      ? [
+          {
+            network: values[0] as string,
+            items: (values[2] as string[]).map((owner, n) => ({ pos: n + 1, owner })),
+          },
+        ]
+      : (JSON.parse(values[0] as string) as { network: string; items: { pos: number; owner: string }[] }[]);
     // A pool of `pg` hands out its connection in the next tick.
     await new Promise<void>((resolve) => {
       process.nextTick(resolve);

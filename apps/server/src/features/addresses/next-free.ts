@@ -68,7 +68,6 @@ export async function allocateNextFree(
       items.map((item) => item.actor),
       items.map((item) => item.requestId),
     ],
-    'allocate-next',
   );
   return given.flatMap(({ pos: nth, ip, cidr, generation, created_at: at }) => {
     const item = items[nth - 1];

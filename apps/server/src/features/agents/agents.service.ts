@@ -112,7 +112,7 @@ async function revisionFor(query: Query, host: HostRef): Promise<bigint> {
 export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
   const { database, changes, feed, log, metrics, now, stopping } = platform;
   const { hosts, joinTokens, networks, containers, checks, leases, endpoints } = deps;
-  // What agents ask all the time is planned once, and needs no transaction.
+  // What agents ask all the time needs no transaction.
   const query = poolQuery(database.pool);
   const keys = createAgentKeys((hostId) => findPublicKey(query, hostId));
   const waits = createDesiredWaits({

@@ -31,11 +31,9 @@ export async function findAgent(
 
 /** The raw Ed25519 public key of a host. */
 export async function findPublicKey(query: Query, hostId: string): Promise<Uint8Array | undefined> {
-  const [row] = await query<{ key: Uint8Array }>(
-    'SELECT public_key AS key FROM host WHERE id = $1::uuid',
-    [hostId],
-    'find-public-key',
-  );
+  const [row] = await query<{ key: Uint8Array }>('SELECT public_key AS key FROM host WHERE id = $1::uuid', [
+    hostId,
+  ]);
   return row?.key;
 }
 
@@ -58,7 +56,6 @@ export async function takeNonce(
           )
      SELECT ${agentColumns}, NOT EXISTS (SELECT 1 FROM taken) AS replayed FROM ${agentJoin} WHERE h.id = $1::uuid`,
     [hostId, instance, nonce, expiresAt],
-    'take-nonce',
   );
   return row;
 }
@@ -92,7 +89,6 @@ export async function desiredRevision(query: Query, hostId: string): Promise<big
   const [row] = await query<{ revision: string }>(
     'SELECT text(revision) AS revision FROM host_desired WHERE host_id = $1::uuid',
     [hostId],
-    'desired-revision',
   );
   return row === undefined ? undefined : BigInt(row.revision);
 }
@@ -116,7 +112,6 @@ export async function desiredChanges(
     `SELECT text(r.value) AS value, d.host_id, text(d.revision) AS revision FROM revision r
      LEFT JOIN host_desired d ON d.revision > CASE WHEN r.value < $1::bigint THEN 0 ELSE $1::bigint END`,
     [after.toString()],
-    'desired-changes',
   );
   return {
     revision: BigInt(rows[0]?.value ?? 0),

@@ -24,12 +24,10 @@ export async function readDocuments(
   parts: DesiredParts,
   heartbeatSeconds: number,
 ): Promise<ReadonlyMap<string, DesiredDocument>> {
-  const { revisions, networks, containers, recalls, checks } = await readParts(
-    query,
-    hostIds,
-    { revisions: revisionsOfHosts, ...parts },
-    'desired-documents',
-  );
+  const { revisions, networks, containers, recalls, checks } = await readParts(query, hostIds, {
+    revisions: revisionsOfHosts,
+    ...parts,
+  });
   return new Map(
     [...revisions].map(([hostId, [revision = '0']]) => [
       hostId,

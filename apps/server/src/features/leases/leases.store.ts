@@ -42,7 +42,7 @@ export type BatchRow = { pos: number; network_id: string; fam: 4 | 6 } & (
 /** Takes what hosts return and grants what they want, in one statement, which is one transaction. */
 export function leaseBatch(query: Query, asks: readonly LeaseAsk[]): Promise<BatchRow[]> {
   const asked = asks.map((ask, pos) => ({ pos, ...ask }));
-  return query('SELECT * FROM lease_batch($1::jsonb)', [JSON.stringify(asked)], 'lease-batch');
+  return query('SELECT * FROM lease_batch($1::jsonb)', [JSON.stringify(asked)]);
 }
 
 /** An address that a host holds. */
@@ -92,7 +92,6 @@ export function stillHeld(
     `SELECT ${heldColumns} FROM jsonb_to_recordset($2::jsonb) AS r ("networkId" uuid, ip inet)
      JOIN address a ON a.network_id = r."networkId" AND a.ip = r.ip AND a.host_id = $1::uuid ORDER BY a.network_id, a.ip`,
     [hostId, JSON.stringify(returned.map(({ networkId, ip }) => ({ networkId, ip })))],
-    'lease-still-held',
   );
 }
 
@@ -146,7 +145,6 @@ export async function claimLease(
   const [row] = await query<{ outcome: ClaimOutcome; ip: string | null }>(
     'SELECT * FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text)',
     [hostId, networkId, family, ip, mac, name],
-    'lease-claim',
   );
   if (row === undefined) throw new Error('the database gave no answer to a claim');
   return row;

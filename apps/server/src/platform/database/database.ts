@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { Prisma, PrismaClient } from '../../../../../prisma/generated/client.ts';
-import { createStatementNames } from './statement-names.ts';
+import { statementName } from './statement-names.ts';
 
 export { Prisma };
 export type { PrismaClient };
@@ -42,7 +42,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, {
       disposeExternalPool: false,
-      statementNameGenerator: createStatementNames(),
+      statementNameGenerator: ({ sql }) => statementName(sql),
     }),
     transactionOptions: { maxWait: 5_000, timeout: 15_000 },
   });

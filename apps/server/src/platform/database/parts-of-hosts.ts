@@ -19,12 +19,11 @@ export type ReadParts<P extends Parts> = {
   readonly [K in keyof P]: OfHosts<P[K] extends PartOfHosts<infer T> ? T : never>;
 };
 
-/** Reads parts of hosts. `statement` names what is asked: it is the same text for the same parts. */
+/** Reads parts of hosts. */
 export async function readParts<P extends Parts>(
   query: Query,
   hostIds: readonly string[],
   parts: P,
-  statement: string,
 ): Promise<ReadParts<P>> {
   const selects = Object.entries(parts).map(
     ([name, part]) =>
@@ -32,7 +31,7 @@ export async function readParts<P extends Parts>(
   );
   const { text, values } = Prisma.sql`
     SELECT part, host_id, item FROM (${Prisma.join(selects, ' UNION ALL ')}) AS part ORDER BY place COLLATE "C"`;
-  const rows = await query<{ part: string; host_id: string; item: never }>(text, values, statement);
+  const rows = await query<{ part: string; host_id: string; item: never }>(text, values);
   const found = Object.fromEntries(Object.keys(parts).map((name) => [name, new Map<string, unknown[]>()]));
   for (const { part, host_id: hostId, item } of rows) {
     const thing = parts[part]?.read(item);

@@ -1,16 +1,17 @@
 import type { TransactionClient } from './database.ts';
+import { statementName } from './statement-names.ts';
 
-/** Runs one statement: `pg` and Prisma alike. With a name, `pg` has the server plan it once for each connection. */
-export type Query = <T>(sql: string, values: unknown[], name?: string) => Promise<T[]>;
+/** Runs one statement: `pg` and Prisma alike. */
+export type Query = <T>(sql: string, values: unknown[]) => Promise<T[]>;
 
 interface Queryable {
-  query(config: { text: string; values: unknown[]; name?: string }): Promise<{ rows: unknown[] }>;
+  query(config: { name: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
 }
 
 export const poolQuery =
   (pool: Queryable): Query =>
-  async <T>(text: string, values: unknown[], name?: string) =>
-    (await pool.query({ text, values, ...(name === undefined ? {} : { name }) })).rows as T[];
+  async <T>(text: string, values: unknown[]) =>
+    (await pool.query({ name: statementName(text), text, values })).rows as T[];
 
 export const transactionQuery =
   (db: TransactionClient): Query =>

@@ -3,10 +3,10 @@ import { createStatementNames } from './statement-names.ts';
 
 test('a text has one name, and no other text has it', () => {
   const nameOf = createStatementNames();
-  const one = nameOf({ sql: 'SELECT 1 FROM host WHERE id = $1' });
+  const one = nameOf('SELECT 1 FROM host WHERE id = $1');
   expect(one).toMatch(/^[\w-]{22}$/);
-  expect(nameOf({ sql: 'SELECT 1 FROM host WHERE id = $1' })).toBe(one);
-  expect(nameOf({ sql: 'SELECT 2 FROM host WHERE id = $1' })).not.toBe(one);
+  expect(nameOf('SELECT 1 FROM host WHERE id = $1')).toBe(one);
+  expect(nameOf('SELECT 2 FROM host WHERE id = $1')).not.toBe(one);
 });
 
 test.each([
@@ -15,15 +15,15 @@ test.each([
   'COMMIT',
   'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ',
 ])('%s has none', (sql) => {
-  expect(createStatementNames()({ sql })).toBe('');
+  expect(createStatementNames()(sql)).toBe('');
 });
 
 test('what is named is bounded: connections keep it', () => {
   const nameOf = createStatementNames(2);
   const [first, second, third] = ['SELECT 1', 'WITH a AS (SELECT 1) SELECT 2', 'SELECT 3'].map((sql) =>
-    nameOf({ sql }),
+    nameOf(sql),
   );
   expect([first, second].every((name) => name !== '')).toBe(true);
   expect(third).toBe('');
-  expect(nameOf({ sql: 'SELECT 1' })).toBe(first);
+  expect(nameOf('SELECT 1')).toBe(first);
 });

@@ -11,9 +11,9 @@ const planned = /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/;
  * one, since its texts are fixed. What Prisma writes gets none (the empty name, which is the protocol's unnamed statement):
  * it has as many texts as its lists have lengths, and every named statement stays in the memory of its connection.
  */
-export function createStatementNames(most = mostNamed): (statement: { sql: string }) => string {
+export function createStatementNames(most = mostNamed): (sql: string) => string {
   const names = new Map<string, string>();
-  return ({ sql }) => {
+  return (sql) => {
     const known = names.get(sql);
     if (known !== undefined) return known;
     if (names.size >= most || sql.includes(byPrisma) || !planned.test(sql)) return '';
@@ -22,3 +22,6 @@ export function createStatementNames(most = mostNamed): (statement: { sql: strin
     return name;
   };
 }
+
+/** The name of a statement, whichever way it goes to the database. */
+export const statementName = createStatementNames();
