@@ -10,7 +10,7 @@ import {
   type IpRange,
 } from '@trunkline/netaddr';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
-import { cidrOf } from '../../platform/database/cidr.ts';
+import { cidrOf } from '../../platform/database/inet.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';

@@ -1,8 +1,9 @@
 import type { ContainerReport } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { mergeConditions } from '../../platform/conditions.ts';
+import { canonicalIp } from '../../platform/database/inet.ts';
 import { judgeReport, type KnownContainer } from './container-verdict.ts';
-import { canonicalIp, conditionsOf, observedOf } from './container-view.ts';
+import { conditionsOf, observedOf } from './container-view.ts';
 import {
   containersOn,
   deleteContainer,

@@ -1,12 +1,9 @@
 import type { Condition, Container } from '@trunkline/contracts';
-import { formatIp, parseIp } from '@trunkline/netaddr';
 import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
+import { canonicalIp } from '../../platform/database/inet.ts';
 import type { ObservedContainer } from './container-verdict.ts';
 import type { ContainerSpec } from './container-wish.ts';
 import type { ContainerRow } from './containers.store.ts';
-
-/** An address of the database in canonical form. */
-export const canonicalIp = (ip: string | null): string | null => (ip === null ? null : formatIp(parseIp(ip)));
 
 export const specOf = (row: ContainerRow): ContainerSpec => row.spec as unknown as ContainerSpec;
 export const observedOf = (row: ContainerRow): ObservedContainer | null =>

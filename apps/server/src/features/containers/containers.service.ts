@@ -1,6 +1,7 @@
 import type { Container, ContainerCreate, ContainerReport, DesiredContainer } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { canonicalIp } from '../../platform/database/inet.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
@@ -9,7 +10,7 @@ import { entityTag } from '../../platform/preconditions.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
-import { canonicalIp, isRunning, presentContainer } from './container-view.ts';
+import { isRunning, presentContainer } from './container-view.ts';
 import { readContainer } from './container-wish.ts';
 import { containersOfHosts } from './desired-containers.ts';
 import {

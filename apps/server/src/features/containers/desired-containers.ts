@@ -1,7 +1,7 @@
 import type { DesiredContainer } from '@trunkline/contracts';
 import { Prisma } from '../../platform/database/database.ts';
+import { canonicalIp } from '../../platform/database/inet.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
-import { canonicalIp } from './container-view.ts';
 import type { ContainerSpec } from './container-wish.ts';
 
 /** A container as the database tells of it; addresses in PostgreSQL's spelling. */

@@ -1,6 +1,5 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
-import { formatCidr, formatIp, parseIp } from '@trunkline/netaddr';
-import { cidrOf } from '../../platform/database/cidr.ts';
+import { canonicalSubnet } from '../../platform/database/inet.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 
@@ -33,10 +32,7 @@ const placed = Prisma.sql`placement p JOIN network n ON n.id = p.network_id JOIN
 
 const canonical = (network: DesiredNetwork): DesiredNetwork => ({
   ...network,
-  subnets: network.subnets.map(({ cidr, gateway }) => ({
-    cidr: formatCidr(cidrOf(cidr)),
-    gateway: gateway === null ? null : formatIp(parseIp(gateway)),
-  })),
+  subnets: network.subnets.map(canonicalSubnet),
 });
 
 /** All networks that hosts should have, and those that they should not have any more; in the order of their ids. */

@@ -1,6 +1,5 @@
 import type { Condition, Network, Placement } from '@trunkline/contracts';
-import { formatCidr, formatIp, parseIp } from '@trunkline/netaddr';
-import { cidrOf } from '../../platform/database/cidr.ts';
+import { canonicalSubnet } from '../../platform/database/inet.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { entityTag } from '../../platform/preconditions.ts';
@@ -44,9 +43,8 @@ export function specOf(row: NetworkRow): NetworkSpec {
     forwarding: row.forwarding,
     restartBroken: row.restartBroken,
     hosts: row.hostSelector,
-    subnets: row.subnets.map(({ cidr, gateway, ranges, exclude }) => ({
-      cidr: formatCidr(cidrOf(cidr)),
-      gateway: gateway === null ? null : formatIp(parseIp(gateway)),
+    subnets: row.subnets.map(({ ranges, exclude, ...subnet }) => ({
+      ...canonicalSubnet(subnet),
       ranges,
       exclude,
     })),
