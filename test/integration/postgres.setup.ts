@@ -19,6 +19,7 @@ declare module 'vitest' {
 
 const log = { debug() {}, info() {}, warn: console.warn, error: console.error };
 const migrations = new URL('../../prisma/migrations/', import.meta.url);
+const functions = new URL('../../prisma/functions/', import.meta.url);
 
 /** One PostgreSQL for the whole run, with a migrated database that test files clone. Vitest calls what it answers at the end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -55,7 +56,7 @@ async function makeTemplate(postgres: EmbeddedPostgres): Promise<void> {
       max: 1,
     });
     try {
-      await applyMigrations(pool, migrations, log);
+      await applyMigrations(pool, migrations, log, functions);
     } finally {
       await pool.end();
     }

@@ -27,6 +27,7 @@ export interface RunningServer {
 type Undo = (() => Promise<void>)[];
 
 const migrations = new URL('../../../prisma/migrations/', import.meta.url);
+const functions = new URL('../../../prisma/functions/', import.meta.url);
 const databaseWaitMs = 60_000;
 
 /** Starts all of it: the database, the migrations, the routes. Leaves nothing running when it throws. */
@@ -48,7 +49,7 @@ export async function startServer(
     });
     undo.push(() => database.close());
     await untilReachable(database, log);
-    await applyMigrations(database.pool, migrations, log);
+    await applyMigrations(database.pool, migrations, log, functions);
     // Prisma compiles its query compiler at the first query. On a slow machine that takes longer than a transaction may.
     await database.prisma.apiToken.findFirst();
 

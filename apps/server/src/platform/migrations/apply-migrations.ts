@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Pool, PoolClient } from 'pg';
+import { applyFunctions, readFunctions } from './apply-functions.ts';
 import { MigrationRefused } from './errors.ts';
 import { pendingMigrations, type Migration, type RecordedMigration } from './plan.ts';
 
@@ -22,8 +23,9 @@ const migrationsTable = `
 
 /**
  * Brings the database to this build: applies the files `<folder>/<name>/migration.sql` that it does not have yet, each in
- * one transaction with its row, so it is there or not at all. A file holds no BEGIN or COMMIT of its own. Servers that
- * start at the same time wait for each other. Answers the names of those applied now.
+ * one transaction with its row, so it is there or not at all. A file holds no BEGIN or COMMIT of its own. Then the SQL
+ * functions of `functions` replace those of the database, where they differ. Servers that start at the same time wait for
+ * each other. Answers the names of the migrations applied now.
  *
  * Fails with {@link MigrationRefused}.
  */
@@ -31,8 +33,10 @@ export async function applyMigrations(
   pool: Pool,
   folder: URL,
   log: { info(fields: object, message: string): void },
+  functions: URL | null = null,
 ): Promise<string[]> {
   const known = await readMigrations(folder);
+  const texts = functions === null ? null : await readFunctions(functions);
   const client = await pool.connect();
   try {
     // Another server may take longer over its migrations than a query of the pool may.
@@ -47,6 +51,9 @@ export async function applyMigrations(
         { migration: migration.name, ms: Math.round(performance.now() - started) },
         'migration applied',
       );
+    }
+    if (texts !== null && (await applyFunctions(client, texts))) {
+      log.info({ functions: texts.names.length }, 'SQL functions applied');
     }
     return pending.map(({ name }) => name);
   } finally {

@@ -5,10 +5,12 @@ import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '../../../../../test/integration/database.ts';
+import { readFunctions } from './apply-functions.ts';
 import { applyMigrations, MigrationRefused } from './index.ts';
 
 const log = { info() {} };
 const build = new URL('../../../../../prisma/migrations/', import.meta.url);
+const functions = new URL('../../../../../prisma/functions/', import.meta.url);
 const init = { '1_init': 'CREATE TABLE one (id integer); INSERT INTO one VALUES (1);' };
 
 async function emptyDatabase(): Promise<Pool> {
@@ -88,4 +90,40 @@ describe('migrations', () => {
       migrations: ['2_more'],
     });
   });
+
+  it('bring the functions of the database to those of this build, whatever an earlier build left', async () => {
+    const pool = await emptyDatabase();
+    await applyMigrations(pool, build, log, functions);
+    const ours = await functionTexts(pool);
+    await pool.query(`
+      DROP FUNCTION is_reserved(address);
+      CREATE FUNCTION is_reserved(a address, b integer) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$;
+      CREATE FUNCTION of_an_earlier_build() RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$;
+      CREATE FUNCTION of_somebody_else() RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$;
+      UPDATE _applied_functions SET checksum = 'older', names = names || 'of_an_earlier_build'::text`);
+    await applyMigrations(pool, build, log, functions);
+    const { 'of_somebody_else()': foreign, ...rest } = await functionTexts(pool);
+    expect(foreign).toBeDefined();
+    expect(rest).toEqual(ours);
+  });
+
+  it('create every function that a migration ever made from its current text, once', async () => {
+    const { names, sql } = await readFunctions(functions);
+    const pool = await emptyDatabase();
+    await applyMigrations(pool, build, log);
+    const made = Object.keys(await functionTexts(pool)).map((signature) => signature.replace(/\(.*/, ''));
+    expect(made.filter((name) => !names.includes(name))).toEqual([]);
+    const heads = [...sql.matchAll(/^CREATE FUNCTION (\w+\([^)]*\))/gm)].map(([, head]) => head);
+    expect(new Set(heads).size).toBe(heads.length);
+  });
 });
+
+/** The functions of a database that are of no extension: their text by signature. */
+async function functionTexts(pool: Pool): Promise<Record<string, string>> {
+  const { rows } = await pool.query<{ signature: string; text: string }>(
+    `SELECT p.oid::regprocedure::text AS signature, pg_get_functiondef(p.oid) AS text FROM pg_proc p
+     WHERE p.pronamespace = 'public'::regnamespace AND p.prolang IN (SELECT oid FROM pg_language WHERE lanname IN ('sql', 'plpgsql'))
+       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')`,
+  );
+  return Object.fromEntries(rows.map(({ signature, text }) => [signature, text]));
+}

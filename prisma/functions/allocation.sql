@@ -1,0 +1,244 @@
+-- Addresses that the API hands out.
+
+-- Addresses for one family of a network: free ones first, then those whose quarantine is over, then the rest of
+-- the quarantine. Fewer than wanted when the subnets are full.
+CREATE FUNCTION take_next(network uuid, fam integer, wanted integer)
+RETURNS TABLE (subnet_id uuid, cidr inet, ip inet) LANGUAGE plpgsql AS $$
+DECLARE
+  s subnet;
+  pass integer;
+  missing integer := wanted;
+  taken inet[];
+BEGIN
+  FOR pass IN 1..3 LOOP
+    FOR s IN SELECT x.* FROM subnet x WHERE x.network_id = network AND family(x.cidr) = fam ORDER BY x.ordinal LOOP
+      EXIT WHEN missing = 0;
+      CONTINUE WHEN pass = 1 AND s.free = 0;
+      IF pass = 2 THEN CONTINUE WHEN end_quarantine(s.id, missing) = 0; END IF;
+      taken := CASE WHEN pass < 3 THEN take_free(s, missing) ELSE take_quarantined(s.id, missing) END;
+      missing := missing - cardinality(taken);
+      RETURN QUERY SELECT s.id, s.cidr, t.ip FROM unnest(taken) AS t (ip);
+    END LOOP;
+    EXIT WHEN missing = 0;
+  END LOOP;
+END $$;
+
+-- Answers the items of a group that are not `left_out`: an owner that has an address, or a named address.
+CREATE FUNCTION settle_one_by_one(net network, wanted_family integer, items jsonb, left_out integer[])
+RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, fam integer) LANGUAGE plpgsql AS $$
+DECLARE
+  item record;
+BEGIN
+  FOR item IN
+    SELECT i.pos, i.address, i.owner, i.mac, i.labels, i.container, a.ip AS owned_ip
+    FROM jsonb_to_recordset(items)
+      AS i (pos integer, address inet, owner text, mac text, labels jsonb, container uuid)
+    LEFT JOIN address a ON a.network_id = net.id AND family(a.ip) = wanted_family AND a.owner = i.owner
+    WHERE left_out IS NULL OR i.pos <> ALL (left_out)
+    ORDER BY i.pos
+  LOOP
+    pos := item.pos;
+    address_space := net.space;
+    fam := wanted_family;
+    IF item.owned_ip IS NOT NULL THEN
+      -- The same owner asking again gets what it has.
+      outcome := CASE WHEN item.address IS NULL OR item.address = item.owned_ip THEN 'existing' ELSE 'owner_has_other' END;
+      address_ip := item.owned_ip;
+    ELSE
+      outcome := claim_address(net, item.address, item.owner, item.container, item.mac, item.labels);
+      address_ip := item.address;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+
+-- Answers a group of requests for one family of one network, all in one step.
+-- group: {network: name, family: 4 | 6 | null, items: [{pos, address?, owner?, count, mac?, labels?, container?}]}
+-- The owners within a group differ. One row for each address given, or one with the reason there is none.
+CREATE FUNCTION allocate_group(asked jsonb)
+RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, fam integer) LANGUAGE plpgsql AS $$
+DECLARE
+  net network;
+  wanted_family integer := (asked ->> 'family')::integer;
+  result text;
+  -- One entry for each address that is to be the next free one.
+  positions integer[];
+  owners text[];
+  macs text[];
+  labels jsonb[];
+  containers uuid[];
+  others integer;
+  -- The addresses taken for them, in the same order.
+  subnets uuid[];
+  cidrs inet[];
+  ips inet[];
+  had integer;
+  served integer := 0;
+BEGIN
+  SELECT * INTO net FROM network n WHERE n.name = asked ->> 'network';
+  IF net.id IS NOT NULL AND wanted_family IS NULL THEN
+    SELECT min(family(s.cidr)) INTO wanted_family FROM subnet s WHERE s.network_id = net.id;
+  END IF;
+  result := CASE
+    WHEN net.id IS NULL THEN 'no_network'
+    WHEN net.deleting_since IS NOT NULL THEN 'deleting'
+    WHEN lock_subnets(net.id, wanted_family) = 0 THEN 'no_family'
+  END;
+  -- The network was read before its subnets were locked: it may have begun to leave while this waited.
+  IF result IS NULL AND EXISTS (SELECT 1 FROM network n WHERE n.id = net.id AND n.deleting_since IS NOT NULL) THEN
+    result := 'deleting';
+  END IF;
+  IF result IS NOT NULL THEN
+    RETURN QUERY SELECT (i ->> 'pos')::integer, result, NULL::text, NULL::inet, wanted_family
+    FROM jsonb_array_elements(asked -> 'items') AS i;
+    RETURN;
+  END IF;
+
+  -- Requests for the next free address are taken together; owners that have one, and named addresses, one by one.
+  SELECT array_agg(i.pos) FILTER (WHERE i.fresh), array_agg(i.owner) FILTER (WHERE i.fresh),
+         array_agg(i.mac) FILTER (WHERE i.fresh), array_agg(COALESCE(i.labels, '{}')) FILTER (WHERE i.fresh),
+         array_agg(i.container) FILTER (WHERE i.fresh), count(*) FILTER (WHERE NOT i.fresh)
+  INTO positions, owners, macs, labels, containers, others
+  FROM (
+    SELECT x.*, x.address IS NULL AND owned.ip IS NULL AS fresh
+    FROM jsonb_to_recordset(asked -> 'items')
+      AS x (pos integer, address inet, owner text, count integer, mac text, labels jsonb, container uuid)
+    CROSS JOIN generate_series(1, COALESCE(x.count, 1))
+    -- LIMIT keeps the planner from joining all owners of the network against a handful of items.
+    LEFT JOIN LATERAL (
+      SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = wanted_family AND y.owner = x.owner LIMIT 1
+    ) AS owned ON true
+    ORDER BY x.pos
+  ) AS i;
+  IF others > 0 THEN
+    RETURN QUERY SELECT * FROM settle_one_by_one(net, wanted_family, asked -> 'items', positions);
+  END IF;
+  IF positions IS NULL THEN RETURN; END IF;
+
+  -- All the next-free requests take their addresses together: one pass over the free space, one insert.
+  SELECT array_agg(t.subnet_id), array_agg(t.cidr), array_agg(t.ip) INTO subnets, cidrs, ips
+  FROM take_next(net.id, wanted_family, cardinality(positions)) AS t;
+  had := COALESCE(cardinality(ips), 0);
+  -- An item is served when all of its addresses are among those taken.
+  FOR n IN 1..had LOOP
+    IF n = cardinality(positions) OR positions[n + 1] <> positions[n] THEN served := n; END IF;
+  END LOOP;
+  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels)
+  SELECT net.space, x.ip, x.subnet_id, net.id, x.cidr, 'reserved', x.owner, x.container, x.mac, x.labels
+  FROM unnest(ips[1:served], subnets[1:served], cidrs[1:served], owners[1:served], containers[1:served], macs[1:served], labels[1:served])
+    AS x (ip, subnet_id, cidr, owner, container, mac, labels);
+  -- What was taken for an item that could not be served whole goes back.
+  FOR n IN served + 1..had LOOP
+    PERFORM give_back(subnets[n], ips[n]);
+  END LOOP;
+  RETURN QUERY SELECT x.pos, 'created', net.space, x.ip, wanted_family FROM unnest(positions[1:served], ips[1:served]) AS x (pos, ip);
+  RETURN QUERY SELECT DISTINCT x.pos, 'full', NULL::text, NULL::inet, wanted_family FROM unnest(positions[served + 1:]) AS x (pos);
+END $$;
+
+-- Answers requests of one network and family for the next free address that want nothing else: no named address, no
+-- Ethernet address, no labels, one address each. The owners differ, or are NULL. One row for each address given, with
+-- its event; `pos` counts from 1 in the arrays. A request without a row (its owner has an address, the subnets are
+-- full, there is no such network) changed nothing: allocate_batch answers it, and says why.
+CREATE FUNCTION allocate_next(asked_network text, asked_family integer, owners text[], actors text[], request_ids text[])
+RETURNS TABLE (pos integer, ip text, cidr text, generation bigint, created_at timestamptz) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  net network;
+  wanted_family integer;
+  -- The requests whose owner has no address yet.
+  positions integer[];
+  fresh_owners text[];
+  fresh_actors text[];
+  fresh_requests text[];
+  -- The addresses taken for the first of them, in their order.
+  subnets uuid[];
+  cidrs inet[];
+  ips inet[];
+  last_before bigint;
+BEGIN
+  SELECT n.id, COALESCE(asked_family, (SELECT min(family(s.cidr)) FROM subnet s WHERE s.network_id = n.id))
+  INTO net.id, wanted_family FROM network n WHERE n.name = asked_network;
+  PERFORM lock_subnets(net.id, wanted_family);
+  -- Read after its subnets were locked: it may have begun to leave while this waited.
+  SELECT n.* INTO net FROM network n WHERE n.id = net.id AND n.deleting_since IS NULL;
+  IF NOT FOUND THEN RETURN; END IF;
+
+  SELECT array_agg(o.pos), array_agg(o.owner), array_agg(o.actor), array_agg(o.request_id)
+  INTO positions, fresh_owners, fresh_actors, fresh_requests
+  FROM unnest(owners, actors, request_ids) WITH ORDINALITY AS o (owner, actor, request_id, pos)
+  -- LIMIT keeps the planner from joining all owners of the network against a handful of requests.
+  LEFT JOIN LATERAL (
+    SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = wanted_family AND y.owner = o.owner LIMIT 1
+  ) AS owned ON true
+  WHERE owned.ip IS NULL;
+  SELECT array_agg(t.subnet_id), array_agg(t.cidr), array_agg(t.ip) INTO subnets, cidrs, ips
+  FROM take_next(net.id, wanted_family, COALESCE(cardinality(positions), 0)) AS t;
+  IF ips IS NULL THEN RETURN; END IF;
+
+  -- The subnets are locked and new owners only come with that lock, so the inserts wait for nobody.
+  last_before := raise_revision(cardinality(ips)) - cardinality(ips);
+  RETURN QUERY
+  WITH item AS MATERIALIZED (
+    SELECT x.*, last_before + x.nth AS revision, nextval('address_generation') AS generation
+    FROM unnest(ips, subnets, cidrs, positions, fresh_owners, fresh_actors, fresh_requests) WITH ORDINALITY
+      AS x (ip, subnet_id, cidr, pos, owner, actor, request_id, nth)
+    WHERE x.ip IS NOT NULL
+  ), held AS (
+    INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, generation)
+    SELECT net.space, i.ip, i.subnet_id, net.id, i.cidr, 'reserved', i.owner, i.generation FROM item AS i
+  ), noted AS (
+    INSERT INTO event (revision, at, type, subject, network, actor, request_id, data)
+    SELECT i.revision, clock_timestamp(), 'address.reserved', '/v1/networks/' || net.name || '/addresses/' || host(i.ip), net.name,
+           i.actor, i.request_id, jsonb_build_object('owner', i.owner, 'generation', i.generation)
+    FROM item AS i
+  )
+  SELECT i.pos::integer, host(i.ip), text(i.cidr), i.generation, now() FROM item AS i;
+END $$;
+ALTER FUNCTION allocate_next SET enable_seqscan = off;
+ALTER FUNCTION allocate_next SET plan_cache_mode = force_generic_plan;
+
+-- Answers several groups in one statement, which is one transaction when it stands alone: addresses, events and the
+-- answer. An item that names an `actor` gets an event for each address that was given; one without is part of a
+-- larger change that records its own. Shows an address as a read of it does (address-rows.ts).
+CREATE FUNCTION allocate_batch(asked jsonb)
+RETURNS TABLE (
+  pos integer, outcome text, fam integer, ip text, cidr text, network text, state text, owner text, host text,
+  container text, mac text, labels jsonb, generation bigint, quarantined_until timestamptz, created_at timestamptz,
+  updated_at timestamptz, docker_id text, since timestamptz
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  results allocation_result[];
+  events jsonb;
+BEGIN
+  SELECT array_agg(ROW(r.pos, r.outcome, r.address_space, r.address_ip, r.fam)::allocation_result) INTO results
+  FROM jsonb_array_elements(asked) AS g CROSS JOIN LATERAL allocate_group(g) AS r;
+
+  -- LIMIT in the joins: one look-up in the primary key for each result, however the planner sees the table.
+  SELECT jsonb_agg(jsonb_build_object(
+    'type', 'address.reserved', 'subject', '/v1/networks/' || n.name || '/addresses/' || host(r.ip), 'network', n.name,
+    'actor', i.actor, 'requestId', i."requestId", 'data', jsonb_build_object('owner', a.owner, 'generation', a.generation)
+  ) ORDER BY r.pos, a.ip) INTO events
+  FROM unnest(results) AS r
+  JOIN (
+    SELECT x.* FROM jsonb_array_elements(asked) AS g,
+      jsonb_to_recordset(g -> 'items') AS x (pos integer, actor text, "requestId" text)
+  ) AS i ON i.pos = r.pos AND i.actor IS NOT NULL
+  CROSS JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a
+  JOIN network n ON n.id = a.network_id
+  WHERE r.outcome = 'created';
+  IF events IS NOT NULL THEN PERFORM append_events(events); END IF;
+
+  RETURN QUERY
+  SELECT r.pos, r.outcome, r.fam, host(a.ip), text(a.cidr), n.name, a.state::text, a.owner, h.name,
+         COALESCE(c.name, a.container_name), COALESCE(a.seen_mac, a.mac), a.labels, a.generation, a.quarantined_until::timestamptz,
+         a.created_at::timestamptz, a.updated_at::timestamptz, a.docker_id, a.since::timestamptz
+  FROM unnest(results) AS r
+  LEFT JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a ON true
+  LEFT JOIN network n ON n.id = a.network_id
+  LEFT JOIN host h ON h.id = a.host_id
+  LEFT JOIN container c ON c.id = a.container_id
+  ORDER BY r.pos, a.ip;
+END $$;
+ALTER FUNCTION allocate_batch SET enable_seqscan = off;
+ALTER FUNCTION allocate_batch SET plan_cache_mode = force_generic_plan;

@@ -1,0 +1,98 @@
+-- One address for one container that is being started.
+
+-- Gives a host one address for a container that is being started: `wanted`, or the one reserved for a MAC or a name.
+-- Outcomes: held, created (the host holds it from now on), none (nothing is reserved); elsewhere (unused on another host,
+-- which is asked to return it), taken, other_mac, conflicted, quarantined (the address in the way is answered); those of
+-- claim_address; no_network, deleting, not_placed, no_family.
+CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text)
+RETURNS TABLE (outcome text, ip text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  net network;
+  held address;
+  told uuid[];
+  rested boolean := false;
+  by_host text;
+BEGIN
+  -- Most containers have nothing reserved for them. Told without a lock, that waits neither for others nor for the disk.
+  IF wanted IS NULL AND EXISTS (
+    SELECT 1 FROM placement p JOIN network n ON n.id = p.network_id JOIN subnet s ON s.network_id = n.id
+    WHERE p.network_id = claim_lease.network AND p.host_id = claimant AND NOT p.removing AND n.deleting_since IS NULL AND family(s.cidr) = fam
+  ) AND NOT EXISTS (SELECT 1 FROM address a WHERE a.network_id = claim_lease.network AND a.mac = wanted_mac)
+    AND NOT EXISTS (SELECT 1 FROM address a WHERE a.network_id = claim_lease.network AND family(a.ip) = fam AND a.owner = container) THEN
+    outcome := 'none'; RETURN NEXT; RETURN;
+  END IF;
+
+  PERFORM lock_subnets(network, fam);
+  SELECT * INTO net FROM network n WHERE n.id = claim_lease.network;
+  outcome := CASE
+    WHEN net.id IS NULL THEN 'no_network'
+    WHEN net.deleting_since IS NOT NULL THEN 'deleting'
+    WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.network_id = net.id AND p.host_id = claimant AND NOT p.removing) THEN 'not_placed'
+    WHEN NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND family(s.cidr) = fam) THEN 'no_family'
+  END;
+  IF outcome IS NOT NULL THEN RETURN NEXT; RETURN; END IF;
+
+  IF wanted IS NULL THEN
+    -- A MAC is one station on the wire, whatever its host; of a name there may be one on each host.
+    SELECT * INTO held FROM address a
+    WHERE a.network_id = net.id AND family(a.ip) = fam AND (is_reserved(a) OR a.state = 'reserved')
+      AND (a.mac = wanted_mac
+        OR a.owner = container AND (a.mac IS NULL OR a.mac = wanted_mac) AND (a.host_id IS NULL OR a.host_id = claimant))
+      AND (a.container_id IS NULL OR EXISTS (SELECT 1 FROM container c WHERE c.id = a.container_id AND c.host_id = claimant))
+    ORDER BY a.mac IS NOT DISTINCT FROM wanted_mac DESC, a.ip LIMIT 1 FOR UPDATE OF a;
+    IF NOT FOUND THEN outcome := 'none'; RETURN NEXT; RETURN; END IF;
+  ELSE
+    SELECT * INTO held FROM address a WHERE a.space = net.space AND a.ip = wanted AND a.network_id = net.id FOR UPDATE;
+  END IF;
+  ip := host(COALESCE(held.ip, wanted));
+
+  IF held.state = 'quarantined' THEN
+    -- Who had it last may have it back at once: neighbours that still remember it remember the right one.
+    IF held.quarantined_until > now() AND held.previous_host_id IS DISTINCT FROM claimant
+      AND (container IS NULL OR held.previous_owner IS DISTINCT FROM container) THEN
+      outcome := 'quarantined'; RETURN NEXT; RETURN;
+    END IF;
+    DELETE FROM address a WHERE a.space = held.space AND a.ip = held.ip;
+    rested := true;
+  END IF;
+  IF held.ip IS NULL OR rested THEN
+    outcome := claim_address(net, wanted, NULL, NULL, NULL, NULL);
+    IF outcome <> 'created' THEN
+      IF rested THEN INSERT INTO address SELECT held.*; END IF;
+      RETURN NEXT; RETURN;
+    END IF;
+    UPDATE address a SET state = 'leased', host_id = claimant WHERE a.space = net.space AND a.ip = wanted;
+  ELSE
+    outcome := CASE
+      WHEN held.state = 'conflicted' THEN 'conflicted'
+      WHEN held.mac IS DISTINCT FROM COALESCE(wanted_mac, '') AND held.mac IS NOT NULL THEN 'other_mac'
+      WHEN held.host_id = claimant THEN 'held'
+      WHEN held.state = 'leased' AND NOT is_reserved(held) THEN 'elsewhere'
+      WHEN held.host_id IS NOT NULL THEN 'taken'
+      WHEN held.container_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM container c WHERE c.id = held.container_id AND c.host_id = claimant) THEN 'taken'
+      ELSE 'created'
+    END;
+    IF outcome = 'elsewhere' THEN
+      told := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
+      IF cardinality(told) > 0 THEN PERFORM finish_leases(jsonb_build_array(short_event(net.name, fam, told)), told); END IF;
+    END IF;
+    IF outcome = 'held' THEN
+      -- A new use: a return of the one before, which may still be on its way, must not end it.
+      UPDATE address a SET generation = nextval('address_generation'), updated_at = now()
+      WHERE a.space = held.space AND a.ip = held.ip;
+    END IF;
+    IF outcome <> 'created' THEN RETURN NEXT; RETURN; END IF;
+    UPDATE address a
+    SET state = 'leased', host_id = claimant, reservation = true, generation = nextval('address_generation'), updated_at = now()
+    WHERE a.space = held.space AND a.ip = held.ip;
+  END IF;
+  SELECT h.name INTO by_host FROM host h WHERE h.id = claimant;
+  PERFORM finish_leases(jsonb_build_array(jsonb_build_object(
+    'type', 'address.leased', 'subject', '/v1/networks/' || net.name || '/addresses/' || ip, 'network', net.name,
+    'host', by_host, 'actor', 'agent:' || by_host, 'data', jsonb_build_object('owner', held.owner, 'container', container))), '{}');
+  RETURN NEXT;
+END $$;
+ALTER FUNCTION claim_lease SET enable_seqscan = off;
+ALTER FUNCTION claim_lease SET plan_cache_mode = force_generic_plan;

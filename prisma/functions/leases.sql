@@ -1,0 +1,187 @@
+-- Addresses that hosts hold: exchanged in batches (docs/decisions/0014-leases-and-generations.md).
+
+-- Appends events and raises the desired documents of hosts: what a change does last (see append_events).
+CREATE FUNCTION finish_leases(events jsonb, hosts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  now_at bigint;
+BEGIN
+  IF events = '[]' THEN RETURN; END IF;
+  now_at := append_events(events);
+  INSERT INTO host_desired (host_id, revision) SELECT DISTINCT h, now_at FROM unnest(hosts) AS h ORDER BY h
+  ON CONFLICT (host_id) DO UPDATE SET revision = EXCLUDED.revision;
+END $$;
+
+-- The event that a network is short of addresses and these hosts were asked to return theirs.
+CREATE FUNCTION short_event(network text, fam integer, hosts uuid[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('type', 'network.short', 'subject', '/v1/networks/' || network, 'network', network, 'actor', 'server',
+    'data', jsonb_build_object('family', 'ipv' || fam,
+      'recalledFrom', (SELECT jsonb_agg(x.name) FROM (SELECT h.name FROM host h WHERE h.id = ANY (hosts) ORDER BY h.name LIMIT 100) AS x)))
+$$;
+
+-- Asks hosts to return what they do not use. Answers those that were not asked yet.
+CREATE FUNCTION recall_leases(network uuid, fam integer, hosts uuid[], seconds integer) RETURNS uuid[] LANGUAGE plpgsql AS $$
+DECLARE
+  told uuid[];
+BEGIN
+  INSERT INTO recall AS r VALUES (network, fam, now() + make_interval(secs => seconds))
+  ON CONFLICT (network_id, family) DO UPDATE SET until = EXCLUDED.until
+  WHERE r.until < EXCLUDED.until - interval '3 seconds';
+  WITH asked AS (
+    INSERT INTO recall_host SELECT network, fam, h FROM unnest(hosts) AS h ON CONFLICT DO NOTHING RETURNING host_id
+  )
+  SELECT array_agg(asked.host_id) INTO told FROM asked;
+  RETURN COALESCE(told, '{}');
+END $$;
+
+-- Takes back what a host returns; what it does not hold in that generation is passed over. Answers the events.
+-- returned: [{networkId, ip, generation, reason, mac}]
+CREATE FUNCTION return_leases(host uuid, returned jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  held address;
+  x record;
+  events jsonb := '[]';
+BEGIN
+  FOR x IN
+    SELECT DISTINCT ON (r."networkId", r.ip) r.*, n.name AS network, h.name AS host
+    FROM jsonb_to_recordset(returned) AS r ("networkId" uuid, ip inet, generation bigint, reason text, mac text)
+    JOIN network n ON n.id = r."networkId"
+    JOIN host h ON h.id = return_leases.host
+    ORDER BY r."networkId", r.ip, r.generation DESC
+  LOOP
+    SELECT * INTO held FROM address a
+    WHERE a.network_id = x."networkId" AND a.ip = x.ip AND a.host_id = return_leases.host AND a.generation = x.generation
+    FOR UPDATE;
+    CONTINUE WHEN NOT FOUND;
+    PERFORM end_hold(held, x.reason, x.mac);
+    IF x.reason = 'conflicted' OR x.reason = 'released' OR held.state = 'bound' THEN
+      events := events || jsonb_build_object(
+        'type', CASE x.reason WHEN 'conflicted' THEN 'address.conflicted' ELSE 'address.released' END,
+        'subject', '/v1/networks/' || x.network || '/addresses/' || host(held.ip), 'network', x.network, 'host', x.host,
+        'actor', 'agent:' || x.host,
+        'data', jsonb_build_object('owner', held.owner, 'generation', held.generation, 'container', held.container_name)
+          || CASE x.reason WHEN 'conflicted' THEN jsonb_build_object('mac', x.mac) ELSE jsonb_build_object('forced', false) END);
+    END IF;
+  END LOOP;
+  RETURN events;
+END $$;
+
+-- Addresses for hosts: free ones, then those whose quarantine is over; with `waits`, since a container does, also what still
+-- rests. Of one subnet, where `within` names it.
+CREATE FUNCTION take_leases(network uuid, fam integer, within inet, wanted integer, waits boolean)
+RETURNS TABLE (subnet_id uuid, cidr inet, ip inet) LANGUAGE plpgsql AS $$
+DECLARE
+  s subnet;
+  pass integer;
+  missing integer := wanted;
+  taken inet[];
+BEGIN
+  FOR pass IN 1..CASE WHEN waits THEN 3 ELSE 2 END LOOP
+    FOR s IN
+      SELECT x.* FROM subnet x
+      WHERE x.network_id = network AND family(x.cidr) = fam AND (within IS NULL OR x.cidr = within) ORDER BY x.ordinal
+    LOOP
+      EXIT WHEN missing = 0;
+      CONTINUE WHEN pass = 1 AND s.free = 0;
+      IF pass = 2 THEN CONTINUE WHEN end_quarantine(s.id, missing) = 0; END IF;
+      taken := CASE WHEN pass < 3 THEN take_free(s, missing) ELSE take_quarantined(s.id, missing) END;
+      missing := missing - cardinality(taken);
+      RETURN QUERY SELECT s.id, s.cidr, t.ip FROM unnest(taken) AS t (ip);
+    END LOOP;
+    EXIT WHEN missing = 0;
+  END LOOP;
+END $$;
+
+-- What hosts return and want, several hosts in one step.
+-- asked: [{pos, host, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
+-- One row `granted` for each address, and one `short` for each want that was not met in full, with the subnet that it named
+-- and the reason: no_network, deleting, not_placed, no_family, no_subnet, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
+-- (nobody has anything to return).
+CREATE FUNCTION lease_batch(asked jsonb)
+RETURNS TABLE (pos integer, kind text, network_id uuid, fam integer, ip text, cidr text, generation bigint, missing integer, reason text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  k record;
+  w record;
+  net network;
+  events jsonb := '[]';
+  told uuid[];
+  woken uuid[] := '{}';
+  returned boolean := false;
+  why text;
+  got integer;
+BEGIN
+  -- In the order of the allocator: by the names of networks, then IPv4 before IPv6.
+  FOR k IN
+    SELECT n.id, f.fam FROM (
+      SELECT (x.item ->> 'networkId')::uuid AS network, (x.item ->> 'family')::integer AS fam
+      FROM jsonb_array_elements(asked) AS g, jsonb_array_elements(g -> 'wants') AS x (item)
+      UNION
+      SELECT (x.item ->> 'networkId')::uuid, family((x.item ->> 'ip')::inet)
+      FROM jsonb_array_elements(asked) AS g, jsonb_array_elements(g -> 'returns') AS x (item)
+    ) AS f JOIN network n ON n.id = f.network ORDER BY n.name COLLATE "C", f.fam
+  LOOP
+    PERFORM lock_subnets(k.id, k.fam);
+  END LOOP;
+
+  FOR k IN SELECT (g ->> 'host')::uuid AS host, g -> 'returns' AS returns FROM jsonb_array_elements(asked) AS g LOOP
+    CONTINUE WHEN jsonb_array_length(k.returns) = 0;
+    events := events || return_leases(k.host, k.returns);
+    returned := true;
+  END LOOP;
+
+  FOR w IN
+    SELECT g.pos, g.host, x."networkId" AS network, x.family AS fam, x.subnet, x.count, x.urgent
+    FROM jsonb_to_recordset(asked) AS g (pos integer, host uuid, wants jsonb),
+      ROWS FROM (jsonb_to_recordset(g.wants) AS ("networkId" uuid, family integer, subnet inet, count integer, urgent boolean))
+      WITH ORDINALITY AS x ("networkId", family, subnet, count, urgent, place)
+    ORDER BY x.urgent DESC, g.pos, x.place
+  LOOP
+    SELECT * INTO net FROM network n WHERE n.id = w.network;
+    why := CASE
+      WHEN net.id IS NULL THEN 'no_network'
+      WHEN net.deleting_since IS NOT NULL THEN 'deleting'
+      WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.network_id = net.id AND p.host_id = w.host AND NOT p.removing) THEN 'not_placed'
+      WHEN NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND family(s.cidr) = w.fam) THEN 'no_family'
+      WHEN w.subnet IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND s.cidr = w.subnet AND family(s.cidr) = w.fam) THEN 'no_subnet'
+      WHEN NOT w.urgent AND EXISTS (SELECT 1 FROM recall r WHERE r.network_id = net.id AND r.family = w.fam AND r.until > now()) THEN 'recalled'
+    END;
+    got := 0;
+    IF why IS NULL THEN
+      RETURN QUERY
+      INSERT INTO address AS a (space, ip, subnet_id, network_id, cidr, state, host_id)
+      SELECT net.space, t.ip, t.subnet_id, net.id, t.cidr, 'leased', w.host
+      FROM take_leases(net.id, w.fam, w.subnet, w.count, w.urgent) AS t
+      RETURNING w.pos, 'granted', net.id, w.fam, host(a.ip), text(a.cidr), a.generation, NULL::integer, NULL::text;
+      GET DIAGNOSTICS got = ROW_COUNT;
+      IF got < w.count THEN
+        why := 'exhausted';
+        IF w.urgent THEN
+          SELECT array_agg(DISTINCT a.host_id) INTO told FROM address a
+          WHERE a.network_id = net.id AND family(a.ip) = w.fam AND a.state = 'leased' AND a.host_id <> w.host
+            AND (w.subnet IS NULL OR a.cidr = w.subnet);
+          IF told IS NOT NULL THEN
+            why := 'full';
+            told := recall_leases(net.id, w.fam, told, 30);
+            IF cardinality(told) > 0 THEN
+              woken := woken || told;
+              events := events || short_event(net.name, w.fam, told);
+            END IF;
+          END IF;
+        END IF;
+      END IF;
+    END IF;
+    IF why IS NOT NULL THEN
+      RETURN QUERY SELECT w.pos, 'short', w.network, w.fam, NULL::text, text(w.subnet), NULL::bigint, w.count - got, why;
+    END IF;
+  END LOOP;
+
+  IF events = '[]' THEN
+    -- Whoever waits for a return is woken all the same.
+    IF returned AND EXISTS (SELECT 1 FROM recall) THEN PERFORM pg_notify('trunkline', ''); END IF;
+  ELSE
+    PERFORM finish_leases(events, woken);
+  END IF;
+END $$;
+ALTER FUNCTION lease_batch SET enable_seqscan = off;
+ALTER FUNCTION lease_batch SET plan_cache_mode = force_generic_plan;
