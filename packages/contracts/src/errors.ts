@@ -74,6 +74,16 @@ export const errorTable = {
   address_not_allocatable: { status: 422, title: 'The address cannot be given out', retryable: false },
   address_in_use: { status: 409, title: 'Something runs on the address', retryable: false },
   owner_has_address: { status: 409, title: 'The owner already has another address', retryable: false },
+  mac_in_use: {
+    status: 409,
+    title: 'Another station of the network has the Ethernet address',
+    retryable: false,
+  },
+  release_unconfirmed: {
+    status: 409,
+    title: 'The host has not confirmed that it lets go of the address',
+    retryable: true,
+  },
   subnet_full: { status: 409, title: 'The subnet is full', retryable: true },
   allocator_busy: { status: 503, title: 'The subnet is busy', retryable: true },
 
