@@ -132,7 +132,9 @@ describe('the agent as a service', () => {
     ['trunkline-agent-boot.service', 'main.ts --boot'],
   ])('%s runs a program that is in the repository', (name, command) => {
     const start = service(read(name), 'ExecStart') ?? '';
-    expect(start).toBe(`/opt/trunkline/node_modules/.bin/node /opt/trunkline/apps/agent/src/${command}`);
+    expect(start).toBe(
+      `/bin/sh /opt/trunkline/scripts/with-node.sh node /opt/trunkline/apps/agent/src/${command}`,
+    );
     expect(existsSync(path.join(repository, 'apps/agent/src/main.ts'))).toBe(true);
   });
 });

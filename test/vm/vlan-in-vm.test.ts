@@ -19,7 +19,7 @@ async function runSuite(): Promise<readonly ToldResult[]> {
   const said = text(stdout);
   const vitest = path.join(repository, 'node_modules/.bin/vitest');
   const code = await runInVm({
-    argv: [vitest, 'run', '--project', 'vlan', '--reporter=./test/vm/telling-reporter.ts'],
+    argv: [process.execPath, vitest, 'run', '--project', 'vlan', '--reporter=./test/vm/telling-reporter.ts'],
     cwd: repository,
     stdout,
     log: sayProgress,
