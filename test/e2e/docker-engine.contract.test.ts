@@ -11,7 +11,7 @@ import type { Lab } from '../lab/lab.ts';
 describe('the agent and a real dockerd', () => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await createLab({ name: 'engine-contract', hosts: 1 });
+    lab = await createLab({ name: `engine-${String(process.pid)}`, hosts: 1 });
   });
   afterAll(async () => {
     await lab?.down();

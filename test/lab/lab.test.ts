@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { mustRun, run } from './commands.ts';
@@ -220,6 +222,28 @@ describe('a lab of two hosts', () => {
   });
 });
 
+test('two checkouts side by side have labs of their own without asking for a name', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-checkouts-'));
+  const mains = ['one/main', 'two/main'].map((checkout) => path.join(folder, checkout, 'test/lab/main.ts'));
+  const lab = async (main: string, ...argv: string[]): Promise<string> =>
+    await mustRun(run, [process.execPath, main, ...argv]);
+  try {
+    for (const main of mains) await cp(import.meta.dirname, path.dirname(main), { recursive: true });
+    const [one = '', two = ''] = mains;
+    const ups = await Promise.all(mains.map(async (main) => await lab(main, 'up', '--hosts', '1', '--json')));
+    const [first, second] = ups.map((up) => (JSON.parse(up) as { name: string }).name);
+    expect(first).not.toBe(second);
+    await lab(two, 'down');
+    expect(await lab(one, 'status')).toBe('docker01 on, Docker answers\n');
+    expect((await run([process.execPath, two, 'status'])).stderr).toContain(
+      `there is no lab ${String(second)}`,
+    );
+  } finally {
+    for (const main of mains) await run([process.execPath, main, 'down']);
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 describe('what a lab leaves behind is nothing', () => {
   const name = `${PREFIX}x`;
 
@@ -291,7 +315,7 @@ describe('what a lab leaves behind is nothing', () => {
       const { id } = JSON.parse(readFileSync(path.join(folder, 'state.json'), 'utf8')) as { id: string };
       building.kill('SIGKILL');
       await once(building, 'exit');
-      await removeLab();
+      await removeLab(`${PREFIX}none`);
       expect(await traces(id)).toEqual(await traces('none'));
     },
   );

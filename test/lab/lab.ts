@@ -30,8 +30,8 @@ const OVERLAYFS_MAGIC = 0x794c7630;
 export interface LabOptions {
   /** Number of hosts, docker01 on. */
   readonly hosts: number;
-  /** 1 to 20 of a-z, 0-9 and -; `default` when left out. Two labs need two names. */
-  readonly name?: string;
+  /** 1 to 20 of a-z, 0-9 and -. Two labs need two names. */
+  readonly name: string;
   /** Let the lab live on when this process ends, until `down`. */
   readonly keep?: boolean;
   /** Ends the build early: it then removes what it made and throws the signal's reason. */
@@ -79,7 +79,7 @@ async function build(act: Run, names: LabNames, state: LabState, log: Log): Prom
  * Docker answers. Throws, leaving nothing behind, when a lab of that name is up or something fails.
  */
 export async function createLab(options: LabOptions): Promise<Lab> {
-  const { name = 'default', log = () => undefined, signal } = options;
+  const { name, log = () => undefined, signal } = options;
   const root = STATE_ROOT;
   requireRoot();
   checkLabName(name);
@@ -126,7 +126,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
 }
 
 /** Access to a lab that is up. Throws when there is none of that name. */
-export async function openLab(name = 'default'): Promise<Lab> {
+export async function openLab(name: string): Promise<Lab> {
   const root = STATE_ROOT;
   requireRoot();
   checkLabName(name);
@@ -137,7 +137,7 @@ export async function openLab(name = 'default'): Promise<Lab> {
 }
 
 /** Removes a lab by name, and all labs whose owner has died. False when there was none of that name. */
-export async function removeLab(name = 'default', log: Log = () => undefined): Promise<boolean> {
+export async function removeLab(name: string, log: Log = () => undefined): Promise<boolean> {
   const root = STATE_ROOT;
   requireRoot();
   checkLabName(name);

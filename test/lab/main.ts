@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { exitCodeOfSignal } from './commands.ts';
+import { thisCheckoutsLab } from './default-name.ts';
 import { createLab, openLab, removeLab, type Lab } from './lab.ts';
 
 const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
@@ -14,7 +15,8 @@ const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
   kill-dockerd HOST | stop-dockerd HOST | start-dockerd HOST
   reboot HOST [--no-docker]         power off and on; only its disk stays
   add-station IP MAC                a foreign machine on the switch
-  remove-station NAME`;
+  remove-station NAME
+Without --lab it is the lab of this checkout: ${thisCheckoutsLab()}`;
 
 /** Verbs that need a host (or port, address, name) of a lab that is up. */
 const ON_A_LAB = new Set([
@@ -136,7 +138,7 @@ async function main(argv: readonly string[]): Promise<number> {
     args: split === -1 ? [...argv] : argv.slice(0, split),
     allowPositionals: true,
     options: {
-      lab: { type: 'string', default: 'default' },
+      lab: { type: 'string', default: thisCheckoutsLab() },
       hosts: { type: 'string', default: '2' },
       json: { type: 'boolean', default: false },
       'no-docker': { type: 'boolean', default: false },
