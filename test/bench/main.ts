@@ -7,6 +7,7 @@ import { benchRefill } from './refill.ts';
 import { benchRepair } from './repair.ts';
 import { benchRequestAddress } from './request-address.ts';
 import { benchRest } from './rest.ts';
+import { benchWarmFill } from './warm-fill.ts';
 import { machine, table } from './table.ts';
 
 /** Each benchmark runs its peer or the bare limit beside the product in one run, and prints the ratio. */
@@ -19,6 +20,7 @@ const benchmarks: Record<string, (progress: (text: string) => void) => Promise<s
   'request-address': benchRequestAddress,
   rest: benchRest,
   run: benchDockerRun,
+  'warm-fill': benchWarmFill,
 };
 
 const { positionals } = parseArgs({ allowPositionals: true });

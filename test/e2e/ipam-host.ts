@@ -51,7 +51,8 @@ export type IpamOnHost = {
   readonly start: () => Promise<RunningIpam>;
 };
 
-const clear: AddressProbe = { probe: () => Promise.resolve({ answer: 'clear' }) };
+const isClear = () => Promise.resolve({ answer: 'clear' } as const);
+const clear: AddressProbe = { probe: isClear, ask: isClear, recheck: isClear };
 
 /** Prepares one; nothing runs yet. */
 export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): IpamOnHost {

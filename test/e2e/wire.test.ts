@@ -1,5 +1,5 @@
 /** What the agent's own room for the wire hears and says, on real links with a foreign machine among them. */
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { createCommandRunner, type RunCommand } from '../../apps/agent/src/host/
 import { createLinks } from '../../apps/agent/src/host/ip-links.ts';
 import type { OpenDialogue } from '../../apps/agent/src/host/resident-ip.ts';
 import { createDialogueOpener } from '../../apps/agent/src/host/spawn.ts';
+import type { AddressProbe } from '../../apps/agent/src/ipam/address-probe.ts';
 import { announceAddress } from '../../apps/agent/src/wire/announce.ts';
 import { createAddressProbe, type ProbeDeps } from '../../apps/agent/src/wire/probe.ts';
 import { run as runHere } from '../lab/commands.ts';
@@ -36,34 +37,47 @@ afterAll(async () => {
 const into = (netns: string, file: string, argv: readonly string[]) =>
   [`--net=/run/netns/${netns}`, '--', file, ...argv] as const;
 
-/** Runs programs as the agent of a host does; `after` is told of each that ended well. */
-function runOn(
-  host: LabHost,
-  after: (argv: readonly string[]) => Promise<void> = async () => {},
-): RunCommand {
-  return async (file, argv, options) => {
-    const result = await plain('nsenter', into(host.netns, file, argv), options);
-    await after([file, ...argv]);
-    return result;
-  };
+/** Runs programs as the agent of a host does. */
+function runOn(host: LabHost): RunCommand {
+  return (file, argv, options) => plain('nsenter', into(host.netns, file, argv), options);
 }
 
+const delay = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => {});
+const timing = { delay, random: () => 0, now: Date.now };
+
 /** A probe as the agent of docker01 has it, without the wait that keeps hosts apart. */
-function probeOf(change: Partial<ProbeDeps> = {}) {
+function roomOf(change: Partial<ProbeDeps> = {}): AddressProbe {
   const host = lab.host('docker01');
   const openOn: OpenDialogue = (file, argv) => open('nsenter', into(host.netns, file, argv));
   const probe = createAddressProbe({
     run: runOn(host),
     open: openOn,
     links: createLinks(runOn(host)),
-    timing: {
-      delay: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
-      random: () => 0,
-    },
+    timing,
     ...change,
   });
   undo.push(probe.close);
-  return (ip: string) => probe.probe({ link: 'ens33', ip }, AbortSignal.timeout(20_000));
+  return probe;
+}
+
+function probeOf(change: Partial<ProbeDeps> = {}) {
+  const { probe } = roomOf(change);
+  return (ip: string) => probe({ link: 'ens33', ip }, AbortSignal.timeout(20_000));
+}
+
+/** Does something once, when a wait of at least a second begins: the listener listens, and no probe is over. */
+function whileAsked(act: () => Promise<unknown>, waits = 1): ProbeDeps['timing'] {
+  let left = waits;
+  return {
+    ...timing,
+    delay: async (ms, signal) => {
+      if (ms >= 1000) {
+        left -= 1;
+        if (left === 0) await act();
+      }
+      await delay(ms, signal);
+    },
+  };
 }
 
 async function addStation(wish: StationWish): Promise<Station> {
@@ -97,32 +111,17 @@ describe('the wire is asked before an address is given out', () => {
     expect(await probe('172.16.100.77')).toEqual({ answer: 'clear' });
   });
 
-  test('IPv4: an answer to nothing but the last probe counts, also when arping has ended', async () => {
+  test('IPv4: an answer counts also in the wait after the last probe', async () => {
     const station = await addStation({ ip: '172.16.100.77', mac: macOf.station });
-    const late = async (argv: readonly string[]) => {
-      if (!argv.includes('arping')) return;
-      // A reply, as the last probe would get it: the station says that it has the address.
-      await atStation(
-        station,
-        'arping',
-        '-A',
-        '-c',
-        '1',
-        '-I',
-        'eth0',
-        '-s',
-        '172.16.100.79',
-        '172.16.100.79',
-      );
-    };
     await atStation(station, 'ip', 'address', 'add', '172.16.100.79/24', 'dev', 'eth0', 'noprefixroute');
-    // It answers nothing by itself: what is heard is heard after arping gave its verdict.
+    // It answers nothing by itself: what is heard is heard after the last probe.
     await atStation(station, 'ip', 'link', 'set', 'eth0', 'arp', 'off');
-    const after = async (argv: readonly string[]) => {
-      if (argv.includes('arping')) await atStation(station, 'ip', 'link', 'set', 'eth0', 'arp', 'on');
-      await late(argv);
+    const late = async () => {
+      await atStation(station, 'ip', 'link', 'set', 'eth0', 'arp', 'on');
+      const reply = ['-A', '-c', '1', '-I', 'eth0', '-s', '172.16.100.79', '172.16.100.79'];
+      await atStation(station, 'arping', ...reply);
     };
-    expect(await probeOf({ run: runOn(lab.host('docker01'), after) })('172.16.100.79')).toEqual({
+    expect(await probeOf({ timing: whileAsked(late, 4) })('172.16.100.79')).toEqual({
       answer: 'taken',
       mac: macOf.station,
     });
@@ -144,15 +143,8 @@ describe('the wire is asked before an address is given out', () => {
           ? ['arping', '-D', '-q', '-c', '1', '-I', 'eth0', asked]
           : // With duplicate address detection, which is what a machine does that wants it.
             ['ip', 'address', 'replace', `${asked}/64`, 'dev', 'eth0'];
-      // Once ours listens, and before its own probes are over.
-      const begun = prefix === 24 ? '-f' : '-batch';
-      const after = async (argv: readonly string[]) => {
-        if (argv.includes(begun)) await atStation(station, ...ask);
-      };
-      expect(await probeOf({ run: runOn(lab.host('docker01'), after) })(asked)).toEqual({
-        answer: 'taken',
-        mac: macOf.other,
-      });
+      const other = whileAsked(() => atStation(station, ...ask));
+      expect(await probeOf({ timing: other })(asked)).toEqual({ answer: 'taken', mac: macOf.other });
     },
   );
 
@@ -219,7 +211,7 @@ describe('the wire is asked before an address is given out', () => {
       run: runOn(host),
       open,
       links: createLinks(runOn(host)),
-      timing: { delay: async () => {}, random: () => 0 },
+      timing: { ...timing, delay: async () => {} },
     });
     undo.push(probe.close);
     expect(await probe.probe({ link, ip: '172.16.100.83' }, AbortSignal.timeout(5000))).toEqual({
@@ -233,14 +225,13 @@ describe('the wire is asked before an address is given out', () => {
     // A folder without the one program; the others are where they are.
     const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-wire-'));
     undo.push(() => rm(folder, { recursive: true }));
-    await symlink('/usr/bin/xargs', path.join(folder, 'xargs'));
     const without: RunCommand = (file, argv, options) =>
-      argv.includes('arping')
+      argv.includes('nft')
         ? plain('nsenter', [...argv.slice(0, 2), 'env', `PATH=${folder}`, ...argv.slice(2)], options)
         : runOn(host)(file, argv, options);
     const answer = await probeOf({ run: without })('172.16.100.84');
     expect(answer).toMatchObject({ answer: 'unknown' });
-    expect(JSON.stringify(answer)).toMatch(/arping.*install iputils-arping"/);
+    expect(JSON.stringify(answer)).toMatch(/nft.*install nftables"/);
   });
 
   test('unknown: the cable is out', async () => {
@@ -250,6 +241,55 @@ describe('the wire is asked before an address is given out', () => {
       answer: 'unknown',
       reason: 'interface ens33 has no carrier',
     });
+  });
+});
+
+describe('the wire is asked while a container waits', () => {
+  test.each([
+    ['IPv4', '172.16.100.77', '172.16.100.78', 24],
+    ['IPv6', 'fd00:100::77', 'fd00:100::78', 64],
+  ])('%s: taken, with the MAC, at once; clear within half a second', async (_, taken, free, prefix) => {
+    await addStation({ ip: taken, mac: macOf.station, prefix });
+    const { ask } = roomOf();
+    const askFor = (ip: string) => ask({ link: 'ens33', ip }, AbortSignal.timeout(20_000));
+    expect(await askFor(taken)).toEqual({ answer: 'taken', mac: macOf.station });
+    const took: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const began = performance.now();
+      expect(await askFor(free)).toEqual({ answer: 'clear' });
+      took.push(performance.now() - began);
+    }
+    expect(Math.min(...took)).toBeLessThan(500);
+    expect(await askFor(taken)).toEqual({ answer: 'taken', mac: macOf.station });
+  });
+
+  test('nobody is heard where the only one who answers is known, and everybody else still is', async () => {
+    const station = await addStation({ ip: '172.16.100.77', mac: macOf.station });
+    const { ask, recheck } = roomOf();
+    const request = { link: 'ens33', ip: station.ip, known: [macOf.station] };
+    const until = AbortSignal.timeout(20_000);
+    expect(await ask(request, until)).toEqual({ answer: 'clear' });
+    expect(await recheck(request, until)).toEqual({ answer: 'clear' });
+    await addStation({ ip: '172.16.100.77', mac: macOf.other });
+    expect(await recheck(request, until)).toEqual({ answer: 'taken', mac: macOf.other });
+  });
+
+  test('asked anew after the room for it was killed', async () => {
+    const station = await addStation({ ip: '172.16.100.77', mac: macOf.station });
+    const stops: (() => void)[] = [];
+    const host = lab.host('docker01');
+    const { ask } = roomOf({
+      open: (file, argv) => {
+        const program = open('nsenter', into(host.netns, file, argv));
+        stops.push(program.stop);
+        return program;
+      },
+    });
+    const askNow = () => ask({ link: 'ens33', ip: station.ip }, AbortSignal.timeout(20_000));
+    expect(await askNow()).toMatchObject({ answer: 'taken' });
+    stops[0]!();
+    await waitFor('it answers', async () => (await askNow()).answer === 'taken', 10_000);
+    expect(stops).toHaveLength(2);
   });
 });
 
@@ -328,6 +368,6 @@ async function hostState(host: LabHost): Promise<unknown> {
     addresses: await look('ip', '-br', 'address'),
     routes: await look('ip', 'route'),
     tables: await look('nft', 'list', 'tables'),
-    processes: (await runHere(['pgrep', '-c', '-f', 'arping -D'])).stdout,
+    processes: (await runHere(['pgrep', '-c', 'arping'])).stdout,
   };
 }

@@ -1,4 +1,5 @@
 import type { RunCommand } from './command.ts';
+import { converse, type Conversation } from './conversation.ts';
 import { showOnce, type ShowAddresses } from './ip-links.ts';
 
 /** A program that answers what it is asked line by line. */
@@ -27,8 +28,6 @@ const question = 'address show';
 /** Then the short-lived program is asked instead, in milliseconds. */
 const silenceMs = 2000;
 
-type Conversation = { readonly ask: () => Promise<string>; readonly stop: () => void };
-
 /**
  * Asks one `ip` that stays (`ip -batch -`, ip(8)) instead of starting one a look: it reads the kernel's tables anew
  * for every question, and spares the start of a program, which costs a busy host some ten milliseconds. When it ends,
@@ -45,9 +44,9 @@ export function createResidentIp(open: OpenDialogue, run: RunCommand): ResidentI
   }
 
   async function readOne(): Promise<string> {
-    const current = (conversation ??= converse(open('ip', ['-json', '-details', '-batch', '-'])));
+    const current = (conversation ??= converse(open('ip', ['-json', '-details', '-batch', '-']), silenceMs));
     try {
-      return await current.ask();
+      return await current.ask(question);
     } catch {
       end(current);
       return askAnother();
@@ -64,49 +63,5 @@ export function createResidentIp(open: OpenDialogue, run: RunCommand): ResidentI
     stop: () => {
       if (conversation !== null) end(conversation);
     },
-  };
-}
-
-const nobody = { resolve: () => {}, reject: () => {} };
-
-/** An answer is one JSON array, which `ip` ends with a line break and flushes. */
-function converse(program: DialogueProcess): Conversation {
-  let heard = '';
-  let awaited: Pick<PromiseWithResolvers<string>, 'resolve' | 'reject'> = nobody;
-  let failure: Error | null = null;
-
-  function fail(error: Error): void {
-    failure ??= error;
-    awaited.reject(failure);
-  }
-
-  void (async () => {
-    try {
-      for await (const piece of program.output) {
-        heard += piece;
-        if (heard.endsWith(']\n')) awaited.resolve(heard);
-      }
-      fail(new Error('ip ended'));
-    } catch (error) {
-      fail(error instanceof Error ? error : new Error(String(error)));
-    }
-  })();
-
-  return {
-    ask: async () => {
-      if (failure !== null) throw failure;
-      heard = '';
-      const mine = Promise.withResolvers<string>();
-      awaited = mine;
-      const timer = setTimeout(() => fail(new Error(`no answer within ${silenceMs} ms`)), silenceMs);
-      try {
-        program.say(question);
-        return await mine.promise;
-      } finally {
-        clearTimeout(timer);
-        awaited = nobody;
-      }
-    },
-    stop: program.stop,
   };
 }

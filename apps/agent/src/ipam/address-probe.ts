@@ -5,16 +5,29 @@ export type ProbeAnswer =
   /** Nobody could look, or nothing could be made of what was seen. */
   | { readonly answer: 'unknown'; readonly reason: string };
 
-/** Asks the wire whether somebody has an address (RFC 5227 for IPv4, neighbour discovery for IPv6). */
-export type AddressProbe = {
-  /** `link`: the interface of the host that the network hangs on. Never fails but by its answer. */
-  readonly probe: (
-    request: { readonly link: string; readonly ip: string },
-    signal: AbortSignal,
-  ) => Promise<ProbeAnswer>;
+/** A question to the wire. */
+export type ProbeRequest = {
+  /** The interface of the host that the network hangs on. */
+  readonly link: string;
+  readonly ip: string;
+  /** MACs in lower case whose speaking for it means nothing, as the container's own. None when left out. */
+  readonly known?: readonly string[];
 };
 
-/** For a host where nobody can look. */
-export const noProbe: AddressProbe = {
-  probe: () => Promise.resolve({ answer: 'unknown', reason: 'this agent has no probe' }),
+/** Asks the wire who has an address. Never fails but by its answer. */
+export type Ask = (request: ProbeRequest, signal: AbortSignal) => Promise<ProbeAnswer>;
+
+/** Asks the wire whether somebody has an address (RFC 5227 for IPv4, neighbour discovery for IPv6). */
+export type AddressProbe = {
+  /** As RFC 5227 has it, 4 to 6 seconds: before an address enters a warm pool. */
+  readonly probe: Ask;
+  /** Within a third of a second: while a container waits for the address, or somebody for the answer ("is it silent now?"). */
+  readonly ask: Ask;
+  /** Once, and a second for answers, with all that is asked for at that time: an address that is in use. */
+  readonly recheck: Ask;
 };
+
+const unable: Ask = () => Promise.resolve({ answer: 'unknown', reason: 'this agent has no probe' });
+
+/** For a host where nobody can look. */
+export const noProbe: AddressProbe = { probe: unable, ask: unable, recheck: unable };

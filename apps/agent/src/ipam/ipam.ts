@@ -11,6 +11,7 @@ import { createDriver } from './driver.ts';
 import { createKeeper } from './keeper.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { openLeaseStore } from './lease-store.ts';
+import { createNetworkWire } from './network-wire.ts';
 import { createPluginServer } from './plugin-server.ts';
 import { listenForDocker } from './plugin-socket.ts';
 import { createProber } from './prober.ts';
@@ -100,16 +101,13 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       keeper.take(leases).catch((error: unknown) => log.warn({ err: error }, 'leases are taken in later'));
     },
   });
-  const prober = createProber({
-    store,
+  const wire = createNetworkWire({
     probe: deps.probe,
     linkOf: (networkId) => host?.linkOf(networkId) ?? null,
     isPassthru: (networkId) =>
       desired()?.networks.some(({ id, mode }) => id === networkId && mode === 'passthru') === true,
-    onChange,
-    timing,
-    log,
   });
+  const prober = createProber({ store, wire, onChange, timing, log });
   const bindings = createBindings({
     store,
     idOf,
@@ -144,7 +142,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       away: reachability.away(),
       records: [...store.all().values()],
       short: keeper.short(),
-      blind: prober.blind(),
+      blind: wire.blind(),
       unheld: bindings.unheld(),
     };
   }

@@ -1,18 +1,14 @@
 import type { Logger } from 'pino';
 import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
-import type { AddressProbe, ProbeAnswer } from './address-probe.ts';
 import { admitted, keyOf, returning, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 import type { LeaseStore } from './lease-store.ts';
+import type { NetworkWire } from './network-wire.ts';
 
 /** What the prober works with. */
 export type ProberDeps = {
   readonly store: LeaseStore;
-  readonly probe: AddressProbe;
-  /** Interface of this host that a network hangs on; null while that is not known. */
-  readonly linkOf: (networkId: string) => string | null;
-  /** Whether the network has its interface for one container alone: nothing of ours may be there to listen. */
-  readonly isPassthru: (networkId: string) => boolean;
+  readonly wire: Pick<NetworkWire, 'ask'>;
   readonly onChange: () => void;
   readonly timing: Timing;
   readonly log: Logger;
@@ -22,33 +18,29 @@ export type ProberDeps = {
 export type Prober = {
   /** There may be something to ask for. */
   readonly wake: () => void;
-  /** Why the wire could not be asked, by network; only what was so at the last probe of that network. */
-  readonly blind: () => ReadonlyMap<string, string>;
   /** Runs until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
 /** Bound of one probe, in milliseconds; RFC 5227 takes 4 to 7 s. */
 const probeMs = 15_000;
-/** Probes at a time. */
-const mostProbes = 32;
+/** Probes at a time: what is asked for together shares the programs that listen. */
+const maxProbes = 256;
 const idleMs = 60_000;
 
 /** Makes it. */
 export function createProber(deps: ProberDeps): Prober {
   const { store, timing, log } = deps;
   const waker = createWaker();
-  const blind = new Map<string, string>();
   const running = new Map<LeaseKey, Promise<void>>();
 
   async function probeOne(record: LeaseRecord, signal: AbortSignal): Promise<void> {
-    const answer = await ask(record, signal);
+    const { networkId, ip } = record;
+    const bound = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
+    const answer = await deps.wire.ask('probe', { networkId, ip }, bound);
     // Given meanwhile to a container that could not wait, or gone: the answer is about nothing that is still to be decided.
     if (signal.aborted || store.get(keyOf(record)) !== record) return;
-    const { networkId, ip } = record;
     const now = timing.now();
-    if (answer.answer === 'unknown') blind.set(networkId, answer.reason);
-    else blind.delete(networkId);
     if (answer.answer === 'taken') {
       log.warn(
         { networkId, ip, mac: answer.mac },
@@ -60,23 +52,9 @@ export function createProber(deps: ProberDeps): Prober {
     deps.onChange();
   }
 
-  async function ask({ networkId, ip }: LeaseRecord, signal: AbortSignal): Promise<ProbeAnswer> {
-    if (deps.isPassthru(networkId)) {
-      return { answer: 'unknown', reason: 'a passthru network has room for its one container only' };
-    }
-    const link = deps.linkOf(networkId);
-    if (link === null) return { answer: 'unknown', reason: 'the interface of the network is not known yet' };
-    try {
-      const bound = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
-      return await deps.probe.probe({ link, ip }, bound);
-    } catch (error) {
-      return { answer: 'unknown', reason: error instanceof Error ? error.message : String(error) };
-    }
-  }
-
   function begin(signal: AbortSignal): void {
     for (const [key, record] of store.all()) {
-      if (running.size >= mostProbes) return;
+      if (running.size >= maxProbes) return;
       if (record.use !== 'probing' || running.has(key)) continue;
       const probing = probeOne(record, signal)
         .catch((error: unknown) => log.warn({ err: error }, 'an address is probed again later'))
@@ -90,7 +68,6 @@ export function createProber(deps: ProberDeps): Prober {
 
   return {
     wake: () => waker.wake('soon'),
-    blind: () => blind,
     run: async (signal) => {
       while (!signal.aborted) {
         waker.reset();

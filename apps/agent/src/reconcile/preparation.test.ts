@@ -22,16 +22,16 @@ test.each([
   [
     '20.10.24',
     { ...whole, missing: [arping] },
-    'False ToolsMissing',
+    'True ToolsThere',
     'False ToolsMissing',
     /update Docker to 28$/,
   ],
   [
     '28.0.1',
     { ...whole, missing: [arping] },
-    'False ToolsMissing',
+    'True ToolsThere',
     'True EngineAnnounces',
-    /install iputils-arping$/,
+    /announces the address of each container/,
   ],
   [
     '20.10.24',

@@ -45,7 +45,8 @@ function vlans({ kernel: { release, modules } }: Observed, desired: DesiredDocum
 }
 
 /** Addresses of networks are asked for on the wire before containers get them. */
-function probing({ wire: { missing } }: Observed): ConditionDraft {
+function probing({ wire }: Observed): ConditionDraft {
+  const missing = wire.missing.filter(({ tool }) => probeTools.has(tool));
   return missing.length === 0
     ? holds('WireProbed', 'ToolsThere', 'addresses are asked for on the wire before containers get them')
     : advises(
@@ -89,4 +90,5 @@ function announcement({ docker, wire }: Observed): ConditionDraft | null {
   );
 }
 
+const probeTools = new Set(['nft', 'unshare', 'nsenter']);
 const announcementTools = new Set(['arping', 'nsenter']);

@@ -2,8 +2,9 @@ import { formatIp, type Ip } from '@trunkline/netaddr';
 import type { ProbeAnswer } from '../ipam/address-probe.ts';
 import type { Timing } from '../sync/timing.ts';
 import { listenFor, readHeard, type Listener } from './listener.ts';
-import { isProbeMac, type ProbeLink } from './probe-link.ts';
-import { failureText } from './tools.ts';
+import { askLine, forgetLine } from './neighbour.ts';
+import { isProbeMac } from './probe-mac.ts';
+import type { ProbeLink, ProbeNamespace } from './probe-namespace.ts';
 
 /** How some addresses are asked for. */
 export type AskSettings = {
@@ -13,106 +14,123 @@ export type AskSettings = {
   readonly listenMs: number;
 };
 
+/** One question: who has an address on the wire of a link. */
+export type Question = {
+  readonly link: ProbeLink;
+  readonly ip: Ip;
+  /** Whose speaking for it means nothing: MACs in lower case. */
+  readonly known: readonly string[];
+};
+
 const secondMs = 1000;
-/** Exit code of xargs when a program that it began did not end with 0, as an arping that is answered. */
-const someFailed = 123;
 
 /**
- * Asks the wire for some addresses together, from one probe link: they share the programs that make, read and end the
- * listener, which cost more than the probes do. Answers in the order of `ips`.
+ * Asks the wires of several links for some addresses together: they share the programs that make, read and end the listener,
+ * which cost more than the probes do. Answers in the order of the questions.
  *
- * Fails as the link's `run` does; then nothing is known of any.
+ * Fails as the namespace's `run` and `ask` do; then nothing is known of any.
  */
 export async function askTogether(
-  link: ProbeLink,
-  ips: readonly Ip[],
-  number: number,
+  space: ProbeNamespace,
+  questions: readonly Question[],
+  listenerNumber: number,
   settings: AskSettings,
   delay: Timing['delay'],
   signal: AbortSignal,
 ): Promise<readonly ProbeAnswer[]> {
-  const listener = listenFor(ips, number);
-  const ipv4 = ips.filter(({ family }) => family === 4);
-  const ipv6 = link.ipv6 ? ips.filter(({ family }) => family === 6) : [];
-  await link.run('nft', ['-f', '-'], { input: listener.begin, signal });
+  const entries = questions.map(({ link, ip }) => ({ link: link.name, ip }));
+  const listener = listenFor(entries, listenerNumber);
+  const arp = questions.filter(({ ip }) => ip.family === 4);
+  const detected = space.ipv6 ? questions.filter(({ ip }) => ip.family === 6) : [];
+  await space.run('nft', ['-f', '-'], { input: listener.begin, signal });
   try {
-    const [failure] = await Promise.all([
-      sendArp(link, ipv4, settings, signal),
-      solicit(link, ipv6, settings, delay, signal),
-    ]);
+    const failed = (
+      await Promise.all([
+        sendArp(space, arp, settings, delay, signal),
+        solicit(space, detected, settings, delay, signal),
+      ])
+    ).flat();
     // The wait after the last probe began when it was sent, a second ago.
     await delay(Math.max(0, settings.listenMs - secondMs), signal);
     signal.throwIfAborted();
-    const hears = await link.hears(signal);
-    const heard = readHeard(await read(link, listener, signal));
-    return ips.map(({ family }, index) => {
+    const hearing = await space.hearing();
+    const heard = readHeard(entries, await read(space, listener, signal));
+    return questions.map((question, index): ProbeAnswer => {
       const { speaks, asks } = heard(index);
-      const mac = [...speaks, ...asks.filter((one) => !isProbeMac(one))].find((one) => one !== link.mac);
+      const { link, ip, known } = question;
+      const mac = [...speaks, ...asks.filter((one) => !isProbeMac(one))].find(
+        (one) => one !== link.mac && !known.includes(one),
+      );
       if (mac !== undefined) return { answer: 'taken', mac };
       const why =
-        (family === 4 ? failure : null) ??
-        (hears ? null : 'the interface went down while it was asked') ??
-        (family === 4 || link.ipv6 ? null : 'the kernel of this host has no IPv6');
+        (failed.includes(question) ? 'the kernel did not ask for it' : null) ??
+        (hearing.has(link.name) ? null : 'the interface went down while it was asked') ??
+        (ip.family === 4 || space.ipv6 ? null : 'the kernel of this host has no IPv6');
       return why === null ? { answer: 'clear' } : { answer: 'unknown', reason: why };
     });
   } finally {
-    await cleanUp(link, ipv6, listener).catch(() => {});
+    await cleanUp(space, arp, detected, listener).catch(() => {});
   }
 }
 
-/**
- * Ends a second after the last probe. Whoever answers is heard by the listener: what arping itself says is not all that was
- * said, it hears no other machine that asks (iputils, arping.c, recv_pack). Answers why it could not ask, or null.
- *
- * The programs are begun by xargs, which is small: to begin one holds up an agent, and whoever waits for an address
- * meanwhile, for some 10 ms each.
- */
+/** Ends a second after the last probe. Answers the questions that the kernel did not put. */
 async function sendArp(
-  { run, name }: ProbeLink,
-  ips: readonly Ip[],
+  { ask }: ProbeNamespace,
+  questions: readonly Question[],
   { probes }: AskSettings,
+  delay: Timing['delay'],
   signal: AbortSignal,
-): Promise<string | null> {
-  if (ips.length === 0) return null;
-  const arping = ['arping', '-D', '-q', '-c', String(probes), '-I', name];
-  try {
-    const { stderr } = await run('xargs', ['-n', '1', '-P', String(ips.length), ...arping], {
-      input: ips.map((ip) => `${formatIp(ip)}\n`).join(''),
-      timeoutMs: (probes + 5) * secondMs,
-      acceptCodes: [0, someFailed],
-      signal,
-    });
-    return stderr.trim() === '' ? null : stderr.trim().slice(0, 500);
-  } catch (error) {
+): Promise<readonly Question[]> {
+  if (questions.length === 0) return [];
+  const asked = new Set<string>();
+  for (let probe = 0; probe < probes; probe += 1) {
     signal.throwIfAborted();
-    return failureText(error);
+    const shown = await ask(questions.map(askLine), 'neigh show');
+    for (const { dst, dev } of shown) asked.add(`${String(dev)} ${String(dst)}`);
+    await delay(secondMs, signal);
   }
+  return questions.filter(({ link, ip }) => !asked.has(`${link.name} ${formatIp(ip)}`));
 }
 
 /** The kernel asks, the first time within a second (RFC 4862 section 5.4.2), and is done a second after the last. */
 async function solicit(
-  { run, name }: ProbeLink,
-  ips: readonly Ip[],
+  { ask }: ProbeNamespace,
+  questions: readonly Question[],
   { probes }: AskSettings,
   delay: Timing['delay'],
   signal: AbortSignal,
-): Promise<null> {
-  if (ips.length === 0) return null;
-  await run('ip', ['-6', '-batch', '-'], { input: addressLines('add', name, ips), signal });
+): Promise<readonly Question[]> {
+  if (questions.length === 0) return [];
+  const shown = await ask(questions.map(addressLine('add')), 'address show');
+  const there = new Set(
+    shown.flatMap(({ ifname, addr_info: infos }) =>
+      (Array.isArray(infos) ? infos : []).map(
+        ({ local }: { local?: unknown }) => `${String(ifname)} ${String(local)}`,
+      ),
+    ),
+  );
   await delay((probes + 1) * secondMs, signal);
   signal.throwIfAborted();
-  return null;
+  return questions.filter(({ link, ip }) => !there.has(`${link.name} ${formatIp(ip)}`));
 }
 
-function addressLines(verb: 'add' | 'delete', link: string, ips: readonly Ip[]): string {
-  return ips.map((ip) => `address ${verb} ${formatIp(ip)}/128 dev ${link}\n`).join('');
-}
+const addressLine =
+  (verb: 'add' | 'delete') =>
+  ({ link, ip }: Question): string =>
+    `address ${verb} ${formatIp(ip)}/128 dev ${link.name}`;
 
-async function read({ run }: ProbeLink, { ask }: Listener, signal: AbortSignal): Promise<string[]> {
+async function read({ run }: ProbeNamespace, { ask }: Listener, signal: AbortSignal): Promise<string[]> {
   return Promise.all(ask.map(async (argv) => (await run('nft', argv, { signal })).stdout));
 }
 
-async function cleanUp({ run, name }: ProbeLink, ipv6: readonly Ip[], { end }: Listener): Promise<void> {
-  if (ipv6.length > 0) await run('ip', ['-6', '-batch', '-'], { input: addressLines('delete', name, ipv6) });
-  await run('nft', ['-f', '-'], { input: end });
+async function cleanUp(
+  space: ProbeNamespace,
+  arp: readonly Question[],
+  detected: readonly Question[],
+  { end }: Listener,
+): Promise<void> {
+  await Promise.all([
+    space.ask([...arp.map(forgetLine), ...detected.map(addressLine('delete'))], 'link show dev lo'),
+    space.run('nft', ['-f', '-'], { input: end }),
+  ]);
 }

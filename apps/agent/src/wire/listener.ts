@@ -1,5 +1,5 @@
 import { formatIp, parseMac, type Ip } from '@trunkline/netaddr';
-import { list, record } from '../host/json-read.ts';
+import { list, record, texts } from '../host/json-read.ts';
 
 /**
  * What the kernel says of itself on a probe link: nothing. It answers no neighbour solicitation for an address that is
@@ -28,6 +28,9 @@ export type Listener = {
   readonly end: string;
 };
 
+/** An address that is listened for on a link of the namespace. */
+export type ListenedFor = { readonly link: string; readonly ip: Ip };
+
 /**
  * A listener for some addresses: notes the MAC of whoever speaks for one, and, apart from it, of whoever else asks
  * whether it is free.
@@ -37,51 +40,61 @@ export type Listener = {
  * 0.0.0.0) for it. IPv6, RFC 4862 section 5.4: a neighbour advertisement with it as target, and a solicitation for it
  * from the unspecified address. The target lies 8 octets into the ICMPv6 message (RFC 4861 section 4.3, 4.4).
  */
-export function listenFor(ips: readonly Ip[], number: number): Listener {
-  const tables = ([4, 6] as const).flatMap((family) => {
-    const entries = ips.flatMap((ip, index) => (ip.family === family ? [{ ip, sets: setsOf(index) }] : []));
-    return entries.length === 0
-      ? []
-      : [{ name: `${family === 4 ? 'arp' : 'ip6'} probe${number}`, text: tableBody(entries) }];
-  });
+export function listenFor(entries: readonly ListenedFor[], number: number): Listener {
+  const numbered = entries.map((entry, index) => ({ ...entry, index }));
+  const ofFamily = (family: 4 | 6) => numbered.filter(({ ip }) => ip.family === family);
+  const tables = [
+    { name: `arp probe${number}`, entries: ofFamily(4), body: arpBody },
+    { name: `ip6 probe${number}`, entries: ofFamily(6), body: ip6Body },
+  ].filter((table) => table.entries.length > 0);
   return {
-    begin: tables.map(({ name, text }) => `table ${name} {${text}}\n`).join(''),
+    begin: tables.map(({ name, entries: those, body }) => `table ${name} {${body(those)}}\n`).join(''),
     ask: tables.map(({ name }) => ['-j', 'list', 'table', ...name.split(' ')]),
     end: tables.map(({ name }) => `delete table ${name}\n`).join(''),
   };
 }
 
-/** Names of the sets in which is noted who speaks for the address of this index, and who asks for it. */
-function setsOf(index: number): { readonly speaks: string; readonly asks: string } {
-  return { speaks: `speaks${index}`, asks: `asks${index}` };
-}
+type Entry = ListenedFor & { readonly index: number };
 
-type Sets = ReturnType<typeof setsOf>;
-
-function tableBody(entries: readonly { readonly ip: Ip; readonly sets: Sets }[]): string {
-  const names = entries.flatMap(({ sets: { speaks, asks } }) => [speaks, asks]);
-  return `
-  ${names.map((set) => `set ${set} { type ether_addr; flags dynamic; size 64; }`).join('\n  ')}
+const chain = (rules: readonly string[]): string => `
   chain input {
     type filter hook input priority -10; policy accept;
-    ${entries.flatMap(({ ip, sets }) => rulesFor(ip, sets)).join('\n    ')}
+    ${rules.join('\n    ')}
   }
 `;
+
+/** One pair of sets for all addresses: a set for each would make the kernel look through all of them for every packet. */
+function arpBody(entries: readonly Entry[]): string {
+  const asked = entries.map(({ link, ip }) => `"${link}" . ${formatIp(ip)}`).join(', ');
+  const heard = 'type iface_index . ipv4_addr . ether_addr; flags dynamic; size 65535;';
+  return `
+  set asked { type iface_index . ipv4_addr; elements = { ${asked} } }
+  set speaks { ${heard} }
+  set asks { ${heard} }${chain([
+    'iif . arp saddr ip @asked add @speaks { iif . arp saddr ip . arp saddr ether }',
+    'arp saddr ip 0.0.0.0 iif . arp daddr ip @asked add @asks { iif . arp daddr ip . arp saddr ether }',
+  ])}`;
 }
 
-function rulesFor(ip: Ip, { speaks, asks }: Sets): readonly string[] {
-  if (ip.family === 4) {
-    return [
-      `arp saddr ip ${formatIp(ip)} add @${speaks} { arp saddr ether }`,
-      `arp saddr ip 0.0.0.0 arp daddr ip ${formatIp(ip)} add @${asks} { arp saddr ether }`,
-    ];
-  }
-  // Newer nft has a word for it (`icmpv6 taddr`); this is understood by all.
-  const target = `@th,64,128 0x${ip.value.toString(16).padStart(32, '0')}`;
-  return [
-    `icmpv6 type nd-neighbor-advert ${target} add @${speaks} { ether saddr }`,
-    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @${asks} { ether saddr }`,
-  ];
+function ip6Body(entries: readonly Entry[]): string {
+  const sets = entries.flatMap(({ index }) => Object.values(setsOf(index)));
+  return `
+  ${sets.map((set) => `set ${set} { type ether_addr; flags dynamic; size 64; }`).join('\n  ')}${chain(
+    entries.flatMap(({ link, ip, index }) => {
+      // Newer nft has a word for it (`icmpv6 taddr`); this is understood by all.
+      const target = `@th,64,128 0x${ip.value.toString(16).padStart(32, '0')}`;
+      const { speaks, asks } = setsOf(index);
+      return [
+        `iif "${link}" icmpv6 type nd-neighbor-advert ${target} add @${speaks} { ether saddr }`,
+        `iif "${link}" ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @${asks} { ether saddr }`,
+      ];
+    }),
+  )}`;
+}
+
+/** Names of the sets in which is noted who speaks for the IPv6 address of this index, and who asks for it. */
+function setsOf(index: number): { readonly speaks: string; readonly asks: string } {
+  return { speaks: `speaks${index}`, asks: `asks${index}` };
 }
 
 /** Who was heard for an address, as MACs in lower case and order. */
@@ -93,24 +106,44 @@ export type Heard = {
 };
 
 /**
- * Reads what `nft -j list table` says (libnftables-json(5)), for the address of an index.
+ * Reads what `nft -j list table` says (libnftables-json(5)), for the entry of an index.
  *
  * Fails with `SyntaxError` for what is no JSON.
  */
-export function readHeard(stdouts: readonly string[]): (index: number) => Heard {
+export function readHeard(
+  entries: readonly ListenedFor[],
+  stdouts: readonly string[],
+): (index: number) => Heard {
   const sets = stdouts
     .flatMap((stdout) => list(record(JSON.parse(stdout))['nftables']))
     .map((entry) => record(record(entry)['set']));
-  const macsIn = (set: string) =>
-    sets.filter(({ name }) => name === set).flatMap((one) => list(one['elem']).flatMap(macOf));
+  const elementsOf = (set: string) =>
+    sets.filter(({ name }) => name === set).flatMap((one) => list(one['elem']).map(valueOf));
+  const heard4 = (set: string) => Map.groupBy(elementsOf(set).map(texts), ([link, ip]) => `${link} ${ip}`);
+  const [speaks4, asks4] = [heard4('speaks'), heard4('asks')];
+  const macs6 = (set: string) =>
+    elementsOf(set)
+      .flatMap((value) => (typeof value === 'string' ? [parseMac(value)] : []))
+      .toSorted();
   return (index) => {
-    const { speaks, asks } = setsOf(index);
-    return { speaks: macsIn(speaks).toSorted(), asks: macsIn(asks).toSorted() };
+    const entry = entries[index];
+    if (entry === undefined) return { speaks: [], asks: [] };
+    if (entry.ip.family === 4) {
+      const key = `${entry.link} ${formatIp(entry.ip)}`;
+      const macs = (from: typeof speaks4) =>
+        (from.get(key) ?? []).flatMap(([, , mac]) => (mac === undefined ? [] : [parseMac(mac)])).toSorted();
+      return { speaks: macs(speaks4), asks: macs(asks4) };
+    }
+    const names = setsOf(index);
+    return { speaks: macs6(names.speaks), asks: macs6(names.asks) };
   };
 }
 
-/** With a counter or a timeout an element is an object around its value. */
-function macOf(element: unknown): string[] {
-  const value = typeof element === 'string' ? element : record(record(element)['elem'])['val'];
-  return typeof value === 'string' ? [parseMac(value)] : [];
+/** With a counter or a timeout an element is an object around its value; of several parts, `concat` has them. */
+function valueOf(element: unknown): unknown {
+  if (typeof element === 'string') return element;
+  const value = record(element);
+  const inner = record(value['elem'])['val'];
+  if (inner !== undefined) return valueOf(inner);
+  return value['concat'];
 }

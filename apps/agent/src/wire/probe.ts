@@ -2,12 +2,13 @@ import { formatIp, tryParseIp, type Ip } from '@trunkline/netaddr';
 import type { RunCommand } from '../host/command.ts';
 import type { Link, Links } from '../host/links.ts';
 import type { OpenDialogue } from '../host/resident-ip.ts';
-import type { AddressProbe, ProbeAnswer } from '../ipam/address-probe.ts';
+import type { AddressProbe, Ask, ProbeAnswer } from '../ipam/address-probe.ts';
 import type { Timing } from '../sync/timing.ts';
+import { askQuickly, quickProbing, type QuickSettings } from './ask-quickly.ts';
 import { askTogether, type AskSettings } from './ask-together.ts';
 import { createBatches } from './batches.ts';
-import { openProbeLink } from './probe-link.ts';
-import { createProbeLinks } from './probe-links.ts';
+import { createProbeLinks, type HeldLink } from './probe-links.ts';
+import { openProbeNamespace } from './probe-namespace.ts';
 import { failureText } from './tools.ts';
 
 /** How the wire is asked. */
@@ -17,12 +18,13 @@ export type ProbeSettings = AskSettings & {
    * together, in milliseconds. What is asked for until then is asked for together.
    */
   readonly startWithinMs: number;
-  /** Addresses that are asked for together. */
+  /** Addresses that are asked for together, whatever interfaces they are on. */
   readonly together: number;
   /** How many times as many may be asked for at once; the others wait. */
   readonly atOnce: number;
   /** How long a probe link stays without use, in milliseconds. */
   readonly lingerMs: number;
+  readonly quick: QuickSettings;
 };
 
 /** As RFC 5227 section 1.1 has it: 4 to 6 seconds an address. */
@@ -30,19 +32,25 @@ export const usualProbing: ProbeSettings = {
   probes: 3,
   startWithinMs: 1000,
   listenMs: 2000,
-  together: 32,
+  together: 256,
   atOnce: 2,
-  lingerMs: 10_000,
+  lingerMs: 30_000,
+  quick: quickProbing,
 };
+
+/** What is in use is asked for once, and heard for a second. */
+const rechecking: AskSettings = { probes: 1, listenMs: 1000 };
 
 /** What the wire is asked with. */
 export type ProbeDeps = {
   readonly run: RunCommand;
   readonly open: OpenDialogue;
   readonly links: Pick<Links, 'list'>;
-  readonly timing: Pick<Timing, 'delay' | 'random'>;
+  readonly timing: Pick<Timing, 'delay' | 'random' | 'now'>;
   readonly settings?: ProbeSettings;
 };
+
+type Asked = { readonly link: string; readonly ip: Ip; readonly known: readonly string[] };
 
 /**
  * Asks the wire who has an address: ARP probes (RFC 5227 section 2.1) or duplicate address detection (RFC 4862 section
@@ -60,38 +68,79 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
   const settings = deps.settings ?? usualProbing;
   const ended = new AbortController();
   const probeLinks = createProbeLinks({
-    open: (parent) => openProbeLink({ ...deps, solicitations: settings.probes }, parent, ended.signal),
+    open: () => openProbeNamespace({ ...deps, solicitations: settings.probes }, ended.signal),
+    signal: ended.signal,
     timing,
     lingerMs: settings.lingerMs,
   });
   let last = 0;
-  const batches = createBatches<Link, Ip, ProbeAnswer>({
-    keyOf: ({ ifindex, name }) => `${ifindex}:${name}`,
-    ask: (parent, ips) => {
-      last += 1;
-      const number = last;
-      return probeLinks.use(parent, (link) =>
-        askTogether(link, ips, number, settings, timing.delay, ended.signal),
-      );
-    },
-    gather: () => timing.delay(settings.startWithinMs * timing.random(), ended.signal),
-    most: settings.together,
-    atOnce: settings.atOnce,
-  });
+  const batches = (how: AskSettings, gather: () => Promise<void>) =>
+    createBatches<null, Asked, ProbeAnswer>({
+      keyOf: () => '',
+      ask: (_, asked) => askAll(asked, how),
+      gather,
+      most: settings.together,
+      atOnce: settings.atOnce,
+    });
+  const probing = batches(settings, () =>
+    timing.delay(settings.startWithinMs * timing.random(), ended.signal),
+  );
+  const checking = batches(rechecking, () => new Promise((resolve) => void setImmediate(resolve)));
 
-  async function ask(link: string, ip: Ip): Promise<ProbeAnswer> {
+  /** On their links, all at once; those that cannot be asked for are answered with why. */
+  async function askAll(asked: readonly Asked[], how: AskSettings): Promise<readonly ProbeAnswer[]> {
     const links = await deps.links.list();
-    const parent = links.find(({ name }) => name === link);
-    if (parent === undefined) return unknown(`this host has no interface ${link}`);
-    const deaf = whyDeaf(parent);
-    if (deaf !== null) return unknown(deaf);
-    const own = links.find(({ addresses }) => addresses.some(({ address }) => address === formatIp(ip)));
-    if (own !== undefined) return { answer: 'taken', mac: own.mac ?? parent.mac ?? '00:00:00:00:00:00' };
-    return batches.ask(parent, ip);
+    const places = asked.map((one) => placeOf(one, links));
+    const parents = new Map(places.flatMap((place) => ('answer' in place ? [] : [[keyOf(place), place]])));
+    const held = new Map<string, HeldLink | ProbeAnswer>();
+    await Promise.all(
+      [...parents].map(async ([key, parent]) => {
+        held.set(key, await probeLinks.hold(parent).catch((error: unknown) => unknown(failureText(error))));
+      }),
+    );
+    let failed = true;
+    try {
+      const rooms = places.map((place) =>
+        'answer' in place ? place : (held.get(keyOf(place)) ?? unknown(givenUp)),
+      );
+      const questions = asked.flatMap(({ ip, known }, index) => {
+        const room = rooms[index];
+        return room !== undefined && 'link' in room ? [{ ...room, ip, known, index }] : [];
+      });
+      const [first] = questions;
+      const answers = new Map<number, ProbeAnswer>();
+      if (first !== undefined) {
+        last += 1;
+        const got = await askTogether(first.space, questions, last, how, timing.delay, ended.signal);
+        got.forEach((answer, at) => answers.set(questions[at]?.index ?? -1, answer));
+      }
+      failed = false;
+      return rooms.map((room, index) => ('answer' in room ? room : (answers.get(index) ?? unknown(givenUp))));
+    } finally {
+      for (const room of held.values()) if ('leave' in room) room.leave(failed);
+    }
   }
 
-  return {
-    probe: async ({ link, ip }, signal) => {
+  async function quickly(asked: Asked, signal: AbortSignal): Promise<ProbeAnswer> {
+    const place = placeOf(asked, await deps.links.list());
+    if ('answer' in place) return place;
+    const held = await probeLinks.hold(place);
+    const { ip, known } = asked;
+    let failed = true;
+    try {
+      if (ip.family === 6 && !held.space.ipv6) return unknown('the kernel of this host has no IPv6');
+      if (ip.family === 6) await held.readyForIpv6();
+      const question = { link: held.link, ip, known };
+      const answer = await askQuickly(held.space, question, settings.quick, timing, signal);
+      failed = false;
+      return answer;
+    } finally {
+      held.leave(failed && !signal.aborted);
+    }
+  }
+
+  function asker(put: (asked: Asked, signal: AbortSignal) => Promise<ProbeAnswer>): Ask {
+    return async ({ link, ip, known = [] }, signal) => {
       const parsed = tryParseIp(ip);
       if (parsed === undefined) return unknown(`${ip} is no IP address`);
       if (signal.aborted || ended.signal.aborted) return unknown(givenUp);
@@ -99,13 +148,19 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
       const giveUp = () => over.resolve(unknown(givenUp));
       signal.addEventListener('abort', giveUp, { once: true });
       try {
-        return await Promise.race([ask(link, parsed), over.promise]);
+        return await Promise.race([put({ link, ip: parsed, known }, signal), over.promise]);
       } catch (error) {
         return unknown(ended.signal.aborted ? givenUp : failureText(error));
       } finally {
         signal.removeEventListener('abort', giveUp);
       }
-    },
+    };
+  }
+
+  return {
+    probe: asker((asked) => probing.ask(null, asked)),
+    ask: asker((asked, signal) => quickly(asked, AbortSignal.any([signal, ended.signal]))),
+    recheck: asker((asked) => checking.ask(null, asked)),
     close: () => {
       ended.abort();
       probeLinks.close();
@@ -114,6 +169,20 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
 }
 
 const givenUp = 'it was given up';
+
+const keyOf = ({ ifindex, name }: Link): string => `${ifindex}:${name}`;
+
+/** Where to ask, or what is known without: the kernel shows what this host has itself. */
+function placeOf({ link, ip }: Asked, links: readonly Link[]): Link | ProbeAnswer {
+  const parent = links.find(({ name }) => name === link);
+  if (parent === undefined) return unknown(`this host has no interface ${link}`);
+  const deaf = whyDeaf(parent);
+  if (deaf !== null) return unknown(deaf);
+  const text = formatIp(ip);
+  const own = links.find(({ addresses }) => addresses.some(({ address }) => address === text));
+  if (own === undefined) return parent;
+  return { answer: 'taken', mac: own.mac ?? parent.mac ?? '00:00:00:00:00:00' };
+}
 
 /** Why nothing can be heard on a link, or null. */
 function whyDeaf({ name, up, carrier }: Link): string | null {

@@ -7,7 +7,6 @@ const arping: WireTool = { tool: 'arping', package: 'iputils-arping' };
 const tools: readonly (WireTool & { readonly asks: readonly string[] })[] = [
   { ...arping, asks: ['-V'] },
   { tool: 'nft', package: 'nftables', asks: ['--version'] },
-  { tool: 'xargs', package: 'findutils', asks: ['--version'] },
   { tool: 'unshare', package: 'util-linux', asks: ['--version'] },
   { tool: 'nsenter', package: 'util-linux', asks: ['--version'] },
 ];
@@ -60,7 +59,7 @@ export function installation(missing: readonly WireTool[]): string {
 }
 
 /**
- * What went wrong, for people; of a tool that is missing also what to install. Those that begin another (`nsenter`, `xargs`)
+ * What went wrong, for people; of a tool that is missing also what to install. Those that begin another (`nsenter`)
  * say by 127 that it is not there, and which one in words.
  */
 export function failureText(error: unknown): string {

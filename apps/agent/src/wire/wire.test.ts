@@ -1,19 +1,31 @@
-import { parseIp, parseMac } from '@trunkline/netaddr';
+import { formatIp, parseIp, parseMac } from '@trunkline/netaddr';
 import { expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import { createBatches } from './batches.ts';
 import { listenFor, readHeard } from './listener.ts';
-import { isProbeMac, probeMac } from './probe-link.ts';
+import { askLine, stationOf } from './neighbour.ts';
+import { isProbeMac, linkLocalOf, probeMac } from './probe-mac.ts';
 import { createToolCheck, failureText, installation } from './tools.ts';
 
-test('a listener notes who speaks for an address and who else asks for it, for both IP versions', () => {
-  const { begin, ask, end } = listenFor([parseIp('172.16.100.10'), parseIp('fd00::a')], 7);
-  expect(begin).toContain('arp saddr ip 172.16.100.10 add @speaks0 { arp saddr ether }');
-  expect(begin).toContain('arp saddr ip 0.0.0.0 arp daddr ip 172.16.100.10 add @asks0 { arp saddr ether }');
-  const target = '@th,64,128 0xfd00000000000000000000000000000a';
-  expect(begin).toContain(`icmpv6 type nd-neighbor-advert ${target} add @speaks1 { ether saddr }`);
+const entries = [
+  { link: 'probe3', ip: parseIp('172.16.100.10') },
+  { link: 'probe4', ip: parseIp('fd00::a') },
+  { link: 'probe4', ip: parseIp('172.16.100.10') },
+];
+
+test('a listener notes who speaks for an address and who else asks for it, for both IP versions, link by link', () => {
+  const { begin, ask, end } = listenFor(entries, 7);
+  expect(begin).toContain('elements = { "probe3" . 172.16.100.10, "probe4" . 172.16.100.10 }');
+  expect(begin).toContain('iif . arp saddr ip @asked add @speaks { iif . arp saddr ip . arp saddr ether }');
   expect(begin).toContain(
-    `ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @asks1 { ether saddr }`,
+    'arp saddr ip 0.0.0.0 iif . arp daddr ip @asked add @asks { iif . arp daddr ip . arp saddr ether }',
+  );
+  const target = '@th,64,128 0xfd00000000000000000000000000000a';
+  expect(begin).toContain(
+    `iif "probe4" icmpv6 type nd-neighbor-advert ${target} add @speaks1 { ether saddr }`,
+  );
+  expect(begin).toContain(
+    `iif "probe4" ip6 saddr :: icmpv6 type nd-neighbor-solicit ${target} add @asks1 { ether saddr }`,
   );
   expect(ask).toEqual([
     ['-j', 'list', 'table', 'arp', 'probe7'],
@@ -23,23 +35,51 @@ test('a listener notes who speaks for an address and who else asks for it, for b
 });
 
 const answer = (...sets: object[]) => JSON.stringify({ nftables: [{ metainfo: {} }, ...sets] });
+const heardOf = (link: string, mac: string) => ({ concat: [link, '172.16.100.10', mac] });
 
 test('what nft says is read with and without timeouts, and an empty set is nobody', () => {
-  const heard = readHeard([
+  const heard = readHeard(entries, [
     answer(
-      { set: { name: 'speaks0', elem: ['02:00:00:00:00:02', '02:00:00:00:00:01'] } },
-      { set: { name: 'asks0', elem: ['02:00:00:00:00:04'] } },
+      {
+        set: {
+          name: 'speaks',
+          elem: [
+            heardOf('probe3', '02:00:00:00:00:02'),
+            heardOf('probe3', '02:00:00:00:00:01'),
+            heardOf('probe9', '02:00:00:00:00:09'),
+          ],
+        },
+      },
+      {
+        set: { name: 'asks', elem: [{ elem: { val: heardOf('probe4', '02:00:00:00:00:04'), timeout: 9 } }] },
+      },
     ),
     answer(
       { set: { name: 'speaks1' } },
-      { set: { name: 'asks2', elem: [{ elem: { val: '02:00:00:00:00:03', timeout: 9 } }] } },
+      { set: { name: 'asks1', elem: [{ elem: { val: '02:00:00:00:00:03', timeout: 9 } }] } },
     ),
   ]);
   expect([0, 1, 2].map(heard)).toEqual([
-    { speaks: ['02:00:00:00:00:01', '02:00:00:00:00:02'], asks: ['02:00:00:00:00:04'] },
-    { speaks: [], asks: [] },
+    { speaks: ['02:00:00:00:00:01', '02:00:00:00:00:02'], asks: [] },
     { speaks: [], asks: ['02:00:00:00:00:03'] },
+    { speaks: [], asks: ['02:00:00:00:00:04'] },
   ]);
+});
+
+test('one line asks for an address, at the MAC of everybody, and only a station has another one', () => {
+  const link = { name: 'probe3' };
+  expect(askLine({ link, ip: parseIp('172.16.100.10') })).toBe(
+    'neigh replace 172.16.100.10 lladdr ff:ff:ff:ff:ff:ff nud probe dev probe3',
+  );
+  expect(askLine({ link, ip: parseIp('fd00::1:abcd:ef01') })).toBe(
+    'neigh replace fd00::1:abcd:ef01 lladdr 33:33:ff:cd:ef:01 nud probe dev probe3',
+  );
+  expect(['ff:ff:ff:ff:ff:ff', '33:33:ff:cd:ef:01', undefined].map(stationOf)).toEqual([null, null, null]);
+  expect(stationOf('02:00:00:AA:00:01')).toBe('02:00:00:aa:00:01');
+});
+
+test('the link-local address of a MAC', () => {
+  expect(formatIp(parseIp(linkLocalOf('d6:4c:01:02:03:04')))).toBe('fe80::d44c:1ff:fe02:304');
 });
 
 test('the MAC of a probe link is its own, unicast, local, known as one, and the same every time', () => {
@@ -113,18 +153,6 @@ test.each([
       reason: 'exit code 127',
       stdout: '',
       stderr: 'nsenter: failed to execute arping: No such file or directory',
-    }),
-    'install iputils-arping',
-  ],
-  [
-    'as xargs says it',
-    new CommandFailed({
-      kind: 'exit',
-      argv: ['nsenter', '--net=/proc/1/ns/net', '--', 'xargs', '-n', '1', 'arping', '-D'],
-      code: 127,
-      reason: 'exit code 127',
-      stdout: '',
-      stderr: 'xargs: arping: No such file or directory',
     }),
     'install iputils-arping',
   ],

@@ -1,0 +1,29 @@
+import { formatIp, type Ip } from '@trunkline/netaddr';
+import type { ProbeLink } from './probe-namespace.ts';
+
+type Asked = { readonly link: Pick<ProbeLink, 'name'>; readonly ip: Ip };
+
+/**
+ * The line (ip-neighbour(8)) by which the kernel asks the wire once for an address: an entry that is to be confirmed
+ * (`NUD_PROBE`, net/core/neighbour.c) at the MAC of everybody. Works the same on every kernel and every `ip`.
+ */
+export function askLine({ link, ip }: Asked): string {
+  return `neigh replace ${formatIp(ip)} lladdr ${everybody(ip)} nud probe dev ${link.name}`;
+}
+
+export function forgetLine({ link, ip }: Asked): string {
+  return `neigh delete ${formatIp(ip)} dev ${link.name}`;
+}
+
+/** Broadcast; of IPv6 the group that stations listen to for a neighbour (RFC 4291 section 2.7.1, RFC 2464 section 7). */
+function everybody(ip: Ip): string {
+  if (ip.family === 4) return 'ff:ff:ff:ff:ff:ff';
+  const last = (ip.value & 0xffffffn).toString(16).padStart(6, '0');
+  return `33:33:ff:${last.slice(0, 2)}:${last.slice(2, 4)}:${last.slice(4)}`;
+}
+
+/** The MAC of a station that answered, in an entry's `lladdr`; null: still that of everybody, or none. */
+export function stationOf(lladdr: unknown): string | null {
+  if (typeof lladdr !== 'string') return null;
+  return (Number.parseInt(lladdr.slice(0, 2), 16) & 1) === 1 ? null : lladdr.toLowerCase();
+}
