@@ -83,7 +83,11 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       await networks.forgetHost(change, host);
     },
   });
-  const leases = createLeasesService(platform, { addresses });
+  const leases = createLeasesService(platform, {
+    addresses,
+    // Containers are made on networks, which take leases back.
+    containers: { moveFromConflicts: (...conflicts) => containers.moveFromConflicts(...conflicts) },
+  });
   const endpoints = createEndpointsService(platform, { hosts });
   const networks = createNetworksService(platform, {
     addresses,

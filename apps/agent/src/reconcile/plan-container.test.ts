@@ -205,6 +205,17 @@ test('one made from an older generation is reported and kept', async () => {
   expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Outdated' });
 });
 
+test('one of an older generation that never ran is made again', async () => {
+  await host.settle(document([network()]));
+  await host.docker.behindOurBack.createContainer({
+    ...asOurs(container()),
+    attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10' }],
+  });
+  const plan = await planOf(container({ generation: 2 }));
+  expect(kinds(plan)).toEqual(['remove-container', 'create-container']);
+  expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Replacing' });
+});
+
 test('with Docker down a container is unknown, never absent', async () => {
   host.docker.setReachable(false);
   for (const state of ['present', 'absent'] as const) {

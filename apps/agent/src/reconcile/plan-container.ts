@@ -94,7 +94,10 @@ function planOwn(
   around: ContainerSurroundings,
 ): ContainerPlan {
   const generation = own.labels[generationLabel];
-  if (generation !== String(container.generation)) {
+  const isOutdated = generation !== String(container.generation);
+  if (isOutdated && own.status === 'created' && container.networkMode === null)
+    return planAgain(container, own);
+  if (isOutdated) {
     return plan(
       own,
       [],
@@ -129,6 +132,19 @@ function planOwn(
     );
   }
   return planLife(container, docker, own, around, shared?.stale === true);
+}
+
+/** It never ran, so nothing of it is lost: the server chose another address for it, for one. */
+function planAgain(container: DesiredContainer, own: DockerContainerDetail): ContainerPlan {
+  const why = `it is made again as it should be now (generation ${container.generation}): it never ran${own.error === null ? '' : `, starting failed: ${own.error}`}`;
+  return plan(
+    own,
+    [
+      { do: 'remove-container', dockerId: own.id, name: own.name, why: 'replace' },
+      { do: 'create-container', spec: containerSpec(container, null) },
+    ],
+    [fails('Ready', 'Replacing', why)],
+  );
 }
 
 function planLife(

@@ -196,6 +196,8 @@ async function reserve(
   const ordered = places.toSorted((a, b) => (a.network.id < b.network.id ? -1 : 1));
   for (const { ordinal, network, mac, reservations } of ordered) {
     const ips: Record<Reservation['family'], string | null> = { ipv4: null, ipv6: null };
+    const isChosen = (of: Reservation['family']): boolean =>
+      reservations.some(({ family, address }) => family === of && address === undefined);
     for (const { family, address } of reservations) {
       ips[family] = await deps.addresses.reserveForContainer(change, {
         network: network.name,
@@ -206,7 +208,15 @@ async function reserve(
         ...(mac === undefined ? {} : { mac }),
       });
     }
-    attachments.push({ containerId: container.id, ordinal, networkId: network.id, ...ips, mac: mac ?? null });
+    attachments.push({
+      containerId: container.id,
+      ordinal,
+      networkId: network.id,
+      ...ips,
+      chosenIpv4: isChosen('ipv4'),
+      chosenIpv6: isChosen('ipv6'),
+      mac: mac ?? null,
+    });
   }
   return attachments;
 }

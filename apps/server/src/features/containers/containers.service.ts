@@ -8,6 +8,7 @@ import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platfor
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { moveFromConflicts, type ConflictedAddress } from './conflict-moves.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
 import { isRunning, presentContainer } from './container-view.ts';
@@ -65,6 +66,11 @@ export interface ContainersService {
     host: { id: string; name: string },
     reports: readonly ContainerReport[],
     observedAt: Date,
+  ): Promise<void>;
+  /** Something foreign has these addresses: containers of the host that only the server put on them get others. */
+  moveFromConflicts(
+    host: { id: string; name: string },
+    conflicted: readonly ConflictedAddress[],
   ): Promise<void>;
   /** Their host leaves the fleet: its containers are forgotten, their addresses go into quarantine. */
   forgetHost(change: Change, host: { id: string; name: string }): Promise<void>;
@@ -162,6 +168,11 @@ export function createContainersService(
 
     recordReports: (change, host, reports, observedAt) =>
       recordContainerReports(change, deps.addresses, host, reports, observedAt),
+
+    moveFromConflicts: (host, conflicted) =>
+      changes.make({ actor: 'server' }, (change) =>
+        moveFromConflicts(change, deps.addresses, host.id, conflicted),
+      ),
 
     async forgetHost(change, host) {
       const rows = await containersOn(change.db, [host.id]);

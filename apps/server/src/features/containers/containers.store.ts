@@ -94,6 +94,9 @@ export interface AttachmentWrite {
   networkId: string;
   ipv4: string | null;
   ipv6: string | null;
+  /** The server chose it: nobody named it. */
+  chosenIpv4: boolean;
+  chosenIpv6: boolean;
   mac: string | null;
 }
 

@@ -68,12 +68,22 @@ function readSync(host: LeaseHost, sync: LeaseSync): LeaseAsk {
   };
 }
 
-export function createLeaseSyncs({
-  database,
-  feed,
-  metrics,
-  stopping,
-}: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping'>): LeaseSyncs {
+/** What leases need of containers. */
+export interface ContainersOfLeases {
+  /** Something foreign has these addresses, a host says. */
+  moveFromConflicts(host: LeaseHost, conflicted: readonly { networkId: string; ip: string }[]): Promise<void>;
+}
+
+export function createLeaseSyncs(
+  {
+    database,
+    feed,
+    metrics,
+    stopping,
+    log,
+  }: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping' | 'log'>,
+  containers: ContainersOfLeases,
+): LeaseSyncs {
   const query = poolQuery(database.pool);
   const batches = createLeaseBatches(query);
 
@@ -83,6 +93,15 @@ export function createLeaseSyncs({
     for (const { reason } of request.returns) metrics.leasesReturned.inc({ reason });
     metrics.leasesGranted.inc(grantedOf(rows).length);
     return rows;
+  };
+
+  /** The returns have been taken, whatever becomes of the containers: they are looked at again when it is found once more. */
+  const movedFromConflicts = async (host: LeaseHost, returns: LeaseAsk['returns']): Promise<void> => {
+    const conflicted = returns.filter(({ reason }) => reason === 'conflicted');
+    if (conflicted.length === 0) return;
+    await containers.moveFromConflicts(host, conflicted).catch((error: unknown) => {
+      log.warn({ err: error, host: host.name }, 'containers stay on addresses that something foreign has');
+    });
   };
 
   /** A return that was passed over is told of: its host must not take the address for gone. */
@@ -138,6 +157,7 @@ export function createLeaseSyncs({
       const ended = AbortSignal.any([gone, stopping]);
       const asked = readSync(host, sync);
       const rows = await ask(asked);
+      await movedFromConflicts(host, asked.returns);
       const granted = grantedOf(rows);
       const compared =
         sync.held === null

@@ -7,7 +7,7 @@ import { addressPath } from '../addresses/address-rows.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
 import type { LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
-import { createLeaseSyncs, type LeaseSyncs } from './lease-sync.ts';
+import { createLeaseSyncs, type ContainersOfLeases, type LeaseSyncs } from './lease-sync.ts';
 import { createRecallFirst, type RecallFirst } from './recall-first.ts';
 import { endConflicts, endHoldsOf, endRecalls, recallsOfHosts } from './leases.store.ts';
 
@@ -27,11 +27,11 @@ const sweepMost = 1_000;
 
 export function createLeasesService(
   platform: Pick<Platform, 'database' | 'changes' | 'feed' | 'metrics' | 'log' | 'stopping'>,
-  deps: { addresses: Pick<AddressesService, 'explain'> },
+  deps: { addresses: Pick<AddressesService, 'explain'>; containers: ContainersOfLeases },
 ): LeasesService {
   const { changes } = platform;
   return {
-    ...createLeaseSyncs(platform),
+    ...createLeaseSyncs(platform, deps.containers),
     ...createLeaseClaims(platform, deps),
     ...createRecallFirst(platform),
 
