@@ -222,19 +222,22 @@ describe('a lab of two hosts', () => {
   });
 });
 
+const runMain = async (main: string, ...argv: string[]): Promise<string> =>
+  await mustRun(run, [process.execPath, main, ...argv]);
+
 test('two checkouts side by side have labs of their own without asking for a name', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-checkouts-'));
   const mains = ['one/main', 'two/main'].map((checkout) => path.join(folder, checkout, 'test/lab/main.ts'));
-  const lab = async (main: string, ...argv: string[]): Promise<string> =>
-    await mustRun(run, [process.execPath, main, ...argv]);
   try {
     for (const main of mains) await cp(import.meta.dirname, path.dirname(main), { recursive: true });
     const [one = '', two = ''] = mains;
-    const ups = await Promise.all(mains.map(async (main) => await lab(main, 'up', '--hosts', '1', '--json')));
+    const ups = await Promise.all(
+      mains.map(async (main) => await runMain(main, 'up', '--hosts', '1', '--json')),
+    );
     const [first, second] = ups.map((up) => (JSON.parse(up) as { name: string }).name);
     expect(first).not.toBe(second);
-    await lab(two, 'down');
-    expect(await lab(one, 'status')).toBe('docker01 on, Docker answers\n');
+    await runMain(two, 'down');
+    expect(await runMain(one, 'status')).toBe('docker01 on, Docker answers\n');
     expect((await run([process.execPath, two, 'status'])).stderr).toContain(
       `there is no lab ${String(second)}`,
     );

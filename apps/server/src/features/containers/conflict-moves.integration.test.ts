@@ -13,14 +13,14 @@ let docker01: TestAgent;
 beforeAll(async () => {
   server = await createTestServer();
   docker01 = await server.joinHost('docker01');
-  const { make } = callNetworks(server);
-  await make('lan', {
+  const call = callNetworks(server);
+  await call.make('lan', {
     subnets: [
       { cidr: '172.16.100.0/24', gateway: '172.16.100.1' },
       { cidr: 'fd00:100::/64', gateway: 'fd00:100::1' },
     ],
   });
-  await make('tiny', { subnets: [{ cidr: '10.70.0.0/30', gateway: '10.70.0.1' }] });
+  await call.make('tiny', { subnets: [{ cidr: '10.70.0.0/30', gateway: '10.70.0.1' }] });
   await carryOut(docker01);
 });
 afterAll(() => server?.close());
