@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { chaos, type ChaosSettings } from './run.ts';
 
-const usage = `usage: npm run chaos [-- --minutes 30 --seed 1 --hosts 2 --operations 500]
+const usage = `usage: npm run chaos [-- --minutes 30 --seed 1 --hosts 2 --operations 500 --engine 28]
 
 Builds Docker hosts on this machine with a server and agents, and does random things to them: containers are
 run, stopped, started, removed, connected and disconnected, with and without --ip, while agents, Docker, the
@@ -14,6 +14,7 @@ against the promises about addresses all the time. Needs Linux and root.
   --operations N  end after this many (default: no end)
   --hosts N       2 to 8 (default 2)
   --prefix N      subnet of /20 to /28: the longer, the scarcer addresses are (default 26)
+  --engine ENGINE folder of another Docker release, or a major version of the distribution (test/lab/README.md)
   --between N     operations between two looks at a fleet at rest (default 30)
 
 Exit code 0 only if all held; else the first violation is printed with what led to it.
@@ -43,6 +44,7 @@ function settingsOf(): ChaosSettings | undefined {
       hosts: text,
       prefix: text,
       between: text,
+      engine: text,
       help: { type: 'boolean' },
     },
   });
@@ -55,6 +57,7 @@ function settingsOf(): ChaosSettings | undefined {
     hosts: numberOf(values.hosts, 'hosts', 2, 8, 2),
     prefix: numberOf(values.prefix, 'prefix', 20, 28, 26),
     between: numberOf(values.between, 'between', 1, 10_000, 30),
+    ...(values.engine === undefined ? {} : { engine: values.engine }),
   };
 }
 

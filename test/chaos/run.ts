@@ -21,6 +21,8 @@ export interface ChaosSettings {
   readonly prefix: number;
   /** Operations between two calms, about. */
   readonly between: number;
+  /** Docker Engine of the hosts, as createLab takes it. */
+  readonly engine?: string;
 }
 
 /** What came of it. */
@@ -47,7 +49,8 @@ const agentEnv = { TRUNKLINE_LEAK_SECONDS: '20' };
 /** One run on a fleet of its own. Throws when the harness itself fails. `show` takes it line by line. */
 export async function chaos(settings: ChaosSettings, show: (line: string) => void): Promise<ChaosResult> {
   const name = `chaos-${String(process.pid)}`;
-  await using fleet = await createFleet({ hosts: settings.hosts, name, agentEnv, log: show });
+  const engine = settings.engine === undefined ? {} : { engine: settings.engine };
+  await using fleet = await createFleet({ hosts: settings.hosts, name, ...engine, agentEnv, log: show });
   const pool = poolOf(settings.prefix);
   const subnets = [{ cidr: pool.cidr, gateway: pool.gateway }];
   await fleet.client.networks.create(

@@ -14,6 +14,11 @@ export async function docker(host: LabHost, ...argv: string[]): Promise<string> 
   return await must(host, 'docker', ...argv);
 }
 
+/** Major version of the host's Docker Engine, for what Engines do differently. */
+export async function engineMajor(host: LabHost): Promise<number> {
+  return Number.parseInt(await docker(host, 'version', '--format', '{{.Server.Version}}'), 10);
+}
+
 /**
  * Removes a network that no container has. Where an Engine before 28.1 lost count of its endpoints, which it can when many
  * containers start at once, it is started anew first: it counts them then (moby issue 42119).

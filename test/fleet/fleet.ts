@@ -21,6 +21,8 @@ export interface FleetOptions {
   readonly hosts: number;
   /** Name of its lab, 1 to 20 of a-z, 0-9 and -. */
   readonly name: string;
+  /** Docker Engine of its hosts, as createLab takes it. */
+  readonly engine?: string;
   /** Port of the server on the loopback; a free one when left out or taken. */
   readonly port?: number;
   /** Settings of the agents beside those that the fleet makes. */
@@ -134,7 +136,8 @@ async function build(
   down: () => Promise<void>,
 ): Promise<Fleet> {
   const log = options.log ?? (() => undefined);
-  const lab = await createLab({ name: options.name, hosts: options.hosts, log, signal });
+  const engine = options.engine === undefined ? {} : { engine: options.engine };
+  const lab = await createLab({ name: options.name, hosts: options.hosts, ...engine, log, signal });
   undo.push(() => lab.down());
   const dataDir = await makeDataDirectory();
   undo.push(() => removeDataDirectory(dataDir));

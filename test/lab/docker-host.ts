@@ -49,9 +49,16 @@ export function insideHost(host: HostNames, argv: readonly string[], cwd = '/'):
   return ['nsenter', ...enter, '--', 'env', `--chdir=${cwd}`, ...argv];
 }
 
-/** Environment of a process inside the host: what was asked for, and the mark by which it is found again. */
+/** Variables of every process inside the host: the mark by which it is found again, and the host's own Engine first. */
+export function hostVariables(host: HostNames): Readonly<Record<string, string>> {
+  const mark = { [MEMBER_VARIABLE]: host.member };
+  if (host.engine === null) return mark;
+  return { ...mark, PATH: `${host.engine}:${commandEnvironment()['PATH'] ?? ''}` };
+}
+
+/** Environment of a process inside the host: what was asked for, and {@link hostVariables}. */
 export function hostEnvironment(host: HostNames, env?: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const all = commandEnvironment({ ...env, [MEMBER_VARIABLE]: host.member });
+  const all = commandEnvironment({ ...env, ...hostVariables(host) });
   // The machine's own choice of a Docker is none for a program inside a host.
   for (const name of ['DOCKER_HOST', 'DOCKER_CONTEXT']) if (env?.[name] === undefined) delete all[name];
   return all;

@@ -4,6 +4,7 @@ import { run, type CommandOptions, type CommandResult, type Run } from './comman
 import {
   bootHost,
   findHolder,
+  hostVariables,
   insideHost,
   powerOff,
   spawnInHost,
@@ -100,7 +101,7 @@ function hostHandle(host: HostNames): LabHost {
     mac,
     dockerLog,
     exec: async (argv, options) => {
-      const env = { ...options?.env, [MEMBER_VARIABLE]: host.member };
+      const env = { ...options?.env, ...hostVariables(host) };
       return await run(insideHost(host, argv), { ...options, env });
     },
     spawn: (argv, options) => spawnInHost(host, argv, options),
@@ -115,7 +116,7 @@ export function markedRun(names: LabNames): Run {
 
 /** Access to a lab whose state is known, whether it is whole or not. */
 export function labHandle(root: string, state: LabState): Lab {
-  const names = labNames(root, state.name, state.id);
+  const names = labNames(root, state.name, state.id, state.engine);
   const act = markedRun(names);
   const all = Array.from({ length: state.hosts }, (_, index) => hostNames(names, index + 1));
   const handles = all.map((host) => hostHandle(host));

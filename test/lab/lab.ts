@@ -9,6 +9,7 @@ import { cleanLabs, killProcesses } from './clean.ts';
 import { mustRun, run, type Run } from './commands.ts';
 import { bootHost } from './docker-host.ts';
 import { startDockerd } from './dockerd.ts';
+import { resolveEngine } from './engine.ts';
 import { labHandle, markedRun, type Lab } from './handle.ts';
 import { importBusybox, packBusybox } from './image.ts';
 import { ensureInstalled, findCommand, type Log } from './install.ts';
@@ -32,6 +33,11 @@ export interface LabOptions {
   readonly hosts: number;
   /** 1 to 20 of a-z, 0-9 and -. Two labs need two names. */
   readonly name: string;
+  /**
+   * Docker Engine of its hosts: a folder with the programs of a release, or a major version (`28`) that the distribution has.
+   * When left out that of the variable TRUNKLINE_LAB_ENGINE, and without it the one of the `PATH`.
+   */
+  readonly engine?: string;
   /** Let the lab live on when this process ends, until `down`. */
   readonly keep?: boolean;
   /** Ends the build early: it then removes what it made and throws the signal's reason. */
@@ -86,8 +92,11 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   // Checks the number before anything is made.
   hostNames(labNames(root, name, '000000'), options.hosts);
   await ensureInstalled(log);
+  const engine = await resolveEngine(options.engine, log);
   signal?.throwIfAborted();
-  log(`building lab ${name} with ${String(options.hosts)} hosts`);
+  log(
+    `building lab ${name} with ${String(options.hosts)} hosts${engine === null ? '' : `, Docker of ${engine}`}`,
+  );
   const { state, names } = await withMachineLock(root, async () => {
     await cleanLabs(run, root, log);
     if ((await readState(root, name)) !== undefined) {
@@ -96,7 +105,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       );
     }
     await prepareMachine(run, root);
-    return await claimLab(root, name, options.hosts, thisProcess());
+    return await claimLab(root, name, options.hosts, thisProcess(), engine);
   });
   const lab = labHandle(root, state);
   const act = markedRun(names);

@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { exitCodeOfSignal } from './commands.ts';
 import { thisCheckoutsLab } from './default-name.ts';
+import { prepareEngine } from './engine-package.ts';
 import { createLab, openLab, removeLab, type Lab } from './lab.ts';
 
 const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
-  up [--hosts N]                    build a lab (2 hosts unless said) that lives until down
+  up [--hosts N] [--engine ENGINE]  build a lab (2 hosts unless said) that lives until down; ENGINE is a folder with
+                                    the programs of a Docker release, or a major version of the distribution
+  engine MAJOR                      download that Docker Engine (26, 28, …) from the distribution, print its folder
   down                              remove it, and every lab whose owner has died
   status                            what is up
   exec HOST -- CMD [ARG...]         run CMD inside a host
@@ -49,7 +52,7 @@ function describe(lab: Lab): object {
   return { name, id, switchAddress, switchNetns, hosts };
 }
 
-async function up(name: string, hosts: number, json: boolean): Promise<number> {
+async function up(name: string, hosts: number, engine: string | undefined, json: boolean): Promise<number> {
   const abort = new AbortController();
   process.on('SIGINT', () => {
     abort.abort(new Error('interrupted'));
@@ -57,7 +60,14 @@ async function up(name: string, hosts: number, json: boolean): Promise<number> {
   process.on('SIGTERM', () => {
     abort.abort(new Error('terminated'));
   });
-  const lab = await createLab({ name, hosts, log, keep: true, signal: abort.signal });
+  const lab = await createLab({
+    name,
+    hosts,
+    ...(engine === undefined ? {} : { engine }),
+    log,
+    keep: true,
+    signal: abort.signal,
+  });
   if (json) print(describe(lab));
   else
     for (const host of lab.hosts)
@@ -140,13 +150,18 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       lab: { type: 'string', default: thisCheckoutsLab() },
       hosts: { type: 'string', default: '2' },
+      engine: { type: 'string' },
       json: { type: 'boolean', default: false },
       'no-docker': { type: 'boolean', default: false },
     },
   });
   const [verb = '', first = '', second = ''] = positionals;
   const { lab: name, json } = values;
-  if (verb === 'up') return await up(name, Number(values.hosts), json);
+  if (verb === 'up') return await up(name, Number(values.hosts), values.engine, json);
+  if (verb === 'engine' && /^\d+$/.test(first)) {
+    process.stdout.write(`${await prepareEngine(Number(first), log)}\n`);
+    return 0;
+  }
   if (verb === 'status') return await status(name, json);
   if (verb === 'down') {
     if (!(await removeLab(name, log))) log(`there was no lab ${name}`);

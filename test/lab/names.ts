@@ -33,6 +33,8 @@ export interface LabNames {
   readonly netnsPrefix: string;
   /** Cgroup, relative to each hierarchy's root, under which the containers of all hosts live. */
   readonly cgroup: string;
+  /** Folder with the programs of the hosts' Docker Engine; null for those of the `PATH`. */
+  readonly engine: string | null;
 }
 
 /** Everything that is derived from one host's name. */
@@ -58,6 +60,8 @@ export interface HostNames {
   /** Value of {@link MEMBER_VARIABLE} for this host's processes. */
   readonly member: string;
   readonly cgroup: string;
+  /** As {@link LabNames.engine}. */
+  readonly engine: string | null;
 }
 
 /** Throws unless `name` can be part of a path and of a namespace's name. */
@@ -70,7 +74,7 @@ export function checkLabName(name: string): void {
 }
 
 /** Names of a lab. Throws for an unusable name. */
-export function labNames(root: string, name: string, id: string): LabNames {
+export function labNames(root: string, name: string, id: string, engine: string | null = null): LabNames {
   checkLabName(name);
   return {
     name,
@@ -79,6 +83,7 @@ export function labNames(root: string, name: string, id: string): LabNames {
     switchNetns: `tl${id}-switch`,
     netnsPrefix: `tl${id}-`,
     cgroup: `trunkline-lab-${id}`,
+    engine,
   };
 }
 
@@ -110,5 +115,6 @@ export function hostNames(lab: LabNames, number: number): HostNames {
     holderFile: path.join(lab.directory, `${name}.holder.json`),
     member: `${lab.id}/${name}/`,
     cgroup: `${lab.cgroup}/${name}`,
+    engine: lab.engine,
   };
 }

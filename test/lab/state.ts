@@ -13,6 +13,8 @@ export interface LabState {
   /** The lab dies with this process; null for one that lives until `down`. */
   readonly owner: ProcessId | null;
   readonly hosts: number;
+  /** Folder with the programs of its Docker Engine; null or missing for those of the `PATH`. */
+  readonly engine?: string | null;
   /** The machine's boot that the lab was made in; none outlives it. */
   readonly boot: string;
 }
@@ -99,10 +101,11 @@ export async function claimLab(
   name: string,
   hosts: number,
   owner: ProcessId,
+  engine: string | null = null,
 ): Promise<{ state: LabState; names: LabNames }> {
   const id = randomBytes(3).toString('hex');
-  const names = labNames(root, name, id);
-  const state: LabState = { format: 1, name, id, owner, hosts, boot: bootId() };
+  const names = labNames(root, name, id, engine);
+  const state: LabState = { format: 1, name, id, owner, hosts, engine, boot: bootId() };
   const draft = path.join(root, `.new-${id}`);
   await mkdir(draft, { recursive: true, mode: 0o755 });
   await writeFile(path.join(draft, 'state.json'), `${JSON.stringify(state)}\n`);
