@@ -1,12 +1,18 @@
 /** An API version of Docker: `1.41` is `{ major: 1, minor: 41 }`. */
 export type ApiVersion = { readonly major: number; readonly minor: number };
 
-/** The newest that this code was written against (Engine 29). */
-export const newestKnown: ApiVersion = { major: 1, minor: 52 };
+/**
+ * The newest that this code was written against (Engine 29.6; moby, api/docs/CHANGELOG.md). Of what changed after 1.52 one thing
+ * concerns the agent: from 1.54 on `POST /networks/{id}/connect` takes a MAC, and Engine 29.3 and later drop it below.
+ */
+export const newestKnown: ApiVersion = { major: 1, minor: 55 };
 /** The oldest that it supports (Engine 20.10). */
 export const oldestSupported: ApiVersion = { major: 1, minor: 41 };
 /** From here on (Engine 25) a container is created with all its networks, and each endpoint takes a MAC. */
 export const manyEndpointsSince: ApiVersion = { major: 1, minor: 44 };
+
+/** From here on (Engine 28) a network may have no IPv4 (`EnableIPv4`), and macvlan starts containers on it. */
+export const ipv6OnlySince: ApiVersion = { major: 1, minor: 48 };
 
 /** Reads `1.41`; undefined for anything else. */
 export function parseApiVersion(written: string | null): ApiVersion | undefined {

@@ -15,7 +15,10 @@ export type DockerEngine = {
   networks(): Promise<readonly DockerNetwork[]>;
   /** One network with the endpoints of running containers on it. */
   network(idOrName: string): Promise<DockerNetworkDetail>;
-  /** Makes a network and answers its id. `DockerConflict` when the name is taken. */
+  /**
+   * Makes a network and answers its id. `DockerConflict` when the name is taken, `DockerUnsupported` for one without an IPv4
+   * subnet on an Engine before 28.
+   */
   createNetwork(spec: DockerNetworkSpec): Promise<{ readonly id: string }>;
   /** Removes a network. `DockerConflict` while containers are attached. */
   removeNetwork(idOrName: string): Promise<void>;

@@ -15,7 +15,7 @@ import type {
 import { bool, list, number, record, strings, text, texts } from './json-read.ts';
 
 /**
- * Between Docker's JSON and our words; pure. Reads what every API from 1.41 to 1.52 gives and nothing that came or went
+ * Between Docker's JSON and our words; pure. Reads what every API from 1.41 to 1.55 gives and nothing that came or went
  * between them (addresses from `Networks[*]` only: the top-level ones are gone in 1.52). What is missing reads as empty.
  */
 
@@ -151,6 +151,8 @@ export function networkToWire(spec: DockerNetworkSpec) {
     Internal: spec.internal ?? false,
     Attachable: spec.attachable ?? false,
     EnableIPv6: spec.enableIPv6 ?? spec.subnets.some((subnet) => subnet.cidr.includes(':')),
+    // Otherwise Docker asks the IPAM driver for an IPv4 subnet of its choice.
+    ...(hasIpv4(spec) ? {} : { EnableIPv4: false }),
     IPAM: {
       Driver: spec.ipamDriver ?? 'default',
       Options: { ...spec.ipamOptions },
@@ -162,6 +164,11 @@ export function networkToWire(spec: DockerNetworkSpec) {
       })),
     },
   };
+}
+
+/** Whether a network has an IPv4 subnet; without one it needs an API from `ipv6OnlySince` on. */
+export function hasIpv4({ subnets }: Pick<DockerNetworkSpec, 'subnets'>): boolean {
+  return subnets.some(({ cidr }) => !cidr.includes(':'));
 }
 
 /**

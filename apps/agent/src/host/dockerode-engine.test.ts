@@ -44,7 +44,7 @@ describe('over a socket whose daemon is told what to answer', () => {
     const engine = createDockerEngine({ socketPath });
     await engine.networks();
     await engine.containers();
-    expect(urls).toEqual(['/version', '/v1.52/networks', expect.stringContaining('/v1.52/containers/json')]);
+    expect(urls).toEqual(['/version', '/v1.55/networks', expect.stringContaining('/v1.55/containers/json')]);
   });
 
   it('asks for the version again once the event stream has ended, since it ends with its daemon', async () => {
@@ -74,6 +74,49 @@ describe('over a socket whose daemon is told what to answer', () => {
     await expect(engine.networks()).rejects.toThrow(DockerRefused);
     expect(await engine.networks()).toEqual([]);
     expect(await engine.version()).toMatchObject({ apiVersion: '1.41' });
+  });
+
+  it('asks an Engine before 28 for no network without IPv4, and later ones without it', async () => {
+    let daemon = '1.47';
+    const bodies: unknown[] = [];
+    await listen((request, response) => {
+      if (request.url === '/version') return json(response, 200, { ApiVersion: daemon });
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        bodies.push(JSON.parse(text));
+        json(response, 201, { Id: 'a' });
+      });
+    });
+    const spec = { name: 'six', driver: 'macvlan', subnets: [{ cidr: 'fd00:16::/64' }] };
+    await expect(createDockerEngine({ socketPath }).createNetwork(spec)).rejects.toThrow(
+      'Engine 28 or later',
+    );
+    expect(bodies).toEqual([]);
+    daemon = '1.48';
+    await createDockerEngine({ socketPath }).createNetwork(spec);
+    expect(bodies).toMatchObject([{ EnableIPv4: false, EnableIPv6: true }]);
+  });
+
+  it('connects with the MAC, on the API from which Engine 29.3 keeps it', async () => {
+    const asked: { url: string | undefined; body: unknown }[] = [];
+    await listen((request, response) => {
+      if (request.url === '/version')
+        return json(response, 200, { ApiVersion: '1.55', MinAPIVersion: '1.40' });
+      let text = '';
+      request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      request.on('end', () => {
+        asked.push({ url: request.url, body: JSON.parse(text) });
+        json(response, 200, {});
+      });
+    });
+    await createDockerEngine({ socketPath }).connectNetwork('box1', {
+      network: 'lan',
+      usualMac: '02:42:ac:10:64:0a',
+    });
+    expect(asked).toMatchObject([
+      { url: '/v1.55/networks/lan/connect', body: { EndpointConfig: { MacAddress: '02:42:ac:10:64:0a' } } },
+    ]);
   });
 
   it('says which side to update when no version fits', async () => {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { isAtLeast, manyEndpointsSince } from './docker-api-version.ts';
+import { ipv6OnlySince, isAtLeast, manyEndpointsSince } from './docker-api-version.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { DockerConflict, DockerNotFound, DockerRefused, DockerUnsupported } from './docker-errors.ts';
 import { createDockerSession } from './docker-session.ts';
@@ -10,6 +10,7 @@ import {
   containerDetailFromWire,
   containerFromWire,
   endpointToWire,
+  hasIpv4,
   networkDetailFromWire,
   networkFromWire,
   networkToWire,
@@ -70,9 +71,17 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
     },
     createNetwork: async (spec) => {
-      const made = await write(`create network ${spec.name}`, ({ requests }, abortSignal) =>
-        trueTypes(requests).createNetwork({ _query: {}, _body: networkToWire(spec), abortSignal }),
-      );
+      const operation = `create network ${spec.name}`;
+      const made = await write(operation, async ({ api, requests }, abortSignal) => {
+        if (!hasIpv4(spec) && !isAtLeast(api, ipv6OnlySince)) {
+          throw new DockerUnsupported(operation, 'a network without IPv4 needs Docker Engine 28 or later');
+        }
+        return await trueTypes(requests).createNetwork({
+          _query: {},
+          _body: networkToWire(spec),
+          abortSignal,
+        });
+      });
       return { id: made.id };
     },
     removeNetwork: async (idOrName) => {

@@ -30,7 +30,7 @@ describe('a pool', () => {
       'IPv4 of a network of IPv6 alone, as Engines before 28 ask',
       {},
       { subnets: [six] },
-      'give it one, or update Docker',
+      '--ipv4=false --ipv6; earlier ones cannot',
     ],
     [
       'one of several',

@@ -89,7 +89,7 @@ function onlySubnet(network: DesiredNetwork | undefined, ipv6: boolean): string 
   if (only !== undefined && subnets.length === 1) return only.cidr;
   if (network !== undefined && only === undefined && !ipv6) {
     throw new DriverRefusal(
-      `this Docker asks for an IPv4 subnet in every network, which Engines from 28 on do not, and Trunkline network ${network.name} has none: give it one, or update Docker on this host`,
+      `Docker asks for an IPv4 subnet, and Trunkline network ${network.name} has none: with Docker Engine 28 or later make the network with --ipv4=false --ipv6; earlier ones cannot have it, so give it an IPv4 subnet or update Docker on this host`,
     );
   }
   throw new DriverRefusal(

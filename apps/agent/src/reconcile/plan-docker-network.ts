@@ -1,5 +1,6 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import type { DockerNetwork } from '../host/docker-engine.ts';
+import { ipv6OnlySince, isAtLeast, parseApiVersion } from '../host/docker-api-version.ts';
 import { addressBookCondition } from './address-book-condition.ts';
 import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
 import { isBusy, isDead } from './lost-network.ts';
@@ -78,6 +79,8 @@ function planCreation(
       fails('NetworkReady', 'LinkNotReady', `Docker network ${network.name} waits for its interface`),
     );
   }
+  const tooOld = engineTooOld(network, docker);
+  if (tooOld !== null) return without(fails('NetworkReady', 'EngineTooOld', tooOld));
   const inUse = parentInUse(docker, wanted, instead);
   if (inUse !== null) return without(fails('NetworkReady', 'ParentInUse', inUse));
   if (book.notServing !== null) {
@@ -228,6 +231,14 @@ function planForeign(
       `Docker network ${network.name} is there and fits; it is being adopted`,
     ),
   };
+}
+
+/** Why this Engine cannot have the network; null when it can. */
+function engineTooOld(network: DesiredNetwork, { version }: ObservedDocker): string | null {
+  if (network.subnets.some(({ cidr }) => !cidr.includes(':'))) return null;
+  const spoken = parseApiVersion(version.apiVersion);
+  if (spoken !== undefined && isAtLeast(spoken, ipv6OnlySince)) return null;
+  return `Docker ${version.version} gives every network an IPv4 subnet, and ${network.name} has none: give it one, or update Docker on this host to 28 or later`;
 }
 
 function creationSpec(network: DesiredNetwork, wanted: FixedSpec) {

@@ -289,6 +289,26 @@ const rows: Row[] = [
     conditions: { NetworkReady: 'False ParentInUse' },
   },
   {
+    name: 'from Engine 28 on a network has IPv6 alone',
+    engine: { version: '28.0.0', apiVersion: '1.48' },
+    arrange: plain,
+    want: { subnets: [{ cidr: 'fd00:16::/64', gateway: 'fd00:16::1' }] },
+    steps: ['create-network'],
+    conditions: { NetworkReady: 'False Missing' },
+  },
+  {
+    name: 'before, IPv6 alone is refused before anything is tried, with what to do',
+    engine: { version: '27.5.1', apiVersion: '1.47' },
+    arrange: plain,
+    want: { subnets: [{ cidr: 'fd00:16::/64', gateway: 'fd00:16::1' }] },
+    steps: [],
+    conditions: { NetworkReady: 'False EngineTooOld', Ready: 'False EngineTooOld' },
+    says: [
+      'NetworkReady',
+      /Docker 27\.5\.1 gives every network an IPv4 subnet.*update Docker on this host to 28/,
+    ],
+  },
+  {
     name: 'macvlan does not share a parent with ipvlan, on any Engine',
     engine: { version: '29.0.0', apiVersion: '1.52' },
     arrange: putNetwork({ ...fitting, name: 'ipv', driver: 'ipvlan' }),
