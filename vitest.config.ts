@@ -8,7 +8,7 @@ const vlanTests = (await kernelHasVlan().catch(() => false))
 
 /**
  * Projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the embedded
- * one), `e2e` the lab (root, network namespaces, real dockerds), `vm` boots VMs, `vlan` needs a kernel with 8021q and
+ * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `vm` boots VMs, `vlan` needs a kernel with 8021q and
  * goes into the VM if need be; the last three one file at a time.
  */
 export default defineConfig({
@@ -19,7 +19,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,packages,test}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.{integration,e2e}.test.ts', 'test/{e2e,lab,vm,vlan}/**'],
+          exclude: [
+            '**/node_modules/**',
+            '**/*.{integration,e2e}.test.ts',
+            'test/{e2e,engines,lab,vm,vlan}/**',
+          ],
           sequence: { groupOrder: 0 },
         },
       },
@@ -27,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{apps,packages,test}/**/*.integration.test.ts'],
-          exclude: ['**/node_modules/**', 'test/{e2e,lab,vm,vlan}/**'],
+          exclude: ['**/node_modules/**', 'test/{e2e,engines,lab,vm,vlan}/**'],
           globalSetup: ['./test/integration/postgres.setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -37,7 +41,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/{e2e,lab}/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
+          include: ['test/{e2e,engines,lab}/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 600_000,

@@ -1,0 +1,4 @@
+/** Scenario S1 on a newer Docker Engine than the one that Debian 12 has. */
+import { onEngine } from './on-engine.ts';
+
+await onEngine('28', () => import('../e2e/s1.test.ts'));
