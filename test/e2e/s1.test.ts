@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ApiError, type Answer } from '@trunkline/client';
 import type { Address, Container, Network } from '@trunkline/contracts';
 import { waitFor } from '../lab/wait.ts';
@@ -6,13 +6,14 @@ import {
   containerNamed,
   containerNames,
   docker,
+  engineMajor,
   macsOnTheWire,
   must,
   networkNames,
   networksNamed,
   pings,
 } from './outside.ts';
-import { box, box1, box2, conditionOf, macNet1, removeAll, useFleet } from './setup.ts';
+import { box, box1, box2, conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
 
 const fleet = useFleet('s1');
 const host = (name: string) => fleet().lab.host(name);
@@ -107,6 +108,15 @@ describe('S1: one network across hosts', () => {
     );
   });
 
+  test('a container of the API has the MAC that belongs to its address, at every start, on every Engine', async () => {
+    const macOf = async (): Promise<string | undefined> =>
+      (await containerNamed(host('docker01'), 'box1'))?.NetworkSettings.Networks['mac_net1']?.MacAddress;
+    expect(await macOf()).toBe('02:42:ac:10:64:0a');
+    await docker(host('docker01'), 'restart', '-t', '0', 'box1');
+    expect(await macOf()).toBe('02:42:ac:10:64:0a');
+    expect(await pings(host('docker02'), 'box2', '172.16.100.10')).toBe(true);
+  });
+
   test('a check of the API finds the same as the ping from outside', async () => {
     const answer = await fleet().client.checks.create(
       { kind: 'connectivity', from: { container: 'box1' }, to: { container: 'box2' }, count: 3 },
@@ -180,6 +190,62 @@ describe('no address is given out twice', () => {
       code: 'subnet_full',
       message: expect.stringContaining('172.16.101.0/29') as string,
     });
+  });
+});
+
+describe('a network of IPv6 alone', () => {
+  const six = {
+    ...macNet1,
+    name: 'mac_six',
+    subnets: [{ cidr: 'fd00:16::/64', gateway: 'fd00:16::1' }],
+  };
+  const attached = (name: string, on: string, address?: string) => ({
+    ...box(name, on),
+    attachments: [{ network: six.name, ...(address === undefined ? {} : { address }) }],
+  });
+  afterEach(async () => {
+    await removeAll(fleet());
+  });
+
+  test('carries containers from Engine 28 on, and before it is refused with what to do', async () => {
+    const { client } = fleet();
+    const carries = (await engineMajor(host('docker01'))) >= 28;
+    await client.networks.create(six, { wait: '2s' });
+    const ready = await waitFor(
+      'docker01 having answered for mac_six',
+      async () => {
+        const { conditions } = await placementOn(fleet(), six.name, 'docker01');
+        const found = conditionOf(conditions, 'Ready');
+        return found?.status === 'True' || found?.reason === 'EngineTooOld' ? found : undefined;
+      },
+      30_000,
+      100,
+    );
+    expect(ready.message).toContain(carries ? '' : 'update Docker on this host to 28 or later');
+    expect(await networkNames(host('docker01'))).toEqual(carries ? ['mac_six'] : []);
+    if (!carries) return;
+    await client.containers.create(attached('six1', 'docker01', 'fd00:16::10'), { wait: '60s' });
+    const second = await client.containers.create(attached('six2', 'docker02'), { wait: '60s' });
+    const given = second.body.attachments[0]!.address!;
+    expect(await pings(host('docker01'), 'six1', given)).toBe(true);
+    expect(await pings(host('docker02'), 'six2', 'fd00:16::10')).toBe(true);
+    await docker(
+      host('docker01'),
+      'run',
+      '-d',
+      '--name',
+      'six3',
+      '--network',
+      six.name,
+      'busybox',
+      'sleep',
+      '1000',
+    );
+    try {
+      expect(await pings(host('docker01'), 'six3', given)).toBe(true);
+    } finally {
+      await docker(host('docker01'), 'rm', '-f', 'six3');
+    }
   });
 });
 
