@@ -66,6 +66,43 @@ describe('a subnet', () => {
     expect(() => parseCidr(text)).toThrow(JSON.stringify(text));
   });
 
+  it.each([
+    ['172.16.102.0', '172.16.102.0/24'],
+    ['172.16.102.7', '172.16.102.0/24'],
+    ['10.0.0.0', '10.0.0.0/24'],
+    ['2001:db8:7::', '2001:db8:7::/64'],
+    ['2001:DB8::5', '2001:db8::/64'],
+    ['10.9.8.0/255.255.255.0', '255.255.255.0 is /24'],
+    ['10.9.0.0/255.255.0.0', '255.255.0.0 is /16'],
+    ['172.16.102.5/24', '172.16.102.0/24'],
+    ['::ffff:10.9.8.7', '10.9.8.7'],
+  ])('%s is refused with a hint that is made of what was typed: %s', (text, hint) => {
+    expect(() => parseCidr(text)).toThrow(hint);
+  });
+
+  it.each(['10.0.0.0/255.0.255.0', '10.0.0.0/0.0.0.255', '2001:db8::/255.255.255.0'])(
+    '%s is refused without a guess',
+    (text) => {
+      expect(() => parseCidr(text)).toThrow(/from 0 to \d+$/);
+    },
+  );
+
+  it('never hints at an address that was not typed', () => {
+    const written = /[0-9a-f]*(?:[.:][0-9a-f]*){2,}(?:\/\d+)?/g;
+    fc.assert(
+      fc.property(ip, (given) => {
+        const text = formatIp(given);
+        let hints: readonly string[] = [];
+        try {
+          parseCidr(text);
+        } catch (error) {
+          hints = (error as InvalidAddress).reason.match(written) ?? [];
+        }
+        for (const hint of hints) expect(cidrContains(parseCidr(hint), given)).toBe(true);
+      }),
+    );
+  });
+
   it('with host bits set is refused with the network that was meant', () => {
     expect(() => parseCidr('172.16.100.10/24')).toThrow(HostBitsSet);
     expect(() => parseCidr('172.16.100.10/24')).toThrow(

@@ -1,5 +1,5 @@
 import { HostBitsSet, InvalidAddress } from './errors.ts';
-import { familyBits, formatIp, parseIp, type Family, type Ip } from './ip.ts';
+import { familyBits, formatIp, parseIp, tryParseIp, type Family, type Ip } from './ip.ts';
 
 /** A subnet. `base` is its lowest address: the bits beyond `prefix` are zero. */
 export interface Cidr {
@@ -16,12 +16,15 @@ export interface Cidr {
  */
 export function parseCidr(text: string): Cidr {
   const slash = text.indexOf('/');
-  if (slash === -1) throw new InvalidAddress(text, 'the prefix is missing; write it as 172.16.100.0/24');
-  const { family, value } = addressOf(text, slash);
+  const ip = addressOf(text, slash === -1 ? text.length : slash);
+  const { family, value } = ip;
+  if (slash === -1) throw new InvalidAddress(text, `the prefix is missing; ${prefixHint(ip)}`);
   const prefixText = text.slice(slash + 1);
   const prefix = /^(?:0|[1-9]\d{0,2})$/.test(prefixText) ? Number(prefixText) : Number.NaN;
   if (!(prefix <= familyBits(family))) {
-    throw new InvalidAddress(text, `the prefix must be a number from 0 to ${familyBits(family)}`);
+    const netmask = netmaskPrefix(family, prefixText);
+    const meant = netmask === undefined ? '' : `; the netmask ${prefixText} is /${netmask}`;
+    throw new InvalidAddress(text, `the prefix must be a number from 0 to ${familyBits(family)}${meant}`);
   }
   const cidr = cidrAround({ family, value }, prefix);
   if (cidr.base !== value) throw new HostBitsSet(text, cidr, formatCidr(cidr));
@@ -68,6 +71,19 @@ export function lastAddress(cidr: Cidr): Ip {
 /** The broadcast address, or null where there is none: IPv6, /31 (RFC 3021) and /32. */
 export function broadcastAddress(cidr: Cidr): Ip | null {
   return cidr.family === 4 && cidr.prefix <= 30 ? lastAddress(cidr) : null;
+}
+
+/** How a subnet that holds the address may be written: with the prefix that LANs of the family usually have. */
+function prefixHint(ip: Ip): string {
+  return `a subnet is written with it, such as ${formatCidr(cidrAround(ip, ip.family === 4 ? 24 : 64))}`;
+}
+
+/** The prefix length that an IPv4 netmask such as 255.255.255.0 means; undefined for what is none. */
+function netmaskPrefix(family: Family, text: string): number | undefined {
+  const mask = family === 4 ? tryParseIp(text) : undefined;
+  if (mask === undefined || mask.family !== 4) return undefined;
+  const bits = mask.value.toString(2).padStart(32, '0');
+  return /^1+0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined;
 }
 
 /** The address in front of the slash; a failure quotes the whole text. */

@@ -35,7 +35,11 @@ export function parseIp(text: string): Ip {
   if (!text.includes(':')) return { family: 4, value: parsed(text, () => new Address4(text).bigInt()) };
   const value = parsed(text, () => new Address6(text).bigInt());
   if (value >> 32n === 0xffffn) {
-    throw new InvalidAddress(text, 'IPv4-mapped IPv6 addresses are not taken; write the IPv4 address');
+    const mapped = formatIp({ family: 4, value: value & 0xffff_ffffn });
+    throw new InvalidAddress(
+      text,
+      `IPv4-mapped IPv6 addresses are not taken; write the IPv4 address ${mapped}`,
+    );
   }
   return { family: 6, value };
 }

@@ -29,6 +29,16 @@ describe('a MAC address', () => {
   });
 
   it.each([
+    ['0242.AC10.6499', 'write it as 02:42:ac:10:64:99'],
+    ['0242ac106499', 'write it as 02:42:ac:10:64:99'],
+    ['02:42-ac:10:64:99', 'write it as 02:42:ac:10:64:99'],
+    ['2:42:ac:10:64:a', 'six hexadecimal pairs'],
+    ['02:42:ac:10:64:0g', 'six hexadecimal pairs'],
+  ])('%j is refused with what was meant where that is clear: %s', (text, hint) => {
+    expect(() => parseMac(text)).toThrow(hint);
+  });
+
+  it.each([
     ['02:42:ac:10:64:0a', true, true],
     ['00:0c:29:00:00:01', true, false],
     ['01:00:5e:00:00:01', false, false],

@@ -9,9 +9,17 @@ import type { Ip } from './ip.ts';
  */
 export function parseMac(text: string): string {
   if (!/^[0-9a-f]{2}(?<joint>[:-])(?:[0-9a-f]{2}\k<joint>){4}[0-9a-f]{2}$/i.test(text)) {
-    throw new InvalidAddress(text, 'a MAC address is written as 02:42:ac:10:64:0a');
+    throw new InvalidAddress(text, macHint(text));
   }
   return text.toLowerCase().replaceAll('-', ':');
+}
+
+/** What is meant where the text has the twelve digits in another form (`0242.ac10.640a`), otherwise what a MAC address is. */
+function macHint(text: string): string {
+  const digits = text.replaceAll(/[\s.:-]/g, '').toLowerCase();
+  return /^[0-9a-f]{12}$/.test(digits)
+    ? `write it as ${digits.match(/../g)?.join(':') ?? ''}`
+    : 'a MAC address has six hexadecimal pairs with ":" or "-" between them';
 }
 
 /**

@@ -21,7 +21,13 @@ export function parseRange(text: string): IpRange {
   const first = endOf(text, text.slice(0, dash));
   const last = endOf(text, text.slice(dash + 1));
   if (first.family !== last.family) throw new InvalidAddress(text, 'it mixes IPv4 and IPv6');
-  if (first.value > last.value) throw new InvalidAddress(text, 'its first address comes after its last');
+  if (first.value > last.value) {
+    const meant = formatRange({ family: first.family, first: last.value, last: first.value });
+    throw new InvalidAddress(
+      text,
+      `its first address comes after its last; the other way round it is ${meant}`,
+    );
+  }
   return { family: first.family, first: first.value, last: last.value };
 }
 
