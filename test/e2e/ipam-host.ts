@@ -101,6 +101,7 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): Ip
             desired: () => own.desired,
             linkOf: () => 'ens33',
             look: lookNow,
+            whyHarmful: () => Promise.resolve(null),
             onNews: () => {},
           },
           ended.signal,

@@ -4,7 +4,7 @@ import { ApiError } from '@trunkline/client';
 import { waitFor } from '../lab/wait.ts';
 import { docker, linksOf, must } from './outside.ts';
 import { seeded } from './seeded.ts';
-import { removeAll, useFleet } from './setup.ts';
+import { placementOn, removeAll, useFleet } from './setup.ts';
 
 const fleet = useFleet('untouched');
 const host = () => fleet().lab.host('docker01');
@@ -57,6 +57,46 @@ async function tryIt(work: Promise<unknown>): Promise<boolean> {
     throw error;
   }
 }
+
+test('passthru never takes a NIC that the host needs, however it is asked for, and a dry run says so before', async () => {
+  const { client, lab } = fleet();
+  const refused = { type: 'ParentReady', status: 'False', reason: 'HostNeedsParent' };
+  const subnets = [{ cidr: '10.68.0.0/24', gateway: '10.68.0.1' }];
+  const asked = { name: 'pt', mode: 'passthru', hosts: { all: true }, subnets } as const;
+  const placement = async () => await placementOn(fleet(), 'pt', 'docker01');
+  await must(host(), 'ip', 'address', 'add', '10.76.0.1/24', 'dev', 'br0');
+  try {
+    // Nothing else on this host takes its parent from the default route: a dry run knows it all the same.
+    const plain = await client.networks.create({ ...asked, mode: 'bridge' }, { dryRun: true });
+    expect(plain.body.preflight?.map(({ conditions }) => conditions.at(-1)?.reason)).toEqual([
+      'Preflight',
+      'Preflight',
+    ]);
+    for (const parents of [{}, { parent: 'ens33' }, { parents: { docker01: 'br0', docker02: 'ens33' } }]) {
+      const { body } = await client.networks.create({ ...asked, ...parents }, { dryRun: true });
+      for (const { actions, conditions } of body.preflight ?? []) {
+        expect({ actions, conditions }).toMatchObject({
+          actions: [],
+          conditions: expect.arrayContaining([expect.objectContaining(refused)]),
+        });
+      }
+    }
+    await client.networks.create(asked, { wait: '30s' });
+    const box = { name: 'taker', host: 'docker01', image: 'busybox', attachments: [{ network: 'pt' }] };
+    const { body } = await client.containers.create(box, { wait: '3s' });
+    expect(body.conditions.find(({ type }) => type === 'Ready')?.message).toContain('this host needs it');
+    expect((await placement()).conditions).toContainEqual(expect.objectContaining(refused));
+    await client.networks.patch('pt', { mode: 'bridge' }, { ifMatch: '*', wait: '30s' });
+    await client.networks.patch('pt', { mode: 'passthru' }, { ifMatch: '*', wait: '30s', force: true });
+    const uplink = (await linksOf(host())).find(({ ifname }) => ifname === 'ens33');
+    expect(uplink?.address).toBe(host().mac);
+    await must(host(), 'ping', '-c', '1', '-W', '2', lab.switchAddress);
+    expect((await placement()).conditions).toContainEqual(expect.objectContaining(refused));
+  } finally {
+    await must(host(), 'ip', 'address', 'del', '10.76.0.1/24', 'dev', 'br0');
+    await removeAll(fleet());
+  }
+});
 
 test(`what is not ours is the same after ${String(operations)} random operations`, async () => {
   const { client } = fleet();

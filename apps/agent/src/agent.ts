@@ -25,6 +25,7 @@ import { openDetachedStore } from './reconcile/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
 import { linkOf } from './reconcile/link-users.ts';
 import { createObserver, observe, type Observed } from './reconcile/observe.ts';
+import { whyHarmfulNow } from './reconcile/passthru-harm.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRevival } from './reconcile/revival.ts';
 import { watchDocker } from './reconcile/watch-docker.ts';
@@ -232,6 +233,10 @@ async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Prom
           return network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
         },
         look: () => observer.look(),
+        whyHarmful: async (networkId) => {
+          const network = confirmation.effective()?.networks.find(({ id }) => id === networkId);
+          return network?.mode === 'passthru' ? await whyHarmfulNow(network, { links, kernel }) : null;
+        },
         // What is made of it on the host is told at once, and this with it.
         onNews: () => reports.changed(bookNewsMs),
       },

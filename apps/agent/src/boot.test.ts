@@ -188,10 +188,10 @@ test('a parent that does not come is waited for a bounded time, and named with w
 });
 
 test('a parent taken from the default route is waited for as well', async () => {
-  const { links, time, start } = host();
+  const { kernel, time, start } = host();
   const running = start(document([network({ parent: null })]));
   await turns();
-  links.setDefaultRoute('ens33');
+  kernel.setDefaultRoute('ens33');
   await time.advance(500);
   expect(await running).toMatchObject({ ready: ['mac_net1'] });
 });

@@ -15,7 +15,7 @@ import { wholeWire } from './wire/wire-state.ts';
 export type BootDeps = {
   /** What this host should be, as its own disk says; null where that is not known. */
   readonly desired: DesiredDocument | null;
-  readonly links: LinkApplyDeps['links'] & Pick<Links, 'list' | 'defaultRouteInterface'>;
+  readonly links: LinkApplyDeps['links'] & Pick<Links, 'list'>;
   readonly kernel: LinkApplyDeps['kernel'] & Pick<Kernel, 'observe'>;
   /** Says that something about the links changed, until aborted. */
   readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>;
@@ -67,19 +67,14 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
   const until = AbortSignal.any([signal, ended.signal]);
   const parentsUntil = timing.now() + parentWaitMs;
   const waker = createWaker();
-  const wantsDefaultRoute = [...open.values()].some(({ network }) => network.parent === null);
 
   async function look(): Promise<Observed> {
-    const [links, defaultRoute, kernel] = await Promise.all([
-      deps.links.list(),
-      wantsDefaultRoute ? deps.links.defaultRouteInterface() : null,
-      deps.kernel.observe(),
-    ]);
+    const [links, kernel] = await Promise.all([deps.links.list(), deps.kernel.observe()]);
     const docker = { reachable: false, message: 'Docker starts after the boot stage' } as const;
     return {
       at: timing.now(),
       links,
-      defaultRoute,
+      defaultRoute: kernel.defaultRoutes[0] ?? null,
       kernel,
       docker,
       adopted: {},

@@ -18,7 +18,7 @@ import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
 
 export const MacvlanMode = Words(['bridge', 'private', 'vepa', 'passthru'], {
   description:
-    'How containers of one host reach each other (ip-link(8)): `bridge` directly, `private` never, `vepa` through the switch, `passthru` one container a NIC.',
+    'How containers of one host reach each other (ip-link(8)): `bridge` directly, `private` never, `vepa` through the switch, `passthru` one container a NIC, which must be one that the host itself does not use.',
   examples: ['bridge'],
 });
 

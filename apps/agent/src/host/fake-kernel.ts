@@ -6,6 +6,8 @@ export type FakeKernel = Kernel &
   Pick<CallRecord, 'calls' | 'failNext'> & {
     /** Makes the kernel another one. */
     readonly set: (state: Partial<KernelState>) => void;
+    /** Makes it the link of the only default route; null: there is none, as at first. */
+    readonly setDefaultRoute: (link: string | null) => void;
     readonly addRoute: (route: HostRoute) => void;
   };
 
@@ -17,12 +19,16 @@ export function createFakeKernel(): FakeKernel {
     modules: { macvlan: 'ready', '8021q': 'ready' },
     forwarding: { ipv4: false, ipv6: false },
     routes: [],
+    defaultRoutes: [],
   };
   return {
     calls,
     failNext,
     set: (change) => {
       state = { ...state, ...change };
+    },
+    setDefaultRoute: (link) => {
+      state = { ...state, defaultRoutes: link === null ? [] : [link] };
     },
     addRoute: (route) => {
       state = { ...state, routes: [...state.routes, route] };

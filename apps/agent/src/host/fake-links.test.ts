@@ -10,7 +10,6 @@ describeLinksContract(
       links,
       addMacvlan: async (name) =>
         links.put({ name, kind: 'macvlan', parent: 'ens33', macvlanMode: 'bridge' }),
-      routeByEns33: async () => links.setDefaultRoute('ens33'),
       dispose: async () => {},
     };
   },

@@ -11,8 +11,6 @@ export type FakeLinks = Links &
     readonly put: (link: Partial<Link> & { readonly name: string }) => void;
     /** Takes a link away with all that stands on it, as somebody else (or a pulled card) would. */
     readonly takeAway: (name: string) => void;
-    /** Sets what `defaultRouteInterface` answers; null at first. */
-    readonly setDefaultRoute: (name: string | null) => void;
   };
 
 /**
@@ -26,7 +24,6 @@ export function createFakeLinks(
   const { calls, failNext, note, look } = createCallRecord();
   const links = new Map<string, Link>();
   let nextIndex = 1;
-  let defaultRoute: string | null = null;
 
   const put: FakeLinks['put'] = (link) => {
     const ifindex = link.ifindex ?? nextIndex;
@@ -68,9 +65,6 @@ export function createFakeLinks(
     failNext,
     put,
     takeAway,
-    setDefaultRoute: (name) => {
-      defaultRoute = name;
-    },
     list: async () => {
       look('list');
       return [...links.values()];
@@ -136,10 +130,6 @@ export function createFakeLinks(
       note('remove', name);
       takeAway(name);
       return true;
-    },
-    defaultRouteInterface: async () => {
-      look('defaultRouteInterface');
-      return defaultRoute;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseDefaultRoute, parseLinks, UnreadableIpOutput } from './ip-json.ts';
+import { parseLinks, UnreadableIpOutput } from './ip-json.ts';
 
 /** As iproute2 6.1 prints it on a kernel with 8021q, shortened. */
 const withVlan = JSON.stringify([
@@ -53,21 +53,7 @@ it('reads hardware and VLAN links', () => {
   ]);
 });
 
-it('takes the default route with the lowest metric, none as 0, and the first of several next hops', () => {
-  expect(parseDefaultRoute(routes())).toBeNull();
-  expect(parseDefaultRoute('')).toBeNull();
-  expect(parseDefaultRoute(routes({ dev: 'wlan0', metric: 600 }, { dev: 'ens33', metric: 100 }))).toBe(
-    'ens33',
-  );
-  expect(parseDefaultRoute(routes({ dev: 'wlan0', metric: 600 }, { dev: 'ens33' }))).toBe('ens33');
-  expect(parseDefaultRoute(routes({ nexthops: [{ dev: 'ens34' }, { dev: 'ens35' }] }))).toBe('ens34');
-});
-
 it('says what is needed when ip is too old to speak JSON', () => {
   expect(() => parseLinks('1: lo: <LOOPBACK>')).toThrow(UnreadableIpOutput);
   expect(() => parseLinks('{}')).toThrow('iproute2');
 });
-
-function routes(...entries: object[]): string {
-  return JSON.stringify(entries);
-}

@@ -24,22 +24,6 @@ export function parseLinks(stdout: string): readonly Link[] {
   });
 }
 
-/**
- * Reads `ip -json route show default`: the link of the route with the lowest metric, or null without one.
- *
- * Fails with {@link UnreadableIpOutput}.
- */
-export function parseDefaultRoute(stdout: string): string | null {
-  const routes = entries(stdout, 'routes').flatMap((route) => {
-    // A route over several links at once (multipath) names them under `nexthops`.
-    const first = record(list(route['nexthops'])[0]);
-    const dev = text(route['dev']) ?? text(first['dev']);
-    return dev === null ? [] : [{ dev, metric: number(route['metric']) ?? 0 }];
-  });
-  const best = routes.toSorted((a, b) => a.metric - b.metric)[0];
-  return best?.dev ?? null;
-}
-
 function linkOf(entry: JsonRecord): Link | undefined {
   const name = text(entry['ifname']);
   const ifindex = number(entry['ifindex']);

@@ -1,6 +1,6 @@
 import type { RunCommand } from './command.ts';
 import { assertInterfaceName } from './interface-name.ts';
-import { parseDefaultRoute, parseLinks } from './ip-json.ts';
+import { parseLinks } from './ip-json.ts';
 import { assertAlias, assertMtu, assertVlanId, conflictOfVlan, LinkConflict, LinkNotFound } from './links.ts';
 import type { Link, Links } from './links.ts';
 
@@ -90,9 +90,6 @@ export function createLinks(run: RunCommand, show: ShowAddresses = showOnce(run)
       }
       return true;
     },
-    defaultRouteInterface: async () =>
-      parseDefaultRoute((await run('ip', ['-4', '-json', 'route', 'show', 'default'])).stdout) ??
-      parseDefaultRoute((await run('ip', ['-6', '-json', 'route', 'show', 'default'])).stdout),
   };
 }
 

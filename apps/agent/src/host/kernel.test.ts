@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from './command.ts';
-import { createKernel, isKernelNewEnough, parseRoutes } from './kernel.ts';
+import {
+  createKernel,
+  isKernelNewEnough,
+  parseDefaultRoutes,
+  parseDefaultRoutes6,
+  parseRoutes,
+} from './kernel.ts';
 
 const table = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 ens33	00000000	010110AC	0003	0	0	0	00000000	0	0	0
@@ -15,6 +21,36 @@ test("the host's routes are read, default routes left out", () => {
   ]);
   expect(parseRoutes('')).toEqual([]);
   expect(parseRoutes('Iface\nens33 zz\n')).toEqual([]);
+});
+
+test('default routes are read, the lowest metric first, those that refuse left out', () => {
+  const more = (...lines: string[]): string => `${table}${lines.join('\n')}\n`;
+  expect(parseDefaultRoutes(table)).toEqual(['ens33']);
+  expect(parseDefaultRoutes('')).toEqual([]);
+  expect(parseDefaultRoutes('Iface\nens33 zz\n')).toEqual([]);
+  const wlan = 'wlan0	00000000	010210AC	0003	0	0	600	00000000	0	0	0';
+  const first = 'ens34	00000000	010210AC	0003	0	0	0	00000000	0	0	0';
+  expect(parseDefaultRoutes(more(wlan, first))).toEqual(['ens33', 'ens34', 'wlan0']);
+  expect(parseDefaultRoutes(more('*	00000000	00000000	0201	0	0	0	00000000	0	0	0'))).toEqual(['ens33']);
+  // Half of the address space each way is no default route, and a route all the same.
+  expect(parseDefaultRoutes('Iface\nens33	00000000	010110AC	0003	0	0	0	00000080	0	0	0\n')).toEqual([]);
+});
+
+test('default routes of IPv6 are read the same way', () => {
+  const zero = '0'.repeat(32);
+  const line = (prefix: string, metric: string, flags: string, link: string): string =>
+    `${zero} ${prefix} ${zero} 00 ${zero} ${metric} 00000001 00000000 ${flags} ${link}`;
+  const reject = line('00', 'ffffffff', '00200200', 'lo');
+  expect(
+    parseDefaultRoutes6([line('00', '00000400', '00000003', '   ens33'), reject, ''].join('\n')),
+  ).toEqual(['ens33']);
+  expect(
+    parseDefaultRoutes6(
+      [line('00', '00000800', '3', 'ens34'), line('00', '00000400', '3', 'ens33')].join('\n'),
+    ),
+  ).toEqual(['ens33', 'ens34']);
+  expect(parseDefaultRoutes6(line('40', '00000100', '00000001', 'ens33'))).toEqual([]);
+  expect(parseDefaultRoutes6('')).toEqual([]);
 });
 
 test.each([

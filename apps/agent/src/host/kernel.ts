@@ -15,6 +15,8 @@ export type KernelState = {
   readonly forwarding: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** The host's own IPv4 routes of the main table, without default routes. */
   readonly routes: readonly HostRoute[];
+  /** The links of the host's default routes in the main table: IPv4 before IPv6, the lowest metric first. */
+  readonly defaultRoutes: readonly string[];
 };
 
 /** One route of the host. */
@@ -100,18 +102,20 @@ export function createKernel(deps: KernelDeps): Kernel {
     async observe() {
       const flag = async (family: keyof typeof forwardingFile): Promise<boolean> =>
         (await deps.readFile(forwardingFile[family]).catch(() => '0')).trim() === '1';
-      const [macvlan, vlan, ipv4, ipv6, routes] = await Promise.all([
+      const [macvlan, vlan, ipv4, ipv6, routes, routes6] = await Promise.all([
         look('macvlan'),
         look('8021q'),
         flag('ipv4'),
         flag('ipv6'),
         deps.readFile('/proc/net/route').catch(() => ''),
+        deps.readFile('/proc/net/ipv6_route').catch(() => ''),
       ]);
       return {
         release: deps.release(),
         modules: { macvlan, '8021q': vlan },
         forwarding: { ipv4, ipv6 },
         routes: parseRoutes(routes),
+        defaultRoutes: [...parseDefaultRoutes(routes), ...parseDefaultRoutes6(routes6)],
       };
     },
     async loadModule(module) {
@@ -141,6 +145,38 @@ export function parseRoutes(text: string): readonly HostRoute[] {
       if (bytes?.length !== 4) return [];
       return [{ cidr: `${bytes.map((byte) => Number.parseInt(byte, 16)).join('.')}/${prefix}`, link }];
     });
+}
+
+/** The links of the default routes in `/proc/net/route`, the lowest metric first; those that refuse left out. */
+export function parseDefaultRoutes(text: string): readonly string[] {
+  const found = text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [link, destination, , flags, , , metric, mask] = line.trim().split(/\s+/);
+      if (link === undefined || destination !== '00000000' || mask !== '00000000') return [];
+      return isRejected(flags) ? [] : [{ link, metric: Number(metric) }];
+    });
+  return byMetric(found);
+}
+
+/** The same of `/proc/net/ipv6_route` (net/ipv6/route.c, rt6_info_route), which has no headline. */
+export function parseDefaultRoutes6(text: string): readonly string[] {
+  const found = text.split('\n').flatMap((line) => {
+    const [destination, prefix, , , , metric, , , flags, link] = line.trim().split(/\s+/);
+    if (link === undefined || prefix !== '00' || !/^0{32}$/.test(destination ?? '')) return [];
+    return isRejected(flags) ? [] : [{ link, metric: Number.parseInt(metric ?? '', 16) }];
+  });
+  return byMetric(found);
+}
+
+/** RTF_REJECT of linux/route.h: what an unreachable, blackhole or prohibit route has. */
+function isRejected(flags: string | undefined): boolean {
+  return (Number.parseInt(flags ?? '', 16) & 0x200) !== 0;
+}
+
+function byMetric(routes: readonly { readonly link: string; readonly metric: number }[]): readonly string[] {
+  return [...new Set(routes.toSorted((a, b) => a.metric - b.metric).map(({ link }) => link))];
 }
 
 function prefixLength(mask: string): number | null {

@@ -8,8 +8,6 @@ export type LinksSubject = {
   readonly links: Links;
   /** Makes a macvlan link on `ens33`, without an alias. */
   readonly addMacvlan: (name: string) => Promise<void>;
-  /** Gives `ens33` an address and the default route; it is up by then. */
-  readonly routeByEns33: () => Promise<void>;
   readonly dispose: () => Promise<void>;
 };
 
@@ -127,13 +125,6 @@ export function describeLinksContract(
       await expect(links.get('mv0')).rejects.toThrow(LinkNotFound);
       expect(await links.remove('mv0', 'trunkline:other')).toBe(false);
       expect(await links.get('ens33')).toMatchObject({ name: 'ens33' });
-    });
-
-    it('finds the link of the default route', async () => {
-      expect(await links.defaultRouteInterface()).toBeNull();
-      await links.setUp('ens33');
-      await subject.routeByEns33();
-      expect(await links.defaultRouteInterface()).toBe('ens33');
     });
 
     it('refuses a name that belongs to something else, and what is no VLAN id', async () => {

@@ -49,10 +49,6 @@ async function createSubject(resident: boolean): Promise<LinksSubject> {
     addMacvlan: async (link) => {
       await inside('ip', ['link', 'add', link, 'link', 'ens33', 'type', 'macvlan', 'mode', 'bridge']);
     },
-    routeByEns33: async () => {
-      await inside('ip', ['address', 'add', '172.16.1.30/24', 'dev', 'ens33']);
-      await inside('ip', ['route', 'add', 'default', 'via', '172.16.1.1']);
-    },
     dispose: async () => {
       ip.stop();
       await dispose();

@@ -76,8 +76,6 @@ export type Links = {
    * it carries another or none: what the agent did not make, it does not delete.
    */
   remove(name: string, expectedAlias: string): Promise<boolean>;
-  /** The link of the best default route (IPv4 first, lowest metric), or null without one. */
-  defaultRouteInterface(): Promise<string | null>;
 };
 
 /** No link of this name; says which ones exist. */

@@ -29,12 +29,14 @@ export type DriverDeps = {
   readonly book: AddressBook;
   readonly desired: () => DesiredDocument | null;
   readonly isHeld: (networkId: string) => boolean;
+  /** Why a container on the network would cut this host off; null: it would not. */
+  readonly whyHarmful: (networkId: string) => Promise<string | null>;
 };
 
 const nothing: DriverAnswer = { body: {} };
 
 /** Docker's IPAM driver. Its calls fail with {@link DriverRefusal}. */
-export function createDriver({ book, desired, isHeld }: DriverDeps): Driver {
+export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps): Driver {
   return {
     '/Plugin.Activate': { body: false, call: () => ({ body: { Implements: ['IpamDriver'] } }) },
     '/IpamDriver.GetCapabilities': {
@@ -72,6 +74,8 @@ export function createDriver({ book, desired, isHeld }: DriverDeps): Driver {
         const pool = parsePoolId(id);
         const gateway = isGateway ? gatewayFor(pool, address, desired()) : null;
         if (gateway !== null) return addressAnswer(pool, gateway);
+        const harm = isGateway ? null : await whyHarmful(pool.networkId);
+        if (harm !== null) throw new DriverRefusal(harm);
         // Of a network without a gateway, one of its own addresses: then no other container has it.
         const whose = isGateway ? namelessGateway : endpoint;
         const { ip, subnet, takeBack } = await book.request(pool, address === '' ? null : address, whose);

@@ -37,6 +37,8 @@ export type IpamHost = {
   /** Interface of this host that a network hangs on; null while that is not known. */
   readonly linkOf: (networkId: string) => string | null;
   readonly look: () => Promise<unknown>;
+  /** Why a container on the network would cut this host off, as of now; null: it would not. Never asks Docker. */
+  readonly whyHarmful: (networkId: string) => Promise<string | null>;
   /** There may be something new to report. */
   readonly onNews: () => void;
 };
@@ -134,6 +136,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     book,
     desired,
     isHeld: (networkId) => [...store.all().values()].some((record) => record.networkId === networkId),
+    whyHarmful: async (networkId) => (await host?.whyHarmful(networkId)) ?? null,
   });
 
   function state(): BookState {

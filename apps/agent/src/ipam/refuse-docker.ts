@@ -24,6 +24,7 @@ export async function refuseDocker(
     book: { request: refused, release: () => Promise.resolve() },
     desired: () => null,
     isHeld: () => true,
+    whyHarmful: () => Promise.resolve(null),
   });
   const close = await listenForDocker(createPluginServer({ driver, longestMs: forMs, log }), socket);
   await delay(forMs);

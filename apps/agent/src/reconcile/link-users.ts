@@ -2,6 +2,7 @@ import type { DesiredNetwork } from '@trunkline/contracts';
 import type { Link } from '../host/links.ts';
 import { linkAlias, vlanLinkName } from './marks.ts';
 import type { Observed } from './observe.ts';
+import { ownLinkOn } from './own-links.ts';
 import type { Step } from './steps.ts';
 
 /** Name of the link that a network hangs on; null while its parent is not known. */
@@ -28,7 +29,7 @@ export type LeftLink = Step & { readonly do: 'remove-link' | 'hand-over-link' };
 /**
  * The VLAN sub-interface that carries this network's mark, unless it is the one that it hangs on now (`keep`): handed
  * over to another network that uses it, so that the last one takes it away; removed where nothing stands on it. Null
- * where there is none, or where something that is not ours stands on it.
+ * where there is none, or where something that is not ours stands on it, the host's own address among that.
  */
 export function leftLink(
   network: DesiredNetwork,
@@ -54,6 +55,7 @@ export function leftLink(
 
 function isInUse(link: Link, observed: Observed): boolean {
   return (
+    ownLinkOn(link.name, observed) !== null ||
     observed.links.some(({ parent, master }) => parent === link.name || master === link.name) ||
     // What Docker has on it is not known while Docker is silent.
     !observed.docker.reachable ||

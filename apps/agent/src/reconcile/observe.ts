@@ -20,6 +20,7 @@ export type Observed = {
   /** When the look began, milliseconds since 1970. */
   readonly at: number;
   readonly links: readonly Link[];
+  /** The link of the best default route, IPv4 before IPv6; null without one. */
   readonly defaultRoute: string | null;
   readonly kernel: KernelState;
   readonly docker: ObservedDocker | DockerDown;
@@ -71,7 +72,7 @@ export type DockerDown = { readonly reachable: false; readonly message: string }
 
 /** What is looked at. */
 export type ObserveSources = {
-  readonly links: Pick<Links, 'list' | 'defaultRouteInterface'>;
+  readonly links: Pick<Links, 'list'>;
   readonly docker: Pick<DockerEngine, 'version' | 'networks' | 'containers' | 'container' | 'imageExists'>;
   readonly kernel: Pick<Kernel, 'observe'>;
   /** Interfaces in the network namespace of a process, lo left out; null when it is gone. */
@@ -100,19 +101,18 @@ export async function observe(
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
   const leftUp = sources.leftUp?.() ?? {};
-  // Asked for anew where it decides whether a link is set down.
-  const sameRoute = below !== null && Object.keys(leftUp).length === 0;
-  const [links, defaultRoute, kernel, docker, wire] = await Promise.all([
+  // Asked for again where it decides whether a link is set down.
+  const sameRoutes = below !== null && Object.keys(leftUp).length === 0;
+  const [links, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
-    sameRoute ? below.defaultRoute : defaultRouteIfWanted(sources, desired, leftUp),
-    below?.kernel ?? sources.kernel.observe(),
+    sameRoutes ? below.kernel : sources.kernel.observe(),
     observeDocker(sources, desired, below),
     sources.wire?.() ?? wholeWire,
   ]);
   return {
     at,
     links,
-    defaultRoute,
+    defaultRoute: kernel.defaultRoutes[0] ?? null,
     kernel,
     docker,
     adopted: sources.adopted(),
@@ -121,16 +121,6 @@ export async function observe(
     wire,
     book: sources.book?.() ?? servingBook,
   };
-}
-
-/** Costs a program each time, so it is asked for only where a network takes its parent from it, or a link may be set down. */
-async function defaultRouteIfWanted(
-  { links }: ObserveSources,
-  desired: DesiredDocument | null,
-  leftUp: LeftUp,
-): Promise<string | null> {
-  const wanted = desired?.networks.some(({ parent }) => parent === null) === true;
-  return wanted || Object.keys(leftUp).length > 0 ? links.defaultRouteInterface() : null;
 }
 
 async function observeDocker(

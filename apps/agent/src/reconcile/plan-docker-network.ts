@@ -60,7 +60,7 @@ export function planDockerNetwork(
   const own = isOurs(found, network);
   const part = own
     ? planOwn(network, observed, docker, found, wanted, linkUsable)
-    : planForeign(network, observed, found, wanted);
+    : planForeign(network, observed, found, wanted, linkUsable);
   // Of one that is about to be made anew, or is nobody's of ours, there is nothing to say.
   if (part.dockerNetworkId === null || part.steps.length > 0) return part;
   return { ...part, book: addressBookCondition(network, observed, docker, found, own) };
@@ -133,7 +133,7 @@ function planOwn(
           condition: fails(
             'NetworkReady',
             'LinkNotReady',
-            `the interface under ${network.name} is not there`,
+            `the interface under ${network.name} is missing or cannot be used`,
           ),
         };
   }
@@ -186,6 +186,7 @@ function planForeign(
   observed: Observed,
   found: DockerNetwork,
   wanted: FixedSpec | null,
+  linkUsable: boolean,
 ): DockerPart {
   const adopted = observed.adopted[network.id] === found.id;
   const mark = found.labels[networkLabel];
@@ -206,6 +207,15 @@ function planForeign(
         'NetworkReady',
         adopted ? 'AdoptedDiffers' : 'NameTaken',
         `a Docker network ${network.name} exists that Trunkline did not make, and it does not fit: ${differs.join('; ')}; it is not touched: remove or rename it by hand`,
+      ),
+    );
+  }
+  if (!linkUsable) {
+    return without(
+      fails(
+        'NetworkReady',
+        'LinkNotReady',
+        `Docker network ${network.name} is there, and its interface is missing or cannot be used`,
       ),
     );
   }

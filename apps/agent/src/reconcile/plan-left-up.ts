@@ -5,6 +5,7 @@ import { linkOf } from './link-users.ts';
 import { isMarked, linkAlias } from './marks.ts';
 import { isOurs } from './network-fit.ts';
 import type { Observed } from './observe.ts';
+import { ownLinkOn } from './own-links.ts';
 import type { Step } from './steps.ts';
 
 /**
@@ -44,8 +45,7 @@ function isNeeded(
   return (
     // Ours goes as soon as nobody uses it, by the rule for all that we make.
     isMarked(link.alias) ||
-    name === defaultRoute ||
-    link.addresses.some((address) => !isAutomatic(address)) ||
+    ownLinkOn(name, observed) !== null ||
     link.master !== null ||
     networks.some(
       (one) =>
@@ -65,11 +65,6 @@ function isLeft({ name }: Link, network: DesiredNetwork, { links, docker }: Obse
     !docker.networks.some((one) => isOurs(one, network) && hangsOn(one, name, links)) &&
     !links.some(({ parent }) => parent === name)
   );
-}
-
-/** The kernel gives every link that is up one of its own (RFC 4862 section 5.3). */
-function isAutomatic({ family, scope }: Link['addresses'][number]): boolean {
-  return family === 6 && scope === 'link';
 }
 
 /** On the link itself, or on a sub-interface of it; Docker makes `ens33.10` itself where it is missing. */

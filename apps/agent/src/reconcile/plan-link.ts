@@ -3,6 +3,7 @@ import { conflictOfVlan, type Link } from '../host/links.ts';
 import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
 import { isMarked, linkAlias, vlanLinkName } from './marks.ts';
 import type { Observed } from './observe.ts';
+import { whyHarmful } from './passthru-harm.ts';
 import { planHostNetwork } from './plan-host-network.ts';
 import { planMtu } from './plan-mtu.ts';
 import type { Step } from './steps.ts';
@@ -48,6 +49,8 @@ export function planLink(
   }
   const unusable = whyUnusable(parent);
   if (unusable !== null) return blocked(network, link, 'ParentUnusable', unusable);
+  const harm = whyHarmful(network, link, observed);
+  if (harm !== null) return blocked(network, link, 'HostNeedsParent', harm);
 
   const steps: Step[] = [];
   if (!parent.up) steps.push({ do: 'set-link-up', link: name, as: 'parent' });

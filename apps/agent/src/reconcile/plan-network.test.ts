@@ -117,7 +117,7 @@ const rows: Row[] = [
   },
   {
     name: 'without a parent and without a default route nothing is guessed',
-    arrange: (host) => host.links.setDefaultRoute(null),
+    arrange: (host) => host.kernel.setDefaultRoute(null),
     want: { parent: null },
     steps: [],
     conditions: { ParentReady: 'False NoDefaultRoute' },
@@ -283,8 +283,11 @@ const rows: Row[] = [
   {
     name: 'passthru shares with nobody, on any Engine',
     engine: { version: '29.0.0', apiVersion: '1.52' },
-    arrange: putNetwork({ ...fitting, name: 'lab_net' }),
-    want: { mode: 'passthru' },
+    arrange: async (host) => {
+      host.links.put({ ...promiscuousNic, name: 'ens34' });
+      await putNetwork({ ...fitting, name: 'lab_net', options: { parent: 'ens34' } })(host);
+    },
+    want: { mode: 'passthru', parent: 'ens34' },
     steps: [],
     conditions: { NetworkReady: 'False ParentInUse' },
   },

@@ -23,7 +23,7 @@ export function planNetwork(
   if (network.state === 'absent') return planNetworkRemoval(network, observed, others);
   const below = planLink(network, observed, others);
   const docker = planDockerNetwork(network, observed, below);
-  const usable = docker.condition.status === 'True';
+  const usable = below.usable && docker.condition.status === 'True';
   const again = planReattachment(network, observed, usable);
   const left = leftLink(network, observed, others, below.link);
   const book = docker.book === null ? [] : [docker.book];

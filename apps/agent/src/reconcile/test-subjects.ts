@@ -109,7 +109,6 @@ export function createFakeHost(
   options: { readonly version?: string; readonly apiVersion?: string } = {},
 ): FakeHost {
   const links = createFakeLinks([{ name: 'ens33', up: true, carrier: true, operState: 'UP' }]);
-  links.setDefaultRoute('ens33');
   const docker = createFakeDockerEngine(options);
   docker.addImage('busybox');
   const adopted: Record<string, string> = {};
@@ -122,6 +121,7 @@ export function createFakeHost(
     },
   };
   const kernel = createFakeKernel();
+  kernel.setDefaultRoute('ens33');
   let detachedNow: Detached = {};
   const detached: FakeHost['detached'] = {
     add: async (networkId, containers) => {

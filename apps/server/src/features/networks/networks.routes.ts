@@ -106,7 +106,7 @@ export async function networkRoutes(
         description:
           'It is made on every host that `hosts` selects, now and when more of them join. Hosts that are silent get it when they are back. ' +
           'With `wait` the answer comes when it is real on every host that can be reached. ' +
-          `Mode \`passthru\` gives the NIC to a single container of each host. ${dryRun}`,
+          `Mode \`passthru\` gives the NIC to a single container of each host; a host that uses the NIC itself refuses (condition \`ParentReady\`, reason \`HostNeedsParent\`). ${dryRun}`,
         headers: IdempotencyKeyHeader,
         querystring: Writing,
         body: NetworkCreate,
