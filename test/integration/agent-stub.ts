@@ -49,7 +49,7 @@ export interface TestAgent {
   privateKey: KeyObject;
   instance: string;
   /** The same identity in another process. */
-  restarted(): TestAgent;
+  restarted(as?: string): TestAgent;
   sign(method: string, url: string, body?: unknown, forgery?: Forgery): Promise<SignedRequest>;
   send(method: string, url: string, body?: unknown, forgery?: Forgery): Promise<TestAnswer>;
   desired(query?: string): Promise<TestAnswer>;
@@ -136,7 +136,7 @@ export function createTestAgent(
     instance,
     sign,
     send,
-    restarted: () => createTestAgent(identity, deps),
+    restarted: (as) => createTestAgent(identity, deps, as),
     desired: (query = '') => send('GET', `/agent/v1/desired${query}`),
     async document() {
       const answer = await send('GET', '/agent/v1/desired');

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import { createAgentClient, type ServerLocation } from '@trunkline/client';
-import type { DesiredCheck, HostFacts } from '@trunkline/contracts';
+import { instanceOf, type DesiredCheck, type HostFacts } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
 import { createCheckRunner } from './checks/check-runner.ts';
@@ -20,6 +20,8 @@ import type { Links } from './host/links.ts';
 import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
 import type { AddressProbe } from './ipam/address-probe.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
+import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
+import { hashedMarks, readMachineMarks } from './machine/machine-marks.ts';
 import { openAdoptionStore } from './reconcile/adoption.ts';
 import { openDetachedStore } from './reconcile/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
@@ -70,21 +72,45 @@ const bookNewsMs = 200;
  * Runs an agent until `signal` aborts: joins where it has not, then keeps the host as the server wants it. What the
  * last document says is carried out also while the server cannot be reached, and nothing of it is undone at the end.
  *
- * Fails when it cannot go on: `StateFolderBusy`, `UnreadableIdentity`, `JoinRefused`, `AgentSuperseded`.
+ * Fails when it cannot go on: `StateFolderBusy`, `CopiedState`, `UnreadableIdentity`, `JoinRefused`, `AgentSuperseded`.
  */
 export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   const { config } = deps;
   await makePrivateFolder(config.stateDir);
   const unlock = await lockStateFolder(config.stateDir);
   try {
-    await runServing(deps, signal);
+    await runServing(deps, await ownMachine(deps, signal), signal);
   } finally {
     await unlock();
   }
 }
 
+/**
+ * Nothing of the state folder is used before it is known to be of this machine. State of another one is put aside where
+ * this host can join as a new one.
+ */
+async function ownMachine(deps: AgentDeps, signal: AbortSignal): Promise<Binding> {
+  const { config, links, readFile, timing, log } = deps;
+  const binding = {
+    stateFolder: config.stateDir,
+    marks: () => readMachineMarks({ links, readFile }),
+    timing,
+  };
+  try {
+    return await bindToMachine(binding, signal);
+  } catch (error) {
+    if (!(error instanceof CopiedState) || config.joinToken === null) throw error;
+    const aside = await putStateAside(config.stateDir, timing.now());
+    log.error(
+      { aside, why: error.message },
+      'the state of another machine was put aside, this host joins as a new one',
+    );
+    return await bindToMachine(binding, signal);
+  }
+}
+
 /** Docker may be waiting: it is answered before anything else is begun, and until everything else has ended. */
-async function runServing(deps: AgentDeps, signal: AbortSignal): Promise<void> {
+async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
   const { config, timing, log, probe, pluginSocketDescriptor } = deps;
   const ipam = await openIpam({
     stateFolder: config.stateDir,
@@ -97,7 +123,7 @@ async function runServing(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   const ended = new AbortController();
   const serving = ipam.serve(ended.signal);
   try {
-    await runLocked(deps, ipam, signal);
+    await runLocked(deps, machine, ipam, signal);
   } finally {
     ended.abort();
     await serving;
@@ -105,7 +131,7 @@ async function runServing(deps: AgentDeps, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Promise<void> {
+async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: AbortSignal): Promise<void> {
   const { config, links, docker, kernel, timing, log } = deps;
   const server: ServerLocation = { baseUrl: config.server, ...(config.ca === null ? {} : { ca: config.ca }) };
   const identity = await ensureJoined(
@@ -136,7 +162,11 @@ async function runLocked(deps: AgentDeps, ipam: Ipam, signal: AbortSignal): Prom
     createAgentClient({
       ...server,
       identity: { hostId: identity.hostId, privateKey: identity.privateKey },
-      instance: randomBytes(16).toString('base64url'),
+      instance: instanceOf(
+        randomBytes(16).toString('base64url'),
+        hashedMarks(machine.marks),
+        machine.accepted,
+      ),
     }),
   );
 

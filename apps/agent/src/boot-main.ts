@@ -12,13 +12,15 @@ import { createKernel } from './host/kernel.ts';
 import { readText } from './host/read-text.ts';
 import { createProcessSpawner, realTiming } from './host/spawn.ts';
 import { watchLinks } from './host/watch-links.ts';
+import { checkMachine } from './machine/machine-binding.ts';
+import { readMachineMarks } from './machine/machine-marks.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
 import { readHostId } from './sync/identity.ts';
 
 /**
  * The boot stage as a program: from the agent's own disk alone, before Docker and without a server. It only reads the
- * state folder, so an agent may be at work on it. Answers the exit code: 1 when a wanted link could not be put back,
- * else 0, also where there is nothing to do or the disk says nothing that can be relied on.
+ * state folder, so an agent may be at work on it. Answers the exit code: 1 when a wanted link could not be put back or the
+ * state is of another machine, else 0, also where there is nothing to do or the disk says nothing that can be relied on.
  *
  * Fails with `InvalidConfig`.
  */
@@ -31,10 +33,25 @@ export async function boot(
   const run = createCommandRunner();
   const timing = { ...realTiming, now: Date.now };
   const spawn = createProcessSpawner();
+  const links = createLinks(run);
+  const machine = {
+    stateFolder: config.stateDir,
+    marks: () => readMachineMarks({ links, readFile: readText }),
+    timing,
+  };
+  try {
+    await checkMachine(machine, signal);
+  } catch (error) {
+    log.error(
+      { err: error },
+      'nothing is put back: whether the state is of this machine is not known, or it is not',
+    );
+    return 1;
+  }
   const { ready, failed } = await runBoot(
     {
       desired: await desiredOnDisk(config.stateDir, log),
-      links: createLinks(run),
+      links,
       kernel: createKernel({
         run,
         readFile: readText,

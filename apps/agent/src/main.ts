@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { runAgent } from './agent.ts';
 import { boot } from './boot-main.ts';
-import { readConfig, type AgentConfig } from './config.ts';
+import { readBootConfig, readConfig, type AgentConfig } from './config.ts';
 import { createCommandRunner } from './host/command.ts';
 import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
@@ -16,10 +16,12 @@ import { createResidentIp } from './host/resident-ip.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
 import { handedOverSocket } from './ipam/plugin-socket.ts';
 import { refuseDocker } from './ipam/refuse-docker.ts';
-import { AgentSuperseded } from './sync/failure.ts';
+import { acceptMachine, CopiedState } from './machine/machine-binding.ts';
+import { readMachineMarks } from './machine/machine-marks.ts';
+import { AgentSuperseded, IdentityCopied } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
-import { StateFolderBusy } from './sync/state-lock.ts';
+import { lockStateFolder, StateFolderBusy } from './sync/state-lock.ts';
 import { createAddressProbe } from './wire/probe.ts';
 
 /** What is wrong with arguments or settings ends the process, and is told in a sentence. */
@@ -49,12 +51,33 @@ async function configOrRefuse(): Promise<AgentConfig> {
   }
 }
 
-const { values: asked } = orExit(() => parseArgs({ options: { boot: { type: 'boolean', default: false } } }));
+const { values: asked } = orExit(() =>
+  parseArgs({
+    options: {
+      boot: { type: 'boolean', default: false },
+      'accept-machine': { type: 'boolean', default: false },
+    },
+  }),
+);
 if (asked.boot) {
   const stopped = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopped.abort());
   // A program that hangs in the kernel must not hold up the boot: what still runs ends here.
   process.exit(await boot(process.env, stopped.signal).catch(endBadUse));
+}
+
+if (asked['accept-machine']) {
+  try {
+    const { stateDir } = readBootConfig(process.env);
+    const unlock = await lockStateFolder(stateDir);
+    const marks = await readMachineMarks({ links: createLinks(createCommandRunner()), readFile: readText });
+    const did = await acceptMachine(stateDir, marks, Date.now());
+    await unlock();
+    process.stdout.write(`${did}\n`);
+    process.exit(0);
+  } catch (error) {
+    endBadUse(error);
+  }
 }
 
 const pluginSocketDescriptor = handedOverSocket(process.env);
@@ -98,7 +121,14 @@ closeWithGrace({ delay: 15_000, logger: false }, async ({ err, signal }) => {
 });
 
 /** What an operator can mend is told in a sentence; anything else is a bug and keeps its stack. */
-const forPeople = [JoinRefused, StateFolderBusy, UnreadableIdentity, AgentSuperseded];
+const forPeople = [
+  JoinRefused,
+  StateFolderBusy,
+  CopiedState,
+  UnreadableIdentity,
+  AgentSuperseded,
+  IdentityCopied,
+];
 
 try {
   await agent;
@@ -107,6 +137,10 @@ try {
     const known = forPeople.find((kind) => error instanceof kind);
     if (known !== undefined) log.fatal({ error: known.name }, (error as Error).message);
     else log.fatal({ err: error }, 'agent failed');
+    if (error instanceof CopiedState) {
+      const socket = { path: config.pluginSocket, descriptor: pluginSocketDescriptor };
+      await refuseDocker(socket, error.message, log).catch(() => {});
+    }
     // close-with-grace would end it as a success once nothing is left to do.
     process.exit(1);
   }

@@ -49,6 +49,11 @@ export const errorTable = {
     retryable: true,
   },
   agent_superseded: { status: 409, title: 'Another agent speaks for this host', retryable: false },
+  identity_copied: {
+    status: 409,
+    title: 'The identity of the agent is that of another machine',
+    retryable: false,
+  },
   join_token_invalid: { status: 401, title: 'The join token cannot be used', retryable: false },
   agent_too_old: { status: 426, title: 'The agent is too old for this server', retryable: false },
 

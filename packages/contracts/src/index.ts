@@ -12,6 +12,7 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './hosts.ts';
 export * from './leases.ts';
+export * from './machine.ts';
 export * from './networks.ts';
 export * from './schema.ts';
 export * from './tokens.ts';

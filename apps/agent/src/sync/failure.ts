@@ -13,7 +13,18 @@ export class AgentSuperseded extends Error {
   }
 }
 
+/** The server knows the identity of this host from another machine. */
+export class IdentityCopied extends Error {
+  override readonly name = 'IdentityCopied';
+
+  constructor(cause: ApiError) {
+    super(cause.problem?.detail ?? cause.message, { cause });
+  }
+}
+
 /** The error that ends the agent, or null for one that time can mend. */
-export function fatalFailure(error: unknown): AgentSuperseded | null {
-  return error instanceof ApiError && error.code === 'agent_superseded' ? new AgentSuperseded(error) : null;
+export function fatalFailure(error: unknown): AgentSuperseded | IdentityCopied | null {
+  if (!(error instanceof ApiError)) return null;
+  if (error.code === 'identity_copied') return new IdentityCopied(error);
+  return error.code === 'agent_superseded' ? new AgentSuperseded(error) : null;
 }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { instanceHeader } from '@trunkline/contracts';
+import { instanceHeader, instanceOf } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { joinBody, newAgentKey, type SignedRequest } from '../../../../../test/integration/agent-stub.ts';
 import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
@@ -291,5 +291,41 @@ describe('two live agents with one identity', () => {
     await second.restarted().report();
     const { body } = await server.request('GET', '/v1/hosts/restarted');
     expect(body.conditions.map(({ type }: { type: string }) => type)).not.toContain('IdentityUnique');
+  });
+
+  const marks = { machineId: 'aaaaaaaa', productId: 'bbbbbbbb', macs: ['cccccccc'] };
+  const elsewhere = { machineId: 'aaaaaaaa', productId: 'dddddddd', macs: ['eeeeeeee'] };
+
+  test('on two machines: the copy is refused, whichever spoke last, and the rightful one goes on', async () => {
+    const first = (await server.joinHost('original')).restarted(instanceOf('first', marks, false));
+    expect((await first.report()).status).toBe(200);
+    const copy = first.restarted(instanceOf('copy', elsewhere, false));
+    expect((await copy.desired()).body.code).toBe('identity_copied');
+    expect((await copy.report()).body).toMatchObject({
+      code: 'identity_copied',
+      detail: expect.stringContaining('--accept-machine'),
+    });
+    expect((await first.report()).status).toBe(200);
+    const { body } = await server.request('GET', '/v1/hosts/original');
+    expect(body.conditions).toContainEqual(
+      expect.objectContaining({
+        type: 'IdentityUnique',
+        status: 'False',
+        message: expect.stringContaining('copy'),
+      }),
+    );
+    // A restart on the machine itself, with a NIC more.
+    const again = { ...marks, macs: ['ffffffff', 'cccccccc'] };
+    expect((await first.restarted(instanceOf('second', again, false)).report()).status).toBe(200);
+  });
+
+  test('that an operator accepted on other hardware are taken, and then what was before is the copy', async () => {
+    const first = (await server.joinHost('rebuilt')).restarted(instanceOf('old', marks, false));
+    expect((await first.report()).status).toBe(200);
+    const rebuilt = first.restarted(instanceOf('new', elsewhere, true));
+    expect((await rebuilt.report()).status).toBe(200);
+    expect((await first.restarted(instanceOf('late', marks, false)).report()).body.code).toBe(
+      'identity_copied',
+    );
   });
 });

@@ -35,6 +35,7 @@ import { createAgentKeys } from './agent-keys.ts';
 import { createDesiredDocuments } from './desired-documents.ts';
 import { createDesiredWaits } from './desired-waits.ts';
 import { readDocuments, type DesiredParts } from './read-documents.ts';
+import { machineAfter } from './machine-of-host.ts';
 import { checkSignature, openSignature, type ReceivedRequest } from './signature.ts';
 
 /** What agents need of other features. */
@@ -74,8 +75,8 @@ export interface AgentsService {
   /** Trades a join token for an identity. Throws join_token_invalid, host_exists, agent_too_old. */
   join(request: JoinRequest, requestId: string): Promise<JoinAnswer>;
   /**
-   * Who signed a request. Throws signature_invalid, signature_expired, signature_replayed, and agent_superseded for a
-   * process after which another one has spoken for the host.
+   * Who signed a request. Throws signature_invalid, signature_expired, signature_replayed, identity_copied for a
+   * process on another machine, and agent_superseded for one after which another one has spoken for the host.
    */
   authenticate(request: ReceivedRequest, requestId: string): Promise<HostRef>;
   /**
@@ -138,11 +139,20 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       const current = await findAgent(transactionQuery(change.db), host.id, instance);
       if (current === undefined) throw unknownHost(host.id);
       if (current.instance === instance || current.superseded_at !== null) return current;
-      await putInstance(change.db, host.id, instance, now());
+      const machine = machineAfter(current.machine, instance);
+      if (machine === 'copied') return current;
+      await putInstance(change.db, host.id, { instance, machine }, now());
       const data = { instance, before: current.instance };
       change.record({ type: 'host.agent-started', subject: `/v1/hosts/${host.name}`, host: host.name, data });
       return { ...current, instance };
     });
+
+  /** The folder of the agent was copied: the one whose machine is known stays, whichever spoke last. */
+  const refuseCopy = async (host: AgentRow, requestId: string): Promise<never> => {
+    const message = `an agent on another machine speaks as ${host.name} and is refused: its state directory is a copy; let it join as a host of its own, or, if ${host.name} has other hardware now, run its agent once with --accept-machine`;
+    await changes.make(actor(host, requestId), (change) => hosts.recordConflict(change, host.id, message));
+    throw new ApiError('identity_copied', message);
+  };
 
   /** Whoever was superseded and still speaks shows that two live agents have one identity. */
   const refuseSuperseded = async (host: AgentRow, requestId: string): Promise<never> => {
@@ -199,7 +209,10 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       }
       const isNew = found.instance !== instance && found.superseded_at === null;
       const agent = isNew ? await takeOver(found, instance, requestId) : found;
-      if (agent.instance !== instance) return refuseSuperseded(agent, requestId);
+      if (agent.instance !== instance) {
+        const isCopy = machineAfter(agent.machine, instance) === 'copied';
+        return isCopy ? refuseCopy(agent, requestId) : refuseSuperseded(agent, requestId);
+      }
       return { id: agent.id, name: agent.name, labels: agent.labels };
     },
 

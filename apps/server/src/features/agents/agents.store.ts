@@ -9,11 +9,13 @@ export interface AgentRow {
   labels: Record<string, string>;
   /** The process that speaks for the host now. */
   instance: string | null;
+  /** An instance on the machine that the host's agent runs on; null: none told its marks yet. */
+  machine: string | null;
   /** Set when the process that asks was superseded by another. */
   superseded_at: Date | null;
 }
 
-const agentColumns = 'h.id, h.name, h.labels, h.instance, i.superseded_at';
+const agentColumns = 'h.id, h.name, h.labels, h.instance, h.machine, i.superseded_at';
 const agentJoin = 'host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2';
 
 /** A host, and how a process that speaks for it stands with it. */
@@ -60,16 +62,19 @@ export async function takeNonce(
   return row;
 }
 
-/** The process that asks speaks for the host from now on; the ones before it never again. Call with the host locked. */
+/**
+ * The process that asks speaks for the host from now on; the ones before it never again. `machine`: it runs on that of this
+ * instance. Call with the host locked.
+ */
 export async function putInstance(
   db: TransactionClient,
   hostId: string,
-  instance: string,
+  { instance, machine }: { instance: string; machine: string | null },
   at: Date,
 ): Promise<void> {
   await db.agentInstance.updateMany({ where: { hostId, supersededAt: null }, data: { supersededAt: at } });
   await db.agentInstance.create({ data: { hostId, instance, firstSeenAt: at } });
-  await db.host.update({ where: { id: hostId }, data: { instance }, select: { id: true } });
+  await db.host.update({ where: { id: hostId }, data: { instance, machine }, select: { id: true } });
 }
 
 export async function lockAgentHost(db: TransactionClient, hostId: string): Promise<void> {
