@@ -26,6 +26,7 @@ import { tokenRoutes } from './features/tokens/tokens.routes.ts';
 import { createTokensService } from './features/tokens/tokens.service.ts';
 import type { App } from './platform/app-types.ts';
 import { auth } from './platform/auth.ts';
+import { smallBody } from './platform/body-limits.ts';
 import { bodyParsers } from './platform/body-parsers.ts';
 import { clientErrors } from './platform/client-errors.ts';
 import { requestMetrics } from './platform/metrics.ts';
@@ -56,7 +57,7 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
     genReqId: newRequestId,
     frameworkErrors: sendFrameworkError,
     clientErrorHandler: clientErrors(platform.log),
-    bodyLimit: 1024 * 1024,
+    bodyLimit: smallBody.bytes,
     // A client has this long to send its request; answers may take longer (`?wait`, event streams).
     requestTimeout: 30_000,
     keepAliveTimeout: 65_000,

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import {
+  CheckReport,
   DesiredDocument,
+  fitted,
   JoinAnswer,
+  JoinRequest,
   LeaseClaimAnswer,
   LeaseSyncAnswer,
   recallSeconds,
+  Report,
   ReportAnswer,
-  type CheckReport,
-  type JoinRequest,
   type LeaseClaim,
   type LeaseSync,
-  type Report,
 } from '@trunkline/contracts';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
@@ -105,12 +106,17 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return parseAs(DesiredDocument, await answer.text(), 'desired document');
     },
     report: async (report, signal) => {
-      const answer = await send({ method: 'POST', path: '/agent/v1/report', body: report, signal });
+      const answer = await send({
+        method: 'POST',
+        path: '/agent/v1/report',
+        body: fitted(Report, report),
+        signal,
+      });
       return parseAs(ReportAnswer, await answer.text(), 'answer to the report');
     },
     checkResult: async (id, report, signal) => {
       const path = `/agent/v1/checks/${encodeURIComponent(id)}`;
-      const answer = await send({ method: 'POST', path, body: report, signal });
+      const answer = await send({ method: 'POST', path, body: fitted(CheckReport, report), signal });
       await answer.discard();
     },
     syncLeases: async (sync, { timeoutMs, signal } = {}) => {
@@ -142,7 +148,7 @@ export async function joinHost(
     const wire = wireRequest(transport, {
       method: 'POST',
       path: '/agent/v1/join',
-      body: request,
+      body: fitted(JoinRequest, request),
       timeoutMs: location.fetchTimeoutMs ?? defaultTimeoutMs,
       signal,
     });

@@ -10,6 +10,7 @@ import {
   OwnerKey,
   Timestamp,
 } from './common.ts';
+import { maxPage } from './bounds.ts';
 import { RangeText } from './networks.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
@@ -57,6 +58,8 @@ export const Address = Closed(
     }),
     labels: Labels,
     generation: Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
       description: 'Raised by every change of holder; an old release frees nothing.',
       examples: [1],
     }),
@@ -146,7 +149,12 @@ export const AddressByOwner = Closed(
 export type AddressByOwner = Static<typeof AddressByOwner>;
 
 export const AddressList = Closed(
-  { items: Type.Array(Address, { description: 'The addresses, in the order they were taken.' }) },
+  {
+    items: Type.Array(Address, {
+      maxItems: maxPage,
+      description: 'The addresses, in the order they were taken.',
+    }),
+  },
   { $id: 'AddressList', description: 'Addresses reserved together.' },
 );
 

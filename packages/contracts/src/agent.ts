@@ -13,6 +13,7 @@ import {
   Revision,
   Timestamp,
 } from './common.ts';
+import { maxInt32 } from './bounds.ts';
 import { ConnectivityResult } from './checks.ts';
 import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
@@ -34,7 +35,12 @@ export const signatureLifetimeSeconds = 60;
 
 export const JoinRequest = Closed(
   {
-    protocol: Type.Integer({ minimum: 1, description: 'Version of the agent protocol.', examples: [1] }),
+    protocol: Type.Integer({
+      minimum: 1,
+      maximum: maxInt32,
+      description: 'Version of the agent protocol.',
+      examples: [1],
+    }),
     token: Type.String({
       minLength: 8,
       maxLength: 128,
@@ -60,6 +66,7 @@ export const JoinAnswer = Closed(
     name: HostName,
     heartbeatSeconds: Type.Integer({
       minimum: 1,
+      maximum: 600,
       description: 'How often to report at least.',
       examples: [10],
     }),
@@ -77,7 +84,12 @@ export const DesiredNetwork = Closed(
   {
     id: Id,
     name: NetworkName,
-    generation: Type.Integer({ description: 'Generation of the network.', examples: [1] }),
+    generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
+      description: 'Generation of the network.',
+      examples: [1],
+    }),
     state: Words(['present', 'absent'], dead),
     parent: Nullable(InterfaceName, {
       description: 'Parent on this host; null: interface of the default route.',
@@ -112,6 +124,7 @@ export const DesiredNetwork = Closed(
     }),
     quarantineSeconds: Type.Integer({
       minimum: 0,
+      maximum: 86_400,
       description:
         'How long a freed address rests. While the server cannot be reached, the host itself keeps to it, unless it has no other.',
       examples: [300],
@@ -129,18 +142,35 @@ export const DesiredContainer = Closed(
   {
     id: Id,
     name: ContainerName,
-    generation: Type.Integer({ description: 'Generation of the container.', examples: [1] }),
+    generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
+      description: 'Generation of the container.',
+      examples: [1],
+    }),
     state: Words(['present', 'absent'], dead),
-    image: Type.String({ description: 'Image reference.', examples: ['busybox'] }),
-    command: Nullable(Type.Array(Type.String()), { description: 'Arguments.', examples: [null] }),
-    env: Type.Record(Type.String(), Type.String(), { description: 'Environment.' }),
+    image: Type.String({ maxLength: 512, description: 'Image reference.', examples: ['busybox'] }),
+    command: Nullable(Type.Array(Type.String({ maxLength: 32_768 }), { maxItems: 256 }), {
+      description: 'Arguments.',
+      examples: [null],
+    }),
+    env: Type.Record(Type.String(), Type.String({ maxLength: 32_768 }), {
+      maxProperties: 256,
+      description: 'Environment.',
+    }),
     tty: Type.Boolean({ description: 'Terminal.', examples: [true] }),
     stdinOpen: Type.Boolean({ description: 'Open input.', examples: [true] }),
     restart: RestartPolicy,
     pull: PullPolicy,
-    hostname: Nullable(Type.String(), { description: 'Host name inside.', examples: [null] }),
+    hostname: Nullable(Type.String({ maxLength: 63 }), {
+      description: 'Host name inside.',
+      examples: [null],
+    }),
     labels: Labels,
-    networkMode: Nullable(Type.String(), { description: '`container:<name>` or null.', examples: [null] }),
+    networkMode: Nullable(Type.String({ maxLength: 128 }), {
+      description: '`container:<name>` or null.',
+      examples: [null],
+    }),
     attachments: Type.Array(
       Closed(
         {
@@ -229,7 +259,12 @@ export const DesiredQuery = Closed({
 export const PlacementReport = Closed(
   {
     networkId: Id,
-    generation: Type.Integer({ minimum: 0, description: 'Generation carried out.', examples: [1] }),
+    generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
+      description: 'Generation carried out; never above the one that the server gave.',
+      examples: [1],
+    }),
     removed: Type.Boolean({ description: 'Looked, and nothing of it is left here.', examples: [false] }),
     dockerNetworkId: Nullable(Type.String({ maxLength: 128 }), {
       description: "Docker's id.",
@@ -252,11 +287,16 @@ export type PlacementReport = Static<typeof PlacementReport>;
 export const ContainerReport = Closed(
   {
     containerId: Id,
-    generation: Type.Integer({ minimum: 0, description: 'Generation carried out.', examples: [1] }),
+    generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
+      description: 'Generation carried out; never above the one that the server gave.',
+      examples: [1],
+    }),
     state: ContainerState,
     dockerId: Nullable(Type.String({ maxLength: 128 }), { description: "Docker's id." }),
     startedAt: Nullable(Timestamp),
-    exitCode: Nullable(Type.Integer()),
+    exitCode: Nullable(Type.Integer({ minimum: -maxInt32, maximum: maxInt32 })),
     endpoints: Type.Array(
       Closed(
         {
@@ -319,6 +359,7 @@ export const ReportAnswer = Closed(
     revision: Revision,
     heartbeatSeconds: Type.Integer({
       minimum: 1,
+      maximum: 600,
       description: 'How often to report at least, in seconds.',
       examples: [10],
     }),

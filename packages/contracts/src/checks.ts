@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { AddressState } from './addresses.ts';
 import { IpAddress, ContainerName, HostName, Id, MacAddress, NetworkName, Timestamp } from './common.ts';
+import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
 export const CheckKind = Words(['connectivity', 'addresses'], {
@@ -68,18 +69,25 @@ export const Ping = Closed(
       description: 'The address that was pinged.',
       examples: ['172.16.100.20'],
     }),
-    sent: Type.Integer({ description: 'Echo requests sent.', examples: [5] }),
-    received: Type.Integer({ description: 'Echo replies received.', examples: [5] }),
+    sent: Type.Integer({ minimum: 0, maximum: maxInt32, description: 'Echo requests sent.', examples: [5] }),
+    received: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
+      description: 'Echo replies received.',
+      examples: [5],
+    }),
     lossPercent: Type.Number({
+      minimum: 0,
+      maximum: 100,
       description: 'Share of requests without a reply, in percent.',
       examples: [0],
     }),
     rttMs: Nullable(
       Closed(
         {
-          min: Type.Number({ description: 'Shortest.', examples: [0.05] }),
-          avg: Type.Number({ description: 'Mean.', examples: [0.07] }),
-          max: Type.Number({ description: 'Longest.', examples: [0.11] }),
+          min: Type.Number({ minimum: 0, maximum: maxInt32, description: 'Shortest.', examples: [0.05] }),
+          avg: Type.Number({ minimum: 0, maximum: maxInt32, description: 'Mean.', examples: [0.07] }),
+          max: Type.Number({ minimum: 0, maximum: maxInt32, description: 'Longest.', examples: [0.11] }),
         },
         {},
       ),
@@ -89,7 +97,10 @@ export const Ping = Closed(
       description: 'Who answered ARP or ND for the address; null: nobody.',
       examples: ['02:42:ac:10:64:14'],
     }),
-    error: Nullable(Type.String(), { description: 'Why it could not be pinged at all.', examples: [null] }),
+    error: Nullable(Type.String({ maxLength: 4096 }), {
+      description: 'Why it could not be pinged at all.',
+      examples: [null],
+    }),
   },
   { description: 'What pinging one address gave.' },
 );
@@ -101,11 +112,19 @@ export const ConnectivityResult = Closed(
       description: 'At least one address of the other container answered.',
       examples: [true],
     }),
-    byAddress: Type.Array(Ping, { description: 'One entry for each address of the other container.' }),
+    byAddress: Type.Array(Ping, {
+      maxItems: 64,
+      description: 'One entry for each address of the other container.',
+    }),
     byName: Closed(
       {
-        name: Type.String({ description: 'The name that was asked for.', examples: ['box2'] }),
-        resolved: Type.Array(Type.String(), {
+        name: Type.String({
+          maxLength: 255,
+          description: 'The name that was asked for.',
+          examples: ['box2'],
+        }),
+        resolved: Type.Array(Type.String({ maxLength: 64 }), {
+          maxItems: 64,
           description: "Addresses the container's own resolver gave; empty: none.",
           examples: [[]],
         }),
@@ -114,6 +133,7 @@ export const ConnectivityResult = Closed(
           examples: [false],
         }),
         message: Type.String({
+          maxLength: 4096,
           description: 'What was found.',
           examples: ['box2 does not resolve from box1 (NXDOMAIN)'],
         }),
@@ -121,6 +141,7 @@ export const ConnectivityResult = Closed(
       { description: 'Whether the name of the other container leads to it.' },
     ),
     message: Type.String({
+      maxLength: 4096,
       description: 'In a sentence.',
       examples: ['box1 reaches box2 at 172.16.100.20: 5 of 5, 0.07 ms'],
     }),
@@ -158,23 +179,34 @@ export const AddressFinding = Closed(
       Closed(
         {
           host: HostName,
-          container: Nullable(Type.String(), { description: 'Name of the container.', examples: ['web'] }),
-          dockerId: Nullable(Type.String(), { description: "Docker's id of it.", examples: ['8e2f4a…'] }),
+          container: Nullable(Type.String({ maxLength: 255 }), {
+            description: 'Name of the container.',
+            examples: ['web'],
+          }),
+          dockerId: Nullable(Type.String({ maxLength: 128 }), {
+            description: "Docker's id of it.",
+            examples: ['8e2f4a…'],
+          }),
           mac: Nullable(MacAddress, { description: 'Its Ethernet address.' }),
           since: seenAt('When its host first looked and saw it there.'),
           observedAt: seenAt('When its host last looked.'),
         },
         { description: 'A container on the address.' },
       ),
-      { description: 'The containers concerned.' },
+      { maxItems: 1000, description: 'The containers concerned.' },
     ),
     message: Type.String({
+      maxLength: 4096,
       description: 'What does not fit, in a sentence.',
       examples: [
         '172.16.100.10 is bound to web on docker01, whose last report (2026-11-24T09:30:00.000Z) shows no container on it',
       ],
     }),
-    remedy: Type.String({ description: 'What to do.', examples: ['stop all but one of them'] }),
+    remedy: Type.String({
+      maxLength: 4096,
+      description: 'What to do.',
+      examples: ['stop all but one of them'],
+    }),
   },
   { description: 'An address where the book and the hosts do not agree.' },
 );
@@ -184,6 +216,7 @@ export const AddressesResult = Closed(
   {
     consistent: Type.Boolean({ description: 'Nothing was found.', examples: [true] }),
     findings: Type.Array(AddressFinding, {
+      maxItems: 1000,
       description: 'What was found, the gravest first; 1000 at the most.',
     }),
     truncated: Type.Boolean({ description: 'There is more than was looked at.', examples: [false] }),
@@ -192,9 +225,13 @@ export const AddressesResult = Closed(
         { host: HostName, observedAt: seenAt('When it last looked; null: never.') },
         { description: 'A host.' },
       ),
-      { description: 'Hosts that are not heard now: of them only what they last said was compared.' },
+      {
+        maxItems: 65_536,
+        description: 'Hosts that are not heard now: of them only what they last said was compared.',
+      },
     ),
     message: Type.String({
+      maxLength: 4096,
       description: 'In a sentence.',
       examples: ['the book of mac_net1 fits what 2 hosts last saw'],
     }),
@@ -232,7 +269,7 @@ export const Check = Closed(
     result: Type.Union([ConnectivityResult, AddressesResult, Type.Null()], {
       description: 'What it found, when `done`.',
     }),
-    error: Nullable(Type.String(), {
+    error: Nullable(Type.String({ maxLength: 4096 }), {
       description: 'Why it could not run, when `failed` or `expired`.',
       examples: [null],
     }),

@@ -1,10 +1,13 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { maxInt32, maxPage } from './bounds.ts';
 import { Closed, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
-/** Instants are RFC 3339 in UTC with milliseconds. */
+/** Instants are RFC 3339 in UTC with milliseconds. What is taken as one is `isInstant`. */
 export const Timestamp = Type.String({
   format: 'date-time',
-  'x-rule': 'an instant in RFC 3339, such as `2026-11-24T09:30:00.000Z`',
+  maxLength: 35,
+  'x-rule':
+    'an instant in RFC 3339 between the years 1970 and 9999 in UTC, without a leap second, such as `2026-11-24T09:30:00.000Z`',
   description: 'An instant, RFC 3339, UTC.',
   examples: ['2026-11-24T09:30:00.000Z'],
 });
@@ -20,13 +23,13 @@ export const Id = Shaped(
   },
 );
 
-/** Revisions and other numbers that may pass 2^53 travel as strings. */
+/** Revisions and other numbers that may pass 2^53 travel as strings. Every number of 18 digits fits into 63 bits. */
 export const Revision = Shaped(
-  '^(0|[1-9][0-9]{0,18})$',
-  'a whole number of up to 19 digits as text, without leading zeros, such as `1042`',
+  '^(0|[1-9][0-9]{0,17})$',
+  'a whole number of up to 18 digits as text, without leading zeros, such as `1042`',
   {
     description:
-      'Revision of the whole database: one number, raised by every change of desired state. A string of up to 19 digits, because it may pass 2^53.',
+      'Revision of the whole database: one number, raised by every change of desired state. A string of up to 18 digits, because it may pass 2^53.',
     examples: ['1042'],
   },
 );
@@ -161,15 +164,12 @@ export const Condition = Closed(
     }),
     observedGeneration: Type.Integer({
       minimum: 0,
+      maximum: maxInt32,
       description:
         'The generation of the desired state that this speaks of. Older than `generation`: not looked at yet.',
       examples: [1],
     }),
-    lastTransitionTime: Type.String({
-      format: 'date-time',
-      description: 'When `status` last changed.',
-      examples: ['2026-11-24T09:30:00.000Z'],
-    }),
+    lastTransitionTime: { ...Timestamp, description: 'When `status` last changed.' },
   },
   { description: 'One thing that holds, does not hold, or is not known.' },
 );
@@ -185,27 +185,33 @@ export const Conditions = Type.Array(Condition, {
 export const Problem = Closed(
   {
     type: Type.String({
+      maxLength: 128,
       description: 'Address of the description of `code`.',
       examples: ['/docs/errors#subnet_full'],
     }),
     title: Type.String({
+      maxLength: 128,
       description: 'What `code` means, always the same.',
       examples: ['The subnet is full'],
     }),
-    status: Type.Integer({ description: 'The HTTP status.', examples: [409] }),
+    status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status.', examples: [409] }),
     code: Type.String({
+      maxLength: 64,
       description: 'Stable word for programs; the table of codes is in the documentation.',
       examples: ['subnet_full'],
     }),
     detail: Type.String({
+      maxLength: 8192,
       description: 'What happened this time and what to do next.',
       examples: ['subnet 172.16.100.0/24 is full (253 of 253 in use): release addresses or add a subnet'],
     }),
     instance: Type.String({
+      maxLength: 16_384,
       description: 'The path that was asked for.',
       examples: ['/v1/networks/mac_net1/addresses'],
     }),
     requestId: Type.String({
+      maxLength: 64,
       description: 'Names this request in the logs of the server.',
       examples: ['req-4f2a'],
     }),
@@ -217,20 +223,27 @@ export const Problem = Closed(
       Type.Array(
         Closed({
           pointer: Type.String({
+            maxLength: 65_536,
             description:
               'Where in the body (JSON Pointer, RFC 6901), or `query:<name>`, `path:<name>`, `header:<name>`.',
             examples: ['/subnets/0/gateway'],
           }),
           message: Type.String({
+            maxLength: 4096,
             description: 'What is wrong there.',
             examples: ['is not inside 172.16.100.0/24'],
           }),
         }),
-        { description: 'Each thing that is wrong with the request.' },
+        {
+          maxItems: 50,
+          description:
+            'Each thing that is wrong with the request, 50 at most; of a large request only the first one found.',
+        },
       ),
     ),
     data: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), {
+        maxProperties: 64,
         description: 'Facts that belong to `code`, for programs, such as the holder of an address.',
         examples: [{ holder: '/v1/networks/mac_net1/addresses/172.16.100.10' }],
       }),
@@ -244,8 +257,8 @@ export type Problem = Static<typeof Problem>;
 export function Page<T extends TSchema>(item: T, description: string) {
   return Closed(
     {
-      items: Type.Array(item, { description: 'The items of this page.' }),
-      nextCursor: Nullable(Type.String(), {
+      items: Type.Array(item, { maxItems: maxPage, description: 'The items of this page.' }),
+      nextCursor: Nullable(Type.String({ maxLength: 512 }), {
         description: 'Give it as `cursor` to get the next page; null on the last.',
         examples: ['eyJuIjoibWFjX25ldDEifQ'],
       }),
@@ -256,7 +269,13 @@ export function Page<T extends TSchema>(item: T, description: string) {
 
 export const PageQuery = {
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Items a page.', examples: [100] }),
+    Type.Integer({
+      minimum: 1,
+      maximum: maxPage,
+      default: 100,
+      description: 'Items a page.',
+      examples: [100],
+    }),
   ),
   cursor: Type.Optional(
     Type.String({

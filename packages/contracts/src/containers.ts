@@ -10,6 +10,7 @@ import {
   NetworkName,
   Timestamp,
 } from './common.ts';
+import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
 const address = {
@@ -170,9 +171,12 @@ export type ContainerState = Static<typeof ContainerState>;
 export const ContainerObserved = Closed(
   {
     state: ContainerState,
-    dockerId: Nullable(Type.String(), { description: "Docker's id.", examples: ['8e2f…'] }),
+    dockerId: Nullable(Type.String({ maxLength: 128 }), { description: "Docker's id.", examples: ['8e2f…'] }),
     startedAt: Nullable(Timestamp, { description: 'When it was last started.' }),
-    exitCode: Nullable(Type.Integer(), { description: 'How it ended, when it did.', examples: [null] }),
+    exitCode: Nullable(Type.Integer({ minimum: -maxInt32, maximum: maxInt32 }), {
+      description: 'How it ended, when it did.',
+      examples: [null],
+    }),
     observedAt: Described(Timestamp, {
       description: 'When the agent looked.',
       examples: ['2026-11-24T09:30:00.000Z'],
@@ -190,9 +194,14 @@ export const Container = Closed(
     command: Nullable(fields.command),
     hostname: Nullable(hostname),
     labels: Labels,
-    attachments: Type.Array(Attachment, { description: 'Its places on networks.' }),
+    attachments: Type.Array(Attachment, { maxItems: 16, description: 'Its places on networks.' }),
     networkMode: Nullable(NetworkMode, { examples: [null] }),
-    generation: Type.Integer({ description: 'Raised by every change; the `ETag`.', examples: [1] }),
+    generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
+      description: 'Raised by every change; the `ETag`.',
+      examples: [1],
+    }),
     deletingSince: Nullable(Timestamp, {
       description: 'Since when it is being removed; null: it is not.',
       examples: [null],

@@ -8,10 +8,15 @@ export const Endpoint = Closed(
     host: HostName,
     network: NetworkName,
     container: Type.String({
+      maxLength: 255,
       description: 'Name of the container on its host.',
       examples: ['web'],
     }),
-    dockerId: Type.String({ description: "Docker's id of the container.", examples: ['8e2f4a…'] }),
+    dockerId: Type.String({
+      maxLength: 128,
+      description: "Docker's id of the container.",
+      examples: ['8e2f4a…'],
+    }),
     managed: Type.Boolean({
       description: 'Trunkline runs it; false: some other tool started it.',
       examples: [false],

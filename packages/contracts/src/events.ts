@@ -12,16 +12,25 @@ export const Event = Closed(
       description: 'When it was recorded.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
-    type: Type.String({ description: '`<what>.<happened>`.', examples: ['network.created'] }),
-    subject: Type.String({ description: 'Path of what it is about.', examples: ['/v1/networks/mac_net1'] }),
+    type: Type.String({ maxLength: 64, description: '`<what>.<happened>`.', examples: ['network.created'] }),
+    subject: Type.String({
+      maxLength: 1024,
+      description: 'Path of what it is about.',
+      examples: ['/v1/networks/mac_net1'],
+    }),
     network: Nullable(NetworkName, { description: 'The network it concerns.' }),
     host: Nullable(HostName, { description: 'The host it concerns.' }),
     actor: Type.String({
+      maxLength: 128,
       description: 'Who did it: `token:<name>`, `agent:<host>` or `server`.',
       examples: ['token:admin'],
     }),
-    requestId: Nullable(Type.String(), { description: 'The request that did it.', examples: ['req-4f2a'] }),
+    requestId: Nullable(Type.String({ maxLength: 64 }), {
+      description: 'The request that did it.',
+      examples: ['req-4f2a'],
+    }),
     data: Type.Record(Type.String(), Type.Unknown(), {
+      maxProperties: 64,
       description: 'Facts that belong to the type.',
       examples: [{ generation: 1 }],
     }),

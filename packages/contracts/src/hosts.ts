@@ -1,15 +1,21 @@
 import { Type, type Static } from 'typebox';
 import { Conditions, HostName, Id, LabelKey, Labels, LabelValue, MacAddress, Timestamp } from './common.ts';
+import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
 
 export const InterfaceFacts = Closed(
   {
-    name: Type.String({ description: 'Name of the interface.', examples: ['ens33'] }),
+    name: Type.String({ maxLength: 64, description: 'Name of the interface.', examples: ['ens33'] }),
     mac: Nullable(MacAddress, {
       description: 'Its Ethernet address; null where it has none.',
       examples: ['00:0c:29:3a:5b:01'],
     }),
-    mtu: Type.Integer({ description: 'Largest packet, in bytes.', examples: [1500] }),
+    mtu: Type.Integer({
+      minimum: 0,
+      maximum: 4_294_967_295,
+      description: 'Largest packet, in bytes.',
+      examples: [1500],
+    }),
     up: Type.Boolean({ description: 'Set up by the administrator.', examples: [true] }),
     carrier: Type.Boolean({
       description: 'A cable (or its like) is plugged in and alive.',
@@ -19,18 +25,25 @@ export const InterfaceFacts = Closed(
       description: 'Takes frames for every MAC, as macvlan behind some switches needs.',
       examples: [true],
     }),
-    speedMbps: Nullable(Type.Integer({ minimum: 0 }), {
+    speedMbps: Nullable(Type.Integer({ minimum: 0, maximum: 4_294_967_295 }), {
       description: 'Speed of the link, in Mbit/s; null where the driver does not say.',
       examples: [1000],
     }),
-    kind: Nullable(Type.String(), {
+    kind: Nullable(Type.String({ maxLength: 64 }), {
       description: 'Kind of virtual interface (vlan, bond, bridge, …); null for a NIC.',
       examples: [null],
     }),
-    vlan: Nullable(Type.Integer(), { description: 'VLAN id of a VLAN sub-interface.', examples: [null] }),
-    parent: Nullable(Type.String(), { description: 'The interface below it.', examples: [null] }),
-    addresses: Type.Array(Type.String(), {
-      description: 'Its addresses with prefix length.',
+    vlan: Nullable(Type.Integer({ minimum: 0, maximum: 4095 }), {
+      description: 'VLAN id of a VLAN sub-interface.',
+      examples: [null],
+    }),
+    parent: Nullable(Type.String({ maxLength: 64 }), {
+      description: 'The interface below it.',
+      examples: [null],
+    }),
+    addresses: Type.Array(Type.String({ maxLength: 64 }), {
+      maxItems: 256,
+      description: 'Its addresses with prefix length, the first 256.',
       examples: [['172.16.1.30/24']],
     }),
   },
@@ -40,23 +53,30 @@ export type InterfaceFacts = Static<typeof InterfaceFacts>;
 
 export const HostFacts = Closed(
   {
-    hostname: Type.String({ description: 'What the machine calls itself.', examples: ['docker01'] }),
+    hostname: Type.String({
+      maxLength: 255,
+      description: 'What the machine calls itself.',
+      examples: ['docker01'],
+    }),
     bootId: Type.String({
+      maxLength: 64,
       description: 'Changes with every boot (/proc/sys/kernel/random/boot_id).',
       examples: ['6f0c3f3e-4b0e-4a86-9d55-5d5cb2a4e0a1'],
     }),
     os: Type.String({
+      maxLength: 255,
       description: 'Distribution (os-release PRETTY_NAME).',
       examples: ['Debian GNU/Linux 12 (bookworm)'],
     }),
     kernel: Type.String({
+      maxLength: 255,
       description: 'Kernel release; macvlan needs 3.9 or later.',
       examples: ['6.1.0-18-amd64'],
     }),
-    architecture: Type.String({ description: 'Processor architecture.', examples: ['x64'] }),
-    cpus: Type.Integer({ description: 'Processors.', examples: [4] }),
-    memoryBytes: Type.String({ description: 'Memory, in bytes.', examples: ['8327454720'] }),
-    agentVersion: Type.String({ description: 'Version of the agent.', examples: ['0.1.0'] }),
+    architecture: Type.String({ maxLength: 64, description: 'Processor architecture.', examples: ['x64'] }),
+    cpus: Type.Integer({ minimum: 0, maximum: 65_536, description: 'Processors.', examples: [4] }),
+    memoryBytes: Type.String({ maxLength: 20, description: 'Memory, in bytes.', examples: ['8327454720'] }),
+    agentVersion: Type.String({ maxLength: 64, description: 'Version of the agent.', examples: ['0.1.0'] }),
     modules: Closed(
       {
         macvlan: Type.Boolean({
@@ -80,11 +100,11 @@ export const HostFacts = Closed(
     docker: Closed(
       {
         reachable: Type.Boolean({ description: 'Whether the Docker Engine answered.', examples: [true] }),
-        version: Nullable(Type.String(), {
+        version: Nullable(Type.String({ maxLength: 128 }), {
           description: 'Version of the Docker Engine.',
           examples: ['20.10.24'],
         }),
-        apiVersion: Nullable(Type.String(), {
+        apiVersion: Nullable(Type.String({ maxLength: 32 }), {
           description: 'API version that agent and Engine speak.',
           examples: ['1.41'],
         }),
@@ -116,14 +136,18 @@ export const Host = Closed(
     }),
     conditions: Conditions,
     desiredRevision: Type.String({
+      maxLength: 20,
       description: 'Revision of the last change that concerns this host.',
       examples: ['1042'],
     }),
     observedRevision: Type.String({
+      maxLength: 20,
       description: 'Revision that the agent has carried out.',
       examples: ['1042'],
     }),
     version: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
       description: 'Raised by every change an operator makes; the `ETag`.',
       examples: [1],
     }),
@@ -206,6 +230,7 @@ export const JoinTokenCreated = Closed(
   {
     ...joinTokenFields,
     secret: Type.String({
+      maxLength: 128,
       description: 'The token itself, for TRUNKLINE_JOIN_TOKEN. Shown this once.',
       examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
     }),

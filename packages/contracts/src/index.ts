@@ -4,12 +4,14 @@
  */
 export * from './addresses.ts';
 export * from './agent.ts';
+export * from './bounds.ts';
 export * from './checks.ts';
 export * from './common.ts';
 export * from './containers.ts';
 export * from './endpoints.ts';
 export * from './errors.ts';
 export * from './events.ts';
+export * from './fit.ts';
 export * from './hosts.ts';
 export * from './leases.ts';
 export * from './machine.ts';

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { Family } from './addresses.ts';
+import { maxInt32 } from './bounds.ts';
 import { CidrText, Id, IpAddress, MacAddress, OwnerKey } from './common.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
@@ -132,7 +133,12 @@ export const LeaseSyncAnswer = Closed(
         {
           networkId,
           family: Family,
-          missing: Type.Integer({ minimum: 1, description: 'How many were not granted.', examples: [1] }),
+          missing: Type.Integer({
+            minimum: 1,
+            maximum: maxInt32,
+            description: 'How many were not granted.',
+            examples: [1],
+          }),
           detail: Type.String({
             maxLength: 4096,
             description: 'Why, in a sentence that names the subnet and its holders.',

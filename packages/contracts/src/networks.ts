@@ -14,6 +14,7 @@ import {
   SpaceName,
   Timestamp,
 } from './common.ts';
+import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
 
 export const MacvlanMode = Words(['bridge', 'private', 'vepa', 'passthru'], {
@@ -242,8 +243,12 @@ export const Subnet = Closed(
     id: Id,
     cidr: CidrText,
     gateway: Nullable(IpAddress, gateway),
-    ranges: Type.Array(RangeText, { description: 'As asked for; empty: the whole subnet.', examples: [[]] }),
-    exclude: Type.Array(RangeText, { description: 'As asked for.', examples: [[]] }),
+    ranges: Type.Array(RangeText, {
+      maxItems: 64,
+      description: 'As asked for; empty: the whole subnet.',
+      examples: [[]],
+    }),
+    exclude: Type.Array(RangeText, { maxItems: 256, description: 'As asked for.', examples: [[]] }),
     allocatable: Described(Count, {
       description: 'Addresses that may be given out in all.',
       examples: ['253'],
@@ -265,10 +270,27 @@ export const NetworkStatus = Closed(
     }),
     hosts: Closed(
       {
-        total: Type.Integer({ description: 'Hosts it should be on.', examples: [2] }),
-        ready: Type.Integer({ description: 'Hosts where it is.', examples: [2] }),
-        notReady: Type.Integer({ description: 'Hosts where something stands in the way.', examples: [0] }),
+        total: Type.Integer({
+          minimum: 0,
+          maximum: maxInt32,
+          description: 'Hosts it should be on.',
+          examples: [2],
+        }),
+        ready: Type.Integer({
+          minimum: 0,
+          maximum: maxInt32,
+          description: 'Hosts where it is.',
+          examples: [2],
+        }),
+        notReady: Type.Integer({
+          minimum: 0,
+          maximum: maxInt32,
+          description: 'Hosts where something stands in the way.',
+          examples: [0],
+        }),
         unknown: Type.Integer({
+          minimum: 0,
+          maximum: maxInt32,
           description: 'Hosts that are silent or have not looked yet.',
           examples: [0],
         }),
@@ -332,11 +354,13 @@ export const Network = Closed(
     forwarding,
     restartBroken,
     hosts: HostSelector,
-    subnets: Type.Array(Subnet, { description: 'Subnets of the network.' }),
+    subnets: Type.Array(Subnet, { maxItems: 16, description: 'Subnets of the network.' }),
     warm,
     quarantineSeconds,
     labels: Labels,
     generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
       description: 'Raised by every change of what should be; the `ETag`.',
       examples: [1],
     }),
@@ -373,23 +397,27 @@ export const Placement = Closed(
       examples: ['ens33'],
     }),
     generation: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
       description: 'Generation of the network that should be real here.',
       examples: [1],
     }),
     observedGeneration: Type.Integer({
+      minimum: 0,
+      maximum: maxInt32,
       description: 'Generation that the agent carried out; 0: none yet.',
       examples: [1],
     }),
     removing: Type.Boolean({ description: 'The network should leave this host.', examples: [false] }),
-    dockerNetworkId: Nullable(Type.String(), {
+    dockerNetworkId: Nullable(Type.String({ maxLength: 128 }), {
       description: 'Id of the Docker network on this host.',
       examples: ['7c1b8a…'],
     }),
-    link: Nullable(Type.String(), {
+    link: Nullable(Type.String({ maxLength: 15 }), {
       description: 'The interface the Docker network hangs on.',
       examples: ['ens33'],
     }),
-    lastAction: Nullable(Type.String(), {
+    lastAction: Nullable(Type.String({ maxLength: 1024 }), {
       description: 'What the agent last did for it.',
       examples: ['created Docker network mac_net1 on ens33'],
     }),

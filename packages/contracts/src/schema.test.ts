@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import * as contracts from './index.ts';
+import { unbounded } from './unbounded.fixture.ts';
 
 interface Node {
   pattern?: string;
@@ -42,4 +43,19 @@ test('every example of such a text has the form', () => {
     ),
   );
   expect(wrong.map(({ path }) => path)).toEqual([]);
+});
+
+test('every text, list, number and map has an upper bound', () => {
+  expect([...unbounded(contracts, 'contracts')]).toEqual([]);
+});
+
+test.each([
+  [{ type: 'string' }],
+  [{ type: ['string', 'null'], pattern: '^a+$' }],
+  [{ type: 'string', pattern: 'a{3}' }],
+  [{ type: 'array' }],
+  [{ type: 'integer', minimum: 0 }],
+  [{ type: 'object', patternProperties: { '^a$': {} } }],
+])('%j is found to have none', (schema) => {
+  expect([...unbounded({ inner: schema }, '')]).toHaveLength(1);
 });

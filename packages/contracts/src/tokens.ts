@@ -60,6 +60,7 @@ export const TokenCreated = Closed(
   {
     ...fields,
     secret: Type.String({
+      maxLength: 128,
       description: 'The token itself, for `Authorization: Bearer`. Shown this once.',
       examples: ['tl_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
     }),

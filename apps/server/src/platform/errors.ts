@@ -40,7 +40,7 @@ export function invalidFields(errors: FieldError[]): ApiError {
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   return new ApiError(
     'invalid_request',
-    `${first?.pointer ?? ''} ${first?.message ?? 'is not valid'}${more}`,
+    `${first?.pointer || 'the request'} ${first?.message ?? 'is not valid'}${more}`,
     { errors },
   );
 }

@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify';
 import type { FieldError } from './errors.ts';
+import { pointerPart } from './json-text.ts';
 
 /** A finding of Ajv, as far as Fastify types it. */
 type Issue = NonNullable<FastifyError['validation']>[number] & { parentSchema?: unknown };
@@ -42,10 +43,7 @@ export function fieldErrors(error: FastifyError): FieldError[] {
   for (const issue of error.validation ?? []) {
     const params = issue.params as { additionalProperty?: string; missingProperty?: string };
     const extra = params.additionalProperty ?? params.missingProperty;
-    const path =
-      extra === undefined
-        ? issue.instancePath
-        : `${issue.instancePath}/${extra.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const path = extra === undefined ? issue.instancePath : issue.instancePath + pointerPart(extra);
     const pointer = context === undefined ? path : `${context}:${path.slice(1)}`;
     const message = messageOf(issue);
     if (seen.has(`${pointer} ${message}`)) continue;

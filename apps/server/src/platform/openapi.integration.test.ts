@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unbounded } from '../../../../packages/contracts/src/unbounded.fixture.ts';
 import { createTestServer, type TestServer } from '../../../../test/integration/server.ts';
 
 interface Schema {
@@ -94,6 +95,10 @@ describe('the OpenAPI document is the manual', () => {
       expect(names).toContain(`GET ${path}`);
     }
     expect(names.filter((name) => name.includes('/agent/'))).toEqual([]);
+  });
+
+  test('every text, list, number and map has an upper bound', () => {
+    expect([...unbounded({ operations, schemas }, '')]).toEqual([]);
   });
 
   test('every operation has an id of its own, a section, a summary and a description', () => {

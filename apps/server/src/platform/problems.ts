@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { errorTable, type ErrorCode, type Problem } from '@trunkline/contracts';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { inWords } from './body-limits.ts';
 import { apiErrorFromDatabase } from './database/database-errors.ts';
 import { ApiError } from './errors.ts';
 import { fieldErrors } from './field-errors.ts';
@@ -39,7 +40,7 @@ const details: Record<string, (request: FastifyRequest) => string> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ({ headers }) =>
     `a body of ${headers['content-type'] || 'no content type'} is not taken: send application/json (a PATCH may also be application/merge-patch+json)`,
   FST_ERR_CTP_BODY_TOO_LARGE: ({ routeOptions }) =>
-    `the body may have ${(routeOptions.bodyLimit ?? 0) / 1024 ** 2} MiB at the most`,
+    `the body may have ${inWords(routeOptions.bodyLimit ?? 0)} at the most`,
   FST_ERR_BAD_URL: () =>
     'the path is not percent-encoded UTF-8 (RFC 3986 section 2.5): a % that stands for itself is written %25',
   FST_ERR_MAX_PARAM_LENGTH: () => 'a name in the path may have 256 characters at the most',

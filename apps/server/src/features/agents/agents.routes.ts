@@ -10,7 +10,9 @@ import {
 } from '@trunkline/contracts';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { Value } from 'typebox/value';
 import type { App } from '../../platform/app-types.ts';
+import { jsonParser } from '../../platform/body-parsers.ts';
 import { answers } from '../../platform/openapi.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { callerGone } from '../../platform/request-context.ts';
@@ -22,13 +24,13 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The host whose agent signed the request; null on other routes. */
     agentHost: HostRef | null;
-    /** The body as it came, for its digest; null when there is none. */
-    rawBody: Buffer | null;
+    /** The body is the one whose digest was signed. */
+    isDigestChecked: boolean;
   }
 }
 
-/** A report names every network, container and address of its host; a body of this many bytes is read only after its signature was checked. */
-const largestReport = 32 * 1024 * 1024;
+/** As much of a join as is looked at first. */
+const WithJoinToken = Type.Object({ token: JoinRequest.properties.token });
 
 function signedBy(request: FastifyRequest): HostRef {
   if (request.agentHost === null) throw new Error('the route is not behind the signature');
@@ -47,6 +49,10 @@ export async function agentRoutes(
     '/agent/v1/join',
     {
       config: { access: 'agent' },
+      // The token first: what a stranger says of his machine is not looked at.
+      preValidation: async ({ body }) => {
+        if (Value.Check(WithJoinToken, body)) await agents.checkJoinToken(body.token);
+      },
       schema: { body: JoinRequest, response: answers({ 201: JoinAnswer }) },
     },
     async (request, reply) => {
@@ -57,21 +63,27 @@ export async function agentRoutes(
 
   await app.register(async (signed: App) => {
     signed.decorateRequest('agentHost', null);
-    signed.decorateRequest('rawBody', null);
-    const parse = signed.getDefaultJsonParser('error', 'error');
+    signed.decorateRequest('isDigestChecked', false);
+    const parse = jsonParser(signed);
     signed.removeContentTypeParser('application/json');
     signed.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-      request.rawBody = body as Buffer;
+      try {
+        checkDigest(request.headers['content-digest'], body as Buffer);
+      } catch (error) {
+        return done(error as Error);
+      }
+      request.isDigestChecked = true;
       void parse(request, body.toString('utf8'), done);
     });
 
-    // The signature covers the digest of the body, so that nobody's body is read before it is known who sends it.
+    // The signature covers the digest of the body, so that nobody's body is read before it is known who sends it, and
+    // none is looked into before it is known to be his.
     signed.addHook('onRequest', async (request) => {
       const { method, raw, headers, id } = request;
       request.agentHost = await agents.authenticate({ method, url: raw.url ?? '', headers }, id);
     });
     signed.addHook('preValidation', async (request) => {
-      checkDigest(request.headers['content-digest'], request.rawBody ?? Buffer.alloc(0));
+      if (!request.isDigestChecked) checkDigest(request.headers['content-digest'], Buffer.alloc(0));
     });
 
     signed.get(
@@ -98,7 +110,6 @@ export async function agentRoutes(
     signed.post(
       '/agent/v1/report',
       {
-        bodyLimit: largestReport,
         config: { access: 'agent' },
         schema: { body: Report, response: answers({ 200: ReportAnswer }) },
       },

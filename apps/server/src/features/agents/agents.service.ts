@@ -72,6 +72,8 @@ export interface AgentsDeps {
 
 /** What agents call. */
 export interface AgentsService {
+  /** Throws join_token_invalid for a token that was never made here. Costs one look-up, and locks nothing. */
+  checkJoinToken(secret: string): Promise<void>;
   /** Trades a join token for an identity. Throws join_token_invalid, host_exists, agent_too_old. */
   join(request: JoinRequest, requestId: string): Promise<JoinAnswer>;
   /**
@@ -162,6 +164,8 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
   };
 
   return {
+    checkJoinToken: (secret) => joinTokens.checkKnown(secret),
+
     async join(request, requestId) {
       if (request.protocol < agentProtocolVersion) {
         throw new ApiError(

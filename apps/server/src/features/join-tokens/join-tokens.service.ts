@@ -10,6 +10,7 @@ import {
   deleteJoinTokensBefore,
   findJoinToken,
   insertJoinToken,
+  isJoinToken,
   listJoinTokens,
   lockJoinToken,
   markRevoked,
@@ -25,6 +26,8 @@ export interface JoinTokensService {
   get(id: string): Promise<JoinToken>;
   /** No host can join with it from now on. Throws join_token_not_found. */
   revoke(id: string, context: ChangeContext): Promise<void>;
+  /** Throws join_token_invalid for a token that was never made here: a look before anything else of a join is read. */
+  checkKnown(secret: string): Promise<void>;
   /** Takes the token in the transaction that makes the host. Throws join_token_invalid, saying why. */
   spend(change: Change, secret: string, hostName: string): Promise<void>;
   /** Whether this host joined with this token: then its joining again is the same join, whose answer was lost. */
@@ -43,6 +46,12 @@ function found(row: JoinTokenRow | null): JoinTokenRow {
   if (row !== null) return row;
   throw new ApiError('join_token_not_found', 'there is no join token of this id: see GET /v1/join-tokens');
 }
+
+const unknownToken = (): ApiError =>
+  new ApiError(
+    'join_token_invalid',
+    'the join token is unknown: check that it was copied whole, and made on this server (POST /v1/join-tokens)',
+  );
 
 export function createJoinTokensService(platform: Platform): JoinTokensService {
   const { database, changes, now } = platform;
@@ -106,13 +115,15 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
         change.record({ type: 'join-token.revoked', subject: joinTokenPath(id) });
       }),
 
+    async checkKnown(secret) {
+      if (!(await isJoinToken(database.prisma, hashSecret(secret)))) throw unknownToken();
+    },
+
     async spend(change, secret, hostName) {
       const row = await lockJoinToken(change.db, { hash: hashSecret(secret) });
-      const refusal =
-        row === null
-          ? 'the join token is unknown: check that it was copied whole, and made on this server (POST /v1/join-tokens)'
-          : joinRefusal(row, hostName, now());
-      if (row === null || refusal !== undefined) throw new ApiError('join_token_invalid', refusal ?? '');
+      if (row === null) throw unknownToken();
+      const refusal = joinRefusal(row, hostName, now());
+      if (refusal !== undefined) throw new ApiError('join_token_invalid', refusal);
       await markUsed(change.db, row.id, hostName, now());
     },
 

@@ -44,6 +44,11 @@ export function findJoinToken(db: TransactionClient, id: string): Promise<JoinTo
   return db.joinToken.findUnique({ where: { id }, select: columns });
 }
 
+/** Whether there is a token with this secret, in whatever state. */
+export async function isJoinToken(db: TransactionClient, hash: string): Promise<boolean> {
+  return (await db.joinToken.count({ where: { secretHash: hashBytes(hash) } })) > 0;
+}
+
 /** The token, held until the transaction ends: two joins with one token are told one after the other. */
 export async function lockJoinToken(
   db: TransactionClient,

@@ -5,9 +5,6 @@ import { answers } from '../../platform/openapi.ts';
 import { callerGone } from '../../platform/request-context.ts';
 import type { LeasesService } from './leases.service.ts';
 
-/** 65,536 held addresses of IPv6 are about 9 MB; a body of this many bytes is read only after its signature was checked. */
-const largestSync = 16 * 1024 * 1024;
-
 /** Leases, docs/agent-protocol.md. Registered where requests are signed; `signedBy` answers by which host. */
 export async function leaseRoutes(
   signed: App,
@@ -19,7 +16,6 @@ export async function leaseRoutes(
   signed.post(
     '/agent/v1/leases',
     {
-      bodyLimit: largestSync,
       config: { access: 'agent' },
       schema: { body: LeaseSync, response: answers({ 200: LeaseSyncAnswer }) },
     },
