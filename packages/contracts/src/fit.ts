@@ -52,7 +52,7 @@ function fitText({ maxLength }: Bounds, text: string): string {
   const whole = storableText(text);
   if (maxLength === undefined || whole.length <= maxLength) return whole;
   // A schema counts code points, of which one may be two units; the cut never leaves half of one.
-  return [...whole].slice(0, maxLength).join('');
+  return Array.from(whole).slice(0, maxLength).join('');
 }
 
 function fitNumber({ minimum = -Infinity, maximum = Infinity }: Bounds, value: number): number {

@@ -65,14 +65,15 @@ export function textFault(value: unknown): FieldError | undefined {
 }
 
 /** Whether a value has at most so many parts: values, and values in them. Stops counting beyond. */
-export function isSmallJson(value: unknown, most: number): boolean {
-  let left = most;
-  const count = (one: unknown): void => {
-    left -= 1;
-    if (left < 0 || typeof one !== 'object' || one === null) return;
-    const parts = Array.isArray(one) ? one : Object.values(one);
-    for (let n = 0; n < parts.length && left >= 0; n += 1) count(parts[n]);
-  };
-  count(value);
-  return left >= 0;
+export const isSmallJson = (value: unknown, most: number): boolean => leftOf(value, most) >= 0;
+
+/** What is left of `most` when the parts of a value are taken off; negative as soon as there are more. */
+function leftOf(value: unknown, most: number): number {
+  let left = most - 1;
+  if (left < 0 || typeof value !== 'object' || value === null) return left;
+  for (const part of Array.isArray(value) ? value : Object.values(value)) {
+    left = leftOf(part, left);
+    if (left < 0) return left;
+  }
+  return left;
 }

@@ -145,7 +145,7 @@ describe('a text that does not have its form is told the form, not what it is fo
     ['GET', '/v1/hosts/-x', undefined, 'path:name', '1 to 63 letters'],
     ['GET', '/v1/containers/-x', undefined, 'path:name', '2 to 63 letters'],
     ['GET', '/v1/checks/x', undefined, 'path:id', 'a UUID'],
-    ['GET', '/v1/events?after=-1', undefined, 'query:after', 'up to 19 digits'],
+    ['GET', '/v1/events?after=-1', undefined, 'query:after', 'up to 18 digits'],
     ['GET', '/v1/hosts?label=rack', undefined, 'query:label', '`key=value`'],
     ['GET', '/v1/networks/x1/addresses?owner=-x', undefined, 'query:owner', '1 to 128 letters'],
     ['POST', '/v1/networks/x1/addresses', { owner: ' x' }, '/owner', '1 to 128 letters'],

@@ -63,7 +63,7 @@ export const validation = fp(
     // A URL has at most 16 KiB.
     const text = ajv({ ...shared, coerceTypes: true, useDefaults: true, allErrors: true });
     app.setValidatorCompiler(({ schema, httpPart }) => {
-      if (httpPart === 'body') return compileBody(bodies, explainedBodies, schema as AnySchema);
+      if (httpPart === 'body') return compileBody(bodies, explainedBodies, schema);
       return text.compile(httpPart === 'querystring' ? { ...schema, additionalProperties: false } : schema);
     });
     app.addHook('onRequest', async ({ raw }) => {

@@ -60,7 +60,11 @@ export async function healthRoutes(app: App, { platform }: { platform: Platform 
             description: 'Metrics.',
             content: {
               'text/plain': {
-                schema: Type.String({ description: 'Metrics.', examples: ['trunkline_agent_polls 2'] }),
+                schema: Type.String({
+                  maxLength: 16_777_216,
+                  description: 'Metrics.',
+                  examples: ['trunkline_agent_polls 2'],
+                }),
               },
             },
           },
