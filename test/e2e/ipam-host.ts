@@ -68,7 +68,13 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): Ip
     const at = Date.now();
     try {
       const [networks, containers] = await Promise.all([engine.networks(), engine.containers()]);
-      const rest = { details: new Map(), interfaces: new Map(), images: new Set<string>(), outage: null };
+      const rest = {
+        details: new Map(),
+        interfaces: new Map(),
+        routes: new Map(),
+        images: new Set<string>(),
+        outage: null,
+      };
       const version = await engine.version();
       return { at, docker: { reachable: true, version, networks, containers, ...rest } };
     } catch (error) {

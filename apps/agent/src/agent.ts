@@ -14,6 +14,7 @@ import type { RunCommand } from './host/command.ts';
 import type { DockerEngine } from './host/docker-engine.ts';
 import { DockerUnreachable } from './host/docker-errors.ts';
 import { collectFacts, type FactsSources } from './host/facts.ts';
+import { containerRoutes, setDefaultRoute } from './host/container-routes.ts';
 import { countInterfaces } from './host/container-interfaces.ts';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
@@ -181,6 +182,7 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
         docker,
         kernel,
         interfacesOf: (pid) => countInterfaces(pid, deps.readFile),
+        routesOf: (pid) => containerRoutes(pid, deps.readFile),
         adopted: adoption.all,
         detached: detached.all,
         leftUp: confirmation.leftUp.all,
@@ -208,6 +210,7 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
       adoption,
       detached,
       leftUp: confirmation.leftUp,
+      setDefaultRoute: (pid, family, gateway) => setDefaultRoute(deps.run, pid, family, gateway),
       ...(deps.onStep === undefined ? {} : { onStep: deps.onStep }),
     },
     facts: (observed) => factsOfLook(deps, observed),

@@ -13,6 +13,8 @@ export const manyEndpointsSince: ApiVersion = { major: 1, minor: 44 };
 
 /** From here on (Engine 28) a network may have no IPv4 (`EnableIPv4`), and macvlan starts containers on it. */
 export const ipv6OnlySince: ApiVersion = { major: 1, minor: 48 };
+/** From here on (Engine 28) an endpoint says how much it is wanted for the default route (`GwPriority`). */
+export const gatewayPrioritySince: ApiVersion = { major: 1, minor: 48 };
 
 /** Reads `1.41`; undefined for anything else. */
 export function parseApiVersion(written: string | null): ApiVersion | undefined {

@@ -217,6 +217,8 @@ export type DockerAttachment = {
   readonly usualMac?: string;
   /** Names for it on that network besides its own. */
   readonly aliases?: readonly string[];
+  /** The network with the highest carries the default route, where the Engine takes it. */
+  readonly gatewayPriority?: number;
 };
 
 /** A container to make. Without `attachments` and `networkMode` it gets no network at all. */

@@ -175,8 +175,8 @@ export function hasIpv4({ subnets }: Pick<DockerNetworkSpec, 'subnets'>): boolea
  * An endpoint's settings for create and connect; `withMac` from API 1.44 on. Before, an Engine gives a container the MAC that
  * it was made with again whenever it is connected to the network that it was made on.
  */
-export function endpointToWire(attachment: DockerAttachment, withMac: boolean) {
-  const { ipv4, ipv6, aliases = [] } = attachment;
+export function endpointToWire(attachment: DockerAttachment, withMac: boolean, withPriority = false) {
+  const { ipv4, ipv6, aliases = [], gatewayPriority } = attachment;
   const mac = macOf(attachment);
   return {
     IPAMConfig: {
@@ -185,6 +185,7 @@ export function endpointToWire(attachment: DockerAttachment, withMac: boolean) {
     },
     ...(mac === undefined || !withMac ? {} : { MacAddress: mac }),
     ...(aliases.length === 0 ? {} : { Aliases: [...aliases] }),
+    ...(gatewayPriority === undefined || !withPriority ? {} : { GwPriority: gatewayPriority }),
   };
 }
 
@@ -204,7 +205,7 @@ export type ContainerPlan = {
  */
 export function planContainer(
   spec: DockerContainerSpec,
-  api: { readonly manyEndpoints: boolean },
+  api: { readonly manyEndpoints: boolean; readonly gatewayPriority?: boolean },
 ): ContainerPlan | { readonly unsupported: string } {
   const attachments = spec.attachments ?? [];
   const withMac = attachments.filter((attachment) => attachment.mac !== undefined);
@@ -239,7 +240,10 @@ export function planContainer(
     },
     NetworkingConfig: {
       EndpointsConfig: Object.fromEntries(
-        atCreate.map((attachment) => [attachment.network, endpointToWire(attachment, api.manyEndpoints)]),
+        atCreate.map((attachment) => [
+          attachment.network,
+          endpointToWire(attachment, api.manyEndpoints, api.gatewayPriority),
+        ]),
       ),
     },
   };

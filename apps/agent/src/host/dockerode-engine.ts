@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { ipv6OnlySince, isAtLeast, manyEndpointsSince } from './docker-api-version.ts';
+import { gatewayPrioritySince, ipv6OnlySince, isAtLeast, manyEndpointsSince } from './docker-api-version.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { DockerConflict, DockerNotFound, DockerRefused, DockerUnsupported } from './docker-errors.ts';
 import { createDockerSession } from './docker-session.ts';
@@ -124,7 +124,10 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       // Docker takes a stopped container's networks unseen (20.10.24) and fails its start later.
       if (missing !== undefined) throw new DockerNotFound(operation, `network ${missing} not found`);
       const made = await write(operation, async ({ api, requests }, abortSignal) => {
-        const plan = planContainer(spec, { manyEndpoints: isAtLeast(api, manyEndpointsSince) });
+        const plan = planContainer(spec, {
+          manyEndpoints: isAtLeast(api, manyEndpointsSince),
+          gatewayPriority: isAtLeast(api, gatewayPrioritySince),
+        });
         if ('unsupported' in plan) throw new DockerUnsupported(operation, plan.unsupported);
         const request = { _query: { name: spec.name }, _body: plan.body, abortSignal };
         const { id } = await trueTypes(requests).createContainer(request);
@@ -181,7 +184,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
           .getNetwork(attachment.network)
           .connect({
             Container: containerIdOrName,
-            EndpointConfig: endpointToWire(attachment, withMac),
+            EndpointConfig: endpointToWire(attachment, withMac, isAtLeast(api, gatewayPrioritySince)),
             abortSignal,
           });
       });

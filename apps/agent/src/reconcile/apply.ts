@@ -32,6 +32,8 @@ export type ApplyDeps = {
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
   readonly leftUp: Pick<LeftUpStore, 'forget'>;
+  /** Sets the default route in the network namespace of a process. */
+  readonly setDefaultRoute: (pid: number, family: 4 | 6, gateway: string) => Promise<void>;
   /** Called around each step; one that throws ends the run there, as a killed agent would. For tests. */
   readonly onStep?: (step: Step, when: 'before' | 'after') => void;
 };
@@ -154,6 +156,11 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
       return docker.startContainer(step.dockerId);
     case 'restart-container':
       return docker.restartContainer(step.dockerId, stopTimeoutSeconds);
+    case 'set-default-route': {
+      // Process ids are given out again: the one of this moment.
+      const { pid } = await docker.container(step.dockerId);
+      return pid === null ? undefined : deps.setDefaultRoute(pid, step.family, step.gateway);
+    }
     case 'stop-container':
       return unlessGone(docker.stopContainer(step.dockerId, stopTimeoutSeconds));
     case 'remove-container':

@@ -22,10 +22,11 @@ export function containerSpec(container: DesiredContainer, joinId: string | null
     ...(joinId === null
       ? { hostname: container.hostname ?? container.name }
       : { networkMode: `container:${joinId}` }),
-    attachments: container.attachments.map(({ network, address, address6, mac }) => ({
+    attachments: container.attachments.map(({ network, address, address6, mac }, place, all) => ({
       network,
       ...(address === null ? {} : address.includes(':') ? { ipv6: address } : { ipv4: address }),
       ...(address6 === null ? {} : { ipv6: address6 }),
+      ...(all.length > 1 ? { gatewayPriority: all.length - place } : {}),
       ...(mac === null ? usualMac(address ?? address6) : { mac: mac.toLowerCase().replaceAll('-', ':') }),
     })),
   };

@@ -87,6 +87,8 @@ function place(step: Step, error: unknown): { type: string; reason: string } {
     case 'start-container':
     case 'restart-container':
       return { type: 'Ready', reason: 'StartFailed' };
+    case 'set-default-route':
+      return { type: 'DefaultRoute', reason: 'RouteRefused' };
     case 'stop-container':
     case 'remove-container':
       return { type: 'Ready', reason: 'RemovalFailed' };

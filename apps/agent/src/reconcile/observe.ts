@@ -1,4 +1,5 @@
 import type { DesiredDocument } from '@trunkline/contracts';
+import type { ContainerRoute } from '../host/container-routes.ts';
 import type {
   DockerContainer,
   DockerContainerDetail,
@@ -57,6 +58,8 @@ export type ObservedDocker = {
    * could look. Docker does not notice that one vanished with the link below it.
    */
   readonly interfaces: ReadonlyMap<string, number>;
+  /** Default routes inside running containers on several networks, by Docker's id; absent where nobody could look. */
+  readonly routes: ReadonlyMap<string, readonly ContainerRoute[]>;
   /** Of the images that desired containers name, those that are here. */
   readonly images: ReadonlySet<string>;
   /**
@@ -77,6 +80,8 @@ export type ObserveSources = {
   readonly kernel: Pick<Kernel, 'observe'>;
   /** Interfaces in the network namespace of a process, lo left out; null when it is gone. */
   readonly interfacesOf: (pid: number) => Promise<number | null>;
+  /** Default routes in the network namespace of a process; null when it is gone. Default: nobody can look. */
+  readonly routesOf?: (pid: number) => Promise<readonly ContainerRoute[] | null>;
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
   /** Default: none. */
@@ -124,7 +129,7 @@ export async function observe(
 }
 
 async function observeDocker(
-  { docker, interfacesOf }: Pick<ObserveSources, 'docker' | 'interfacesOf'>,
+  { docker, interfacesOf, routesOf }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf'>,
   desired: DesiredDocument | null,
   below: Observed | null,
 ): Promise<Observed['docker']> {
@@ -148,7 +153,13 @@ async function observeDocker(
       Promise.all([...images].map(async (image) => ((await docker.imageExists(image)) ? [image] : []))),
     ]);
     const inFull = new Map(details.filter((one) => one !== null).map((one) => [one.id, one]));
-    const interfaces = await countInterfaces([...inFull.values()], interfacesOf);
+    const [interfaces, routes] = await Promise.all([
+      byContainer([...inFull.values()], interfacesOf),
+      byContainer(
+        [...inFull.values()].filter(({ endpoints }) => endpoints.length > 1),
+        routesOf ?? (async () => null),
+      ),
+    ]);
     const gone = new Set(inspected.map(({ id }) => id).filter((id) => !inFull.has(id)));
     return {
       reachable: true,
@@ -157,6 +168,7 @@ async function observeDocker(
       containers: containers.filter(({ id }) => !gone.has(id)),
       details: inFull,
       interfaces,
+      routes,
       images: new Set(here.flat()),
       outage: null,
     };
@@ -166,14 +178,19 @@ async function observeDocker(
   }
 }
 
-async function countInterfaces(
+/** What is found in the network namespaces of containers that run; what cannot be looked into is left out. */
+async function byContainer<T>(
   containers: readonly DockerContainerDetail[],
-  interfacesOf: ObserveSources['interfacesOf'],
-): Promise<ReadonlyMap<string, number>> {
-  const counted = await Promise.all(
-    containers.map(async ({ id, pid }) => [id, pid === null ? null : await interfacesOf(pid)] as const),
+  lookInto: (pid: number) => Promise<T | null>,
+): Promise<ReadonlyMap<string, T>> {
+  const found = new Map<string, T>();
+  await Promise.all(
+    containers.map(async ({ id, pid }) => {
+      const one = pid === null ? null : await lookInto(pid);
+      if (one !== null) found.set(id, one);
+    }),
   );
-  return new Map(counted.filter((one): one is readonly [string, number] => one[1] !== null));
+  return found;
 }
 
 /** Null for one that went away between the list and the look. */

@@ -1,10 +1,11 @@
-import type { DesiredContainer } from '@trunkline/contracts';
+import type { DesiredContainer, DesiredNetwork } from '@trunkline/contracts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
 import { fails, holds, mending, summary, unknown, type ConditionDraft } from './conditions.ts';
 import { addressMismatches, holdsAddressOf } from './container-fit.ts';
 import { containerSpec } from './container-spec.ts';
 import { containerLabel, generationLabel } from './marks.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
+import { planDefaultRoute } from './plan-default-route.ts';
 import { sharedStack } from './shared-stack.ts';
 import type { Step } from './steps.ts';
 
@@ -23,6 +24,8 @@ export type ContainerSurroundings = {
   readonly networkWaits: (networkId: string) => string | null;
   /** Whether the network wants containers restarted that lost their interface; by network id. */
   readonly restartsBroken: (networkId: string) => boolean;
+  /** The document's network of this id. */
+  readonly networkOf: (networkId: string) => DesiredNetwork | undefined;
   /** The document's container of this name. */
   readonly desiredByName: (name: string) => DesiredContainer | undefined;
 };
@@ -195,8 +198,12 @@ function planAttached(
 ): ContainerPlan {
   const state = stateCondition(container, own);
   const attached = attachedCondition(own, docker);
-  if (attached === null) return plan(own, [], [state]);
-  if (attached.status === 'True') return plan(own, [], [attached, state]);
+  if (attached === null || attached.status === 'True') {
+    const route = planDefaultRoute(container, docker, own, around.networkOf);
+    const known = [attached, route.condition].filter((one) => one !== null);
+    const moved = route.condition !== null && route.steps.length > 0 && state.status === 'True';
+    return plan(own, route.steps, [...known, moved ? { ...route.condition, type: 'Ready' } : state]);
+  }
   const waits = networkWait(container, around);
   const restarts = container.attachments.some(({ networkId }) => around.restartsBroken(networkId));
   if (!restarts || waits !== null) return plan(own, [], [attached, { ...attached, type: 'Ready' }]);

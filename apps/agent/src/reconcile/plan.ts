@@ -30,6 +30,7 @@ export function planHost(desired: DesiredDocument, observed: Observed): HostPlan
     restartsBroken: (id: string) =>
       desired.networks.some((network) => network.id === id && network.restartBroken),
     networkWaits: (id: string) => waitOf(networks.get(id)?.()),
+    networkOf: (id: string) => desired.networks.find((network) => network.id === id),
     desiredByName: (name: string) => byName.get(name),
   };
   const containers = new Map(

@@ -52,6 +52,14 @@ export type Step =
   | { readonly do: 'create-container'; readonly spec: DockerContainerSpec }
   | { readonly do: 'start-container'; readonly dockerId: string; readonly name: string }
   | { readonly do: 'restart-container'; readonly dockerId: string; readonly name: string }
+  | {
+      readonly do: 'set-default-route';
+      readonly dockerId: string;
+      readonly name: string;
+      readonly family: 4 | 6;
+      readonly network: string;
+      readonly gateway: string;
+    }
   | { readonly do: 'stop-container'; readonly dockerId: string; readonly name: string }
   | {
       readonly do: 'remove-container';
@@ -145,6 +153,8 @@ export function describeStep(step: Step): string {
       return `started container ${step.name}`;
     case 'restart-container':
       return `restarted container ${step.name}`;
+    case 'set-default-route':
+      return `set the IPv${step.family} default route of ${step.name} to ${step.gateway} of ${step.network}`;
     case 'stop-container':
       return `stopped container ${step.name}`;
     case 'remove-container':

@@ -1,4 +1,5 @@
 import type { DesiredContainer, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { ContainerRoute } from '../host/container-routes.ts';
 import { createFakeDockerEngine, type FakeDockerEngine } from '../host/fake-docker-engine.ts';
 import { createFakeKernel, type FakeKernel } from '../host/fake-kernel.ts';
 import { createFakeLinks, type FakeLinks } from '../host/fake-links.ts';
@@ -91,6 +92,10 @@ export type FakeHost = {
   readonly sources: ObserveSources;
   /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
   readonly setInterfaces: (pid: number, count: number) => void;
+  /** Makes the default routes inside a running container these, as Docker does when it starts. */
+  readonly setRoutes: (pid: number, routes: readonly ContainerRoute[]) => void;
+  readonly routesOf: (pid: number) => readonly ContainerRoute[];
+  readonly setDefaultRoute: ApplyDeps['setDefaultRoute'];
   /** What the address book says; at first one that serves. */
   readonly setBook: (book: ObservedBook) => void;
   readonly adopted: Record<string, string>;
@@ -133,6 +138,11 @@ export function createFakeHost(
   };
   const leftUp: FakeHost['leftUp'] = { forget: async () => {} };
   const interfaces = new Map<number, number>();
+  const routes = new Map<number, readonly ContainerRoute[]>();
+  const setDefaultRoute: FakeHost['setDefaultRoute'] = async (pid, family, gateway) => {
+    const others = (routes.get(pid) ?? []).filter((route) => route.family !== family);
+    routes.set(pid, [...others, { family, gateway, link: 'eth0' }]);
+  };
   let book = servingBook;
   let clock = 0;
   const sources: ObserveSources = {
@@ -140,6 +150,7 @@ export function createFakeHost(
     docker,
     kernel,
     interfacesOf: async (pid) => interfaces.get(pid) ?? null,
+    routesOf: async (pid) => routes.get(pid) ?? null,
     adopted: () => ({ ...adopted }),
     detached: () => detachedNow,
     book: () => book,
@@ -158,6 +169,9 @@ export function createFakeHost(
       book = to;
     },
     setInterfaces: (pid, count) => void interfaces.set(pid, count),
+    setRoutes: (pid, to) => void routes.set(pid, to),
+    routesOf: (pid) => routes.get(pid) ?? [],
+    setDefaultRoute,
     adopted,
     adoption,
     look,
@@ -177,6 +191,7 @@ export function createFakeHost(
             adoption,
             detached,
             leftUp,
+            setDefaultRoute,
             ...(onStep === undefined ? {} : { onStep }),
           });
           taken.push(...(plan?.steps.slice(0, done.length) ?? []));

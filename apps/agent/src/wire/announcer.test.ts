@@ -71,6 +71,7 @@ async function lookAt(docker: FakeDockerEngine): Promise<Pick<Observed, 'docker'
       containers: await docker.containers(),
       details: new Map(),
       interfaces: new Map(),
+      routes: new Map(),
       images: new Set(),
       outage: null,
     },
