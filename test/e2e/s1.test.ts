@@ -18,6 +18,11 @@ import { box, box1, box2, conditionOf, macNet1, placementOn, removeAll, useFleet
 const fleet = useFleet('s1');
 const host = (name: string) => fleet().lab.host(name);
 
+async function reaches(on: string, container: string, address: string): Promise<void> {
+  const reached = async (): Promise<boolean> => await pings(host(on), container, address);
+  await waitFor(`${container} reaching ${address}`, reached, 20_000, 200);
+}
+
 describe('S1: one network across hosts', () => {
   let network: Answer<Network>;
   const boxes: Record<string, Answer<Container>> = {};
@@ -227,22 +232,12 @@ describe('a network of IPv6 alone', () => {
     await client.containers.create(attached('six1', 'docker01', 'fd00:16::10'), { wait: '60s' });
     const second = await client.containers.create(attached('six2', 'docker02'), { wait: '60s' });
     const given = second.body.attachments[0]!.address!;
-    expect(await pings(host('docker01'), 'six1', given)).toBe(true);
-    expect(await pings(host('docker02'), 'six2', 'fd00:16::10')).toBe(true);
-    await docker(
-      host('docker01'),
-      'run',
-      '-d',
-      '--name',
-      'six3',
-      '--network',
-      six.name,
-      'busybox',
-      'sleep',
-      '1000',
-    );
+    await reaches('docker01', 'six1', given);
+    await reaches('docker02', 'six2', 'fd00:16::10');
+    const byHand = ['run', '-d', '--name', 'six3', '--network', six.name, 'busybox', 'sleep', '1000'];
+    await docker(host('docker01'), ...byHand);
     try {
-      expect(await pings(host('docker01'), 'six3', given)).toBe(true);
+      await reaches('docker01', 'six3', given);
     } finally {
       await docker(host('docker01'), 'rm', '-f', 'six3');
     }
