@@ -146,9 +146,7 @@ describe('addresses', () => {
   test('--ip is claimed, kept while its container is stopped, and refused where somebody has it', async () => {
     book.source.taken.set('172.16.100.12', 'box9 on docker02');
     expect(await run('box1', '--ip', '172.16.100.9')).toBe('172.16.100.9');
-    expect(await run('box2', '--ip', '172.16.100.9')).toContain(
-      '172.16.100.9 was given to a container of this host',
-    );
+    expect(await run('box2', '--ip', '172.16.100.9')).toContain('172.16.100.9 is on container box1');
     expect(await run('box3', '--ip', '172.16.100.12')).toContain('172.16.100.12 is held by box9 on docker02');
     expect(await run('box4', '--ip', '172.16.100.1')).toContain('172.16.100.1 is the gateway');
     await docker(host, 'rm', 'box2', 'box3', 'box4');

@@ -1,12 +1,15 @@
 /** The address book of one lab host, run by the test itself against the host's real dockerd and a server in memory. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { AddressProbe } from '../../apps/agent/src/ipam/address-probe.ts';
 import { createFakeLeaseSource, type FakeLeaseSource } from '../../apps/agent/src/ipam/fake-lease-source.ts';
 import { openIpam, type Ipam } from '../../apps/agent/src/ipam/ipam.ts';
+import { createCommandRunner } from '../../apps/agent/src/host/command.ts';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
 import { DockerError } from '../../apps/agent/src/host/docker-errors.ts';
+import { createSandboxes } from '../../apps/agent/src/host/sandboxes.ts';
 import { realTiming } from '../../apps/agent/src/host/spawn.ts';
 import type { Observed } from '../../apps/agent/src/reconcile/observe.ts';
 import { network } from '../../apps/agent/src/reconcile/test-subjects.ts';
@@ -54,6 +57,21 @@ export type IpamOnHost = {
 const isClear = () => Promise.resolve({ answer: 'clear' } as const);
 const clear: AddressProbe = { probe: isClear, ask: isClear, recheck: isClear };
 
+/** Docker's folder of network namespaces, whose mounts are the host's own: seen through what keeps the host alive. */
+async function netnsOf(host: LabHost): Promise<string> {
+  const { stdout } = await host.exec(['readlink', '/proc/self/ns/mnt']);
+  for (const pid of readdirSync('/proc')) {
+    try {
+      const isInHost = /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/mnt`) === stdout.trim();
+      const [program] = isInHost ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') : [];
+      if (program === 'sleep') return `/proc/${pid}/root/run/docker/netns`;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  throw new Error(`nothing keeps ${host.name} alive`);
+}
+
 /** Prepares one; nothing runs yet. */
 export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): IpamOnHost {
   const socket = path.join(path.dirname(host.dockerSocket), 'docker/plugins/trunkline.sock');
@@ -94,6 +112,7 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): Ip
         socket: { path: socket, descriptor: null },
         graceMs,
         probe: clear,
+        sandboxes: createSandboxes(await netnsOf(host), createCommandRunner()),
         timing,
         log,
       });
@@ -108,6 +127,7 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): Ip
             linkOf: () => 'ens33',
             look: lookNow,
             whyHarmful: () => Promise.resolve(null),
+            notStarted: () => [],
             onNews: () => {},
           },
           ended.signal,

@@ -19,6 +19,7 @@ import { countInterfaces } from './host/container-interfaces.ts';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
+import type { Sandboxes } from './host/sandboxes.ts';
 import type { AddressProbe } from './ipam/address-probe.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
 import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
@@ -56,6 +57,8 @@ export type AgentDeps = {
   readonly spawn: SpawnCommand;
   /** Asks the wire whether somebody has an address. */
   readonly probe: AddressProbe;
+  /** The kernel inside the containers of this host. */
+  readonly sandboxes: Sandboxes;
   /** Descriptor of the driver's socket, where systemd holds it. */
   readonly pluginSocketDescriptor: number | null;
   readonly timing: Timing;
@@ -112,12 +115,13 @@ async function ownMachine(deps: AgentDeps, signal: AbortSignal): Promise<Binding
 
 /** Docker may be waiting: it is answered before anything else is begun, and until everything else has ended. */
 async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
-  const { config, timing, log, probe, pluginSocketDescriptor } = deps;
+  const { config, timing, log, probe, sandboxes, pluginSocketDescriptor } = deps;
   const ipam = await openIpam({
     stateFolder: config.stateDir,
     socket: { path: config.pluginSocket, descriptor: pluginSocketDescriptor },
     graceMs: config.leakSeconds * 1000,
     probe,
+    sandboxes,
     timing,
     log,
   });
@@ -270,6 +274,7 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
           const network = confirmation.effective()?.networks.find(({ id }) => id === networkId);
           return network?.mode === 'passthru' ? await whyHarmfulNow(network, { links, kernel }) : null;
         },
+        notStarted: revival.notStarted,
         // What is made of it on the host is told at once, and this with it.
         onNews: () => reports.changed(bookNewsMs),
       },

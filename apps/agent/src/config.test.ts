@@ -22,7 +22,8 @@ test('only the server has to be named', () => {
     ca: null,
     confirmSeconds: 60,
     pluginSocket: '/run/docker/plugins/trunkline.sock',
-    leakSeconds: 60,
+    netnsDir: '/var/run/docker/netns',
+    leakSeconds: 45,
     logLevel: 'info',
   });
 });
@@ -37,6 +38,7 @@ test('every variable is taken', () => {
     TRUNKLINE_CA_FILE: '/etc/ca.pem',
     TRUNKLINE_CONFIRM_SECONDS: '120',
     TRUNKLINE_PLUGIN_SOCKET: '/run/plugins/book.sock',
+    TRUNKLINE_NETNS_DIR: '/srv/docker/netns',
     TRUNKLINE_LEAK_SECONDS: '5',
     TRUNKLINE_LOG_LEVEL: 'debug',
   };
@@ -49,6 +51,7 @@ test('every variable is taken', () => {
     ca: pem,
     confirmSeconds: 120,
     pluginSocket: '/run/plugins/book.sock',
+    netnsDir: '/srv/docker/netns',
     leakSeconds: 5,
     logLevel: 'debug',
   });
@@ -64,6 +67,7 @@ test.each([
   ['TRUNKLINE_HOST_NAME', '-a'],
   ['TRUNKLINE_STATE_DIR', 'relative'],
   ['TRUNKLINE_DOCKER_SOCKET', 'tcp://1.2.3.4'],
+  ['TRUNKLINE_NETNS_DIR', 'netns'],
   ['TRUNKLINE_CA_FILE', '/nowhere'],
   ['TRUNKLINE_CA_FILE', '/etc/hosts'],
   ['TRUNKLINE_CONFIRM_SECONDS', '4'],

@@ -14,6 +14,8 @@ export type AgentConfig = {
   readonly confirmSeconds: number;
   /** Where Docker looks for the address driver, where systemd hands no socket over. */
   readonly pluginSocket: string;
+  /** Where the Docker Engine has the network namespaces of its containers: the folder `netns` of its exec root. */
+  readonly netnsDir: string;
   /** How long nobody must be seen on an address that Docker was given before it counts as unused, in seconds. */
   readonly leakSeconds: number;
   readonly logLevel: LogLevel;
@@ -51,7 +53,8 @@ export type ConfigSources = {
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
  * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | how long a network that moved to another parent or VLAN may leave the agent without the server before it is put back; 5 to 3600 |
  * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver: where Docker looks for it; its name is the driver's. Not used where systemd hands a socket over |
- * | `TRUNKLINE_LEAK_SECONDS` | `60` | how long no container must be seen on an address that Docker was given before the address is taken back (10 at most where it is reserved for an owner); 1 to 3600 |
+ * | `TRUNKLINE_NETNS_DIR` | `/var/run/docker/netns` | folder with the network namespaces of the containers: `netns` in the Docker Engine's `--exec-root` |
+ * | `TRUNKLINE_LEAK_SECONDS` | `45` | how long no container must be seen on an address that Docker was given before the address is taken back (10 at most where it is reserved for an owner); 1 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.
@@ -76,7 +79,8 @@ export function readConfig(
       'TRUNKLINE_PLUGIN_SOCKET',
       setting('TRUNKLINE_PLUGIN_SOCKET') ?? '/run/docker/plugins/trunkline.sock',
     ),
-    leakSeconds: seconds('TRUNKLINE_LEAK_SECONDS', setting('TRUNKLINE_LEAK_SECONDS') ?? '60', 1),
+    netnsDir: absolutePath('TRUNKLINE_NETNS_DIR', setting('TRUNKLINE_NETNS_DIR') ?? '/var/run/docker/netns'),
+    leakSeconds: seconds('TRUNKLINE_LEAK_SECONDS', setting('TRUNKLINE_LEAK_SECONDS') ?? '45', 1),
   };
 }
 

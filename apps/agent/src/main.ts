@@ -12,6 +12,7 @@ import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
 import { readText } from './host/read-text.ts';
+import { createSandboxes } from './host/sandboxes.ts';
 import { createResidentIp } from './host/resident-ip.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
 import { handedOverSocket } from './ipam/plugin-socket.ts';
@@ -106,6 +107,7 @@ const agent = runAgent(
     readFile: readText,
     spawn: createProcessSpawner(),
     probe,
+    sandboxes: createSandboxes(config.netnsDir, run),
     pluginSocketDescriptor,
     timing,
     log,

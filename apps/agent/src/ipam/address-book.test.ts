@@ -1,14 +1,16 @@
 /** Requests against a server in memory: what is given, what is asked, and what is bounded. */
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import type { DesiredDocument } from '@trunkline/contracts';
+import { ApiError } from '@trunkline/client';
+import type { DesiredDocument, ErrorCode } from '@trunkline/contracts';
 import { id, network } from '../reconcile/test-subjects.ts';
 import { temporaryFolder } from '../sync/temporary-folder.ts';
 import { createManualTime, turns } from '../sync/manual-time.ts';
 import { createAddressBook, type AddressBook } from './address-book.ts';
 import { createFakeLeaseSource, type FakeLeaseSource } from './fake-lease-source.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
-import { admitted, cleared, namelessGateway } from './lease-record.ts';
+import type { Evidence } from './live-addresses.ts';
+import { admitted, cleared, namelessGateway, unkept } from './lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './lease-store.ts';
 import type { Pool } from './pools.ts';
 import { createReachability, type Reachability } from './reachability.ts';
@@ -26,6 +28,8 @@ type Rig = {
   readonly store: LeaseStore;
   readonly reachability: Reachability;
   document: DesiredDocument;
+  /** What containers of the host have, by address. */
+  readonly evidence: Map<string, Evidence>;
 } & AsyncDisposable;
 
 async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
@@ -57,13 +61,21 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
   };
   const keeper = createKeeper(common);
   const urgent = createUrgent({ ...common, onSpare: (leases) => void keeper.take(leases) });
-  const book = createAddressBook({ ...common, urgent, flushReturns: keeper.flush, now: timing.now });
+  const evidence = new Map<string, Evidence>();
+  const book = createAddressBook({
+    ...common,
+    urgent,
+    live: { of: async ({ ip }) => evidence.get(ip) ?? { kernel: null, docker: null } },
+    flushReturns: keeper.flush,
+    now: timing.now,
+  });
   return Object.assign(own, {
     book,
     keeper,
     source,
     store,
     reachability,
+    evidence,
     [Symbol.asyncDispose]: async () => {
       await store.close();
       await folder[Symbol.asyncDispose]();
@@ -73,9 +85,14 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
 
 const uses = (store: LeaseStore) =>
   Object.fromEntries([...store.all().values()].map(({ ip, use }) => [ip.split('.').at(-1), use]));
-/** What a look at Docker that saw nobody on it does. */
+/** What a look does that saw nobody on what was released, and no container that asks for it. */
 const clearAll = (store: LeaseStore) =>
-  store.apply([...store.all().values()].filter(({ use }) => use === 'resting').map((one) => cleared(one)));
+  store.apply(
+    [...store.all().values()].flatMap((one) => {
+      if (one.use === 'kept') return [unkept(one, one.since)];
+      return one.use === 'resting' ? [cleared(one)] : [];
+    }),
+  );
 
 test('a pool is filled, given from, filled again, and what is released comes back to the server', async () => {
   await using it = await rig();
@@ -142,14 +159,108 @@ test('what was given and not heard of is taken back, unless it was given anew', 
   await using it = await rig();
   await it.keeper.flush(1000);
   const first = await it.book.request(pool, '172.16.100.2', { mac: '02:42:00:00:00:01', name: null });
-  await first.takeBack?.();
-  expect(uses(it.store)[2]).toBe('resting');
+  await first.takeBack();
+  expect(uses(it.store)[2]).toBe('kept');
   await it.book.request(pool, '172.16.100.2', { mac: '02:42:00:00:00:02', name: null });
-  await first.takeBack?.();
+  await first.takeBack();
   expect(uses(it.store)[2]).toBe('used');
-  const told = await it.book.request(pool, '172.16.100.2', nobody);
-  expect(told.takeBack).toBeNull();
 });
+
+const on = (name: string): Evidence => ({ kernel: { name, mac: null }, docker: null });
+const macs = [1, 2, 3, 4].map((n) => ({ mac: `02:42:00:00:00:0${n}`, name: null }));
+
+test.each([
+  ['held', '172.16.100.2'],
+  ['not held yet', '172.16.100.9'],
+])('one of all that ask for an address at the same time gets it: %s', async (_, ip) => {
+  await using it = await rig();
+  await it.keeper.flush(1000);
+  const second: Pool = { ...pool };
+  const all = await Promise.allSettled(
+    macs.map((endpoint, n) => it.book.request(n % 2 === 0 ? pool : second, ip, endpoint)),
+  );
+  expect(all.map(({ status }) => status).toSorted()).toEqual([
+    'fulfilled',
+    'rejected',
+    'rejected',
+    'rejected',
+  ]);
+  const [refused] = all.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+  expect(refused).toContain(
+    `${ip} was granted 0 s ago to a container of this host (Ethernet address 02:42:00:`,
+  );
+});
+
+test('what is granted is refused to all, also to who says the same again, until it is released', async () => {
+  await using it = await rig();
+  const [one, other] = macs;
+  await it.book.request(pool, '172.16.100.9', one ?? nobody);
+  for (const endpoint of [one, other, nobody]) {
+    await expect(it.book.request(pool, '172.16.100.9', endpoint ?? nobody)).rejects.toThrow(
+      'has not appeared yet',
+    );
+  }
+  await it.book.release(pool, '172.16.100.9');
+  expect(await it.book.request(pool, '172.16.100.9', other ?? nobody)).toMatchObject({ ip: '172.16.100.9' });
+});
+
+test('a release takes one grant off, and frees nothing that a container has', async () => {
+  await using it = await rig();
+  const ip = '172.16.100.9';
+  await it.book.request(pool, ip, nobody);
+  const record = it.store.get(`${id(1)}/${ip}`);
+  if (record === undefined) throw new Error('not held');
+  // Its container was seen and ended while nobody heard the release.
+  await it.store.apply([{ ...record, seen: true }]);
+  await it.book.request(pool, ip, nobody);
+  await it.book.release(pool, ip);
+  expect(uses(it.store)[9]).toBe('used');
+  await expect(it.book.request(pool, ip, nobody)).rejects.toThrow('has not appeared yet');
+  it.evidence.set(ip, on('a1'));
+  await it.book.release(pool, ip);
+  expect(uses(it.store)[9]).toBe('kept');
+  await expect(it.book.request(pool, ip, nobody)).rejects.toThrow(`${ip} is on container a1`);
+});
+
+test('no address that a container has is given to one that names none, whatever this disk says of it', async () => {
+  await using it = await rig();
+  await it.keeper.flush(1000);
+  const ips = Array.from({ length: 12 }, (_, n) => `172.16.100.${n + 2}`);
+  for (const ip of ips) it.evidence.set(ip, on('somebody'));
+  const free = '172.16.100.14';
+  expect(await it.book.request(pool, null, nobody)).toMatchObject({ ip: free });
+  await expect(it.book.request(pool, null, nobody)).rejects.toThrow('172.16.100.0/28 is full');
+  it.evidence.clear();
+  await it.book.release(pool, free);
+  expect(await it.book.request(pool, null, nobody)).toMatchObject({ ip: free });
+});
+
+test('an Ethernet address that another container has is refused, also without an address that is asked for', async () => {
+  await using it = await rig();
+  await it.keeper.flush(1000);
+  const detail = '02:42:00:00:00:01 is on box1 of docker02';
+  Object.assign(it.source, { claimLease: () => Promise.reject(apiError('mac_in_use', detail)) });
+  await expect(it.book.request(pool, null, macs[0] ?? nobody)).rejects.toThrow(detail);
+  await expect(it.book.request(pool, '172.16.100.2', macs[0] ?? nobody)).resolves.toMatchObject({});
+  await expect(it.book.request(pool, '172.16.100.9', macs[0] ?? nobody)).rejects.toThrow(detail);
+  // Another refusal of the question says nothing against an address that this host holds.
+  Object.assign(it.source, { claimLease: () => Promise.reject(apiError('limit_reached', 'too many')) });
+  expect(await it.book.request(pool, null, macs[0] ?? nobody)).toMatchObject({ ip: '172.16.100.3' });
+});
+
+function apiError(code: string, detail: string): ApiError {
+  const problem = {
+    type: `/docs/errors#${code}`,
+    title: code,
+    status: 409,
+    code: code as ErrorCode,
+    detail,
+    instance: '/agent/v1/leases/claim',
+    requestId: 'req-1',
+    retryable: false,
+  };
+  return new ApiError({ method: 'POST', path: '/', status: 409, problem, retryAfter: null, text: '' });
+}
 
 test('an address on its way back is claimed only when that has an end', async () => {
   await using it = await rig();

@@ -9,9 +9,21 @@ import {
   type AddressRequest,
   type Circumstances,
 } from './choose.ts';
-import { arrived, given, keyOf, released, type Endpoint, type LeaseRecord } from './lease-record.ts';
+import { whyNot } from './grantable.ts';
+import { createKeyTurns } from './key-turns.ts';
+import {
+  arrived,
+  given,
+  keyOf,
+  released,
+  seenInUse,
+  type Endpoint,
+  type LeaseKey,
+  type LeaseRecord,
+} from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
+import type { LiveAddresses } from './live-addresses.ts';
 import { addressIn, addressOf, type Pool } from './pools.ts';
 import type { Reachability } from './reachability.ts';
 import { DriverRefusal } from './refusal.ts';
@@ -25,6 +37,8 @@ export type AddressBookDeps = {
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   readonly urgent: Urgent;
+  /** Who has an address on this host. */
+  readonly live: Pick<LiveAddresses, 'of'>;
   /** Brings an address that is on its way back to the server there; resolves when that has an end, or cannot have one. */
   readonly flushReturns: (timeoutMs: number) => Promise<void>;
   /** What this host holds has changed. */
@@ -38,8 +52,7 @@ export type Gift = {
   readonly ip: string;
   /** The subnet it lies in: the pool's, or another one of the same network. */
   readonly subnet: string;
-  /** Nothing to take back where Docker had it before. */
-  readonly takeBack: (() => Promise<void>) | null;
+  readonly takeBack: () => Promise<void>;
 };
 
 /** Gives addresses to Docker and takes them back. Fails with {@link DriverRefusal}, never slower than {@link longestCallMs}. */
@@ -62,20 +75,53 @@ type Tried = { -readonly [step in keyof Circumstances['tried']]: Circumstances['
 /** Makes the book. Whatever it gives is on disk before. */
 export function createAddressBook(deps: AddressBookDeps): AddressBook {
   const { store, reachability, now, log } = deps;
+  const turns = createKeyTurns();
 
-  async function give(record: LeaseRecord, endpoint: Endpoint): Promise<Gift> {
-    if (record.use === 'used') return { ip: record.ip, subnet: record.subnet, takeBack: null };
-    const gift = given(record, endpoint, now());
+  /**
+   * The one way by which an address is granted, in the turn of its key: nobody is seen on it, and it is on disk before
+   * Docker is answered. `base`: what the store said of it when it was chosen; null where that is no longer so, or where it
+   * is not grantable, and another has to be chosen.
+   */
+  async function grant(
+    record: LeaseRecord,
+    base: LeaseRecord | undefined,
+    request: AddressRequest,
+  ): Promise<Gift | { readonly why: string } | null> {
+    const key = keyOf(record);
+    if (store.get(key) !== base) return null;
+    const evidence = await deps.live.of(record);
+    if (store.get(key) !== base) return null;
+    const why = whyNot(record, evidence, now());
+    if (why !== null) {
+      const isSeen = evidence.kernel !== null && evidence.kernel !== 'unknown';
+      if (isSeen && record.use !== 'used') await write([seenInUse(record, now())]);
+      else if (record !== base) await write([record]);
+      return { why };
+    }
+    const gift = given(record, request.endpoint, now(), request.ip !== null);
     await write([gift]);
     deps.onChange();
     return {
       ip: record.ip,
       subnet: record.subnet,
       takeBack: async () => {
-        if (store.get(keyOf(gift)) === gift) await store.apply([released(gift, now())]);
+        if (store.get(key) === gift) await store.apply([released(gift, now())]);
         deps.onChange();
       },
     };
+  }
+
+  /** Grants what was chosen. A container that named its address has the turn of it already, and is told why it gets none. */
+  async function give(record: LeaseRecord, request: AddressRequest, tried: Tried): Promise<Gift | null> {
+    const base = store.get(keyOf(record));
+    const isOwnTurn = request.ip !== null && request.ip === record.ip;
+    const come = isOwnTurn
+      ? await grant(record, base, request)
+      : await turns.take(keyOf(record), () => grant(record, base, request));
+    if (come === null || !('why' in come)) return come;
+    if (isOwnTurn) throw new DriverRefusal(come.why);
+    tried.passed = new Set([...(tried.passed ?? []), keyOf(record)]);
+    return null;
   }
 
   async function write(changes: readonly LeaseRecord[]): Promise<void> {
@@ -95,7 +141,9 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     if (known === undefined || known.use === 'suspect' || known.generation < lease.generation) {
       return arrived(lease, 'probing', now());
     }
-    return isAtHand(known) ? { ...known, owner: lease.owner, mac: lease.mac } : null;
+    if (!isAtHand(known)) return null;
+    const isSame = known.owner === lease.owner && known.mac === lease.mac;
+    return isSame ? known : { ...known, owner: lease.owner, mac: lease.mac };
   }
 
   async function claim(request: AddressRequest, ip: string | null, leftMs: number): Promise<Lease | null> {
@@ -130,17 +178,20 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       if (ip === null) tried.reservation = true;
       if (lease === null) return null;
       const record = recordFor(lease);
-      return record === null ? null : await give(record, request.endpoint);
+      const gift = record === null ? null : await give(record, request, tried);
+      if (gift === null) await keep(lease);
+      return gift;
     } catch (error) {
       if (error instanceof DriverRefusal) throw error;
       reachability.failed(error);
+      if (error instanceof ApiError && isMacInUse(error)) throw new DriverRefusal(detailOf(error));
       if (ip === null) {
         tried.reservation = true;
         log.debug({ err: error }, 'not known whether something is reserved for a container');
         return null;
       }
       if (error instanceof ApiError && reachability.away() === null) {
-        throw new DriverRefusal(error.problem?.detail ?? error.message);
+        throw new DriverRefusal(detailOf(error));
       }
       tried.claim = reachability.away()?.why ?? 'the server cannot be asked';
       return null;
@@ -150,19 +201,41 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Gift | null> {
     const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
     const got = await deps.urgent.ask(request.pool, timeoutMs, !mayLieElsewhere(request.endpoint));
-    if ('lease' in got) return await give(arrived(got.lease, 'probing', now()), request.endpoint);
+    if ('lease' in got) {
+      const gift = await give(arrived(got.lease, 'probing', now()), request, tried);
+      // Chosen again from what is held now, this among it.
+      if (gift === null) await keep(got.lease);
+      return gift;
+    }
     tried.urgent = got.why;
     return null;
   }
 
+  /** Takes in a lease that could not be given at once. */
+  async function keep(lease: Lease): Promise<void> {
+    const known = store.get(keyOf(lease));
+    if (known === undefined || known.generation < lease.generation) {
+      await write([arrived(lease, 'probing', now())]);
+    }
+  }
+
+  /** What may be chosen from: for any address, without those that somebody else is about to be granted. */
+  function choosable({ ip }: AddressRequest): ReadonlyMap<LeaseKey, LeaseRecord> {
+    const all = store.all();
+    return ip === null ? new Map([...all].filter(([key]) => !turns.isBusy(key))) : all;
+  }
+
   async function answer(request: AddressRequest, until: number): Promise<Gift> {
+    const { networkId } = request.pool;
     const tried: Tried = {};
     while (now() < until) {
       const leftMs = until - now() - reserveMs;
+      const evidence = request.ip === null ? null : await deps.live.of({ networkId, ip: request.ip });
       const around: Circumstances = {
-        held: store.all(),
+        held: choosable(request),
         desired: deps.desired(),
         now: now(),
+        evidence,
         serverAway: reachability.away()?.why ?? null,
         tried,
       };
@@ -170,7 +243,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       let gift: Gift | null = null;
       switch (decision.do) {
         case 'give':
-          return await give(decision.record, request.endpoint);
+          gift = await give(decision.record, request, tried);
+          break;
         case 'claim':
           gift = await tryClaim(request, decision.ip, leftMs, tried);
           break;
@@ -192,22 +266,33 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   }
 
   return {
-    request: (pool, ip, endpoint) =>
-      answer(
-        { pool, ip: ip === null ? null : addressIn(pool, ip), endpoint },
-        // The wall clock may be set back meanwhile; the bound of the call itself is the server's of the socket.
-        now() + longestCallMs - reserveMs,
-      ),
+    request: async (pool, text, endpoint) => {
+      const ip = text === null ? null : addressIn(pool, text);
+      // The wall clock may be set back meanwhile; the bound of the call itself is the server's of the socket.
+      const until = now() + longestCallMs - reserveMs;
+      const work = (): Promise<Gift> => answer({ pool, ip, endpoint }, until);
+      return ip === null ? await work() : await turns.take(keyOf({ networkId: pool.networkId, ip }), work);
+    },
     release: async (pool, text) => {
       // Docker names the pool that it asked, and the address may be of another subnet of the same network.
       const ip = addressOf(text);
       const record = store.get(keyOf({ networkId: pool.networkId, ip }));
-      // Released twice, or the gateway, or something that was never ours: that is as Docker wants it.
+      // Released twice, or the gateway, or something that was never ours: that is as Docker wants it. A release frees
+      // nothing by itself: what a container has is seen before it is granted again.
       if (record?.use !== 'used' || ip === gatewayOf(pool, deps.desired())) return;
       await write([released(record, now())]);
       deps.onChange();
     },
   };
+}
+
+/** Another container of the network has the Ethernet address, on whatever host: no address makes that right. */
+function isMacInUse({ code }: ApiError): boolean {
+  return code === 'mac_in_use';
+}
+
+function detailOf(error: ApiError): string {
+  return error.problem?.detail ?? error.message;
 }
 
 /** Container names are owner keys, but for what the contract does not take. */

@@ -2,13 +2,15 @@ import type { Lease } from '@trunkline/contracts';
 import {
   arrived,
   cleared,
+  confirmed,
   given,
+  isNetworksOwn,
   keyOf,
   kept,
   namelessGateway,
-  released,
   returning,
   seenInUse,
+  unkept,
   type Endpoint,
   type LeaseKey,
   type LeaseRecord,
@@ -16,23 +18,30 @@ import {
 import type { LeaseChange } from './lease-journal.ts';
 import { familyOf } from './exchange-plan.ts';
 
-/** An address that Docker shows a container to have, or to ask for at its next start. */
+/** An address that a container has. */
 export type SeenAddress = {
   readonly networkId: string;
   readonly ip: string;
-  /** Docker's id of the container. */
+  /** Docker's id of the container; of one that only the kernel shows, the name of its network namespace. */
   readonly container: string;
   readonly name: string;
   readonly mac: string | null;
-  /** It has it now; else it is stopped and asks for it. */
-  readonly live: boolean;
 };
 
-/** What one look at Docker shows of networks with our driver. */
+/** What one look shows of networks with our driver: at Docker, and then at the kernel inside its containers. */
 export type SeenAddresses = {
   /** When the look began, milliseconds since 1970. */
   readonly at: number;
-  readonly addresses: readonly SeenAddress[];
+  /** What containers have, as Docker or the kernel shows it. */
+  readonly live: readonly SeenAddress[];
+  /** What of that the kernel shows; null where it could not be asked. */
+  readonly kernel: ReadonlySet<LeaseKey> | null;
+  /** What existing containers ask for by name, whether they run or not, and the name of one that does. */
+  readonly asked: ReadonlyMap<LeaseKey, string>;
+  /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
+  readonly own: ReadonlySet<LeaseKey>;
+  /** Networks with a gateway that Docker does not tell. */
+  readonly untold: ReadonlySet<string>;
   /**
    * Running containers whose address on a network Docker does not tell at this moment, as `container networkId family`:
    * it is being connected, or not told in full. Nothing of theirs is taken for unused.
@@ -59,10 +68,10 @@ export type BindingsPlan = {
 };
 
 /**
- * For how long after a release Docker may still show the container with its address, in milliseconds: it tells the driver
- * first, and notes that the container has ended after that (seen with 20.10).
+ * For how long after a release or a grant Docker alone is not believed that a container has the address, in milliseconds: it
+ * may still show the one before, whose end it notes after it has told the driver (seen with 20.10). The kernel is.
  */
-const releaseMs = 10_000;
+const staleMs = 10_000;
 /** Longest grace of an address that is reserved for an owner, in milliseconds. */
 const ownedMs = 10_000;
 
@@ -74,57 +83,102 @@ export function planBindings(input: {
   readonly graceMs: number;
   readonly now: number;
 }): BindingsPlan {
-  const { held, seen, now } = input;
-  const live = new Map(seen.addresses.filter((one) => one.live).map((one) => [keyOf(one), one]));
-  const wanted = new Set(seen.addresses.filter((one) => !one.live).map((one) => keyOf(one)));
+  const { held, seen } = input;
+  const live = new Map(seen.live.map((one) => [keyOf(one), one]));
   const changes: LeaseChange[] = [];
   const memory = new Map<LeaseKey, Memory>();
   const waits: number[] = [];
   for (const [key, record] of held) {
-    const graceMs = graceOf(record, input.graceMs);
-    if (record.use === 'used' && record.lastName === namelessGateway.name) continue;
     const holder = live.get(key);
     const before = input.memory.get(key);
-    if (holder !== undefined) {
-      memory.set(key, { container: holder.container, unseenSince: null });
-      const isReleased = record.use === 'resting' || record.use === 'kept';
-      if (isReleased && seen.at - record.since < releaseMs) waits.push(record.since + releaseMs);
-      // What is on its way back is claimed anew once that has an end.
-      else if (record.use !== 'used' && record.use !== 'returning' && seen.at > record.since) {
-        changes.push(seenInUse(record, now));
-      }
-      continue;
-    }
-    // The look may be older than what was done with the address since.
-    if (seen.at <= record.since) {
-      if (record.use === 'used' || record.use === 'suspect') waits.push(record.since + graceMs);
-      continue;
-    }
-    if (record.use === 'resting') {
-      if (wanted.has(key)) changes.push(kept(record, now));
-      else if (!record.cleared) changes.push(cleared(record));
-    } else if (record.use === 'kept') {
-      if (!wanted.has(key)) changes.push({ ...released(record, now), cleared: true });
-    } else if (record.use === 'used' || record.use === 'suspect') {
-      const container = before?.container ?? null;
-      if (isVague(container, record, seen)) {
-        memory.set(key, { container, unseenSince: null });
-        continue;
-      }
-      const unseenSince = before?.unseenSince ?? seen.at;
-      memory.set(key, { container, unseenSince });
-      const over = seen.at - unseenSince >= graceMs && seen.at - record.since >= graceMs;
-      if (!over) waits.push(Math.max(unseenSince, record.since) + graceMs);
-      else if (wanted.has(key)) changes.push(kept(record, now));
-      // Docker did not say so itself, and may be slow: only the server gives it again, after its quarantine.
-      else changes.push(returning(record, now));
-    }
+    const found =
+      holder === undefined
+        ? planUnseen(repinned(record, seen), before, input)
+        : planSeen(repinned(record, seen), holder, input);
+    if (found.memory !== null) memory.set(key, found.memory);
+    if (found.next !== record) changes.push(found.next);
+    if (found.waitsUntil !== null) waits.push(found.waitsUntil);
   }
   const unheld = [...live.values()].filter((one) => {
     const record = held.get(keyOf(one));
     return record === undefined || (record.generation === 0 && record.use === 'used');
   });
   return { changes, memory, unheld, nextAt: waits.length === 0 ? null : Math.min(...waits) };
+}
+
+/** What a look comes to for one address. */
+type Found = {
+  readonly next: LeaseRecord;
+  readonly memory: Memory | null;
+  readonly waitsUntil: number | null;
+};
+
+type Look = { readonly seen: SeenAddresses; readonly graceMs: number; readonly now: number };
+
+/** Who asks for it as of this look; one that began before the last grant may not know the container yet. */
+function repinned(record: LeaseRecord, { at, asked }: SeenAddresses): LeaseRecord {
+  const pinned = asked.has(keyOf(record));
+  return pinned === record.pinned || (!pinned && at <= record.since) ? record : { ...record, pinned };
+}
+
+/** A container has it. */
+function planSeen(record: LeaseRecord, { container }: SeenAddress, { seen, now }: Look): Found {
+  const memory: Memory = { container, unseenSince: null };
+  const stays: Found = { next: record, memory, waitsUntil: null };
+  const { use, since } = record;
+  // What is on its way back is claimed anew once that has an end.
+  if (use === 'returning' || seen.at <= since) return stays;
+  const inKernel = seen.kernel?.has(keyOf(record)) === true;
+  const isStale = !inKernel && seen.at - since < staleMs;
+  const waits: Found = { ...stays, waitsUntil: since + staleMs };
+  if (use === 'used' && !isNetworksOwn(record)) {
+    if (record.seen && record.grants === 1) return stays;
+    // Docker alone may still show the one that had it before.
+    if (inKernel || (seen.kernel === null && !isStale)) return { ...stays, next: confirmed(record) };
+    return seen.kernel === null ? waits : stays;
+  }
+  const isReleased = use === 'resting' || use === 'kept';
+  return isReleased && isStale ? waits : { ...stays, next: seenInUse(record, now) };
+}
+
+/** No container has it. */
+function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look): Found {
+  const { seen, now } = look;
+  const { use, since } = record;
+  const stays: Found = { next: record, memory: null, waitsUntil: null };
+  const isGranted = use === 'used' || use === 'suspect';
+  if (isNetworksOwn(record) && mayBeOwn(record, seen)) return stays;
+  const graceMs = graceOf(record, look.graceMs);
+  // The look may be older than what was done with the address since.
+  if (seen.at <= since) return isGranted ? { ...stays, waitsUntil: since + graceMs } : stays;
+  switch (use) {
+    case 'free':
+    case 'probing':
+    case 'resting':
+      if (record.pinned) return { ...stays, next: kept(record, now) };
+      return use === 'resting' && !record.cleared ? { ...stays, next: cleared(record) } : stays;
+    case 'kept':
+      if (!record.pinned) return { ...stays, next: unkept(record, now) };
+      return record.cleared ? stays : { ...stays, next: cleared(record) };
+    case 'returning':
+      return stays;
+    case 'used':
+    case 'suspect': {
+      const container = before?.container ?? null;
+      if (isVague(container, record, seen)) return { ...stays, memory: { container, unseenSince: null } };
+      const unseenSince = before?.unseenSince ?? seen.at;
+      const memory: Memory = { container, unseenSince };
+      const isOver = seen.at - unseenSince >= graceMs && seen.at - since >= graceMs;
+      if (!isOver) return { ...stays, memory, waitsUntil: Math.max(unseenSince, since) + graceMs };
+      // Docker did not say so itself, and may be slow: only the server gives it again, after its quarantine.
+      return { ...stays, memory, next: record.pinned ? kept(record, now) : returning(record, now) };
+    }
+  }
+}
+
+/** Whether a Docker network of this host can be the one that it was granted to. */
+function mayBeOwn(record: LeaseRecord, { own, untold }: SeenAddresses): boolean {
+  return own.has(keyOf(record)) || (record.lastName === namelessGateway.name && untold.has(record.networkId));
 }
 
 /**

@@ -6,17 +6,16 @@ import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
 import { planBindings, planClaimed, type Memory, type SeenAddress } from './bindings-plan.ts';
 import { familyOf } from './exchange-plan.ts';
-import { keyOf, namelessGateway, type LeaseKey } from './lease-record.ts';
+import { isNetworksOwn, keyOf, type LeaseKey } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { Reachability } from './reachability.ts';
-import { seenAddresses } from './seen-addresses.ts';
+import type { LiveAddresses } from './live-addresses.ts';
 
 /** What the bindings work with. */
 export type BindingsDeps = {
   readonly store: LeaseStore;
-  /** Our network's id for what a Docker network names. */
-  readonly idOf: (named: string) => string;
+  readonly live: Pick<LiveAddresses, 'looked'>;
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   /** Asks for a look at Docker; its result comes by {@link Bindings.looked}. */
@@ -34,7 +33,7 @@ export type UnheldAddress = SeenAddress & { readonly why: string };
 /** Compares what this host holds with what its containers have, at every look. */
 export type Bindings = {
   /** A look came to an end. Never fails. */
-  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
+  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => Promise<void>;
   /** What this host holds has changed: there may be something to look for that no event of Docker tells. */
   readonly wake: () => void;
   /** What runs on addresses that this host does not hold. */
@@ -57,10 +56,19 @@ export function createBindings(deps: BindingsDeps): Bindings {
   let memory: ReadonlyMap<LeaseKey, Memory> = new Map();
   let unheld: readonly SeenAddress[] = [];
   let nextAt: number | null = null;
+  let last: Promise<void> = Promise.resolve();
   const refused = new Map<LeaseKey, { readonly why: string; readonly at: number }>();
 
-  function looked(observed: Pick<Observed, 'at' | 'docker'>): void {
-    const seen = seenAddresses(observed, deps.idOf);
+  /** One look after the other, as they came. */
+  function looked(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
+    last = last
+      .then(() => lookedNow(observed))
+      .catch((error: unknown) => log.warn({ err: error }, 'a look at containers came to nothing'));
+    return last;
+  }
+
+  async function lookedNow(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
+    const seen = await deps.live.looked(observed, store.all());
     if (seen === null) return;
     const plan = planBindings({
       held: store.all(),
@@ -84,10 +92,10 @@ export function createBindings(deps: BindingsDeps): Bindings {
   /** When somebody has to look at what was not seen at any look yet, milliseconds since 1970; null: at nothing. */
   function unlookedAt(): number | null {
     const due = [...store.all()].flatMap(([key, record]) => {
-      if (record.use === 'resting' && !record.cleared) return [timing.now() + soonMs];
-      const isGateway = record.lastName === namelessGateway.name;
-      const isOpen = record.use === 'suspect' || (record.use === 'used' && !isGateway);
-      return isOpen && !memory.has(key) ? [record.since + soonMs] : [];
+      const isReleased = record.use === 'resting' || record.use === 'kept';
+      if (isReleased && !record.cleared) return [timing.now() + soonMs];
+      const isGranted = record.use === 'suspect' || (record.use === 'used' && !isNetworksOwn(record));
+      return isGranted && !memory.has(key) ? [record.since + soonMs] : [];
     });
     return due.length === 0 ? null : Math.min(...due);
   }

@@ -13,6 +13,8 @@ export type BookState = {
   readonly short: ReadonlyMap<string, string>;
   readonly blind: ReadonlyMap<string, string>;
   readonly unheld: readonly UnheldAddress[];
+  /** Containers that should run and that could not be started again: on which network, and Docker's words. */
+  readonly notStarted: readonly { readonly networkId: string; readonly name: string; readonly why: string }[];
 };
 
 /** Whether Docker can ask for addresses on this host. */
@@ -45,6 +47,15 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
       'AddressBook',
       'AddressNotHeld',
       `container ${first.name} has ${first.ip}${more}, which this host does not hold: ${first.why}; restart it with another address`,
+    );
+  }
+  const [dead, ...others] = state.notStarted.filter(({ networkId }) => networkId === id);
+  if (dead !== undefined) {
+    const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+    return advises(
+      'AddressBook',
+      'ContainerNotStarted',
+      `container ${dead.name}${more} should run and does not start: ${dead.why}; it is tried again, later and later`,
     );
   }
   const own = state.records.filter(({ networkId }) => networkId === id);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { container, id, network } from '../reconcile/test-subjects.ts';
 import { decide, type Circumstances, type Decision } from './choose.ts';
-import { keyOf, namelessGateway, type LeaseRecord } from './lease-record.ts';
+import { auxiliary, keyOf, namelessGateway, type LeaseRecord } from './lease-record.ts';
 import type { Pool } from './pools.ts';
 
 const now = 1_000_000;
@@ -24,6 +24,9 @@ function record(last: number, change: Partial<LeaseRecord> = {}): LeaseRecord {
     touched: false,
     cleared: false,
     lastMac: null,
+    grants: 0,
+    seen: false,
+    pinned: false,
     lastName: null,
     returnAs: null,
     ...change,
@@ -55,6 +58,7 @@ function asked(
       held: new Map(held.map((one) => [keyOf(one), one])),
       desired: document,
       now,
+      evidence: null,
       serverAway: null,
       tried: {},
       ...change,
@@ -190,12 +194,6 @@ describe('an address that is asked for', () => {
     ['is given from the pool', [record(20)], away, ip],
     ['is given while it rests', [record(20, { use: 'resting' })], away, ip],
     ['is given to the container that it was kept for', [record(20, { use: 'kept' })], away, ip],
-    [
-      'is said again where Docker only tells what it has',
-      [record(20, { use: 'used', lastMac: mac })],
-      {},
-      ip,
-    ],
     ['waits for its return', [record(20, { use: 'returning' })], {}, { do: 'await-return' }],
   ])('%s', (_, held, change, expected) => {
     expect(given(asked(held, change, { ip }))).toEqual(expected);
@@ -203,10 +201,10 @@ describe('an address that is asked for', () => {
 
   test.each<[string, LeaseRecord[], Partial<Circumstances>, string]>([
     [
-      'a container has',
+      'a container was granted',
       [record(20, { use: 'used', lastMac: '02:42:00:00:00:09' })],
       {},
-      'was given to a container of this host',
+      'to a container of this host (Ethernet address 02:42:00:00:00:09) that has not appeared yet',
     ],
     ['may be in use', [record(20, { use: 'suspect' })], {}, 'not known yet whether a container uses it'],
     [
@@ -258,6 +256,73 @@ describe('an address that is asked for', () => {
   });
 });
 
+describe('what a container of this host asks for by name', () => {
+  const pinned = record(8, { pinned: true, since: 1 });
+
+  test.each(['free', 'probing', 'resting', 'kept'] as const)(
+    'is given to no other that names none: %s',
+    (use) => {
+      const one = { ...pinned, use, cleared: true };
+      expect(given(asked([one, record(9)], told, { mac }))).toBe('172.16.100.9');
+      const none = { ...away, tried: { urgent: 'full' } };
+      expect(asked([one], none, { mac })).toMatchObject({ do: 'refuse' });
+      expect(asked([{ ...one, lastMac: mac }], none, { mac })).toMatchObject({ do: 'refuse' });
+    },
+  );
+
+  test('is given to who names it, and to no Docker network', () => {
+    const request = { ip: pinned.ip };
+    expect(given(asked([{ ...pinned, use: 'kept' }], {}, { ...request, mac }))).toBe(pinned.ip);
+    const aux = asked([{ ...pinned, use: 'kept' }], {}, { ...request, name: auxiliary.name ?? '' });
+    expect(aux).toMatchObject({ do: 'refuse', reason: expect.stringContaining('is kept for a container') });
+  });
+});
+
+describe('what somebody has', () => {
+  const ip = '172.16.100.20';
+  const evidence = { kernel: { name: 'a1', mac: '02:42:00:00:00:09' }, docker: null };
+
+  test.each<[string, LeaseRecord[]]>([
+    ['held', [record(20)]],
+    ['released', [record(20, { use: 'resting', cleared: true })]],
+    ['not held', []],
+    ['on its way back', [record(20, { use: 'returning' })]],
+  ])('is refused and not claimed, where it is %s', (_, held) => {
+    const decision = asked(held, { evidence }, { ip, mac });
+    expect(decision).toMatchObject({
+      do: 'refuse',
+      reason: expect.stringContaining(`${ip} is on container a1`),
+    });
+  });
+
+  test('is not chosen again by a request that found out', () => {
+    const tried = { reservation: true, urgent: 'full', passed: new Set([keyOf(record(8))]) };
+    expect(given(asked([record(8), record(9)], { tried }, { mac }))).toBe('172.16.100.9');
+    expect(asked([record(8)], { tried }, { mac })).toMatchObject({ do: 'refuse' });
+  });
+});
+
+describe('what the server does not know that this host holds', () => {
+  const unknown = record(10, { generation: 0, use: 'resting', cleared: true });
+
+  test('is given to nobody who names none', () => {
+    expect(asked([unknown], { tried: { reservation: true, urgent: 'full' } }, { mac })).toMatchObject({
+      do: 'refuse',
+    });
+    const reserved = { ...unknown, owner: 'web-1', mac };
+    expect(asked([reserved], away, { mac })).toEqual({ do: 'ask' });
+  });
+
+  test('is claimed by who names it, unless the document promises it to a container of this host', () => {
+    const elsewhere = { desired: { ...document, containers: [] } };
+    expect(asked([unknown], elsewhere, { ip: unknown.ip, mac })).toEqual({ do: 'claim', ip: unknown.ip });
+    expect(
+      asked([unknown], { ...elsewhere, tried: { claim: 'the server is away' } }, { ip: unknown.ip, mac }),
+    ).toMatchObject({ do: 'refuse' });
+    expect(given(asked([unknown], away, { ip: unknown.ip, mac }))).toBe(unknown.ip);
+  });
+});
+
 test('without a desired document the leases of the disk are given all the same', () => {
   expect(
     given(
@@ -267,6 +332,7 @@ test('without a desired document the leases of the disk are given all the same',
           held: new Map([[keyOf(record(8)), record(8)]]),
           desired: null,
           now,
+          evidence: null,
           serverAway: 'this host has not joined',
           tried: {},
         },

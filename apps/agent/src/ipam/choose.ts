@@ -1,14 +1,17 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { familyOf } from './exchange-plan.ts';
+import { whyLive, whyNot } from './grantable.ts';
 import {
+  idle,
+  isContainers,
   keyOf,
-  namelessGateway,
   type Endpoint,
   type LeaseKey,
   type LeaseRecord,
   type LeaseUse,
 } from './lease-record.ts';
+import type { Evidence } from './live-addresses.ts';
 import type { Pool } from './pools.ts';
 
 /** What a container that is being started needs. */
@@ -24,6 +27,8 @@ export type Circumstances = {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
   readonly now: number;
+  /** What is known of the one address that will do; null: nothing more than its record says. */
+  readonly evidence: Evidence | null;
   /** Why the server cannot be asked, in a clause; null: it can, as far as is known. */
   readonly serverAway: string | null;
   /** What has been tried for this request already. */
@@ -36,6 +41,8 @@ export type Circumstances = {
     readonly awaited?: boolean;
     /** The server was asked for any address and gave none: why. */
     readonly urgent?: string;
+    /** Held, and found not to be grantable when it was to be granted. */
+    readonly passed?: ReadonlySet<LeaseKey>;
   };
 };
 
@@ -58,20 +65,28 @@ export function decide(request: AddressRequest, around: Circumstances): Decision
   return request.ip === null ? decideAny(request, around) : decideExplicit(request, request.ip, around);
 }
 
-function decideExplicit(
-  { pool, endpoint }: AddressRequest,
-  ip: string,
-  { held, desired, now, serverAway, tried }: Circumstances,
-): Decision {
+const unasked: Evidence = { kernel: null, docker: null };
+
+function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: Circumstances): Decision {
+  const { held, desired, now, serverAway, tried } = around;
+  const evidence = around.evidence ?? unasked;
   const gateway = gatewayOf(pool, desired);
   if (ip === gateway) return refuse(`${ip} is the gateway of ${pool.subnet}: choose another address`);
   const record = held.get(keyOf({ networkId: pool.networkId, ip }));
+  // Also what this host does not hold, or is giving back.
+  const live = whyLive(ip, evidence, record);
+  if (live !== null) return refuse(live);
   const ours = unclaimedOf(pool, ip, desired, now);
   // What the desired document promises to a container of this host is given to no other host, however a return of it
   // that is under way ends: it is claimed anew, or given on the document's word.
   const mayBeReturned = record?.use === 'returning' && ours !== null;
-  if (record !== undefined && !(mayBeReturned && (serverAway !== null || tried.awaited === true)))
-    return decideHeld(record, endpoint, tried.awaited === true);
+  if (record !== undefined && !(mayBeReturned && (serverAway !== null || tried.awaited === true))) {
+    if (record.use === 'returning') return decideReturning(ip, tried.awaited === true);
+    const reason = whyNot(record, evidence, now) ?? whyNotFor(record, endpoint);
+    if (reason !== null) return refuse(reason);
+    // What the server never gave, or gives no longer, is claimed like what is not held.
+    if (record.generation > 0 || ours !== null) return { do: 'give', record };
+  }
   if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
     if (ours !== null) return { do: 'give', record: ours };
     return refuse(
@@ -81,36 +96,23 @@ function decideExplicit(
   return { do: 'claim', ip };
 }
 
-function decideHeld(record: LeaseRecord, endpoint: Endpoint, awaited: boolean): Decision {
-  const { ip, use, owner, mac } = record;
-  switch (use) {
-    case 'free':
-    case 'probing':
-    case 'resting':
-    case 'kept':
-      return owner !== null && mac !== null && endpoint.mac !== null && mac !== endpoint.mac
-        ? refuse(
-            `${ip} is reserved for ${owner} with the Ethernet address ${mac}: start that container with --mac-address ${mac}, or choose another address`,
-          )
-        : { do: 'give', record };
-    case 'used':
-      // Without an Ethernet address Docker only says again what it has. The same one twice on a host is refused by the kernel.
-      return endpoint.mac === null || endpoint.mac === record.lastMac
-        ? { do: 'give', record }
-        : refuse(
-            `${ip} was given to a container of this host: stop that one, choose another address, or leave --ip out; an address whose container never started is free again within a minute or two`,
-          );
-    case 'suspect':
-      return refuse(
-        `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`,
-      );
-    case 'returning':
-      return awaited
-        ? refuse(
-            `${ip} was freed a moment ago and the server has not confirmed it: try again in a minute, or leave --ip out`,
-          )
-        : { do: 'await-return' };
+function decideReturning(ip: string, awaited: boolean): Decision {
+  return awaited
+    ? refuse(
+        `${ip} was freed a moment ago and the server has not confirmed it: try again in a minute, or leave --ip out`,
+      )
+    : { do: 'await-return' };
+}
+
+/** What stands against granting an address that could be granted to just this endpoint. */
+function whyNotFor({ ip, owner, mac, pinned }: LeaseRecord, endpoint: Endpoint): string | null {
+  if (owner !== null && mac !== null && mac !== endpoint.mac) {
+    return `${ip} is reserved for ${owner} with the Ethernet address ${mac}: start that container with --mac-address ${mac}, or choose another address`;
   }
+  if (pinned && !isContainers(endpoint)) {
+    return `${ip} is kept for a container of this host that asks for it by name: choose another address`;
+  }
+  return null;
 }
 
 function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): Decision {
@@ -118,17 +120,17 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
   const here = [...held.values()]
     .filter(({ networkId, ip }) => networkId === pool.networkId && familyOf(ip) === pool.family)
     .filter(({ subnet }) => mayLieElsewhere(endpoint) || subnet === pool.subnet)
+    .filter((record) => record.generation > 0 && tried.passed?.has(keyOf(record)) !== true)
     .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
   if (reserved !== undefined) return { do: 'give', record: reserved };
-  const isGateway = endpoint.name === namelessGateway.name;
-  const mayBeReserved = endpoint.mac !== null || (endpoint.name !== null && !isGateway);
+  const mayBeReserved = endpoint.mac !== null || (endpoint.name !== null && isContainers(endpoint));
   if (mayBeReserved && serverAway === null && tried.reservation !== true) {
     const leaving = here.some((record) => record.use === 'returning' && isFor(record, endpoint));
     return leaving && tried.awaited !== true ? { do: 'await-return' } : { do: 'claim', ip: null };
   }
 
-  const anybodys = here.filter(({ owner }) => owner === null);
+  const anybodys = here.filter(({ owner, pinned }) => owner === null && !pinned);
   const warm =
     anybodys.find((record) => record.use === 'resting' && wasFor(record, endpoint)) ??
     oldest(anybodys, 'free') ??
@@ -149,7 +151,10 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
     oldest(anybodys, 'resting');
   if (rested !== undefined) return { do: 'give', record: rested };
   if (askable) return { do: 'ask' };
-  const inUse = anybodys.filter(({ use }) => use === 'used').length;
+  const inUse = [...held.values()].filter(
+    ({ networkId, ip, use }) =>
+      networkId === pool.networkId && familyOf(ip) === pool.family && use === 'used',
+  ).length;
   return refuse(
     `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server gave none'}`,
   );
@@ -159,8 +164,8 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
  * Whether an address of another subnet of the network will do. For a container Docker asks for one of a network's first subnet
  * only, and takes one of another as well. A gateway must lie in its own subnet.
  */
-export function mayLieElsewhere({ mac, name }: Endpoint): boolean {
-  return mac !== null || (name !== null && name !== namelessGateway.name);
+export function mayLieElsewhere(endpoint: Endpoint): boolean {
+  return endpoint.mac !== null || (endpoint.name !== null && isContainers(endpoint));
 }
 
 /** Reserved for just this MAC or name. Containers that Trunkline runs have the owner key `container:<name>`. */
@@ -226,7 +231,7 @@ function unclaimedOf(
     use: 'free',
     since: now,
     touched: false,
-    cleared: false,
+    ...idle,
     lastMac: null,
     lastName: null,
     returnAs: null,

@@ -6,7 +6,11 @@ import { DriverRefusal } from './refusal.ts';
 const subject = (harm: string | null) =>
   createDriver({
     book: {
-      request: async () => ({ ip: '172.16.100.7', subnet: '172.16.100.0/24', takeBack: null }),
+      request: async () => ({
+        ip: '172.16.100.7',
+        subnet: '172.16.100.0/24',
+        takeBack: () => Promise.resolve(),
+      }),
       release: async () => {},
     },
     desired: () => document([network({ mode: 'passthru' })]),

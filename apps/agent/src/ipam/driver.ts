@@ -1,7 +1,7 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { AddressBook } from './address-book.ts';
 import { gatewayOf } from './choose.ts';
-import { namelessGateway } from './lease-record.ts';
+import { auxiliary, namelessGateway, type Endpoint } from './lease-record.ts';
 import { gatewayType, readAddressCall, readPoolId, readPoolRequest } from './plugin-protocol.ts';
 import { addressIn, parsePoolId, poolId, requestPool, withMask, type Pool } from './pools.ts';
 import { DriverRefusal } from './refusal.ts';
@@ -76,10 +76,9 @@ export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps):
         if (gateway !== null) return addressAnswer(pool, gateway);
         const harm = isGateway ? null : await whyHarmful(pool.networkId);
         if (harm !== null) throw new DriverRefusal(harm);
-        // Of a network without a gateway, one of its own addresses: then no other container has it.
-        const whose = isGateway ? namelessGateway : endpoint;
-        const { ip, subnet, takeBack } = await book.request(pool, address === '' ? null : address, whose);
-        return { ...addressAnswer({ ...pool, subnet }, ip), ...(takeBack === null ? {} : { takeBack }) };
+        const asked = address === '' ? null : address;
+        const { ip, subnet, takeBack } = await book.request(pool, asked, whoseOf(isGateway, endpoint));
+        return { ...addressAnswer({ ...pool, subnet }, ip), takeBack };
       },
     },
     '/IpamDriver.ReleaseAddress': {
@@ -92,6 +91,12 @@ export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps):
       },
     },
   };
+}
+
+/** The gateway of a network that has none, and whatever is asked for without an Ethernet address, is for no container. */
+function whoseOf(isGateway: boolean, endpoint: Endpoint): Endpoint {
+  if (isGateway) return namelessGateway;
+  return endpoint.mac === null ? auxiliary : endpoint;
 }
 
 function addressAnswer(pool: Pool, ip: string): DriverAnswer {

@@ -1,5 +1,7 @@
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
+import type { NotStarted } from '../reconcile/revival.ts';
+import type { Sandboxes } from '../host/sandboxes.ts';
 import type { ConditionDraft } from '../reconcile/conditions.ts';
 import type { Observed } from '../reconcile/observe.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
@@ -9,6 +11,7 @@ import { createBindings } from './bindings.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
 import { createDriver } from './driver.ts';
 import { createKeeper } from './keeper.ts';
+import { createLiveAddresses } from './live-addresses.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { openLeaseStore } from './lease-store.ts';
 import { createNetworkWire } from './network-wire.ts';
@@ -26,6 +29,8 @@ export type IpamDeps = {
   readonly socket: { readonly path: string; readonly descriptor: number | null };
   readonly graceMs: number;
   readonly probe: AddressProbe;
+  /** The kernel inside the containers of this host. */
+  readonly sandboxes: Sandboxes;
   readonly timing: Timing;
   readonly log: Logger;
 };
@@ -39,6 +44,8 @@ export type IpamHost = {
   readonly look: () => Promise<unknown>;
   /** Why a container on the network would cut this host off, as of now; null: it would not. Never asks Docker. */
   readonly whyHarmful: (networkId: string) => Promise<string | null>;
+  /** Containers that should run and that could not be started again. */
+  readonly notStarted: () => readonly NotStarted[];
   /** There may be something new to report. */
   readonly onNews: () => void;
 };
@@ -110,9 +117,10 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       desired()?.networks.some(({ id, mode }) => id === networkId && mode === 'passthru') === true,
   });
   const prober = createProber({ store, wire, onChange, timing, log });
+  const live = createLiveAddresses({ sandboxes: deps.sandboxes, idOf, log });
   const bindings = createBindings({
     store,
-    idOf,
+    live,
     source,
     reachability,
     look: async () => await host?.look(),
@@ -127,6 +135,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     source,
     reachability,
     urgent,
+    live,
     flushReturns: keeper.flush,
     onChange,
     now: timing.now,
@@ -147,6 +156,9 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       short: keeper.short(),
       blind: wire.blind(),
       unheld: bindings.unheld(),
+      notStarted: (host?.notStarted() ?? []).flatMap(({ networks, name, why }) =>
+        networks.map((named) => ({ networkId: idOf(named), name, why })),
+      ),
     };
   }
 
@@ -183,7 +195,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       await Promise.all([keeper.run(signal), prober.run(signal), bindings.run(signal)]);
     },
     looked: (observed) => {
-      bindings.looked(observed);
+      void bindings.looked(observed);
       const found = placedNetworks(observed, idOf);
       if (found === null) return;
       const isNews = [...found].some((networkId) => !placed.has(networkId));

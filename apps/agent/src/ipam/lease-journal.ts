@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { leaseUses, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import { idle, leaseUses, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 
 /*
  * The file of the lease store: one change a line, the last of a key counts. A line is its CRC-32 in hexadecimal, a
@@ -40,9 +40,16 @@ export function readJournal(text: string): JournalContent {
     const change = changeOf(line);
     if (change === null) throw new DamagedJournal(`line ${index + 1} of ${lines.length} is not as written`);
     if ('drop' in change) records.delete(change.drop);
-    else records.set(`${change.networkId}/${change.ip}`, change);
+    else records.set(`${change.networkId}/${change.ip}`, completed(change));
   }
   return { records, lines: lines.length, torn: rest !== '' };
+}
+
+/** Older agents wrote less. What they granted counts as open: a look that sees a container on it, or its grace, ends that. */
+function completed(record: LeaseRecord): LeaseRecord {
+  const { use }: Pick<LeaseRecord, 'use'> = record;
+  const old: Partial<LeaseRecord> = record;
+  return { ...record, ...idle, grants: use === 'used' ? 1 : 0, pinned: use === 'kept', ...old };
 }
 
 function changeOf(line: string): LeaseChange | null {

@@ -2,8 +2,8 @@ import type { HeldLease, Lease, LeaseReturn } from '@trunkline/contracts';
 
 /**
  * What the agent does with an address that this host holds. `probing`: the wire has not been asked. `free`: may be
- * given. `used`: Docker was given it. `resting`: Docker released it. `kept`: released, but a stopped container of this
- * host asks for exactly this address at its next start. `suspect`: the server says that this host holds it, and this
+ * given. `used`: Docker was given it. `resting`: Docker released it. `kept`: no container has it, and one of this host asks
+ * for exactly this address at its next start. `suspect`: the server says that this host holds it, and this
  * disk knew nothing of it. `returning`: on its way back to the server, which may have freed it already.
  */
 export const leaseUses = ['probing', 'free', 'used', 'resting', 'kept', 'suspect', 'returning'] as const;
@@ -25,8 +25,14 @@ export type LeaseRecord = {
   readonly since: number;
   /** Docker was given it since it was granted. */
   readonly touched: boolean;
-  /** With `resting`: a look at Docker that began after the release saw no container on it. */
+  /** With `resting` and `kept`: a look that began after the release saw no container on it. */
   readonly cleared: boolean;
+  /** With `used`: how often it was granted and not released since. A hint: releases get lost. */
+  readonly grants: number;
+  /** With `used`: a look saw it on a container since it was granted last. Until then that grant is open. */
+  readonly seen: boolean;
+  /** A container of this host asks for it by name (`--ip`), whether it runs or not: nothing else is given it. */
+  readonly pinned: boolean;
   /** What Docker said of the endpoint that it was given for last. */
   readonly lastMac: string | null;
   readonly lastName: string | null;
@@ -50,6 +56,27 @@ export type Endpoint = { readonly mac: string | null; readonly name: string | nu
  */
 export const namelessGateway: Endpoint = { mac: null, name: '(gateway)' };
 
+/**
+ * The endpoint of an `--aux-address`. Docker asks for it without an Ethernet address, which the request of every container
+ * has where the driver wants it (moby, libnetwork/network.go), and gives it back with its network.
+ */
+export const auxiliary: Endpoint = { mac: null, name: '(aux)' };
+
+/** Granted to a Docker network itself and not to a container. */
+export function isNetworksOwn({ use, lastName }: LeaseRecord): boolean {
+  return use === 'used' && (lastName === namelessGateway.name || lastName === auxiliary.name);
+}
+
+/** Whether an endpoint may be a container's. */
+export function isContainers({ name }: Endpoint): boolean {
+  return name !== namelessGateway.name && name !== auxiliary.name;
+}
+
+/** Granted, and no look has seen a container on it yet: it may appear at any moment. */
+export function isOpen(record: LeaseRecord): boolean {
+  return record.use === 'used' && !record.seen && !isNetworksOwn(record);
+}
+
 /** A lease as it arrives: to be asked for on the wire first, or not to be trusted yet. */
 export function arrived(lease: Lease, use: 'probing' | 'suspect', now: number): LeaseRecord {
   const { networkId, ip, subnet, generation, owner, mac, bound } = lease;
@@ -63,26 +90,43 @@ export function arrived(lease: Lease, use: 'probing' | 'suspect', now: number): 
     use,
     since: now,
     touched: bound,
-    cleared: false,
+    ...idle,
     lastMac: null,
     lastName: null,
     returnAs: null,
   };
 }
 
-/** Docker gets it. */
-export function given(record: LeaseRecord, { mac, name }: Endpoint, now: number): LeaseRecord {
-  return { ...moved(record, 'used', now), touched: true, lastMac: mac, lastName: name };
+/** What a record says that nobody was granted yet. */
+export const idle = { cleared: false, grants: 0, seen: false, pinned: false } as const;
+
+/** Docker gets it; `asked`: it named the address. */
+export function given(record: LeaseRecord, endpoint: Endpoint, now: number, asked = false): LeaseRecord {
+  return {
+    ...moved(record, 'used', now),
+    touched: true,
+    grants: (record.use === 'used' ? record.grants : 0) + 1,
+    pinned: record.pinned || (asked && isContainers(endpoint)),
+    lastMac: endpoint.mac,
+    lastName: endpoint.name,
+  };
 }
 
 /** A container was seen on it, whatever this disk said. */
 export function seenInUse(record: LeaseRecord, now: number): LeaseRecord {
-  return { ...moved(record, 'used', now), touched: true };
+  const { lastMac, lastName } = isNetworksOwn(record) ? { lastMac: null, lastName: null } : record;
+  return { ...moved(record, 'used', now), touched: true, grants: 1, seen: true, lastMac, lastName };
 }
 
-/** Docker gave it back, or nothing that it was given for came to be. */
+/** The container that it was granted to last was seen on it: there was nobody else when it was granted. */
+export function confirmed(record: LeaseRecord): LeaseRecord {
+  return { ...record, grants: 1, seen: true };
+}
+
+/** Docker gave one grant back, or nothing that it was given for came to be. */
 export function released(record: LeaseRecord, now: number): LeaseRecord {
-  return moved(record, 'resting', now);
+  if (record.grants > 1) return { ...record, grants: record.grants - 1 };
+  return moved(record, record.pinned ? 'kept' : 'resting', now);
 }
 
 /** A look after the release saw nobody on it. */
@@ -90,9 +134,14 @@ export function cleared(record: LeaseRecord): LeaseRecord {
   return { ...record, cleared: true };
 }
 
-/** A stopped container wants it back. */
+/** A look saw nobody on it, and a container that asks for it. */
 export function kept(record: LeaseRecord, now: number): LeaseRecord {
-  return moved(record, 'kept', now);
+  return { ...moved(record, 'kept', now), cleared: true, pinned: true };
+}
+
+/** The container that asked for a kept one is gone, or asks no longer. */
+export function unkept(record: LeaseRecord, now: number): LeaseRecord {
+  return { ...moved(record, 'resting', now), cleared: true, pinned: false };
 }
 
 /** The wire was asked: nobody else has it, or nobody could tell. */
@@ -112,7 +161,7 @@ export function notReturned(record: LeaseRecord, now: number): LeaseRecord {
 }
 
 function moved(record: LeaseRecord, use: LeaseUse, now: number): LeaseRecord {
-  return { ...record, use, since: now, cleared: false, returnAs: null };
+  return { ...record, use, since: now, cleared: false, grants: 0, seen: false, returnAs: null };
 }
 
 /** As the server is told of it; null for one that the server did not give yet. */

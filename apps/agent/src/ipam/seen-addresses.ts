@@ -1,13 +1,17 @@
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
-import type { DockerContainer, DockerEndpoint } from '../host/docker-engine.ts';
+import type { DockerContainer } from '../host/docker-engine.ts';
 import { ipamNetworkOption } from '../reconcile/marks.ts';
 import { isCoordinated } from '../reconcile/network-fit.ts';
 import type { Observed, ObservedDocker } from '../reconcile/observe.ts';
-import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
+import { vagueKey, type SeenAddress } from './bindings-plan.ts';
+import { keyOf, type LeaseKey } from './lease-record.ts';
 
-const live = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
-/** Being started, it may have its address already; else it has none. */
-const starting = new Set<DockerContainer['status']>(['created', 'restarting']);
+/**
+ * What has its addresses as Docker lists them. Of all others the list may still show an address that they have no longer
+ * (20.10 after a start that failed, 29 of the first network of one that failed at its second): what is starting is covered
+ * by its open grant and by the kernel.
+ */
+const liveStatus = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
 
 /**
  * Docker's networks whose addresses our driver gives: their ids, and the networks of ours that they stand for. `idOf`: our
@@ -32,49 +36,101 @@ export function placedNetworks(
   return docker.reachable ? new Set(drivenNetworks(docker, idOf).values()) : null;
 }
 
+/** An address that a running container has on a network that is not driven, or on another one of ours. */
+type Placed = {
+  readonly networkId: string | null;
+  /** Interface of the host below it; null where Docker does not tell. */
+  readonly parent: string | null;
+  readonly ip: string;
+  readonly mac: string | null;
+};
+
+/** What one look at Docker shows of networks with our driver. */
+export type ShownAddresses = {
+  /** When the look began, milliseconds since 1970. */
+  readonly at: number;
+  /** What running containers have. */
+  readonly live: readonly SeenAddress[];
+  /** What existing containers ask for by name, whether they run or not, and the name of one that does. */
+  readonly asked: ReadonlyMap<LeaseKey, string>;
+  /** See `SeenAddresses`. */
+  readonly vague: ReadonlySet<string>;
+  /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
+  readonly own: ReadonlySet<LeaseKey>;
+  /** Networks with a gateway that Docker does not tell. */
+  readonly untold: ReadonlySet<string>;
+  /** Whether an address that the kernel shows is known to be another network's, with other neighbours. */
+  readonly isElsewhere: (networkId: string, ip: string, mac: string | null) => boolean;
+};
+
 /**
  * Which addresses a look shows, on networks whose addresses our driver gives. Null where Docker did not answer: then
  * nothing is known, and nothing may be concluded.
  */
-export function seenAddresses(
+export function shownAddresses(
   observed: Pick<Observed, 'at' | 'docker'>,
   idOf: (named: string) => string,
-): SeenAddresses | null {
+): ShownAddresses | null {
   const { docker, at } = observed;
   if (!docker.reachable) return null;
   const ours = drivenNetworks(docker, idOf);
-  const addresses: SeenAddress[] = [];
+  const idByName = new Map(docker.networks.map(({ id, name }) => [name, id]));
+  const parentById = new Map(docker.networks.map(({ id, options }) => [id, options['parent'] ?? null]));
+  const live: SeenAddress[] = [];
+  const asked = new Map<LeaseKey, string>();
   const vague = new Set<string>();
+  const placed: Placed[] = [];
   for (const container of docker.containers) {
+    const { id, name, status } = container;
     for (const endpoint of container.endpoints) {
-      const networkId = ours.get(endpoint.networkId);
-      if (networkId === undefined) continue;
-      const isLive = live.has(container.status);
-      addresses.push(...addressesOf(container, endpoint, networkId));
-      if (!isLive) continue;
-      if (endpoint.ipv4 === null) vague.add(vagueKey(container.id, networkId, 'ipv4'));
-      if (endpoint.ipv6 === null) vague.add(vagueKey(container.id, networkId, 'ipv6'));
+      // A container that never ran knows its networks by name only.
+      const dockerId = endpoint.networkId === '' ? idByName.get(endpoint.networkName) : endpoint.networkId;
+      const networkId = ours.get(dockerId ?? '') ?? null;
+      const { mac } = endpoint;
+      const has = liveStatus.has(status) ? canonical(endpoint.ipv4, endpoint.ipv6) : [];
+      const parent = parentById.get(dockerId ?? '') ?? null;
+      placed.push(...has.map((ip) => ({ networkId, parent, ip, mac })));
+      if (networkId === null) continue;
+      for (const ip of canonical(endpoint.requestedIpv4, endpoint.requestedIpv6)) {
+        asked.set(keyOf({ networkId, ip }), name);
+      }
+      live.push(...has.map((ip) => ({ networkId, ip, container: id, name, mac })));
+      if (!liveStatus.has(status)) continue;
+      if (endpoint.ipv4 === null) vague.add(vagueKey(id, networkId, 'ipv4'));
+      if (endpoint.ipv6 === null) vague.add(vagueKey(id, networkId, 'ipv6'));
     }
   }
-  return { at, addresses, vague };
+  const isElsewhere: ShownAddresses['isElsewhere'] = (networkId, ip, mac) => {
+    const parents = new Set(
+      [...ours].flatMap(([id, one]) => (one === networkId ? [parentById.get(id)] : [])),
+    );
+    return placed.some(
+      (one) => one.ip === ip && one.mac === mac && one.networkId !== networkId && !parents.has(one.parent),
+    );
+  };
+  return { at, live, asked, vague, ...ownAddresses(docker, ours), isElsewhere };
 }
 
-function addressesOf(
-  { id: container, name, status }: DockerContainer,
-  endpoint: DockerEndpoint,
-  networkId: string,
-): SeenAddress[] {
-  const { mac } = endpoint;
-  const has = [endpoint.ipv4, endpoint.ipv6].flatMap((text) => canonical(text));
-  if (live.has(status) || (starting.has(status) && has.length > 0)) {
-    return has.map((ip) => ({ networkId, ip, container, name, mac, live: true }));
+function ownAddresses(
+  { networks }: Pick<ObservedDocker, 'networks'>,
+  ours: ReadonlyMap<string, string>,
+): Pick<ShownAddresses, 'own' | 'untold'> {
+  const own = new Set<LeaseKey>();
+  const untold = new Set<string>();
+  for (const { id, subnets } of networks) {
+    const networkId = ours.get(id);
+    if (networkId === undefined) continue;
+    for (const { gateway, aux } of subnets) {
+      for (const ip of canonical(gateway, ...Object.values(aux))) own.add(keyOf({ networkId, ip }));
+      if (gateway === null) untold.add(networkId);
+    }
   }
-  return [endpoint.requestedIpv4, endpoint.requestedIpv6]
-    .flatMap((text) => canonical(text))
-    .map((ip) => ({ networkId, ip, container, name, mac, live: false }));
+  return { own, untold };
 }
 
-function canonical(text: string | null): string[] {
-  const ip = text === null ? undefined : tryParseIp(text);
-  return ip === undefined ? [] : [formatIp(ip)];
+function canonical(...texts: readonly (string | null)[]): string[] {
+  return texts.flatMap((text) => {
+    const ip = text === null ? undefined : tryParseIp(text);
+    return ip === undefined ? [] : [formatIp(ip)];
+  });
 }

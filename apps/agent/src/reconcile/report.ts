@@ -13,6 +13,8 @@ import {
 import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
 import { stamp, type ConditionDraft } from './conditions.ts';
 import { withFailure, type StepFailure } from './failures.ts';
+import { ipamNetworkOption } from './marks.ts';
+import { isCoordinated } from './network-fit.ts';
 import type { Observed } from './observe.ts';
 import { hostConditions, planHost, type HostPlan, type ItemKey } from './plan.ts';
 
@@ -71,7 +73,10 @@ export function buildReport(input: ReportInput): Report {
       if (plan === null || (found === null && !observed.docker.reachable)) return [];
       return [containerReport(container, found, plan, input, now)];
     }),
-    inventory: known === null || input.withDocker === null ? [] : inventory(known, input.withDocker),
+    inventory:
+      desired === null || known === null || input.withDocker === null
+        ? []
+        : inventory(known, desired, input.withDocker),
   };
 }
 
@@ -134,18 +139,29 @@ function containerReport(
   };
 }
 
-/** Everything on our networks, whoever started it. A stopped one still wants the address it was made with. */
-function inventory(plan: HostPlan, observed: Observed): InventoryItem[] {
+/**
+ * Everything on our networks, whoever started it, and on others whose addresses are ours, as Docker networks made by hand for a
+ * network of ours. A stopped one still wants the address it was made with.
+ */
+function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed): InventoryItem[] {
   if (!observed.docker.reachable) return [];
   const managed = new Map<string, string>();
+  for (const { id, ipamOptions } of observed.docker.networks.filter(isCoordinated)) {
+    const named = ipamOptions[ipamNetworkOption];
+    const network = desired.networks.find((one) => one.id === named || one.name === named);
+    if (network !== undefined) managed.set(id, network.id);
+  }
   for (const [networkId, network] of plan.networks) {
     const { dockerNetworkId } = network();
     if (dockerNetworkId !== null) managed.set(dockerNetworkId, networkId);
   }
-  return observed.docker.containers.flatMap((container) =>
-    container.endpoints.flatMap((endpoint) => {
+  return observed.docker.containers.flatMap((container) => {
+    // On several Docker networks of one network it is told of once: the book has a row for each container and network.
+    const said = new Set<string>();
+    return container.endpoints.flatMap((endpoint) => {
       const networkId = managed.get(endpoint.networkId);
-      if (networkId === undefined) return [];
+      if (networkId === undefined || said.has(networkId)) return [];
+      said.add(networkId);
       return [
         {
           dockerId: container.id,
@@ -157,8 +173,8 @@ function inventory(plan: HostPlan, observed: Observed): InventoryItem[] {
           mac: endpoint.mac,
         },
       ];
-    }),
-  );
+    });
+  });
 }
 
 /** With nothing left to do, what is wanted is carried out, whoever did it. */

@@ -103,6 +103,7 @@ async function setUp(error: string | null, labels: Record<string, string> = {}) 
     time,
     refuse: (to: boolean) => void (refuses = to),
     say: (to: string | null) => void (words = to),
+    notStarted: revival.notStarted,
   };
 }
 
@@ -150,6 +151,20 @@ test('a start that fails again is tried later and later, never with every look',
   // After 2, 4, 8, 16 and 32 s at the latest.
   expect(starts.length).toBeGreaterThan(3);
   expect(starts.length).toBeLessThan(7);
+});
+
+test('a container that cannot be started again is told with its network, until it runs or is gone', async () => {
+  const { docker, look, time, refuse, notStarted } = await setUp(said.noSocket);
+  refuse(true);
+  await look();
+  expect(notStarted()).toMatchObject([
+    { name: 'byhand', networks: [network().id], why: expect.stringContaining(said.empty) },
+  ]);
+  refuse(false);
+  await time.advance(3000);
+  await look();
+  expect(notStarted()).toEqual([]);
+  expect((await docker.container('byhand')).status).toBe('running');
 });
 
 /** Containers by hand alone on a network that Docker loses with them: one with each restart policy, and two by people. */

@@ -4,9 +4,9 @@ import { DockerNotFound } from '../host/docker-errors.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createSlots } from '../wire/slots.ts';
 import { lostNetworkIn, removedNetworkIn } from './lost-network.ts';
-import { containerLabel } from './marks.ts';
+import { containerLabel, ipamNetworkOption } from './marks.ts';
 import { attachedTo, isCoordinated } from './network-fit.ts';
-import type { Observed } from './observe.ts';
+import type { Observed, ObservedDocker } from './observe.ts';
 
 /** What containers are started again with. */
 export type RevivalDeps = {
@@ -15,10 +15,21 @@ export type RevivalDeps = {
   readonly log: Logger;
 };
 
+/** A container that should run and that could not be started again. */
+export type NotStarted = {
+  readonly name: string;
+  /** What the Docker networks that it is on name as their Trunkline network: an id or a name. */
+  readonly networks: readonly string[];
+  /** Docker's words. */
+  readonly why: string;
+};
+
 /** Starts containers whose start failed at their network: Docker could not ask for their address, or had lost the network. */
 export type Revival = {
   /** What is, as of a look; returns at once. */
   readonly looked: (observed: Pick<Observed, 'docker' | 'book'>) => void;
+  /** Those that could not be started again, as of now. */
+  readonly notStarted: () => readonly NotStarted[];
   /** Starts no more. */
   readonly close: () => void;
 };
@@ -28,7 +39,7 @@ const backoff = { firstMs: 2000, longestMs: 300_000 };
 const atOnce = 4;
 
 /** What is known of a container that does not run. */
-type Known = { failures: number; nextAt: number; busy: boolean };
+type Known = { failures: number; nextAt: number; busy: boolean; notStarted: NotStarted | null };
 
 /**
  * Docker tries a container with a restart policy once when it starts, and never again when that failed at its network
@@ -43,22 +54,26 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   let lastOutageEnd: number | null = null;
   let closed = false;
 
-  async function revive(id: string, state: Known, networks: ReadonlySet<string>): Promise<void> {
+  async function revive(id: string, state: Known, seen: ObservedDocker): Promise<void> {
+    const networks = new Set(seen.networks.map((network) => network.id));
+    let container: DockerContainerDetail | null = null;
     state.busy = true;
     try {
       await slot(async () => {
-        const container = await docker.container(id);
+        container = await docker.container(id);
         if (closed) return;
         const when = startsAgain(container, networks);
         // Looked at again when it has run and ended anew, or Docker may have tried it.
         if (when === 'never') state.nextAt = Number.POSITIVE_INFINITY;
         if (when !== 'now') return;
         await docker.startContainer(id);
+        state.notStarted = null;
         log.info({ container: container.name, said: container.error }, 'container started again');
       });
     } catch (error) {
       if (error instanceof DockerNotFound) return;
       state.failures += 1;
+      state.notStarted = container === null ? null : notStarted(container, seen, error);
       state.nextAt = timing.now() + backoffMs(state.failures, backoff, timing.random);
       log.warn({ err: error, container: id }, 'container could not be started again, tried later');
     } finally {
@@ -69,7 +84,6 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   return {
     looked: ({ docker: seen, book }) => {
       if (closed || !seen.reachable || book.notServing !== null) return;
-      const networks = new Set(seen.networks.map(({ id }) => id));
       const outageEnd = seen.outage?.to ?? null;
       if (outageEnd !== lastOutageEnd) {
         for (const [id, { busy }] of known) if (!busy) known.delete(id);
@@ -84,15 +98,24 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
       );
       for (const id of known.keys()) if (!ended.has(id)) known.delete(id);
       for (const id of ended) {
-        const state = known.get(id) ?? { failures: 0, nextAt: 0, busy: false };
+        const state = known.get(id) ?? { failures: 0, nextAt: 0, busy: false, notStarted: null };
         known.set(id, state);
-        if (!state.busy && state.nextAt <= timing.now()) void revive(id, state, networks);
+        if (!state.busy && state.nextAt <= timing.now()) void revive(id, state, seen);
       }
     },
+    notStarted: () => [...known.values()].flatMap((state) => state.notStarted ?? []),
     close: () => {
       closed = true;
     },
   };
+}
+
+function notStarted({ id, name }: DockerContainerDetail, seen: ObservedDocker, error: unknown): NotStarted {
+  const on = seen.networks.filter(
+    (network) => isCoordinated(network) && attachedTo(seen, network).some((one) => one.id === id),
+  );
+  const networks = on.flatMap(({ ipamOptions }) => ipamOptions[ipamNetworkOption] ?? []);
+  return { name, networks, why: error instanceof Error ? error.message : String(error) };
 }
 
 /**

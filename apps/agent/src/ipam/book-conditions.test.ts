@@ -1,0 +1,36 @@
+/** What is told of a network's addresses on a host: the worst of it first. */
+import { expect, test } from 'vitest';
+import { id, network } from '../reconcile/test-subjects.ts';
+import { bookCondition, type BookState } from './book-conditions.ts';
+
+const quiet: BookState = {
+  notServing: null,
+  away: null,
+  records: [],
+  short: new Map(),
+  blind: new Map(),
+  unheld: [],
+  notStarted: [],
+};
+const dead = (name: string, networkId = id(1)) => ({
+  networkId,
+  name,
+  why: '172.16.100.9 is on container b',
+});
+
+test.each<[string, Partial<BookState>, string, string]>([
+  ['all is well', {}, 'Ready', 'containers get their addresses'],
+  [
+    'a container does not start',
+    { notStarted: [dead('fixed')] },
+    'ContainerNotStarted',
+    'container fixed should run',
+  ],
+  ['two do not', { notStarted: [dead('a'), dead('b')] }, 'ContainerNotStarted', 'container a (and 1 more)'],
+  ['one of another network does not', { notStarted: [dead('a', id(2))] }, 'Ready', ''],
+  ['nobody could ask the wire', { blind: new Map([[id(1), 'no probe']]) }, 'NotProbed', 'no probe'],
+])('%s', (_, change, reason, message) => {
+  const condition = bookCondition(network(), { ...quiet, ...change });
+  expect(condition).toMatchObject({ type: 'AddressBook', reason });
+  expect(condition.message).toContain(message);
+});

@@ -1,0 +1,300 @@
+/**
+ * Random histories of one host against ADR 0022: no address is granted while a container has it, or was granted it and may
+ * still come up; and what nobody has can be granted again after a rest.
+ */
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import type { DesiredDocument } from '@trunkline/contracts';
+import type { DockerContainer, DockerNetwork } from '../host/docker-engine.ts';
+import type { Sandboxes } from '../host/sandboxes.ts';
+import type { Observed } from '../reconcile/observe.ts';
+import { id, network } from '../reconcile/test-subjects.ts';
+import { createManualTime } from '../sync/manual-time.ts';
+import { temporaryFolder } from '../sync/temporary-folder.ts';
+import { createAddressBook, type AddressBook } from './address-book.ts';
+import { createBindings, type Bindings } from './bindings.ts';
+import { createFakeLeaseSource } from './fake-lease-source.ts';
+import { createKeeper, type Keeper } from './keeper.ts';
+import { auxiliary, type Endpoint } from './lease-record.ts';
+import { openLeaseStore, type LeaseStore } from './lease-store.ts';
+import { createLiveAddresses } from './live-addresses.ts';
+import type { Pool } from './pools.ts';
+import { createReachability } from './reachability.ts';
+import { DriverRefusal } from './refusal.ts';
+import { createUrgent } from './urgent.ts';
+
+const log = pino({ level: 'silent' });
+const pool: Pool = { networkId: id(1), subnet: '172.16.100.0/29', family: 'ipv4' };
+const ips = [2, 3, 4, 5, 6].map((n) => `172.16.100.${n}`);
+const macs = ['02:42:00:00:00:01', '02:42:00:00:00:02'];
+const graceMs = 10_000;
+
+/** Something that was granted an address. */
+type Owner = {
+  readonly ip: string;
+  readonly mac: string | null;
+  readonly number: number;
+  /** It asked for the address by name, and does so as long as it exists. */
+  readonly asked: boolean;
+  /** `starting`: granted. `live`: the kernel shows it. `over`: it does not. `gone`: removed. A network is never in the kernel. */
+  state: 'starting' | 'live' | 'over' | 'gone';
+  /** Docker's list shows it with its address, which may be late both ways. */
+  listed: boolean;
+  readonly since: number;
+};
+
+type Host = ReturnType<typeof hostWith> extends Promise<infer T> ? T : never;
+
+async function hostWith(folder: string) {
+  const timing = createManualTime();
+  const source = createFakeLeaseSource([{ networkId: pool.networkId, subnet: pool.subnet }]);
+  const owners: Owner[] = [];
+  const desired: DesiredDocument = {
+    hostId: id(999),
+    revision: '1',
+    heartbeatSeconds: 10,
+    networks: [network({ warm: 1, subnets: [{ cidr: pool.subnet, gateway: '172.16.100.1' }] })],
+    containers: [],
+    recalls: [],
+    checks: [],
+  };
+  const sandboxes: Sandboxes = {
+    look: async () => {
+      const having = new Map<string, { file: string; inode: number }[]>();
+      for (const { ip, mac, state, number } of owners) {
+        if (state !== 'live' || mac === null) continue;
+        having.set(ip, [...(having.get(ip) ?? []), { file: `/netns/${number}`, inode: number }]);
+      }
+      return { known: true, having };
+    },
+    macvlanWith: async ({ inode }) => ({ mac: owners.find(({ number }) => number === inode)?.mac ?? null }),
+  };
+  const containerOf = ({ number, ip, mac, asked, state, listed }: Owner): DockerContainer => ({
+    id: `c${number}`,
+    name: `box${number}`,
+    image: 'busybox',
+    status: listed ? 'running' : state === 'starting' ? 'created' : 'exited',
+    labels: {},
+    networkMode: 'mac_net1',
+    endpoints: [
+      {
+        networkId: 'n1',
+        networkName: 'mac_net1',
+        endpointId: null,
+        // Also of what does not run, as 20.10 and 29 do.
+        ipv4: ip,
+        ipv4PrefixLength: 29,
+        ipv6: null,
+        ipv6PrefixLength: null,
+        mac,
+        gateway: null,
+        requestedIpv4: asked ? ip : null,
+        requestedIpv6: null,
+        aliases: [],
+      },
+    ],
+  });
+  const dockerNetwork = (name: string, aux: Readonly<Record<string, string>>): DockerNetwork => ({
+    id: name,
+    name,
+    driver: 'macvlan',
+    options: { parent: 'ens33' },
+    labels: {},
+    ipamDriver: 'trunkline',
+    ipamOptions: { network: pool.networkId },
+    subnets: [{ cidr: pool.subnet, gateway: '172.16.100.1', ipRange: null, aux }],
+    internal: false,
+    attachable: false,
+    enableIPv6: false,
+    created: null,
+  });
+  const observed = (): Pick<Observed, 'at' | 'docker'> => {
+    const there = owners.filter(({ state }) => state !== 'gone');
+    const aux = there.filter(({ mac }) => mac === null).map(({ ip }) => [ip, ip]);
+    return {
+      at: timing.now(),
+      docker: {
+        reachable: true,
+        version: {
+          version: '20.10.24',
+          apiVersion: '1.41',
+          daemonApiVersion: '1.41',
+          os: 'linux',
+          arch: 'amd64',
+          kernel: '6',
+        },
+        networks: [dockerNetwork('n1', {}), dockerNetwork('n2', Object.fromEntries(aux))],
+        containers: there.filter(({ mac }) => mac !== null).map(containerOf),
+        details: new Map(),
+        interfaces: new Map(),
+        images: new Set(),
+        outage: null,
+      },
+    };
+  };
+  type Agent = { book: AddressBook; bindings: Bindings; keeper: Keeper; store: LeaseStore };
+  async function start(): Promise<Agent> {
+    const store = await openLeaseStore(folder, log, timing.now);
+    const reachability = createReachability('nobody asked yet', timing.now, () => {});
+    const common = {
+      store,
+      desired: () => desired,
+      isPlaced: () => true,
+      source: () => source,
+      reachability,
+      onChange: () => {},
+      timing,
+      log,
+    };
+    const keeper = createKeeper(common);
+    const live = createLiveAddresses({ sandboxes, idOf: (named) => named, log });
+    const bindings = createBindings({ ...common, live, look: async () => {}, graceMs });
+    const urgent = createUrgent({ ...common, onSpare: (leases) => void keeper.take(leases) });
+    const book = createAddressBook({ ...common, urgent, live, flushReturns: keeper.flush, now: timing.now });
+    return { book, bindings, keeper, store };
+  }
+  let agent = await start();
+  return {
+    owners,
+    source,
+    timing,
+    agent: () => agent,
+    crash: async () => {
+      await agent.store.close();
+      agent = await start();
+    },
+    look: async () => {
+      // A look takes a while: what was granted in the same millisecond is not known to it.
+      await timing.advance(1);
+      await agent.bindings.looked(observed());
+      await agent.keeper.flush(1000);
+    },
+  };
+}
+
+/** A request as Docker makes it; what is granted starts from here on. */
+async function ask(host: Host, ip: string | null, endpoint: Endpoint): Promise<void> {
+  try {
+    const gift = await host.agent().book.request(pool, ip, endpoint);
+    const { mac } = endpoint;
+    const holder = host.owners.find((one) => one.ip === gift.ip && ['starting', 'live'].includes(one.state));
+    if (holder !== undefined) {
+      throw new Error(`${gift.ip} was granted while ${JSON.stringify(holder)} has it`);
+    }
+    host.owners.push({
+      ip: gift.ip,
+      mac,
+      number: host.owners.length + 1,
+      asked: ip !== null && mac !== null,
+      state: mac === null ? 'live' : 'starting',
+      listed: false,
+      since: host.timing.now(),
+    });
+  } catch (error) {
+    if (!(error instanceof DriverRefusal)) throw error;
+  }
+}
+
+const release = async (host: Host, ip: string): Promise<void> => await host.agent().book.release(pool, ip);
+
+/** The one that is meant of those in a state. */
+const pick = (host: Host, state: Owner['state'], n: number): Owner | undefined => {
+  const some = host.owners.filter((one) => one.state === state && one.mac !== null);
+  return some[n % Math.max(1, some.length)];
+};
+
+type Step = { readonly name: string; readonly run: (host: Host) => Promise<void> };
+const step = (name: string, run: Step['run']): Step => ({ name, run, toString: () => name }) as Step;
+
+const which = fc.nat({ max: 4 });
+const someIp = fc.constantFrom(...ips);
+const someMac = fc.constantFrom(...macs);
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  fc.tuple(fc.option(someIp), someMac, fc.integer({ min: 1, max: 3 })).map(([ip, mac, times]) =>
+    step(`${times} ask for ${ip ?? 'any'} with ${mac}`, async (host) => {
+      await Promise.all(Array.from({ length: times }, () => ask(host, ip, { mac, name: null })));
+    }),
+  ),
+  someIp.map((ip) => step(`a network asks for ${ip}`, async (host) => await ask(host, ip, auxiliary))),
+  fc.tuple(which, fc.boolean()).map(([n, listed]) =>
+    step(`${n} comes up`, async (host) => {
+      const one = pick(host, 'starting', n);
+      if (one !== undefined) Object.assign(one, { state: 'live', listed });
+    }),
+  ),
+  fc
+    .tuple(which, fc.constantFrom<Owner['state'][]>('starting', 'live'), fc.boolean(), fc.boolean())
+    .map(([n, state, isHeard, isRemoved]) =>
+      step(`${n} that is ${state} ends, ${isHeard ? 'heard' : 'not heard'}`, async (host) => {
+        const one = pick(host, state, n);
+        if (one === undefined) return;
+        one.state = isRemoved ? 'gone' : 'over';
+        if (isHeard) await release(host, one.ip);
+      }),
+    ),
+  fc.tuple(someIp, fc.boolean()).map(([ip, isHeard]) =>
+    step(`the network that has ${ip} is removed`, async (host) => {
+      const one = host.owners.find((own) => own.ip === ip && own.mac === null && own.state !== 'gone');
+      if (one === undefined) return;
+      one.state = 'gone';
+      if (isHeard) await release(host, ip);
+    }),
+  ),
+  which.map((n) =>
+    step(`${n} is released though it lives`, async (host) => {
+      const one = pick(host, 'live', n);
+      if (one !== undefined) await release(host, one.ip);
+    }),
+  ),
+  fc.constant(
+    step('Docker notes what is', async (host) => {
+      for (const one of host.owners) one.listed = one.state === 'live' && one.mac !== null;
+    }),
+  ),
+  fc.constant(step('a look', async (host) => await host.look())),
+  fc.constant(step('the agent is killed', async (host) => await host.crash())),
+  fc.constantFrom<('well' | 'away')[]>('well', 'away').map((mode) =>
+    step(`the server is ${mode}`, async (host) => {
+      host.source.mode = mode;
+    }),
+  ),
+  fc.integer({ min: 1, max: 4000 }).map((ms) =>
+    step(`${ms} ms go by`, async (host) => {
+      await host.timing.advance(ms);
+      // A start that takes longer than the grace is what the quarantine of the server is for.
+      for (const one of host.owners) {
+        const isLate = host.timing.now() - one.since > graceMs / 2;
+        if (one.state === 'starting' && isLate) one.state = 'live';
+      }
+    }),
+  ),
+);
+
+test('no address is granted while somebody has it, and none is lost', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 40 }), async (history) => {
+      await using folder = await temporaryFolder();
+      const host = await hostWith(folder.path);
+      try {
+        for (const { run } of history) await run(host);
+        // Everybody rests. What asked for nothing by name holds nothing, though it is still there.
+        host.source.mode = 'well';
+        for (const one of host.owners) {
+          one.state = one.state === 'gone' || one.asked || one.mac === null ? 'gone' : 'over';
+          one.listed = false;
+        }
+        for (let n = 0; n < 5; n += 1) {
+          await host.look();
+          await host.timing.advance(graceMs);
+        }
+        for (const ip of ips) await ask(host, ip, { mac: macs[0] ?? null, name: null });
+        const having = host.owners.filter(({ state }) => state === 'starting').map(({ ip }) => ip);
+        expect(having.toSorted()).toEqual(ips);
+      } finally {
+        await host.agent().store.close();
+      }
+    }),
+    { numRuns: 100 },
+  );
+}, 120_000);
