@@ -13,6 +13,7 @@ DECLARE
   s subnet;
   holder address;
 BEGIN
+  PERFORM assert_past();
   SELECT * INTO s FROM subnet x WHERE x.network_id = network.id AND x.cidr >>= wanted;
   IF NOT FOUND THEN RETURN 'outside'; END IF;
   IF wanted = s.gateway THEN RETURN 'gateway'; END IF;
@@ -114,7 +115,11 @@ BEGIN
 END $$;
 
 -- When nothing else is left: the addresses that have rested longest, though not long enough.
-CREATE FUNCTION take_quarantined(subnet uuid, wanted integer) RETURNS inet[] LANGUAGE sql AS $$
+CREATE FUNCTION take_quarantined(subnet uuid, wanted integer) RETURNS inet[] LANGUAGE plpgsql AS $$
+DECLARE
+  ips inet[];
+BEGIN
+  PERFORM assert_past();
   WITH taken AS (
     DELETE FROM address x WHERE (x.space, x.ip) IN (
       SELECT y.space, y.ip FROM address y
@@ -124,8 +129,9 @@ CREATE FUNCTION take_quarantined(subnet uuid, wanted integer) RETURNS inet[] LAN
       ORDER BY y.quarantined_until LIMIT wanted
     ) RETURNING x.ip
   )
-  SELECT COALESCE(array_agg(taken.ip), '{}') FROM taken
-$$;
+  SELECT COALESCE(array_agg(taken.ip), '{}') INTO ips FROM taken;
+  RETURN ips;
+END $$;
 
 -- What something foreign answered for is worth another look after a while: a reservation again, or a free address that the
 -- next agent must ask the wire for before it gives it to anybody. The subnets are locked.
@@ -138,8 +144,15 @@ BEGIN
     SELECT x.* FROM address x WHERE x.subnet_id = subnet AND x.state = 'conflicted' AND x.recheck_at <= now()
     ORDER BY x.recheck_at LIMIT most
   LOOP
+    -- What containers of several hosts have, or one that it is not reserved for, ends with them.
+    IF a.labels ? 'io.trunkline.claimed-by' AND EXISTS (
+      SELECT 1 FROM endpoint e WHERE e.network_id = a.network_id AND e.state IN ('running', 'paused') AND a.ip IN (e.ipv4, e.ipv6)
+    ) THEN
+      UPDATE address x SET recheck_at = now() + interval '1 minute' WHERE x.space = a.space AND x.ip = a.ip;
+      CONTINUE;
+    END IF;
     IF is_reserved(a) THEN
-      UPDATE address x SET state = 'reserved', recheck_at = NULL, seen_mac = NULL, reservation = false, updated_at = now()
+      UPDATE address x SET state = 'reserved', labels = x.labels - 'io.trunkline.claimed-by', recheck_at = NULL, seen_mac = NULL, reservation = false, updated_at = now()
       WHERE x.space = a.space AND x.ip = a.ip;
     ELSE
       DELETE FROM address x WHERE x.space = a.space AND x.ip = a.ip;

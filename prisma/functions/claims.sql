@@ -24,6 +24,7 @@ BEGIN
   END IF;
 
   PERFORM lock_subnets(network, fam);
+  PERFORM assert_past();
   SELECT * INTO net FROM network n WHERE n.id = claim_lease.network;
   outcome := CASE
     WHEN net.id IS NULL THEN 'no_network'

@@ -69,6 +69,7 @@ CREATE FUNCTION take_free(s subnet, wanted integer) RETURNS inet[] LANGUAGE plpg
 DECLARE
   taken inet[];
 BEGIN
+  PERFORM assert_past();
   taken := take_run(s.id, COALESCE(s.last_given + 1, host(s.cidr)::inet), wanted);
   IF cardinality(taken) < wanted AND s.last_given IS NOT NULL THEN
     taken := taken || take_run(s.id, host(s.cidr)::inet, wanted - cardinality(taken));

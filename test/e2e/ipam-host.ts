@@ -116,8 +116,14 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): Ip
         timing,
         log,
       });
-      const lookNow = async (): Promise<void> => ipam.looked(await look());
-      const onChange = (): void => void lookNow().catch(() => {});
+      const lookNow = async (): Promise<Awaited<ReturnType<typeof look>>> => {
+        const observed = await look();
+        ipam.looked(observed);
+        return observed;
+      };
+      const onChange = (): void => {
+        lookNow().catch(() => {});
+      };
       const parts = [
         ipam.serve(ended.signal),
         ipam.run(

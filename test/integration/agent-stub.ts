@@ -103,7 +103,7 @@ export function joinBody(name: string, token: string, publicKey: string): Record
   return { protocol: agentProtocolVersion, token, name, publicKey, facts: testFacts(name) };
 }
 
-/** An agent for a host that has joined. */
+/** An agent for a host that has joined; `server`: the one that it speaks to from now on. */
 export function createTestAgent(
   identity: { name: string; hostId: string; privateKey: KeyObject },
   deps: { send: Send; now: () => Date },

@@ -24,6 +24,17 @@ export async function createTestDatabase({ migrated = true } = {}): Promise<Test
   };
 }
 
+/** A copy of a database that nobody is connected to, as a backup is. */
+export async function copyDatabase({ connectionString }: TestDatabase): Promise<TestDatabase> {
+  const server = inject('postgresUrl');
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${new URL(connectionString).pathname.slice(1)}`);
+  return {
+    connectionString: urlOfDatabase(server, name),
+    drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
 async function administer(server: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: server });
   await client.connect();

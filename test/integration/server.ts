@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { buildApp } from '../../apps/server/src/app.ts';
+import type { PastMark } from '../../apps/server/src/features/recovery/past-mark.ts';
 import type { App } from '../../apps/server/src/platform/app-types.ts';
 import { createChanges } from '../../apps/server/src/platform/changes.ts';
 import { openChangeFeed } from '../../apps/server/src/platform/database/change-feed.ts';
@@ -34,6 +35,8 @@ export interface TestServer {
   /** Lets a host join, and says that it has just started. */
   joinHost(name: string): Promise<TestAgent>;
   ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
+  /** Looks at the past of the database, as a start does. */
+  checkPast(): Promise<void>;
   /** Starts what happens by time; ended by `close`. */
   startSweeps(): void;
   close(): Promise<void>;
@@ -42,6 +45,8 @@ export interface TestServer {
 export interface TestServerOptions {
   /** A database that the caller made and drops, such as one that several servers share. */
   connectionString?: string;
+  /** As of a server with a PostgreSQL of its own. */
+  pastMark?: PastMark;
 }
 
 /** Builds the server as `main` does, but listens on nothing. */
@@ -70,7 +75,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     now: clock.now,
     stopping: stopping.signal,
   };
-  const features = await buildApp(platform, { version: '0.0.0-test' });
+  const features = await buildApp(platform, { version: '0.0.0-test', pastMark: options.pastMark });
   const undo: (() => Promise<unknown>)[] = [
     async () => own?.drop(),
     () => database.close(),
@@ -122,6 +127,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       clock,
       request,
       send,
+      checkPast: () => features.checkPast(),
       ensureAdminToken: (chosen) => features.ensureAdminToken(chosen),
       async as(role) {
         const name = `${role}-${crypto.randomUUID()}`;

@@ -260,7 +260,19 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
     ipam.serverAnswers();
   };
   const parts = [
-    pollDesired({ client, cache, heartbeatMs, timing, log, onAnswer, onChange: onDesired }, until),
+    pollDesired(
+      {
+        client,
+        cache,
+        generation: ipam.highestGeneration,
+        heartbeatMs,
+        timing,
+        log,
+        onAnswer,
+        onChange: onDesired,
+      },
+      until,
+    ),
     ipam.run(
       {
         source: client,

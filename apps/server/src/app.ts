@@ -22,6 +22,9 @@ import { leaseRoutes } from './features/leases/leases.routes.ts';
 import { createLeasesService } from './features/leases/leases.service.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
 import { createNetworksService } from './features/networks/networks.service.ts';
+import type { PastMark } from './features/recovery/past-mark.ts';
+import { compareRoutes, readItems, recoveryRoutes } from './features/recovery/recovery.routes.ts';
+import { createRecoveryService } from './features/recovery/recovery.service.ts';
 import { tokenRoutes } from './features/tokens/tokens.routes.ts';
 import { createTokensService } from './features/tokens/tokens.service.ts';
 import type { App } from './platform/app-types.ts';
@@ -39,6 +42,8 @@ export interface AppOptions {
   version: string;
   /** TLS key and certificate chain, PEM; undefined: plain HTTP. */
   tls?: { key: Buffer; cert: Buffer } | undefined;
+  /** The mark in the data directory of a server with its own PostgreSQL. */
+  pastMark?: PastMark | undefined;
 }
 
 /** Everything that must run beside the routes: what happens by time, not by request. */
@@ -46,6 +51,8 @@ export interface Features {
   app: App;
   /** Starts the sweeps; answers how to stop them. */
   startSweeps(): () => Promise<void>;
+  /** Looks whether the database went back in time; before anything is served. */
+  checkPast(): Promise<void>;
   /** Makes the first admin token when there is none; answers its secret when it was made now. */
   ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
 }
@@ -99,7 +106,9 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
   const containers = createContainersService(platform, { addresses, hosts, networks });
   const checks = createChecksService(platform, { containers, endpoints });
+  const recovery = createRecoveryService(platform, options.pastMark);
   const agents = createAgentsService(platform, {
+    recovery,
     hosts,
     joinTokens,
     networks,
@@ -116,7 +125,8 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });
   await app.register(errorCodeRoutes);
-  await app.register(healthRoutes, { platform });
+  await app.register(healthRoutes, { platform, recovery });
+  await app.register(recoveryRoutes, { recovery });
   await app.register(networkRoutes, { platform, networks });
   // Before anybody is refused for a full subnet, hosts are asked for what they do not use.
   await app.register(addressRoutes, {
@@ -124,16 +134,19 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     addresses: {
       ...addresses,
       reserve: (network, wish, context) =>
-        leases.recallFirst(context, () => addresses.reserve(network, wish, context)),
+        recovery.whenOpen(() => leases.recallFirst(context, () => addresses.reserve(network, wish, context))),
       reserveByOwner: (network, owner, wish, context) =>
-        leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, wish, context)),
+        recovery.whenOpen(() =>
+          leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, wish, context)),
+        ),
     },
   });
   await app.register(containerRoutes, {
     platform,
     containers: {
       ...containers,
-      create: (input, context) => leases.recallFirst(context, () => containers.create(input, context)),
+      create: (input, context) =>
+        recovery.whenOpen(() => leases.recallFirst(context, () => containers.create(input, context))),
     },
   });
   await app.register(endpointRoutes, { platform, endpoints });
@@ -145,11 +158,28 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(agentRoutes, {
     platform,
     agents,
-    signedRoutes: (signed, signedBy) => leaseRoutes(signed, { leases, signedBy }),
+    signedRoutes: async (signed, signedBy) => {
+      await leaseRoutes(signed, {
+        leases: {
+          ...leases,
+          sync: (host, sync, gone) => recovery.whenOpen(() => leases.sync(host, sync, gone)),
+          claim: (host, claim, gone) => recovery.whenOpen(() => leases.claim(host, claim, gone)),
+        },
+        signedBy,
+      });
+      await compareRoutes(signed, {
+        compare: async (host, { items }) => {
+          await recovery.compare(host.id, readItems(items));
+          return { held: await leases.heldBy(host) };
+        },
+        signedBy,
+      });
+    },
   });
 
   return {
     app,
+    checkPast: () => recovery.check(),
     ensureAdminToken: (chosen) => tokens.ensureAdminToken(chosen),
     startSweeps() {
       const sweeps = [
@@ -158,6 +188,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         checks.startSweep(),
         events.startSweep(),
         agents.startSweep(),
+        recovery.startSweep(),
       ];
       return async () => {
         await Promise.all(sweeps.map((stop) => stop()));

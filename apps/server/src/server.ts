@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { ConfigError, type ServerConfig } from './config.ts';
+import { createPastMark } from './features/recovery/past-mark.ts';
 import { createChanges } from './platform/changes.ts';
 import { openChangeFeed } from './platform/database/change-feed.ts';
 import { apiErrorFromDatabase } from './platform/database/database-errors.ts';
@@ -65,8 +66,10 @@ export async function startServer(
       now: () => new Date(),
       stopping: stopping.signal,
     };
-    const features = await buildApp(platform, { version, tls: await readTls(config) });
+    const pastMark = config.databaseUrl === undefined ? createPastMark(config.dataDir) : undefined;
+    const features = await buildApp(platform, { version, tls: await readTls(config), pastMark });
     undo.push(async () => features.app.close());
+    await features.checkPast();
     const madeAdminToken = await features.ensureAdminToken(config.adminToken);
     if (madeAdminToken !== undefined) await writeAdminToken(config.dataDir, madeAdminToken, log);
 

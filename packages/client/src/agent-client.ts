@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   CheckReport,
+  CompareAnswer,
   DesiredDocument,
   fitted,
   JoinAnswer,
@@ -10,6 +11,7 @@ import {
   recallSeconds,
   Report,
   ReportAnswer,
+  type CompareItem,
   type LeaseClaim,
   type LeaseSync,
 } from '@trunkline/contracts';
@@ -40,6 +42,10 @@ export type AgentClientOptions = ServerLocation & {
 export type DesiredOptions = {
   /** The revision the agent has; left out: it has none. */
   readonly after?: string;
+  /** The incarnation of the database that it heard last. */
+  readonly heard?: string;
+  /** The highest generation of a lease that it holds. */
+  readonly generation?: number;
   /** How long the server may hold the answer for a change, in seconds (0 to 60). */
   readonly wait?: number;
   readonly signal?: AbortSignal;
@@ -67,6 +73,11 @@ export type AgentClient = {
   readonly syncLeases: (sync: LeaseSync, options?: LeaseCallOptions) => Promise<LeaseSyncAnswer>;
   /** Claims one address for a container that is being started. `ApiError` `address_taken` names the holder. */
   readonly claimLease: (claim: LeaseClaim, options?: LeaseCallOptions) => Promise<LeaseClaimAnswer>;
+  /** Says all that the host holds and uses, after the database was restored. */
+  readonly compareLeases: (
+    items: readonly CompareItem[],
+    options?: LeaseCallOptions,
+  ) => Promise<CompareAnswer>;
   /** Closes the connections; running calls fail. */
   readonly close: () => Promise<void>;
 };
@@ -91,11 +102,11 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   }
 
   return {
-    desired: async ({ after, wait = 0, signal } = {}) => {
+    desired: async ({ after, heard, generation, wait = 0, signal } = {}) => {
       const answer = await send({
         method: 'GET',
         path: '/agent/v1/desired',
-        query: { after, wait },
+        query: { after, heard, generation, wait },
         extraMs: wait * 1000,
         signal,
       });
@@ -129,6 +140,12 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       const path = '/agent/v1/leases/claim';
       const answer = await send({ method: 'POST', path, body: claim, extraMs: timeoutMs - bound, signal });
       return parseAs(LeaseClaimAnswer, await answer.text(), 'answer to the claim');
+    },
+    compareLeases: async (items, { timeoutMs = bound, signal } = {}) => {
+      const path = '/agent/v1/compare';
+      const body = { items };
+      const answer = await send({ method: 'POST', path, body, extraMs: timeoutMs - bound, signal });
+      return parseAs(CompareAnswer, await answer.text(), 'answer to the comparison');
     },
     close: transport.close,
   };

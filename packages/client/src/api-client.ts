@@ -8,6 +8,7 @@ import { createHealth } from './resources/health.ts';
 import { createHosts } from './resources/hosts.ts';
 import { createJoinTokens } from './resources/join-tokens.ts';
 import { createNetworks } from './resources/networks.ts';
+import { createRecovery } from './resources/recovery.ts';
 import { createTokens } from './resources/tokens.ts';
 import { createTransport, type ServerLocation } from './transport.ts';
 
@@ -37,6 +38,7 @@ export function createApiClient(options: ApiClientOptions) {
     events: createEvents(requester),
     tokens: createTokens(requester),
     health: createHealth(requester),
+    recovery: createRecovery(requester),
     /** Closes the connections; running calls fail. */
     close: transport.close,
   };

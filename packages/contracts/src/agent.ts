@@ -238,6 +238,26 @@ export const DesiredDocument = Closed(
       description: 'Networks that are short of addresses.',
     }),
     checks: Type.Array(DesiredCheck, { maxItems: 256, description: 'Checks not yet answered.' }),
+    incarnation: Type.Optional(
+      Described(Id, {
+        description:
+          'Names what the database has been since it last may have gone back in time. The agent says it with its next poll.',
+      }),
+    ),
+    recovering: Type.Optional(
+      Nullable(Id, {
+        description:
+          'The recovery of the database under way; null: none. While there is one, no address is given on the word of this document.',
+        examples: [null],
+      }),
+    ),
+    compare: Type.Optional(
+      Nullable(Id, {
+        description:
+          'Set: the database went back in time, and this host has not compared for this recovery yet. It does so at once, and gives no address before.',
+        examples: [null],
+      }),
+    ),
   },
   { description: 'All that one host should be.' },
 );
@@ -245,6 +265,15 @@ export type DesiredDocument = Static<typeof DesiredDocument>;
 
 export const DesiredQuery = Closed({
   after: Type.Optional(Revision),
+  heard: Type.Optional(Described(Id, { description: '`incarnation` of the document that the agent has.' })),
+  generation: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 2 ** 48,
+      description: 'The highest generation of a lease that the agent holds.',
+      examples: [17],
+    }),
+  ),
   wait: Type.Optional(
     Type.Integer({
       minimum: 0,

@@ -109,6 +109,8 @@ export const errorTable = {
   last_admin_token: { status: 409, title: 'The last admin token cannot be revoked', retryable: false },
 
   // The server
+  recovering: { status: 503, title: 'The database recovers from a backup', retryable: true },
+  host_not_waited_for: { status: 409, title: 'Nobody waits for this host', retryable: false },
   database_unavailable: { status: 503, title: 'The database cannot be reached', retryable: true },
   storage_full: { status: 507, title: 'The disk of the server is full', retryable: true },
   conflict: { status: 409, title: 'The change met another one', retryable: true },

@@ -16,5 +16,6 @@ export * from './hosts.ts';
 export * from './leases.ts';
 export * from './machine.ts';
 export * from './networks.ts';
+export * from './recovery.ts';
 export * from './schema.ts';
 export * from './tokens.ts';

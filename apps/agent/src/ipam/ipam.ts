@@ -1,3 +1,4 @@
+import type { AgentClient } from '@trunkline/client';
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { NotStarted } from '../reconcile/revival.ts';
@@ -9,6 +10,7 @@ import { createAddressBook, longestCallMs } from './address-book.ts';
 import type { AddressProbe } from './address-probe.ts';
 import { createBindings } from './bindings.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
+import { createComparison } from './comparison.ts';
 import { createDriver } from './driver.ts';
 import { createKeeper } from './keeper.ts';
 import { createLiveAddresses } from './live-addresses.ts';
@@ -19,6 +21,7 @@ import { createPluginServer } from './plugin-server.ts';
 import { listenForDocker } from './plugin-socket.ts';
 import { createProber } from './prober.ts';
 import { createReachability } from './reachability.ts';
+import { DriverRefusal } from './refusal.ts';
 import { placedNetworks } from './seen-addresses.ts';
 import { createUrgent } from './urgent.ts';
 
@@ -37,11 +40,11 @@ export type IpamDeps = {
 
 /** What comes later than the driver: the identity of this host, and looks at it. */
 export type IpamHost = {
-  readonly source: LeaseSource;
+  readonly source: LeaseSource & Partial<Pick<AgentClient, 'compareLeases'>>;
   readonly desired: () => DesiredDocument | null;
   /** Interface of this host that a network hangs on; null while that is not known. */
   readonly linkOf: (networkId: string) => string | null;
-  readonly look: () => Promise<unknown>;
+  readonly look: () => Promise<Pick<Observed, 'at' | 'docker'> | null>;
   /** Why a container on the network would cut this host off, as of now; null: it would not. Never asks Docker. */
   readonly whyHarmful: (networkId: string) => Promise<string | null>;
   /** Containers that should run and that could not be started again. */
@@ -58,6 +61,8 @@ export type Ipam = {
   readonly run: (host: IpamHost, signal: AbortSignal) => Promise<void>;
   /** A look came to an end. */
   readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
+  /** Of all that this host holds; 0: it holds nothing. */
+  readonly highestGeneration: () => number;
   /** Another document is to be carried out. */
   readonly desiredChanged: () => void;
   /** The server was heard by another way. */
@@ -69,6 +74,8 @@ export type Ipam = {
   readonly close: () => Promise<void>;
 };
 
+/** How long the start of a container waits for a comparison, in milliseconds; the book needs time as well. */
+const confirmMs = 4000;
 const listenBackoff = { firstMs: 500, longestMs: 5000 };
 
 /** Opens the address book of a state folder. Nothing is served before {@link Ipam.serve}. */
@@ -80,7 +87,25 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   let placed: ReadonlySet<string> = new Set();
   const desired = (): DesiredDocument | null => host?.desired() ?? null;
   const idOf = (named: string): string => desired()?.networks.find(({ name }) => name === named)?.id ?? named;
-  const source = (): LeaseSource | null => host?.source ?? null;
+  // While nothing is confirmed nothing is exchanged either: one answer after the other.
+  const source = (): LeaseSource | null => (comparison.pending() === null ? (host?.source ?? null) : null);
+  const isRecovering = (): boolean => (desired()?.recovering ?? null) !== null;
+  const comparison = createComparison({
+    store,
+    desired,
+    idOf,
+    source: () => {
+      const compareLeases = host?.source.compareLeases;
+      return compareLeases === undefined ? null : { compareLeases };
+    },
+    look: async () => (await host?.look()) ?? null,
+    onDone: () => {
+      keeper.compare();
+      onChange();
+    },
+    timing,
+    log,
+  });
   const onChange = (): void => {
     keeper.wake();
     prober.wake();
@@ -96,7 +121,8 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const keeper = createKeeper({
     store,
     desired,
-    isPlaced: (networkId) => placed.has(networkId),
+    // Nothing is given ahead of need while the server recovers.
+    isPlaced: (networkId) => !isRecovering() && placed.has(networkId),
     source,
     reachability,
     onChange,
@@ -131,7 +157,8 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   });
   const book = createAddressBook({
     store,
-    desired,
+    // An older database may promise a container what another one has by now.
+    desired: () => withoutPromises(desired(), isRecovering()),
     source,
     reachability,
     urgent,
@@ -142,7 +169,15 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     log,
   });
   const driver = createDriver({
-    book,
+    book: {
+      ...book,
+      request: async (pool, ip, endpoint) => {
+        await comparison.done(confirmMs);
+        const pending = comparison.pending();
+        if (pending !== null) throw new DriverRefusal(pending);
+        return book.request(pool, ip, endpoint);
+      },
+    },
     desired,
     isHeld: (networkId) => [...store.all().values()].some((record) => record.networkId === networkId),
     whyHarmful: async (networkId) => (await host?.whyHarmful(networkId)) ?? null,
@@ -192,7 +227,12 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
     run: async (joined, signal) => {
       host = joined;
-      await Promise.all([keeper.run(signal), prober.run(signal), bindings.run(signal)]);
+      await Promise.all([
+        keeper.run(signal),
+        prober.run(signal),
+        bindings.run(signal),
+        comparison.run(signal),
+      ]);
     },
     looked: (observed) => {
       void bindings.looked(observed);
@@ -202,11 +242,19 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       placed = found;
       if (isNews) keeper.wake();
     },
-    desiredChanged: keeper.wake,
+    highestGeneration: () => Math.max(0, ...[...store.all().values()].map(({ generation }) => generation)),
+    desiredChanged: () => {
+      comparison.desiredChanged();
+      keeper.wake();
+    },
     serverAnswers: keeper.serverAnswers,
     notServing: () => notServing,
     hostCondition: () => driverCondition(state()),
     networkCondition: (network) => bookCondition(network, state()),
     close: store.close,
   };
+}
+
+function withoutPromises(document: DesiredDocument | null, isRecovering: boolean): DesiredDocument | null {
+  return document === null || !isRecovering ? document : { ...document, containers: [] };
 }

@@ -30,7 +30,10 @@ export function createReachability(why: string, now: () => number, onChange: () 
 
 /** Whether a failure says that the server cannot be asked, not that it said no. */
 export function isAway(error: unknown): boolean {
-  return !(error instanceof ApiError) || error.status >= 500 || error.code === 'unknown';
+  if (!(error instanceof ApiError)) return true;
+  // It answers, and says when it gives again.
+  if (error.code === 'recovering') return false;
+  return error.status >= 500 || error.code === 'unknown';
 }
 
 function clauseOf(error: unknown): string {

@@ -8,6 +8,8 @@ import { backoffMs, type Timing } from './timing.ts';
 export type DesiredPollDeps = {
   readonly client: Pick<AgentClient, 'desired'>;
   readonly cache: DesiredCache;
+  /** The highest generation of a lease that this host holds. */
+  readonly generation?: () => number;
   /** How often the server wants to hear of this host, in milliseconds: a server that is gone is not asked more seldom. */
   readonly heartbeatMs: () => number;
   /** The server answered, whatever it said. */
@@ -63,12 +65,15 @@ export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): P
 
 /** Whether a document was taken. */
 async function pollOnce(
-  { client, cache, onChange, log }: DesiredPollDeps,
+  { client, cache, generation, onChange, log }: DesiredPollDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
   const after = cache.current()?.revision;
+  const heard = cache.current()?.incarnation;
   const answer = await client.desired({
     ...(after === undefined ? {} : { after }),
+    ...(heard === undefined ? {} : { heard }),
+    ...(generation === undefined ? {} : { generation: generation() }),
     // Without a document there is nothing to wait for.
     wait: after === undefined ? 0 : waitSeconds,
     signal,
@@ -78,7 +83,7 @@ async function pollOnce(
   if (refusal !== null) {
     throw new DesiredRefused(
       refusal.reason === 'older'
-        ? `the server answered revision ${refusal.got}, this host has carried out ${refusal.have} already: was the database restored from a backup? nothing is changed`
+        ? `the server answered revision ${refusal.got}, this host has carried out ${refusal.have} already, and it declares no recovery: nothing is changed`
         : `the server answered desired state of host ${refusal.hostId}; nothing is changed`,
     );
   }

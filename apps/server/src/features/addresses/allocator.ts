@@ -124,7 +124,7 @@ function nextBatch(waiting: readonly Waiting[], most: number): { batch: Waiting[
  * others. So network by network, then each on its own; one part when that would change nothing.
  */
 function smallerParts(batch: readonly Waiting[], error: ApiError | undefined): Waiting[][] {
-  if (error?.code === 'database_unavailable') return [[...batch]];
+  if (error?.code === 'database_unavailable' || error?.code === 'recovering') return [[...batch]];
   const networks = Map.groupBy(batch, ({ request }) => request.network);
   if (networks.size > 1) return [...networks.values()];
   return error?.code === 'allocator_busy' ? [[...batch]] : batch.map((one) => [one]);

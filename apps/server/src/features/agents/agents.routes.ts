@@ -96,9 +96,11 @@ export async function agentRoutes(
         },
       },
       async (request, reply) => {
-        const { after, wait } = request.query;
+        const { after, heard, generation, wait } = request.query;
         const document = await agents.desired(signedBy(request), {
           after: after === undefined ? undefined : BigInt(after),
+          heard,
+          generation,
           waitSeconds: wait ?? 0,
           gone: callerGone(request),
         });

@@ -23,6 +23,7 @@ import {
   deleteOldNonces,
   desiredChanges,
   desiredRevision,
+  readStanding,
   findAgent,
   findByKey,
   findPublicKey,
@@ -31,6 +32,7 @@ import {
   takeNonce,
   type AgentRow,
 } from './agents.store.ts';
+import type { RecoveryService } from '../recovery/recovery.service.ts';
 import { createAgentKeys } from './agent-keys.ts';
 import { createDesiredDocuments } from './desired-documents.ts';
 import { createDesiredWaits } from './desired-waits.ts';
@@ -65,6 +67,7 @@ export interface AgentsDeps {
     recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
   };
   leases: { recalls: DesiredParts['recalls'] };
+  recovery: Pick<RecoveryService, 'past' | 'hear'>;
   endpoints: {
     recordInventory(change: Change, host: HostRef, report: Report, observedAt: Date): Promise<void>;
   };
@@ -87,7 +90,14 @@ export interface AgentsService {
    */
   desired(
     host: HostRef,
-    poll: { after: bigint | undefined; waitSeconds: number; gone: AbortSignal },
+    poll: {
+      after: bigint | undefined;
+      /** The incarnation that the agent heard last, and the highest generation that it holds. */
+      heard?: string | undefined;
+      generation?: number | undefined;
+      waitSeconds: number;
+      gone: AbortSignal;
+    },
   ): Promise<DesiredDocument | undefined>;
   report(host: HostRef, report: Report, requestId: string): Promise<ReportAnswer>;
   checkResult(host: HostRef, checkId: string, report: CheckReport, requestId: string): Promise<void>;
@@ -114,7 +124,7 @@ async function revisionFor(query: Query, host: HostRef): Promise<bigint> {
 
 export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
   const { database, changes, feed, log, metrics, now, stopping } = platform;
-  const { hosts, joinTokens, networks, containers, checks, leases, endpoints } = deps;
+  const { hosts, joinTokens, networks, containers, checks, leases, endpoints, recovery } = deps;
   // What agents ask all the time needs no transaction.
   const query = poolQuery(database.pool);
   const keys = createAgentKeys((hostId) => findPublicKey(query, hostId));
@@ -129,6 +139,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
     containers: containers.desired,
     recalls: leases.recalls,
     checks: checks.desired,
+    past: recovery.past,
   };
   const documents = createDesiredDocuments(async (hostIds) =>
     readDocuments(query, hostIds, parts, await hosts.heartbeatSeconds()),
@@ -220,13 +231,19 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       return { id: agent.id, name: agent.name, labels: agent.labels };
     },
 
-    async desired(host, { after, waitSeconds, gone }) {
+    async desired(host, { after, heard, generation = 0, waitSeconds, gone }) {
       const read = async (): Promise<DesiredDocument> => {
         const document = await documents.read(host.id);
         if (document === undefined) throw unknownHost(host.id);
         return document;
       };
-      if (after === undefined) return read();
+      const said = { incarnation: heard ?? null, revision: after ?? 0n, generation };
+      const standing = await readStanding(query, host.id, said);
+      if (standing === undefined) throw unknownHost(host.id);
+      if (standing.matters) await recovery.hear(host.id, said);
+      if (after === undefined || standing.matters) return read();
+      // An agent that heard another incarnation has to know this one.
+      if (heard !== undefined && heard !== standing.incarnation) return read();
       const waitMs = Math.min(waitSeconds, longestWaitSeconds) * 1000;
       const wait = waits.start(host.id, after, waitMs, AbortSignal.any([gone, stopping]));
       metrics.agentsConnected.set(waits.size());

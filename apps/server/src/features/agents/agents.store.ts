@@ -98,7 +98,26 @@ export async function desiredRevision(query: Query, hostId: string): Promise<big
   return row === undefined ? undefined : BigInt(row.revision);
 }
 
-/** The same of some hosts, one each; those that were retired have none. */
+/**
+ * How a host stands with the database: the incarnation of that, and whether what the host heard matters (it is ahead, or was
+ * waited for). Undefined for one that was retired.
+ */
+export async function readStanding(
+  query: Query,
+  hostId: string,
+  heard: { incarnation: string | null; revision: bigint; generation: number },
+): Promise<{ incarnation: string | null; matters: boolean } | undefined> {
+  const [row] = await query<{ incarnation: string | null; matters: boolean }>(
+    `SELECT (SELECT p.incarnation FROM past p) AS incarnation,
+            EXISTS (SELECT 1 FROM recovery_host r WHERE r.host_id = h.id AND r.recovery IS NULL)
+              OR EXISTS (SELECT 1 FROM past) AND is_ahead(h.id, $2::uuid, $3::bigint, $4::bigint) AS matters
+     FROM host h WHERE h.id = $1::uuid`,
+    [hostId, heard.incarnation, heard.revision.toString(), heard.generation],
+  );
+  return row;
+}
+
+/** Revisions of the documents of some hosts, one each; those that were retired have none. */
 export const revisionsOfHosts: PartOfHosts<string> = {
   rows: (hostIds) => Prisma.sql`
     SELECT host_id, '', to_jsonb(revision::text) FROM host_desired WHERE host_id = ANY (${[...hostIds]}::uuid[])`,

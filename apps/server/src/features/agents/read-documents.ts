@@ -7,6 +7,7 @@ import type {
 } from '@trunkline/contracts';
 import { readParts, type PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { Query } from '../../platform/database/query.ts';
+import type { PastOfHost } from '../recovery/recovery.service.ts';
 import { revisionsOfHosts } from './agents.store.ts';
 
 /** What documents are made of. */
@@ -15,6 +16,7 @@ export interface DesiredParts {
   containers: PartOfHosts<DesiredContainer>;
   recalls: PartOfHosts<Recall>;
   checks: PartOfHosts<DesiredCheck>;
+  past: PartOfHosts<PastOfHost>;
 }
 
 /** What hosts should be, by their ids, as the database has it now. A host that was retired is not in it. */
@@ -24,7 +26,7 @@ export async function readDocuments(
   parts: DesiredParts,
   heartbeatSeconds: number,
 ): Promise<ReadonlyMap<string, DesiredDocument>> {
-  const { revisions, networks, containers, recalls, checks } = await readParts(query, hostIds, {
+  const { revisions, networks, containers, recalls, checks, past } = await readParts(query, hostIds, {
     revisions: revisionsOfHosts,
     ...parts,
   });
@@ -39,6 +41,7 @@ export async function readDocuments(
         containers: containers.get(hostId) ?? [],
         recalls: recalls.get(hostId) ?? [],
         checks: checks.get(hostId) ?? [],
+        ...past.get(hostId)?.[0],
       },
     ]),
   );

@@ -1,8 +1,9 @@
-import { Closed } from '@trunkline/contracts';
+import { Closed, Words } from '@trunkline/contracts';
 import { Type } from 'typebox';
 import type { App } from '../../platform/app-types.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
+import type { RecoveryService } from '../recovery/recovery.service.ts';
 import type { Platform } from '../../platform/platform.ts';
 
 const Alive = Closed(
@@ -10,8 +11,22 @@ const Alive = Closed(
   { description: 'It is.' },
 );
 
+const Ready = Closed(
+  {
+    status: Words(['ok', 'recovering'], {
+      description:
+        '`recovering`: it serves, agents above all, and gives no address until every host has compared; `GET /v1/recovery` says which are waited for.',
+      examples: ['ok'],
+    }),
+  },
+  { description: 'It can.' },
+);
+
 /** /livez never touches the database: restarting the server mends nothing that ails the database. */
-export async function healthRoutes(app: App, { platform }: { platform: Platform }): Promise<void> {
+export async function healthRoutes(
+  app: App,
+  { platform, recovery }: { platform: Platform; recovery: Pick<RecoveryService, 'state'> },
+): Promise<void> {
   app.get(
     '/livez',
     {
@@ -34,15 +49,16 @@ export async function healthRoutes(app: App, { platform }: { platform: Platform 
         tags: ['server'],
         operationId: 'ready',
         summary: 'Can it serve requests',
-        description: '200 when the database answers, 503 `database_unavailable` when it does not.',
-        response: answers({ 200: Alive }),
+        description:
+          '200 when the database answers, also while it recovers from a backup: agents must reach the server then. 503 `database_unavailable` when it does not.',
+        response: answers({ 200: Ready }),
       },
     },
     async () => {
       if (platform.stopping.aborted)
         throw new ApiError('overloaded', 'the server is stopping', { retryAfterSeconds: 2 });
-      await platform.database.pool.query('SELECT 1');
-      return { status: 'ok' as const };
+      const { phase } = await recovery.state();
+      return { status: phase === 'recovering' ? ('recovering' as const) : ('ok' as const) };
     },
   );
   app.get(

@@ -145,3 +145,31 @@ export function presentConditions(host: HostStanding, online: boolean, now: Date
         };
   return [shown, connected, ...rest.filter(({ type }) => type !== 'Ready')];
 }
+
+/** What a recovery of the database wants of a host; nothing where it has compared. */
+export function recoveryConditions(
+  host: {
+    name: string;
+    version: number;
+    createdAt: Date;
+    recovery: { recovery: string | null; comparedAt: Date | null; releasedAt: Date | null } | null;
+  },
+  now: Date,
+): Condition[] {
+  const { recovery } = host;
+  if (recovery === null || recovery.recovery === null || recovery.comparedAt !== null) return [];
+  const { releasedAt } = recovery;
+  return [
+    {
+      type: 'LeasesCompared',
+      status: 'False',
+      reason: releasedAt === null ? 'WaitedFor' : 'LetGo',
+      message:
+        releasedAt === null
+          ? `the database was restored, and no address is given before ${host.name} has compared what it holds: see that its agent runs and reaches this server, or go on without it (POST /v1/recovery/hosts/${host.name}/release)`
+          : `${host.name} was let go of and has not compared since the database was restored: what it was given after the backup may be given to others`,
+      observedGeneration: host.version,
+      lastTransitionTime: (releasedAt ?? now).toISOString(),
+    },
+  ];
+}

@@ -7,7 +7,7 @@ import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platfor
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
 import { createFleet, isAwaited, isHeard } from './fleet.ts';
-import { agentConnected, presentConditions } from './host-conditions.ts';
+import { agentConnected, presentConditions, recoveryConditions } from './host-conditions.ts';
 import { createHostReports, type HostReports } from './host-reports.ts';
 import {
   countHosts,
@@ -117,11 +117,14 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
     lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
     observedAt: row.observedAt?.toISOString() ?? null,
     facts: row.facts as unknown as HostFacts | null,
-    conditions: presentConditions(
-      { ...row, conditions: row.conditions as unknown as Condition[] },
-      isOnline(row),
-      now(),
-    ),
+    conditions: [
+      ...presentConditions(
+        { ...row, conditions: row.conditions as unknown as Condition[] },
+        isOnline(row),
+        now(),
+      ),
+      ...recoveryConditions(row, now()),
+    ],
     desiredRevision: (row.desired?.revision ?? 0n).toString(),
     observedRevision: row.observedRevision.toString(),
     version: row.version,

@@ -1,7 +1,7 @@
 import type { Condition, HostFacts } from '@trunkline/contracts';
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 
-const whole = { desired: true } as const;
+const whole = { desired: true, recovery: true } as const;
 export type HostRow = Prisma.HostGetPayload<{ include: typeof whole }>;
 
 export function findHost(db: TransactionClient, name: string): Promise<HostRow | null> {

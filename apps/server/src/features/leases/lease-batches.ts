@@ -18,6 +18,8 @@ const mostWaiting = 4_096;
 /** Deadlocks and serialization failures: worth another try by itself. */
 const transient = new Set(['40P01', '40001']);
 const mostTries = 3;
+/** What ails all of a batch alike. */
+const outOfOrder = new Set(['database_unavailable', 'recovering']);
 
 /**
  * Hosts that wait for leases are answered together, as requests for addresses are (addresses/allocator.ts): one
@@ -67,7 +69,7 @@ async function answer(query: Query, batch: readonly Waiting[], tries = 1): Promi
     const fault = databaseFault(error);
     const failure = apiErrorFromDatabase(error);
     // One network that cannot be locked, or one bad row, must not fail the others: each on its own.
-    if (batch.length > 1 && fault !== undefined && failure?.code !== 'database_unavailable') {
+    if (batch.length > 1 && fault !== undefined && !outOfOrder.has(failure?.code ?? '')) {
       for (const one of batch) await answer(query, [one]);
       return;
     }

@@ -1,15 +1,16 @@
-import type { Recall } from '@trunkline/contracts';
+import type { Lease, Recall } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
+import { poolQuery } from '../../platform/database/query.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import { addressPath } from '../addresses/address-rows.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
-import type { LeaseHost } from './held-lease.ts';
+import { heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
 import { createLeaseSyncs, type ContainersOfLeases, type LeaseSyncs } from './lease-sync.ts';
 import { createRecallFirst, type RecallFirst } from './recall-first.ts';
-import { endConflicts, endHoldsOf, endRecalls, recallsOfHosts } from './leases.store.ts';
+import { compareHeld, endConflicts, endHoldsOf, endRecalls, recallsOfHosts } from './leases.store.ts';
 
 export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Networks of which some hosts are asked to return what they do not use. */
@@ -19,6 +20,8 @@ export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
    * reservation. Call it before the placements go.
    */
   endHolds(change: Change, host: LeaseHost, networkId?: string): Promise<void>;
+  /** All that a host holds. */
+  heldBy(host: LeaseHost): Promise<Lease[]>;
   startSweep(): () => Promise<void>;
 }
 
@@ -36,6 +39,11 @@ export function createLeasesService(
     ...createRecallFirst(platform),
 
     recalls: recallsOfHosts,
+
+    heldBy: async (host) =>
+      (await compareHeld(poolQuery(platform.database.pool), host.id, [])).unlisted.map((row) =>
+        heldLease(row),
+      ),
 
     async endHolds(change, host, networkId) {
       for (const row of await endHoldsOf(change.db, host.id, networkId ?? null)) {

@@ -56,6 +56,9 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
   api_token_name_key: { code: 'token_exists', detail: 'a token of this name exists' },
 };
 
+/** SQLSTATE of `assert_past`: PostgreSQL was started, or the database made again, since a server looked. */
+export const pastUnchecked = 'TL002';
+
 const unavailable = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -176,6 +179,12 @@ export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
         'a text of the request holds the character U+0000, which cannot be kept: leave it out',
         { cause: error },
       );
+    case 'TL001': // assert_past in prisma/functions/recovery.sql
+    case pastUnchecked:
+      return new ApiError('recovering', 'no address is given while the database recovers from a backup', {
+        retryAfterSeconds: 5,
+        cause: error,
+      });
     case '40001': // serialization_failure
     case '40P01': // deadlock_detected
     case 'P2034':

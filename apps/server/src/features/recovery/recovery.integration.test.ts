@@ -1,0 +1,337 @@
+import type { CompareItem, DesiredDocument, Lease } from '@trunkline/contracts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestAgent } from '../../../../../test/integration/agent-stub.ts';
+import {
+  copyDatabase,
+  createTestDatabase,
+  type TestDatabase,
+} from '../../../../../test/integration/database.ts';
+import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { claimLease, returning, syncLeases, takeLeases } from '../leases/lease-calls.fixture.ts';
+import { callNetworks } from '../networks/network-calls.fixture.ts';
+
+/** Each test starts several servers. */
+const patientMs = 120_000;
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+});
+
+let database: TestDatabase;
+let server: TestServer;
+let one: TestAgent;
+let two: TestAgent;
+let network: string;
+let base: string;
+
+/** A server on a database, as after its start; agents that have joined speak to it. */
+async function open(on: TestDatabase): Promise<void> {
+  server = await createTestServer({ connectionString: on.connectionString });
+  ends.push(() => server.close());
+  await server.checkPast();
+}
+const speaking = (agent: TestAgent): TestAgent =>
+  createTestAgent(agent, { send: server.send, now: () => server.clock.now() }, agent.instance);
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  ends.push(() => database.drop());
+  await open(database);
+  one = await server.joinHost('docker01');
+  two = await server.joinHost('docker02');
+  const made = await callNetworks(server).make('lan', { hosts: { all: true }, quarantineSeconds: 300 });
+  network = made.body.id as string;
+  base = (made.body.subnets[0].cidr as string).replace('.0/24', '');
+}, patientMs);
+
+/** Takes a backup, lets things happen, and puts the backup back. `shown`: whether the database itself shows it. */
+async function restoredAfter(lostFuture: () => Promise<void>, shown = true): Promise<void> {
+  await server.close();
+  const backup = await copyDatabase(database);
+  ends.push(() => backup.drop());
+  await open(database);
+  [one, two] = [speaking(one), speaking(two)];
+  await lostFuture();
+  await server.close();
+  if (!shown) {
+    const quiet = await createTestServer({ connectionString: backup.connectionString });
+    // As a disk that was put back below a database: nothing in it is of another time.
+    await quiet.platform.database.pool.query(
+      `SELECT write_past(p.incarnation, 'open', NULL, NULL, NULL, NULL, NULL) FROM past p`,
+    );
+    await quiet.close();
+  }
+  await open(backup);
+  [one, two] = [speaking(one), speaking(two)];
+}
+
+const phase = async (): Promise<string> => (await server.request('GET', '/v1/recovery')).body.phase as string;
+const recovery = async () => (await server.request('GET', '/v1/recovery')).body;
+const address = async (ip: string) => (await server.request('GET', `/v1/networks/lan/addresses/${ip}`)).body;
+const poll = async (agent: TestAgent, query = ''): Promise<DesiredDocument> =>
+  (await agent.desired(query)).body as DesiredDocument;
+const pollAs = (agent: TestAgent, has: DesiredDocument, generation: number): Promise<DesiredDocument> =>
+  poll(agent, `?after=${has.revision}&heard=${has.incarnation}&generation=${generation}`);
+const item = ({ networkId, ip, generation }: Lease, container: string | null): CompareItem => ({
+  networkId,
+  ip,
+  generation,
+  inUse: container !== null,
+  container,
+  dockerId: container === null ? null : `docker-${container}`,
+  mac: null,
+});
+async function compare(agent: TestAgent, items: CompareItem[]): Promise<Lease[]> {
+  const answer = await agent.send('POST', '/agent/v1/compare', { items });
+  if (answer.status !== 200) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
+  return answer.body.held as Lease[];
+}
+const eventTypes = async (): Promise<string[]> =>
+  (await server.request('GET', '/v1/events?limit=500')).body.items.map(({ type }: { type: string }) => type);
+
+const make = (body: object) => server.request('POST', '/v1/networks/lan/addresses', body);
+
+const at = (ip: string, container: string): CompareItem =>
+  item({ networkId: network, ip, generation: 0 } as Lease, container);
+
+const release = (host: string) => server.request('POST', `/v1/recovery/hosts/${host}/release`);
+
+const mark = (found: () => string, boot = 'boot-1') => ({
+  read: async () => found(),
+  write: async (incarnation: string) => `${incarnation} 1 1`,
+  boot: async () => boot,
+});
+
+describe('an ordinary restart', () => {
+  test(
+    'delays nothing, and hosts that heard all of it are as before',
+    async () => {
+      const { granted } = await takeLeases(one, network, 2);
+      const has = await poll(one);
+      await server.close();
+      await open(database);
+      one = speaking(one);
+      expect(await phase()).toBe('open');
+      await takeLeases(one, network, 1);
+      const again = await one.desired(
+        `?after=${has.revision}&heard=${has.incarnation}&generation=${granted[1]!.generation}`,
+      );
+      expect(again.status).toBe(304);
+      expect(await phase()).toBe('open');
+    },
+    patientMs,
+  );
+});
+
+describe('a restored dump', () => {
+  test(
+    'promise 1: gives nothing before every host has compared, then nothing twice, and takes in what runs',
+    async () => {
+      const [before] = (await takeLeases(one, network, 1)).granted;
+      let has!: DesiredDocument;
+      let lost: Lease[] = [];
+      await restoredAfter(async () => {
+        lost = (await takeLeases(two, network, 3)).granted;
+        for (let n = 0; n < 20; n += 1)
+          await server.request(
+            'PATCH',
+            '/v1/networks/lan',
+            { labels: { n: `${n}` } },
+            { 'if-match': '*', 'content-type': 'application/merge-patch+json' },
+          );
+        has = await poll(two);
+      });
+      expect(await phase()).toBe('recovering');
+      expect((await server.request('GET', '/readyz')).body).toEqual({ status: 'recovering' });
+      const refused = await server.request('POST', '/v1/networks/lan/addresses', {});
+      expect(refused).toMatchObject({
+        status: 503,
+        body: { code: 'recovering', data: { waitingFor: ['docker01', 'docker02'] } },
+        headers: { 'retry-after': '5' },
+      });
+      const { body } = await server.request('GET', '/v1/hosts/docker02');
+      expect(body.conditions).toContainEqual(
+        expect.objectContaining({ type: 'LeasesCompared', reason: 'WaitedFor' }),
+      );
+
+      const told = await pollAs(two, has, lost.at(-1)!.generation);
+      expect(BigInt(told.revision)).toBeGreaterThan(BigInt(has.revision));
+      expect(told.compare).toBe((await recovery()).recovery);
+      // Two of three are on containers; of the third nobody knows.
+      const held = await compare(two, [item(lost[0]!, 'web'), item(lost[1]!, 'db'), item(lost[2]!, null)]);
+      expect(held.map(({ ip }) => ip)).toEqual([lost[0]!.ip, lost[1]!.ip]);
+      expect(held.every(({ generation }) => generation > lost[2]!.generation)).toBe(true);
+      expect(await phase()).toBe('recovering');
+      expect((await compare(one, [item(before!, null)])).map(({ ip }) => ip)).toEqual([before!.ip]);
+
+      expect(await phase()).toBe('open');
+      expect(await address(lost[0]!.ip)).toMatchObject({
+        state: 'bound',
+        host: 'docker02',
+        container: 'web',
+      });
+      const next = (await takeLeases(one, network, 5)).granted.map(({ ip }) => ip);
+      expect(next).not.toContain(lost[0]!.ip);
+      expect(next).not.toContain(lost[1]!.ip);
+      expect(await poll(two)).toMatchObject({ compare: null, recovering: null });
+      expect(await eventTypes()).toEqual(
+        expect.arrayContaining(['recovery.started', 'address.taken-in', 'recovery.ended']),
+      );
+      // Compared once more, since the answer was lost: the same.
+      expect(
+        (
+          await compare(
+            two,
+            held.map((lease) => item(lease, 'web')),
+          )
+        ).map(({ ip }) => ip),
+      ).toEqual([lost[0]!.ip, lost[1]!.ip]);
+    },
+    patientMs,
+  );
+
+  test(
+    'promise 4: what moved from one host to the other is settled whichever compares first',
+    async () => {
+      const [moved] = (await takeLeases(one, network, 1)).granted;
+      let there!: Lease;
+      await restoredAfter(async () => {
+        await syncLeases(one, { returns: returning([moved!], 'unused') });
+        there = (await claimLease(two, network, { ip: moved!.ip })).body.lease as Lease;
+      });
+      await compare(two, [item(there, 'web')]);
+      expect(await address(moved!.ip)).toMatchObject({ host: 'docker01' });
+      await compare(one, []);
+      expect(await address(moved!.ip)).toMatchObject({ state: 'bound', host: 'docker02', container: 'web' });
+      expect(await phase()).toBe('open');
+    },
+    patientMs,
+  );
+
+  test(
+    'what two hosts use, or what is reserved for somebody else, is a conflict and no silent winner',
+    async () => {
+      const reserved = `${base}.50`;
+      expect((await make({ address: reserved, owner: 'printer' })).status).toBe(201);
+      await restoredAfter(async () => {});
+      await compare(one, [at(`${base}.60`, 'a'), at(reserved, 'b')]);
+      await compare(two, [at(`${base}.60`, 'c')]);
+      expect(await address(reserved)).toMatchObject({ state: 'conflicted', owner: 'printer' });
+      // The first was taken in before the second said that it has it, too.
+      expect(await address(`${base}.60`)).toMatchObject({ state: 'conflicted', host: null });
+      expect((await make({ address: `${base}.60` })).body.code).toBe('address_taken');
+      expect((await eventTypes()).filter((type) => type === 'address.conflicted')).toHaveLength(2);
+    },
+    patientMs,
+  );
+
+  test(
+    'a silent host is let go by name, and compares alone when it comes back; the backup put back again is noticed again',
+    async () => {
+      let has!: DesiredDocument;
+      let lost: Lease[] = [];
+      await restoredAfter(async () => {
+        lost = (await takeLeases(two, network, 2)).granted;
+        has = await poll(two);
+      });
+      await compare(one, []);
+      expect((await release('docker09')).body.code).toBe('host_not_found');
+      expect((await release('docker01')).body.code).toBe('host_not_waited_for');
+      expect((await release('docker02')).body).toMatchObject({
+        phase: 'open',
+        hosts: [{ host: 'docker02', state: 'let_go', by: expect.stringContaining('token:') }],
+      });
+      const given = (await takeLeases(one, network, 1)).granted[0]!;
+      expect(given.ip).toBe(lost[0]!.ip);
+
+      const told = await pollAs(two, has, lost[1]!.generation);
+      expect(told.compare).not.toBeNull();
+      expect(await phase()).toBe('open');
+      const held = await compare(two, [item(lost[0]!, 'web'), item(lost[1]!, 'db')]);
+      expect(held.map(({ ip }) => ip)).toEqual([lost[1]!.ip]);
+      expect(await address(lost[0]!.ip)).toMatchObject({ state: 'conflicted' });
+      expect((await recovery()).hosts).toEqual([]);
+
+      await restoredAgain();
+      expect(await phase()).toBe('recovering');
+    },
+    patientMs,
+  );
+});
+
+/** The same backup once more. */
+async function restoredAgain(): Promise<void> {
+  await server.close();
+  const backup = await copyDatabase(database);
+  ends.push(() => backup.drop());
+  await open(backup);
+}
+
+describe('a backup that the database does not show', () => {
+  test(
+    'is noticed by the first host that has heard more',
+    async () => {
+      let has!: DesiredDocument;
+      await restoredAfter(async () => {
+        await callNetworks(server).make('later', { hosts: { all: true } });
+        has = await poll(two);
+      }, false);
+      expect(await phase()).toBe('open');
+      const told = await pollAs(two, has, 0);
+      expect(await phase()).toBe('recovering');
+      expect(told.compare).not.toBeNull();
+      expect(BigInt(told.revision)).toBeGreaterThan(BigInt(has.revision));
+      expect((await recovery()).reason).toContain('docker02');
+    },
+    patientMs,
+  );
+
+  test(
+    'also where no revision moved, and only leases were given',
+    async () => {
+      let has!: DesiredDocument;
+      let lost: Lease[] = [];
+      await restoredAfter(async () => {
+        has = await poll(two);
+        lost = (await takeLeases(two, network, 2)).granted;
+      }, false);
+      expect((await pollAs(two, has, lost[1]!.generation)).compare).not.toBeNull();
+      expect(await phase()).toBe('recovering');
+    },
+    patientMs,
+  );
+});
+
+describe('the data directory of a server with its own PostgreSQL', () => {
+  test(
+    'that was copied back is noticed at the start; an ordinary one and a new boot are not taken for it',
+    async () => {
+      await server.close();
+      const { connectionString } = database;
+      const start = async (found: () => string, boot?: string): Promise<void> => {
+        server = await createTestServer({ connectionString, pastMark: mark(found, boot) });
+        ends.push(() => server.close());
+        await server.checkPast();
+      };
+      const { rows } = await (async () => {
+        const quiet = await createTestServer({ connectionString });
+        const answer = await quiet.platform.database.pool.query<{ mark: string }>(
+          `SELECT put_mark('kept 1 1') IS NULL, 'kept 1 1' AS mark`,
+        );
+        await quiet.close();
+        return answer;
+      })();
+      const kept = rows[0]!.mark;
+      await start(() => kept);
+      expect(await phase()).toBe('open');
+      await server.close();
+      await start(() => kept, 'boot-2');
+      expect(await phase()).toBe('open');
+      await server.close();
+      await start(() => 'kept 2 7');
+      expect(await phase()).toBe('recovering');
+      expect((await recovery()).reason).toContain('data directory');
+    },
+    patientMs,
+  );
+});

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import type { CompareItem, Recovery } from '@trunkline/contracts';
+import { holdUntil } from '../../platform/database/change-feed.ts';
+import {
+  apiErrorFromDatabase,
+  databaseFault,
+  pastUnchecked,
+} from '../../platform/database/database-errors.ts';
+import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { poolQuery } from '../../platform/database/query.ts';
+import { ApiError } from '../../platform/errors.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { startSweep } from '../../platform/sweep.ts';
+import type { PastMark } from './past-mark.ts';
+import {
+  checkPast,
+  compareHost,
+  goOnWithout,
+  hearHost,
+  pastOfHosts,
+  putMark,
+  readPast,
+  readRecoveryHosts,
+  type Heard,
+  type PastOfHost,
+} from './recovery.store.ts';
+
+export type { PastOfHost } from './recovery.store.ts';
+
+/** A database that may have gone back in time (docs/decisions/0030-a-restored-backup.md). */
+export interface RecoveryService {
+  /** Looks whether the database is of the time that it should be. At every start, and when PostgreSQL was started anew. */
+  check(): Promise<void>;
+  state(): Promise<Recovery>;
+  /** Goes on without a host. Throws host_not_found, host_not_waited_for. */
+  release(host: string, by: string): Promise<Recovery>;
+  /** A host says what it heard last: more than the database knows means that time went back. */
+  hear(hostId: string, heard: Heard): Promise<void>;
+  /** Takes all that a host holds and uses. */
+  compare(hostId: string, items: readonly CompareItem[]): Promise<void>;
+  /** Does what gives addresses; while none may be given it waits for a moment, then throws recovering. */
+  whenOpen<T>(work: () => Promise<T>): Promise<T>;
+  past: PartOfHosts<PastOfHost>;
+  startSweep(): () => Promise<void>;
+}
+
+/** How long what gives addresses waits for the end of a recovery: hosts that are there need less. */
+const waitMs = 5_000;
+const sweepMs = 2_000;
+const maxTries = 5;
+const maxNamed = 20;
+const transient = new Set(['40P01', '40001', '55P03']);
+
+/** What meets another change in a deadlock is worth another try. */
+const retried = async <T>(work: () => Promise<T>): Promise<T> => {
+  for (let n = 1; ; n += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (n < maxTries && transient.has(databaseFault(error)?.code ?? '')) continue;
+      throw apiErrorFromDatabase(error) ?? error;
+    }
+  }
+};
+
+export function createRecoveryService(
+  { database, feed, log, stopping }: Pick<Platform, 'database' | 'feed' | 'log' | 'stopping'>,
+  mark: PastMark | undefined,
+): RecoveryService {
+  const query = poolQuery(database.pool);
+  let checking: Promise<void> | undefined;
+
+  const checkNow = async (): Promise<void> => {
+    const seen = { mark: (await mark?.read()) ?? null, boot: (await mark?.boot()) ?? null };
+    const next = randomUUID();
+    const outcome = await retried(() => checkPast(query, seen, next));
+    if (outcome === 'same') return;
+    if (mark !== undefined) await putMark(query, await mark.write(next));
+    if (outcome === 'recovering' || outcome === 'settling')
+      log.warn({ outcome }, 'no address is given until hosts were heard: see GET /v1/recovery');
+    else log.info({ outcome, incarnation: next }, 'the database is of the time that it should be');
+  };
+  const check = (): Promise<void> =>
+    (checking ??= checkNow().finally(() => {
+      checking = undefined;
+    }));
+
+  const state = async (): Promise<Recovery> => {
+    const past = await readPast(query);
+    const hosts = await readRecoveryHosts(query);
+    return {
+      phase: past?.phase ?? 'open',
+      recovery: past?.recovery ?? null,
+      since: past?.since.toISOString() ?? null,
+      reason: past?.phase === 'open' ? null : (past?.reason ?? null),
+      hosts: hosts.map((row) => ({
+        host: row.host,
+        state: row.compared_at === null ? (row.released_at === null ? 'waited_for' : 'let_go') : 'compared',
+        at: (row.compared_at ?? row.released_at)?.toISOString() ?? null,
+        by: row.released_by,
+      })),
+    };
+  };
+
+  const refusal = async (cause: unknown): Promise<ApiError> => {
+    const { hosts, reason } = await state();
+    const waitingFor = hosts.filter((host) => host.state === 'waited_for').map(({ host }) => host);
+    const more = waitingFor.length > maxNamed ? ` and ${waitingFor.length - maxNamed} more` : '';
+    const named =
+      waitingFor.length === 0 ? 'the end of it' : `${waitingFor.slice(0, maxNamed).join(', ')}${more}`;
+    return new ApiError(
+      'recovering',
+      `no address is given until every host has compared what it holds (${reason ?? 'the database was started'}): waiting for ${named}; ` +
+        'for a host that will not come back, POST /v1/recovery/hosts/{name}/release',
+      { retryAfterSeconds: 5, data: { waitingFor: waitingFor.slice(0, 1000) }, cause },
+    );
+  };
+
+  return {
+    check,
+    state,
+    past: pastOfHosts,
+
+    async release(host, by) {
+      const outcome = await retried(() => goOnWithout(query, host, by));
+      if (outcome === 'no_host')
+        throw new ApiError('host_not_found', `no host ${host} has joined: see GET /v1/hosts`);
+      if (outcome === 'not_waited_for')
+        throw new ApiError('host_not_waited_for', `nobody waits for ${host}: see GET /v1/recovery`);
+      return state();
+    },
+
+    async hear(hostId, heard) {
+      const outcome = await retried(() => hearHost(query, hostId, heard));
+      if (outcome === 'started')
+        log.error(
+          { hostId },
+          'a host knows more than the database: it is older than it was, see GET /v1/recovery',
+        );
+    },
+
+    async compare(hostId, items) {
+      await retried(() => compareHost(query, hostId, items));
+    },
+
+    async whenOpen(work) {
+      for (let n = 1; ; n += 1) {
+        try {
+          return await work();
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.code !== 'recovering') throw error;
+          if (n > maxTries) throw await refusal(error);
+          if (databaseFault(error.cause)?.code === pastUnchecked) {
+            await check();
+            continue;
+          }
+          const isOpen = async (): Promise<boolean> => (await readPast(query))?.phase === 'open';
+          if (!(await holdUntil(feed, isOpen, waitMs, stopping))) throw await refusal(error);
+        }
+      }
+    },
+
+    startSweep: () =>
+      startSweep('recovery', sweepMs, log, async () => {
+        // Whoever was waited for may have been retired.
+        if ((await readPast(query))?.phase === 'recovering')
+          await retried(() => goOnWithout(query, null, 'server'));
+      }),
+  };
+}

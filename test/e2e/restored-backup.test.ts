@@ -1,0 +1,94 @@
+/** A backup put back while hosts went on: nothing is given twice, what runs is taken in, and changes reach the hosts again. */
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { waitFor } from '../lab/wait.ts';
+import { docker } from './outside.ts';
+import { macNet1, removeAll, useFleet } from './setup.ts';
+
+const fleet = useFleet('restored');
+const hosts = ['docker01', 'docker02'] as const;
+const healMs = 60_000;
+const started: [string, string][] = [];
+
+afterEach(async () => {
+  for (const [host, name] of started.splice(0))
+    await docker(fleet().lab.host(host), 'rm', '-f', name).catch(() => '');
+  await removeAll(fleet());
+});
+
+async function runs(host: string, prefix: string, count: number): Promise<void> {
+  const on = fleet().lab.host(host);
+  for (let n = 1; n <= count; n += 1) {
+    const name = `${prefix}${host.slice(-1)}${n}`;
+    started.push([host, name]);
+    await docker(on, 'run', '-d', '--name', name, '--network', 'mac_net1', 'busybox', 'sleep', '100000');
+  }
+}
+
+/** Addresses from inside the containers. */
+async function addresses(): Promise<string[]> {
+  const all: string[] = [];
+  for (const host of hosts) {
+    const on = fleet().lab.host(host);
+    const names = (await docker(on, 'ps', '--format', '{{.Names}}'))
+      .split('\n')
+      .filter((name) => name !== '');
+    for (const name of names) all.push(await docker(on, 'exec', name, 'hostname', '-i'));
+  }
+  return all;
+}
+
+const putBack = async (from: string, to: string): Promise<void> => {
+  await rm(to, { recursive: true, force: true });
+  await cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+};
+
+test('promises 1 and 6: the copy of a data directory, put back after hosts went on (A6)', async () => {
+  const { client, dataDir, startServer, stopServer, lab } = fleet();
+  await client.networks.create(macNet1, { wait: '30s' });
+  const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-backup-'));
+  const backup = path.join(folder, 'data');
+  try {
+    await Promise.all(hosts.map((host) => runs(host, 'before', 1)));
+    await stopServer();
+    await putBack(dataDir, backup);
+    await startServer();
+    await Promise.all(hosts.map((host) => runs(host, 'lost', 5)));
+    for (const [host, name] of [
+      ['docker01', 'lost11'],
+      ['docker01', 'lost12'],
+      ['docker02', 'lost21'],
+    ] as const)
+      await docker(lab.host(host), 'rm', '-f', name);
+    await stopServer();
+    await putBack(backup, dataDir);
+    await startServer();
+    await Promise.all(hosts.map((host) => runs(host, 'after', 6)));
+    await waitFor(
+      'the end of the recovery',
+      async () => (await client.recovery.get()).body.phase === 'open',
+      healMs,
+      200,
+    );
+    const all = await addresses();
+    expect(all).toHaveLength(2 + 7 + 12);
+    expect(new Set(all).size).toBe(all.length);
+    // A change reaches the hosts by itself.
+    await client.networks.patch('mac_net1', { warm: 2 }, { ifMatch: '*', wait: '60s' });
+    await waitFor(
+      'a consistent book',
+      async () => {
+        const held: string[] = [];
+        for await (const { ip, state } of client.addresses.all('mac_net1'))
+          if (state === 'bound') held.push(ip);
+        return all.every((ip) => held.includes(ip));
+      },
+      healMs,
+      200,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
