@@ -23,7 +23,12 @@ export function openReplica(connectionString: string): Replica {
   const platform: Platform = {
     database,
     changes,
-    feed: { next: async () => undefined, subscribe: () => () => undefined, close: async () => undefined },
+    feed: {
+      next: async () => undefined,
+      subscribe: () => () => undefined,
+      stopping: new AbortController().signal,
+      close: async () => undefined,
+    },
     metrics: createMetrics(),
     log: pino({ level: 'silent' }),
     now: () => new Date(),

@@ -34,7 +34,10 @@ export interface TestServer {
   as(role: 'viewer' | 'operator' | 'admin'): Promise<{ authorization: string }>;
   /** Lets a host join, and says that it has just started. */
   joinHost(name: string): Promise<TestAgent>;
-  ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
+  ensureAdminToken(
+    chosen: string | undefined,
+    keep?: (secret: string) => Promise<void>,
+  ): Promise<string | undefined>;
   /** Looks at the past of the database, as a start does. */
   checkPast(): Promise<void>;
   /** Starts what happens by time; ended by `close`. */
@@ -49,6 +52,8 @@ export interface TestServerOptions {
   pastMark?: PastMark;
 }
 
+const keepNowhere = async (): Promise<void> => {};
+
 /** Builds the server as `main` does, but listens on nothing. */
 export async function createTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const own = options.connectionString === undefined ? await createTestDatabase() : undefined;
@@ -57,10 +62,10 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
   const database = openDatabase({
     connection: { connectionString },
     connections: 10,
-    onIdleError: () => undefined,
+    onConnectionError: () => undefined,
   });
-  const feed = openChangeFeed({ connection: database.connection, log });
   const stopping = new AbortController();
+  const feed = openChangeFeed({ connection: database.connection, stopping: stopping.signal, log });
   let aheadMs = 0;
   const clock = {
     now: () => new Date(Date.now() + aheadMs),
@@ -106,7 +111,10 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
 
   try {
     const token = `tl_test_${'0'.repeat(32)}`;
-    const made = await features.ensureAdminToken(options.connectionString === undefined ? undefined : token);
+    const made = await features.ensureAdminToken(
+      options.connectionString === undefined ? undefined : token,
+      keepNowhere,
+    );
     return createServer(made ?? token);
   } catch (error) {
     await close();
@@ -128,7 +136,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       request,
       send,
       checkPast: () => features.checkPast(),
-      ensureAdminToken: (chosen) => features.ensureAdminToken(chosen),
+      ensureAdminToken: (chosen, keep = keepNowhere) => features.ensureAdminToken(chosen, keep),
       async as(role) {
         const name = `${role}-${crypto.randomUUID()}`;
         const { body } = mustBe(201, await request('POST', '/v1/tokens', { name, role }));

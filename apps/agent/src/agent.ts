@@ -69,6 +69,8 @@ export type AgentDeps = {
 
 /** How often to report before the server has said it. */
 const firstHeartbeatSeconds = 10;
+/** How long the first look waits for Docker, in milliseconds. */
+const firstLookMs = 5_000;
 /** How long news of the address book may wait for another report that takes it along, in milliseconds. */
 const bookNewsMs = 200;
 
@@ -192,11 +194,14 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
         leftUp: confirmation.leftUp.all,
         wire: async () => ({ missing: await wireTools(), unannounced: announcer.failures() }),
         book: () => ({ notServing: ipam.notServing() }),
+        // The first report does not wait for a slow Docker: a host that starts is heard of, and looked at again at once.
+        ...(observer.latest() === null ? { dockerMs: firstLookMs } : {}),
         now: timing.now,
       },
       confirmation.effective(),
       below,
     );
+    if (observer.latest() === null && !observed.docker.reachable) reconciler.hostChanged();
     ipam.looked(observed);
     announcer.looked(observed);
     revival.looked(observed);

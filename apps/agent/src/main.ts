@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { openLogOutput } from '@trunkline/log';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -46,7 +47,9 @@ async function configOrRefuse(): Promise<AgentConfig> {
   } catch (error) {
     if (pluginSocketDescriptor !== null) {
       const why = error instanceof Error ? error.message : String(error);
-      await refuseDocker({ path: '', descriptor: pluginSocketDescriptor }, why, pino()).catch(() => {});
+      await refuseDocker({ path: '', descriptor: pluginSocketDescriptor }, why, pino(openLogOutput())).catch(
+        () => {},
+      );
     }
     return endBadUse(error);
   }
@@ -83,7 +86,7 @@ if (asked['accept-machine']) {
 
 const pluginSocketDescriptor = handedOverSocket(process.env);
 const config = await configOrRefuse();
-const log = pino({ level: config.logLevel, base: { host: config.hostName } });
+const log = pino({ level: config.logLevel, base: { host: config.hostName } }, openLogOutput());
 const run = createCommandRunner();
 const residentIp = createResidentIp(createDialogueOpener(), run);
 const links = createLinks(run, residentIp.show);

@@ -26,13 +26,15 @@ import type { PastMark } from './features/recovery/past-mark.ts';
 import { compareRoutes, readItems, recoveryRoutes } from './features/recovery/recovery.routes.ts';
 import { createRecoveryService } from './features/recovery/recovery.service.ts';
 import { tokenRoutes } from './features/tokens/tokens.routes.ts';
-import { createTokensService } from './features/tokens/tokens.service.ts';
+import { createTokensService, type TokensService } from './features/tokens/tokens.service.ts';
 import type { App } from './platform/app-types.ts';
 import { auth } from './platform/auth.ts';
 import { smallBody } from './platform/body-limits.ts';
+import { httpConnections } from './platform/http-connections.ts';
 import { bodyParsers } from './platform/body-parsers.ts';
 import { clientErrors } from './platform/client-errors.ts';
 import { requestMetrics } from './platform/metrics.ts';
+import { startIdempotencySweep } from './platform/idempotency.ts';
 import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
 import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
@@ -53,9 +55,12 @@ export interface Features {
   startSweeps(): () => Promise<void>;
   /** Looks whether the database went back in time; before anything is served. */
   checkPast(): Promise<void>;
-  /** Makes the first admin token when there is none; answers its secret when it was made now. */
-  ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
+  /** Makes the first admin token when there is none. */
+  ensureAdminToken: TokensService['ensureAdminToken'];
 }
+
+/** Half a head is given up sooner than half a body; Node looks for such connections this often. */
+const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };
 
 function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerOptions {
   return {
@@ -69,8 +74,10 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
     requestTimeout: 30_000,
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
+    // What comes over a kept connection meanwhile is refused as everything is refused (http-connections.ts).
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 256, caseSensitive: true },
-    ...(options.tls === undefined ? {} : { https: options.tls }),
+    ...(options.tls === undefined ? { http: arrival } : { https: { ...arrival, ...options.tls } }),
   };
 }
 
@@ -119,6 +126,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
 
   await app.register(problems);
+  await app.register(httpConnections, { stopping: platform.stopping });
   await app.register(bodyParsers);
   await app.register(validation);
   await app.register(auth, { findCaller: tokens.findCaller });
@@ -180,7 +188,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   return {
     app,
     checkPast: () => recovery.check(),
-    ensureAdminToken: (chosen) => tokens.ensureAdminToken(chosen),
+    ensureAdminToken: (chosen, keep) => tokens.ensureAdminToken(chosen, keep),
     startSweeps() {
       const sweeps = [
         addresses.startSweep(),
@@ -189,6 +197,8 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         events.startSweep(),
         agents.startSweep(),
         recovery.startSweep(),
+        tokens.startSweep(),
+        startIdempotencySweep(platform),
       ];
       return async () => {
         await Promise.all(sweeps.map((stop) => stop()));

@@ -1,34 +1,51 @@
-import closeWithGrace from 'close-with-grace';
+import { setMaxListeners } from 'node:events';
+import { openLogOutput } from '@trunkline/log';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError, readConfig } from './config.ts';
 import { DataDirectoryInUse, EmbeddedPostgresFailed } from './platform/embedded-postgres/index.ts';
-import { startServer } from './server.ts';
+import { guardProcess } from './platform/process-guard.ts';
+import { startServer, type RunningServer } from './server.ts';
 
 /** What an operator can mend is told in a sentence; anything else is a bug and keeps its stack. */
 const forPeople = [ConfigError, DataDirectoryInUse, EmbeddedPostgresFailed];
+/** Nothing holds the end up for longer, whatever hangs; PostgreSQL is ended by its exit listener then. */
+const longestStopMs = 15_000;
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const config = readConfig(process.env, process.getuid?.() === 0);
-  const log = pino({
-    level: config.logLevel,
-    redact: ['req.headers.authorization', 'headers.authorization'],
+  const log = pino(
+    { level: config.logLevel, redact: ['req.headers.authorization', 'headers.authorization'] },
+    openLogOutput(),
+  );
+  const { stop, hurry, failed } = guardProcess(process, log);
+  setMaxListeners(0, stop);
+  stop.addEventListener('abort', () => {
+    setTimeout(() => process.exit(1), longestStopMs).unref();
   });
-  const server = await startServer(config, log, packageJson.version);
+  let server: RunningServer;
+  try {
+    server = await startServer({ config, log, version: packageJson.version, signal: stop });
+  } catch (error) {
+    if (stop.aborted) return failed() ? 1 : 0;
+    throw error;
+  }
   log.info(
     { url: server.url, docs: `${server.url}/docs`, dataDir: config.dataDir },
     'trunkline server is ready',
   );
-  closeWithGrace({ delay: 25_000, logger: false }, async ({ signal, err }) => {
-    if (err !== undefined) log.fatal({ err }, 'trunkline server failed');
-    else log.info({ signal }, 'trunkline server is stopping');
-    await server.stop();
-    log.info({}, 'trunkline server has stopped');
-  });
+  if (!stop.aborted)
+    await new Promise((resolve) => {
+      stop.addEventListener('abort', resolve, { once: true });
+    });
+  await server.stop(hurry);
+  log.info({}, 'trunkline server has stopped');
+  return failed() ? 1 : 0;
 }
 
 try {
-  await main();
+  // What hangs must not keep a stopped server: the process ends here, whatever is still open.
+  process.exit(await main());
 } catch (error) {
   if (!forPeople.some((kind) => error instanceof kind)) throw error;
   process.stderr.write(`trunkline server: ${(error as Error).message}\n`);

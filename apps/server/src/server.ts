@@ -1,5 +1,6 @@
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
@@ -7,12 +8,13 @@ import { ConfigError, type ServerConfig } from './config.ts';
 import { createPastMark } from './features/recovery/past-mark.ts';
 import { createChanges } from './platform/changes.ts';
 import { openChangeFeed } from './platform/database/change-feed.ts';
-import { apiErrorFromDatabase } from './platform/database/database-errors.ts';
+import { apiErrorFromDatabase, databaseFault } from './platform/database/database-errors.ts';
 import { openDatabase, type Database } from './platform/database/database.ts';
 import { startEmbeddedPostgres } from './platform/embedded-postgres/index.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { applyMigrations } from './platform/migrations/index.ts';
 import type { Platform } from './platform/platform.ts';
+import { runStages, type Stage } from './platform/stages.ts';
 
 /** A server that listens. */
 export interface RunningServer {
@@ -20,43 +22,61 @@ export interface RunningServer {
   url: string;
   /** The first admin token, when it was made by this start. */
   madeAdminToken: string | undefined;
-  /** Ends polls and streams, answers what is under way, closes the database. */
-  stop(): Promise<void>;
+  /**
+   * Answers waits with what is, ends streams and polls, lets requests finish within bounds, closes the database, and
+   * stops its own PostgreSQL. Never fails. After `hurry` only PostgreSQL is still waited for.
+   */
+  stop(hurry?: AbortSignal): Promise<void>;
 }
 
-/** What is to be undone at the end, last thing first. */
-type Undo = (() => Promise<void>)[];
+/** What a server is started with. */
+export interface ServerStart {
+  config: ServerConfig;
+  log: Logger;
+  version: string;
+  /** Gives up the start; what was started is stopped. */
+  signal?: AbortSignal;
+}
 
 const migrations = new URL('../../../prisma/migrations/', import.meta.url);
 const functions = new URL('../../../prisma/functions/', import.meta.url);
 const databaseWaitMs = 60_000;
 
+/**
+ * Requests that came in whole have this long to be answered at the end; then what they wait for in the database is cut,
+ * and they are answered 503 within the second bound.
+ */
+const drainBounds = { graceMs: 1_200, lateMs: 300 };
+/** What a stage of the end may take, in milliseconds; of PostgreSQL: `stopBounds` and some for the kill. */
+const stageMs = 500;
+const postgresStopBounds = { fastMs: 6_000, immediateMs: 2_000 };
+const postgresStageMs = 10_000;
+
 /** Starts all of it: the database, the migrations, the routes. Leaves nothing running when it throws. */
-export async function startServer(
-  config: ServerConfig,
-  log: Logger,
-  version: string,
-): Promise<RunningServer> {
-  const undo: Undo = [];
-  const stop = async (): Promise<void> => {
-    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
-  };
+export async function startServer({ config, log, version, signal }: ServerStart): Promise<RunningServer> {
+  /** Last thing first. */
+  const stages: Stage[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (hurry?: AbortSignal): Promise<void> =>
+    (stopped ??= runStages(stages.toReversed(), log, hurry));
   try {
     await makeDataDir(config.dataDir);
-    const connection = await findDatabase(config, log, undo);
+    const connection = await findDatabase(config, log, stages, signal);
     const database = openDatabase({
       connection,
-      onIdleError: (error) => log.warn({ err: error }, 'idle database connection lost'),
+      onConnectionError: (error) => log.warn({ err: error }, 'database connection lost'),
     });
-    undo.push(() => database.close());
-    await untilReachable(database, log);
+    stages.push({ name: 'database', boundMs: stageMs, run: () => database.close() });
+    await untilReachable(database, log, signal);
+    signal?.throwIfAborted();
     await applyMigrations(database.pool, migrations, log, functions);
     // Prisma compiles its query compiler at the first query. On a slow machine that takes longer than a transaction may.
     await database.prisma.apiToken.findFirst();
+    signal?.throwIfAborted();
 
-    const feed = openChangeFeed({ connection: database.connection, log });
-    undo.push(() => feed.close());
     const stopping = new AbortController();
+    const feed = openChangeFeed({ connection: database.connection, stopping: stopping.signal, log });
+    stages.push({ name: 'change feed', boundMs: stageMs, run: () => feed.close() });
     const platform: Platform = {
       database,
       feed,
@@ -68,17 +88,35 @@ export async function startServer(
     };
     const pastMark = config.databaseUrl === undefined ? createPastMark(config.dataDir) : undefined;
     const features = await buildApp(platform, { version, tls: await readTls(config), pastMark });
-    undo.push(async () => features.app.close());
+    let stopSweeps: (() => Promise<void>) | undefined;
+    stages.push({ name: 'sweeps', boundMs: stageMs, run: async () => stopSweeps?.() });
+    stages.push({
+      name: 'requests',
+      boundMs: drainBounds.graceMs + drainBounds.lateMs + stageMs,
+      run: async () => {
+        const closed = features.app.close();
+        await features.app.connections.drain({ ...drainBounds, onLate: () => database.cut() });
+        await closed;
+      },
+    });
+    stages.push({
+      name: 'waits, polls and streams',
+      boundMs: stageMs,
+      run: async () => stopping.abort(),
+    });
     await features.checkPast();
-    const madeAdminToken = await features.ensureAdminToken(config.adminToken);
-    if (madeAdminToken !== undefined) await writeAdminToken(config.dataDir, madeAdminToken, log);
+    const madeAdminToken = await features.ensureAdminToken(config.adminToken, (secret) =>
+      writeAdminToken(config.dataDir, secret),
+    );
+    if (madeAdminToken !== undefined)
+      log.info({ file: adminTokenFile(config.dataDir) }, 'wrote the first admin token');
 
     const url = await features.app.listen({
       host: config.listen.host,
       port: config.listen.port,
       backlog: 4096,
     });
-    undo.push(features.startSweeps(), async () => stopping.abort());
+    stopSweeps = features.startSweeps();
     return { url, madeAdminToken, stop };
   } catch (error) {
     await stop();
@@ -96,36 +134,56 @@ async function makeDataDir(dataDir: string): Promise<void> {
   }
 }
 
-async function findDatabase(config: ServerConfig, log: Logger, undo: Undo): Promise<pg.ClientConfig> {
+async function findDatabase(
+  config: ServerConfig,
+  log: Logger,
+  stages: Stage[],
+  signal: AbortSignal | undefined,
+): Promise<pg.ClientConfig> {
   if (config.databaseUrl !== undefined) return { connectionString: config.databaseUrl };
   const postgres = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: log.child({ part: 'postgres' }),
+    stopBounds: postgresStopBounds,
+    ...(signal === undefined ? {} : { signal }),
   });
-  undo.push(() => postgres.stop());
+  stages.push({
+    name: 'PostgreSQL',
+    boundMs: postgresStageMs,
+    essential: true,
+    run: () => postgres.stop(),
+  });
   return { ...postgres.connection };
 }
 
 /** A database that starts at the same time (compose, a reboot) may take a while; one that never comes is told. */
-async function untilReachable(database: Database, log: Logger): Promise<void> {
+async function untilReachable(
+  database: Database,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const deadline = Date.now() + databaseWaitMs;
   for (let pause = 200; ; pause = Math.min(pause * 2, 5_000)) {
     try {
       await database.pool.query('SELECT 1');
       return;
     } catch (error) {
-      if (apiErrorFromDatabase(error)?.code !== 'database_unavailable' || Date.now() > deadline) {
+      if (!mayComeUp(error) || Date.now() > deadline) {
         throw new Error(
           `the database cannot be used: ${error instanceof Error ? error.message : String(error)}; check DATABASE_URL`,
           { cause: error },
         );
       }
       log.warn({ err: error, retryMs: pause }, 'database not reachable yet');
-      await new Promise((resolve) => {
-        setTimeout(resolve, pause);
-      });
+      await delay(pause, undefined, { signal });
     }
   }
+}
+
+/** A wrong password or name does not mend itself. */
+function mayComeUp(error: unknown): boolean {
+  const code = databaseFault(error)?.code ?? '';
+  return apiErrorFromDatabase(error)?.code === 'database_unavailable' && !/^(?:28|3D)/.test(code);
 }
 
 async function readTls({ tls }: ServerConfig): Promise<{ key: Buffer; cert: Buffer } | undefined> {
@@ -146,16 +204,37 @@ async function readPem(variable: string, file: string): Promise<Buffer> {
   }
 }
 
-/** Readable by its owner only, and never in the log. */
-async function writeAdminToken(dataDir: string, token: string, log: Logger): Promise<void> {
-  const file = join(dataDir, 'admin-token');
+const adminTokenFile = (dataDir: string): string => join(dataDir, 'admin-token');
+
+/** Readable by its owner only, never in the log, and on the disk when this returns. */
+async function writeAdminToken(dataDir: string, token: string): Promise<void> {
+  const file = adminTokenFile(dataDir);
+  try {
+    await writeDurably(file, `${token}\n`);
+    await syncFolder(dataDir);
+  } catch (error) {
+    throw new ConfigError(
+      `cannot write the first admin token to ${file}: ${error instanceof Error ? error.message : String(error)}; make the folder writable, choose another with TRUNKLINE_DATA_DIR, or set TRUNKLINE_ADMIN_TOKEN`,
+    );
+  }
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
   const handle = await open(file, 'w', 0o600);
   try {
     await handle.chmod(0o600);
-    await handle.writeFile(`${token}\n`);
+    await handle.writeFile(text);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  log.info({ file }, 'wrote the first admin token');
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

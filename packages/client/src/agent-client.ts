@@ -82,6 +82,9 @@ export type AgentClient = {
   readonly close: () => Promise<void>;
 };
 
+/** Bound of a desired document, in bytes: thousands of containers with an environment of kilobytes each. */
+const maxDocumentBytes = 64 * 1024 * 1024;
+
 /** Speaks for a host that has joined; signs every request (RFC 9421). */
 export function createAgentClient(options: AgentClientOptions): AgentClient {
   const transport = createTransport(options);
@@ -108,6 +111,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
         path: '/agent/v1/desired',
         query: { after, heard, generation, wait },
         extraMs: wait * 1000,
+        maxBytes: maxDocumentBytes,
         signal,
       });
       if (answer.status === 304) {
@@ -184,6 +188,7 @@ type SignedCall = {
   readonly body?: unknown;
   /** Time the server may hold the answer, in milliseconds. */
   readonly extraMs?: number;
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -198,6 +203,7 @@ function wireRequest(transport: Transport, call: SignedCall & { readonly timeout
     },
     body,
     timeoutMs: call.timeoutMs,
+    ...(call.maxBytes === undefined ? {} : { maxBytes: call.maxBytes }),
     ...(call.signal === undefined ? {} : { signal: call.signal }),
   };
 }

@@ -1,5 +1,10 @@
+import { UnexpectedAnswer } from './errors.ts';
+
 /** One message of an event stream. */
 export type SseMessage = { readonly id: string | null; readonly event: string; readonly data: string };
+
+/** A line or message that is longer is no event of ours, in characters. */
+const maxMessageLength = 4 * 1024 * 1024;
 
 /** What a line feed by line feed reader of an event stream says. */
 export type SseItem =
@@ -14,6 +19,7 @@ export async function* readSse(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   let id: string | null = null;
   let event = '';
   let data: string[] = [];
+  let length = 0;
   for await (const line of lines(chunks)) {
     if (line === '') {
       if (data.length > 0) {
@@ -21,17 +27,26 @@ export async function* readSse(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
       }
       event = '';
       data = [];
+      length = 0;
       continue;
     }
     const colon = line.indexOf(':');
     if (colon === 0) continue;
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (field === 'data') data.push(value);
-    else if (field === 'event') event = value;
+    if (field === 'data') {
+      length += value.length;
+      failIfLonger(length);
+      data.push(value);
+    } else if (field === 'event') event = value;
     else if (field === 'id' && !value.includes('\0')) id = value;
     else if (field === 'retry' && /^[0-9]+$/.test(value)) yield { kind: 'retry', ms: Number(value) };
   }
+}
+
+function failIfLonger(length: number): void {
+  if (length > maxMessageLength)
+    throw new UnexpectedAnswer('an event of the stream is longer than any that a Trunkline server sends');
 }
 
 async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
@@ -39,6 +54,7 @@ async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string>
   let rest = '';
   for await (const chunk of chunks) {
     rest += decoder.decode(chunk, { stream: true });
+    failIfLonger(rest.length);
     // A CR at the end may be the first half of CRLF.
     const whole = rest.endsWith('\r') ? rest.slice(0, -1) : rest;
     const parts = whole.split(/\r\n|\n|\r/);

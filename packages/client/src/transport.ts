@@ -1,7 +1,8 @@
 import tls from 'node:tls';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Problem } from '@trunkline/contracts';
-import { ApiError, ServerUnreachable } from './errors.ts';
+import { ApiError, ServerUnreachable, UnexpectedAnswer } from './errors.ts';
+import { readText } from './bounded-text.ts';
 
 /** Where the server is. */
 export type ServerLocation = {
@@ -22,6 +23,8 @@ export type WireRequest = {
   readonly body: string;
   /** How long the headers of the answer, and then each piece of its body, may take, in milliseconds; 0: no bound. */
   readonly timeoutMs: number;
+  /** Longest answer that is read, in bytes; left out: {@link defaultMaxBytes}. A longer one is `UnexpectedAnswer`. */
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal;
 };
 
@@ -29,7 +32,8 @@ export type WireRequest = {
 export type WireAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly text: () => Promise<string>;
+  /** The whole body; fails with `UnexpectedAnswer` once it is longer than `maxBytes` or the bound of the request. */
+  readonly text: (maxBytes?: number) => Promise<string>;
   readonly stream: AsyncIterable<Uint8Array>;
   /** Gives the connection back without reading the body. */
   readonly discard: () => Promise<void>;
@@ -51,6 +55,11 @@ export type QueryValues = Readonly<Record<string, string | number | boolean | un
 
 /** Default bound of an answer, in milliseconds. */
 export const defaultTimeoutMs = 30_000;
+
+/** Default bound of an answer, in bytes: many times a full page of the largest items. */
+export const defaultMaxBytes = 16 * 1024 * 1024;
+/** Bound of an answer that says what went wrong, in bytes. */
+const maxErrorBytes = 1024 * 1024;
 
 /** Opens a pool of connections to one server. Fails with `TypeError` when `baseUrl` is no http(s) URL. */
 export function createTransport(location: ServerLocation): Transport {
@@ -80,7 +89,7 @@ export function createTransport(location: ServerLocation): Transport {
 /** Turns an answer that is not 2xx into an {@link ApiError} and throws it. */
 export async function failUnlessOk(wire: WireRequest, answer: WireAnswer): Promise<void> {
   if (answer.status >= 200 && answer.status < 300) return;
-  const text = await answer.text();
+  const text = await answer.text(maxErrorBytes);
   throw new ApiError({
     method: wire.method,
     path: wire.url.pathname,
@@ -118,7 +127,10 @@ async function send(dispatcher: Dispatcher, baseUrl: string, wire: WireRequest):
     return {
       status: statusCode,
       headers: flatHeaders(headers),
-      text: () => body.text().catch((error: unknown) => Promise.reject(unreachable(error))),
+      text: (maxBytes = wire.maxBytes ?? defaultMaxBytes) =>
+        readText(body, maxBytes, `${wire.method} ${wire.url.origin}${wire.url.pathname}`).catch(
+          (error: unknown) => Promise.reject(error instanceof UnexpectedAnswer ? error : unreachable(error)),
+        ),
       stream: translated(body, unreachable),
       discard: () => body.dump().catch(() => {}),
     };

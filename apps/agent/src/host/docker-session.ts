@@ -14,6 +14,7 @@ import {
 } from './docker-errors.ts';
 import { trueTypes } from './dockerode-types.ts';
 import { record, text } from './json-read.ts';
+import type { Patience } from './patience.ts';
 
 /** Two dockerode clients on one API version. */
 export type DockerClients = {
@@ -51,7 +52,8 @@ export type DockerSession = {
  */
 export function createDockerSession(options: {
   readonly socketPath: string;
-  readonly readTimeoutMs: number;
+  /** How long what only looks is waited for. */
+  readonly patience: Patience;
   readonly silenceMs: number;
 }): DockerSession {
   const { socketPath } = options;
@@ -101,8 +103,8 @@ export function createDockerSession(options: {
   const version = async (): Promise<DockerVersion> => {
     if (settled !== undefined) return settled.version;
     const answer = record(
-      await bounded('version', options.readTimeoutMs, (abortSignal) =>
-        trueTypes(unversioned).version({ abortSignal }),
+      await options.patience.watch((boundMs) =>
+        bounded('version', boundMs, (abortSignal) => trueTypes(unversioned).version({ abortSignal })),
       ),
     );
     const daemonApiVersion = text(answer['ApiVersion']);

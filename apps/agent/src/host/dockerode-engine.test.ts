@@ -37,6 +37,16 @@ describe('over a socket whose daemon is told what to answer', () => {
     return urls;
   };
 
+  it('waits longer for a daemon that has been seen to be slow, until it answers', async () => {
+    await listen(({ url }, response) => {
+      if (url === '/version') json(response, 200, { ApiVersion: '1.41' });
+      else setTimeout(() => json(response, 200, []), 150);
+    });
+    const engine = createDockerEngine({ socketPath, readTimeoutMs: 100 });
+    await expect(engine.networks()).rejects.toMatchObject({ reason: 'timeout' });
+    await expect.poll(() => engine.networks().catch(() => undefined), { timeout: 10_000 }).toEqual([]);
+  });
+
   it('asks for the version once and speaks the one that both know', async () => {
     const urls = await listen(({ url }, response) =>
       json(response, 200, url === '/version' ? { ApiVersion: '1.60', MinAPIVersion: '1.44' } : []),

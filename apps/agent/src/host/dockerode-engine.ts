@@ -1,11 +1,18 @@
 import type Docker from 'dockerode';
 import { gatewayPrioritySince, ipv6OnlySince, isAtLeast, manyEndpointsSince } from './docker-api-version.ts';
 import type { DockerEngine } from './docker-engine.ts';
-import { DockerConflict, DockerNotFound, DockerRefused, DockerUnsupported } from './docker-errors.ts';
+import {
+  DockerConflict,
+  DockerNotFound,
+  DockerRefused,
+  DockerUnreachable,
+  DockerUnsupported,
+} from './docker-errors.ts';
 import { createDockerSession } from './docker-session.ts';
 import type { DockerClients } from './docker-session.ts';
 import { followEvents, pullImage } from './docker-streams.ts';
 import { trueTypes } from './dockerode-types.ts';
+import { createPatience } from './patience.ts';
 import {
   containerDetailFromWire,
   containerFromWire,
@@ -21,7 +28,7 @@ import {
 export type DockerEngineOptions = {
   /** Always given, never guessed: `/run/docker.sock`. */
   readonly socketPath: string;
-  /** For what only looks. Default 10 000. */
+  /** For what only looks: at first, and up to six times as long on a host that has been seen to need it. Default 10 000. */
   readonly readTimeoutMs?: number;
   /** For what changes something; Docker itself tries an IPAM driver for 15 s. Default 60 000. */
   readonly writeTimeoutMs?: number;
@@ -35,18 +42,22 @@ export type DockerEngineOptions = {
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   const readTimeoutMs = options.readTimeoutMs ?? 10_000;
   const writeTimeoutMs = options.writeTimeoutMs ?? 60_000;
+  const patience = createPatience({
+    leastMs: readTimeoutMs,
+    mostMs: readTimeoutMs * 6,
+    now: options.nowMs ?? Date.now,
+    isLate: (error) => error instanceof DockerUnreachable && error.reason === 'timeout',
+  });
   const session = createDockerSession({
     socketPath: options.socketPath,
-    readTimeoutMs,
+    patience,
     silenceMs: writeTimeoutMs + readTimeoutMs,
   });
 
   const read = <T>(operation: string, run: (docker: Docker, signal: AbortSignal) => Promise<T>): Promise<T> =>
-    session.call({
-      operation,
-      timeoutMs: readTimeoutMs,
-      run: ({ requests }, signal) => run(requests, signal),
-    });
+    patience.watch((timeoutMs) =>
+      session.call({ operation, timeoutMs, run: ({ requests }, signal) => run(requests, signal) }),
+    );
 
   const write = <T>(
     operation: string,

@@ -68,10 +68,16 @@ export type ObservedDocker = {
    * (seen with 20.10).
    */
   readonly outage: { readonly from: number; readonly to: number } | null;
+  /** How long all that was asked of Docker took, in milliseconds. */
+  readonly tookMs?: number;
 };
 
-/** Docker did not answer. */
-export type DockerDown = { readonly reachable: false; readonly message: string };
+/** Docker did not answer; `pending`: not yet, which is no sign that it is away. */
+export type DockerDown = {
+  readonly reachable: false;
+  readonly message: string;
+  readonly pending?: boolean;
+};
 
 /** What is looked at. */
 export type ObserveSources = {
@@ -90,6 +96,8 @@ export type ObserveSources = {
   readonly wire?: () => Promise<WireState>;
   /** Default: one that serves. */
   readonly book?: () => ObservedBook;
+  /** How long Docker is waited for, in milliseconds; it is asked all the same. Default: as long as it may take. */
+  readonly dockerMs?: number;
   readonly now: () => number;
 };
 
@@ -111,7 +119,7 @@ export async function observe(
   const [links, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
     sameRoutes ? below.kernel : sources.kernel.observe(),
-    observeDocker(sources, desired, below),
+    withinBound(sources.dockerMs, observeDocker(sources, desired, below)),
     sources.wire?.() ?? wholeWire,
   ]);
   return {
@@ -128,11 +136,39 @@ export async function observe(
   };
 }
 
+/** What Docker said, or, after so long, that it has not said it yet. */
+async function withinBound(
+  boundMs: number | undefined,
+  docker: Promise<Observed['docker']>,
+): Promise<Observed['docker']> {
+  if (boundMs === undefined) return docker;
+  const late = Promise.withResolvers<DockerDown>();
+  const timer = setTimeout(() => {
+    late.resolve({
+      reachable: false,
+      message: `Docker has not answered for ${boundMs / 1000} s yet`,
+      pending: true,
+    });
+  }, boundMs);
+  try {
+    return await Promise.race([docker, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    docker.catch(() => undefined);
+  }
+}
+
 async function observeDocker(
-  { docker, interfacesOf, routesOf }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf'>,
+  {
+    docker,
+    interfacesOf,
+    routesOf,
+    now,
+  }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf' | 'now'>,
   desired: DesiredDocument | null,
   below: Observed | null,
 ): Promise<Observed['docker']> {
+  const began = now();
   try {
     const [version, networks, containers] = await Promise.all([
       below?.docker.reachable === true ? below.docker.version : docker.version(),
@@ -171,6 +207,7 @@ async function observeDocker(
       routes,
       images: new Set(here.flat()),
       outage: null,
+      tookMs: now() - began,
     };
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
@@ -210,6 +247,8 @@ export type LookScope = 'all' | 'docker';
 export type Observer = {
   /** What is, as of a look that begins after this call. */
   readonly look: (scope?: LookScope) => Promise<Observed>;
+  /** When the look that runs began, milliseconds since 1970; null while none does. */
+  readonly lookingSince: () => number | null;
   /** The last look that came to an end, or null. */
   readonly latest: () => Observed | null;
   /** The last look at which Docker answered, or null. */
@@ -231,11 +270,19 @@ export function createObserver(
   let latest: Observed | null = null;
   let withDocker: Observed | null = null;
   let lostAt: number | null = null;
+  let lookingSince: number | null = null;
   let outage: ObservedDocker['outage'] = null;
 
   async function begin(scope: () => LookScope, after: Promise<unknown> | null): Promise<Observed> {
     if (after !== null) await after;
-    const observed = withOutage(await run(scope() === 'docker' ? latest : null));
+    const asked = scope();
+    lookingSince = now();
+    let observed: Observed;
+    try {
+      observed = withOutage(await run(asked === 'docker' ? latest : null));
+    } finally {
+      lookingSince = null;
+    }
     latest = observed;
     if (observed.docker.reachable) withDocker = observed;
     return observed;
@@ -243,7 +290,7 @@ export function createObserver(
 
   function withOutage(observed: Observed): Observed {
     if (!observed.docker.reachable) {
-      lostAt ??= observed.at;
+      if (observed.docker.pending !== true) lostAt ??= observed.at;
       return observed;
     }
     if (lostAt !== null) {
@@ -280,6 +327,7 @@ export function createObserver(
       next = { scope, look };
       return look;
     },
+    lookingSince: () => lookingSince,
     latest: () => latest,
     latestWithDocker: () => withDocker,
     dockerLost: () => {

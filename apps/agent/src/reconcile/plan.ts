@@ -50,22 +50,49 @@ export function planHost(desired: DesiredDocument, observed: Observed): HostPlan
   };
 }
 
-/** Conditions of the host itself; `more`: what others say of it, on which `Ready` depends as well. */
+/**
+ * Conditions of the host itself; `more`: what others say of it, on which `Ready` depends as well; `lookingForMs`: how long
+ * the next look has been under way.
+ */
 export function hostConditions(
   observed: Observed,
   desired: DesiredDocument | null,
   more: readonly ConditionDraft[] = [],
+  lookingForMs: number | null = null,
 ): ConditionDraft[] {
-  const docker = observed.docker.reachable
-    ? holds('DockerReachable', 'DockerAnswers', `Docker ${observed.docker.version.version} answers`)
-    : fails(
-        'DockerReachable',
-        'DockerUnreachable',
-        `${observed.docker.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
-      );
-  const parts = [docker, ...preparation(observed, desired), ...more];
+  const parts = [docker(observed, lookingForMs), ...preparation(observed, desired), ...more];
   return [...parts, summary(parts, 'the agent sees its host, and the host can do what is asked of it')];
 }
+
+/** A look at Docker that takes longer is worth saying, in milliseconds. */
+const slowMs = 5_000;
+
+/** `lookingForMs`: how long a newer look has been under way; what is shown is that much older. */
+function docker({ docker: seen, at }: Observed, lookingForMs: number | null): ConditionDraft {
+  if (!seen.reachable)
+    return fails(
+      'DockerReachable',
+      'DockerUnreachable',
+      `${seen.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
+    );
+  const { version } = seen.version;
+  const shown = `what is shown was seen at ${new Date(at).toISOString()}; see what keeps the host busy (top, iostat)`;
+  if (lookingForMs !== null && lookingForMs > slowMs)
+    return holds(
+      'DockerReachable',
+      'DockerSlow',
+      `Docker ${version} is slow: a look at it has been under way for ${seconds(lookingForMs)}, ${shown}`,
+    );
+  if ((seen.tookMs ?? 0) > slowMs)
+    return holds(
+      'DockerReachable',
+      'DockerSlow',
+      `Docker ${version} is slow: the last look at it took ${seconds(seen.tookMs ?? 0)}, ${shown}`,
+    );
+  return holds('DockerReachable', 'DockerAnswers', `Docker ${version} answers`);
+}
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
 function waitOf(plan: NetworkPlan | undefined): string | null {
   if (plan === undefined) return 'it should not be on this host';

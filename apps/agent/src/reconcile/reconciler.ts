@@ -190,11 +190,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     report: async (fresh) => {
       const observed = fresh ? await observer.look() : observer.latest();
       if (observed === null) return null;
+      const since = observer.lookingSince();
       lastReport = buildReport({
         desired: deps.desired(),
         observed,
         withDocker: observer.latestWithDocker(),
         facts: await deps.facts(observed),
+        lookingForMs: since === null ? null : timing.now() - since,
         observedRevision,
         memory: {
           attempted: (key) => attempted.get(key) ?? 0,

@@ -33,6 +33,8 @@ export type ReportInput = {
   /** The last look at which Docker answered: what was seen then is not unsaid because Docker is down now. */
   readonly withDocker: Observed | null;
   readonly facts: HostFacts;
+  /** How long a newer look than `observed` has been under way, in milliseconds; null without one. */
+  readonly lookingForMs?: number | null;
   readonly observedRevision: string;
   readonly memory: ItemMemory;
   /** What is known of the addresses; null where nobody keeps any. */
@@ -59,6 +61,7 @@ export function buildReport(input: ReportInput): Report {
         observed,
         desired,
         input.addressBook === null ? [] : [input.addressBook.hostCondition()],
+        input.lookingForMs ?? null,
       ),
       before?.conditions ?? [],
       0,

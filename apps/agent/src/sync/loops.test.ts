@@ -224,6 +224,46 @@ test('a change is reported at once, the same again only with the heartbeat', asy
   expect(state.fresh.at(-1)).toBe(true);
 });
 
+test('a look that takes long holds up no heartbeat: what was seen last is reported with its age, and the look once it is done', async () => {
+  const { seen, client } = await serve(taken);
+  const time = createManualTime(1);
+  let look = Promise.withResolvers<void>();
+  let latest: Report = { ...reportOf('1'), observedAt: '2026-11-24T09:29:00.000Z' };
+  const loop = createReportLoop({
+    client,
+    build: async (fresh) => {
+      if (fresh) await look.promise;
+      return latest;
+    },
+    heartbeatMs: () => 10_000,
+    timing: time,
+    log,
+  });
+  const ended = new AbortController();
+  cleanups.push(() => ended.abort());
+  loop.run(ended.signal).catch(() => {});
+  const reports = () =>
+    seen.map(({ body }) => {
+      const { observedRevision, observedAt } = JSON.parse(body) as Report;
+      return [observedRevision, observedAt.slice(11, 19)];
+    });
+  await vi.waitFor(() => expect(time.waits()).toEqual([5_000]));
+  await time.advance(5_000);
+  await vi.waitFor(() => expect(reports()).toEqual([['1', '09:29:00']]));
+  // The look goes on for a minute; every heartbeat comes all the same, and waits no more.
+  for (let n = 2; n <= 6; n += 1) {
+    await vi.waitFor(() => expect(time.waits()).toEqual([10_000]));
+    await time.advance(10_000);
+    await vi.waitFor(() => expect(reports()).toHaveLength(n));
+  }
+  expect(reports().at(-1)).toEqual(['1', '09:29:00']);
+  latest = { ...reportOf('2'), observedAt: '2026-11-24T09:30:01.000Z' };
+  look.resolve();
+  look = Promise.withResolvers<void>();
+  await vi.waitFor(() => expect(reports().at(-1)).toEqual(['2', '09:30:01']));
+  expect(reports()).toHaveLength(7);
+});
+
 test('many changes while a report is under way become one', async () => {
   const held: ServerResponse[] = [];
   const { loop, state, revisions } = await reporting((response) => held.push(response), taken);

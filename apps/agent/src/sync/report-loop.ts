@@ -29,6 +29,8 @@ export type ReportLoop = {
 };
 
 const firstBackoffMs = 500;
+/** This part of a heartbeat a look may take before the heartbeat goes out without it. */
+const lookShare = 0.5;
 
 /** Makes the loop; nothing is sent before `run`. */
 export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
@@ -37,6 +39,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
   let dueAt = Number.NEGATIVE_INFINITY;
   let wake = new AbortController();
   let backoff = new AbortController();
+  let looking: { readonly since: number; readonly report: Promise<Report | null> } | null = null;
   let lastSent: string | null = null;
   let lastSentAt = Number.NEGATIVE_INFINITY;
 
@@ -45,13 +48,50 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
     const heartbeatDue = timing.now() - lastSentAt >= deps.heartbeatMs();
     if (dueAt > timing.now() && !heartbeatDue) return;
     dueAt = Number.POSITIVE_INFINITY;
-    const report = await deps.build(heartbeatDue);
+    const report = await (heartbeatDue ? freshOrLatest(signal) : deps.build(false));
     if (report === null) return;
     const content = JSON.stringify({ ...report, observedAt: '' });
     if (!heartbeatDue && content === lastSent) return;
     await deps.client.report(report, signal);
     lastSent = content;
     lastSentAt = timing.now();
+  }
+
+  /**
+   * The host as it is now where a look takes no longer than a part of a heartbeat, else as it was seen last, with its age:
+   * a slow Docker makes what is known older, and not the host silent. What the look finds is reported when it is done.
+   */
+  async function freshOrLatest(signal: AbortSignal): Promise<Report | null> {
+    looking ??= lookAgain();
+    const { since, report } = looking;
+    const enough = new AbortController();
+    const leftMs = Math.max(0, since + deps.heartbeatMs() * lookShare - timing.now());
+    const late = timing.delay(leftMs, AbortSignal.any([signal, enough.signal])).then(() => 'late' as const);
+    try {
+      const first = await Promise.race([report, late]);
+      if (first !== 'late') return first;
+    } finally {
+      enough.abort();
+    }
+    report.then(
+      () => changed(),
+      () => undefined,
+    );
+    return deps.build(false);
+  }
+
+  function lookAgain(): NonNullable<typeof looking> {
+    const look = { since: timing.now(), report: deps.build(true) };
+    const over = (): void => {
+      if (looking === look) looking = null;
+    };
+    look.report.then(over, over);
+    return look;
+  }
+
+  function changed(withinMs = 0): void {
+    dueAt = Math.min(dueAt, timing.now() + withinMs);
+    wake.abort();
   }
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -87,10 +127,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
   }
 
   return {
-    changed: (withinMs = 0) => {
-      dueAt = Math.min(dueAt, timing.now() + withinMs);
-      wake.abort();
-    },
+    changed,
     serverAnswers: () => backoff.abort(),
     run,
   };

@@ -3,6 +3,7 @@ import type { Role } from '@trunkline/contracts';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError } from './errors.ts';
+import { createTokenWatch } from './token-watch.ts';
 
 /** Who asks. */
 export interface Caller {
@@ -22,6 +23,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The caller of a route that wants a token; null elsewhere. */
     caller: Caller | null;
+    /** Of a route that wants a token: a signal that fires when the token stops being valid; null elsewhere. */
+    tokenEnds: (() => AbortSignal) | null;
   }
 }
 
@@ -63,16 +66,19 @@ export function callerOf(request: FastifyRequest): Caller {
 export const auth = fp<{ findCaller: FindCaller }>(
   async (app, { findCaller }) => {
     app.decorateRequest('caller', null);
+    app.decorateRequest('tokenEnds', null);
+    const tokenWatch = createTokenWatch(findCaller);
     app.addHook('onRoute', (route) => {
       // Swagger UI brings routes of its own; they show nothing that /openapi.json does not.
       if (route.url.startsWith('/docs')) route.config = { ...route.config, access: 'public' };
       if (route.config?.access === undefined)
         throw new Error(`route ${String(route.method)} ${route.url} names no access`);
     });
-    app.addHook('onRequest', async (request) => {
+    app.addHook('onRequest', async (request, reply) => {
       const access = request.routeOptions.config.access;
       if (request.is404 || access === undefined || access === 'public' || access === 'agent') return;
-      const caller = await findCaller(hashSecret(bearer(request)));
+      const secretHash = hashSecret(bearer(request));
+      const caller = await findCaller(secretHash);
       if (caller === undefined)
         throw new ApiError('unauthenticated', 'the token is unknown, revoked or expired');
       if (rank[caller.role] < rank[access]) {
@@ -82,6 +88,12 @@ export const auth = fp<{ findCaller: FindCaller }>(
         );
       }
       request.caller = caller;
+      request.tokenEnds = () => {
+        const { signal, release } = tokenWatch.watch(secretHash);
+        reply.raw.once('close', release);
+        if (reply.raw.closed) release();
+        return signal;
+      };
     });
   },
   { name: 'auth', dependencies: ['problems'] },

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Prisma, type TransactionClient } from './database/database.ts';
 import { ApiError } from './errors.ts';
+import type { Platform } from './platform.ts';
+import { deleteInSteps, startSweep } from './sweep.ts';
 
 /** What a route answers, kept so that a repeated request can be answered the same way. */
 export interface Reply {
@@ -106,4 +108,34 @@ export async function findReply(db: TransactionClient, request: IdempotencyReque
     );
   }
   return { status: kept.status, headers, body: kept.body };
+}
+
+/**
+ * How long a key and its reply are kept, in milliseconds: a request is tried again within minutes, and a reply may hold
+ * what the request held, such as the environment of a container.
+ */
+const keepMs = 86_400_000;
+const sweepMs = 60_000;
+
+/** Deletes keys with their replies once nobody tries their request again. Answers how to stop. */
+export function startIdempotencySweep({
+  database,
+  log,
+  now,
+}: Pick<Platform, 'database' | 'log' | 'now'>): () => Promise<void> {
+  return startSweep('idempotency keys', sweepMs, log, () =>
+    deleteInSteps((most) =>
+      deleteOldKeys(database.prisma, { before: new Date(now().getTime() - keepMs), most }),
+    ),
+  );
+}
+
+/** Deletes up to `most` keys that are older than `before`; answers how many. */
+export function deleteOldKeys(
+  db: TransactionClient,
+  { before, most }: { before: Date; most: number },
+): Promise<number> {
+  return db.$executeRaw`
+    DELETE FROM idempotency_key WHERE (token_id, key) IN (
+      SELECT token_id, key FROM idempotency_key WHERE created_at < ${before} ORDER BY created_at LIMIT ${most})`;
 }

@@ -43,8 +43,13 @@ export function dryRunWaitMs(request: FastifyRequest): number {
 /** One signal a connection: a kept-alive one carries many requests, and listeners of its own for each would pile up. */
 const goneSignals = new WeakMap<object, AbortSignal>();
 
-/** Fires when the caller hangs up. */
+/** Fires when there is nobody to answer any more: the caller hangs up, or the token is revoked or expires. */
 export function callerGone(request: FastifyRequest): AbortSignal {
+  const gone = hungUp(request);
+  return request.tokenEnds === null ? gone : AbortSignal.any([gone, request.tokenEnds()]);
+}
+
+function hungUp(request: FastifyRequest): AbortSignal {
   const { socket } = request.raw;
   const known = goneSignals.get(socket);
   if (known !== undefined) return known;

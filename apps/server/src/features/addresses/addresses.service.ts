@@ -114,6 +114,7 @@ export function createAddressesService(platform: Platform): AddressesService {
   const query = poolQuery(database.pool);
   const allocator = createAllocator({
     pool: database.pool,
+    stopping: platform.stopping,
     metrics: platform.metrics,
     reply: allocationReply,
   });

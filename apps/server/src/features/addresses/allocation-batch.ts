@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { apiErrorFromDatabase } from '../../platform/database/database-errors.ts';
 import { poolQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { IdempotencyRequest, Reply } from '../../platform/idempotency.ts';
@@ -30,6 +29,8 @@ export class AlreadyAnswered extends Error {}
 
 export interface BatchOptions {
   pool: pg.Pool;
+  /** Fires when the server stops: who still waits then is asked to come again. */
+  stopping?: AbortSignal;
   metrics: Pick<Metrics, 'allocations' | 'allocationBatch'>;
   /** Builds the reply that is kept under an Idempotency-Key. */
   reply: (request: AllocationRequest, allocation: Allocation) => Reply;
@@ -77,23 +78,22 @@ function outcomeOf(result: Allocation | Error): string {
 
 async function inTransaction<T>(pool: pg.Pool, work: (query: Query) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let broken: Error | undefined;
+  let usable = false;
   try {
     await client.query('BEGIN');
-    try {
-      const result = await work(poolQuery(client));
-      await client.query('COMMIT');
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
-    }
+    const result = await work(poolQuery(client));
+    await client.query('COMMIT');
+    usable = true;
+    return result;
   } catch (error) {
-    if (apiErrorFromDatabase(error)?.code === 'database_unavailable')
-      broken = error instanceof Error ? error : new Error(String(error));
+    // What is thrown is why it failed, not that a broken connection cannot roll back either.
+    usable = await client.query('ROLLBACK').then(
+      () => true,
+      () => false,
+    );
     throw error;
   } finally {
-    client.release(broken);
+    client.release(!usable);
   }
 }
 

@@ -44,6 +44,15 @@ export function createAllocator(options: BatchOptions): {
     let give = noAnswers;
     let last = 0;
     while (waiting.length > 0) {
+      if (options.stopping?.aborted === true) {
+        const refused = waiting;
+        waiting = [];
+        const failure = new ApiError('overloaded', 'the server is stopping: send the request again', {
+          retryAfterSeconds: 2,
+        });
+        for (const one of refused) one.reject(failure);
+        break;
+      }
       const { batch, rest } = nextBatch(waiting, batchSize(waiting.length, last));
       last = batch.length;
       waiting = rest;

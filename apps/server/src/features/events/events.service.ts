@@ -2,14 +2,8 @@ import type { Event } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, isRevisionPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { startSweep } from '../../platform/sweep.ts';
-import {
-  deleteEventsBefore,
-  listEvents,
-  logBounds,
-  type EventFilter,
-  type EventRow,
-} from './events.store.ts';
+import { deleteInSteps, startSweep } from '../../platform/sweep.ts';
+import { deleteOldEvents, listEvents, logBounds, type EventFilter, type EventRow } from './events.store.ts';
 
 export interface EventsService {
   list(
@@ -25,6 +19,8 @@ export interface EventsService {
 
 /** How long events are kept, in days. */
 export const keepDays = 30;
+/** How many are kept at most, whatever their age: some hundred bytes each. */
+const maxEvents = 1_000_000;
 const sweepMs = 600_000;
 
 function present(row: EventRow): Event {
@@ -77,9 +73,15 @@ export function createEventsService(platform: Platform): EventsService {
       return pageOf('events', items, limit, (event) => event.revision);
     },
     startSweep() {
-      return startSweep('events', sweepMs, platform.log, async () => {
-        await deleteEventsBefore(prisma, new Date(platform.now().getTime() - keepDays * 86_400_000));
-      });
+      return startSweep('events', sweepMs, platform.log, () =>
+        deleteInSteps((most) =>
+          deleteOldEvents(prisma, {
+            before: new Date(platform.now().getTime() - keepDays * 86_400_000),
+            keep: maxEvents,
+            most,
+          }),
+        ),
+      );
     },
   };
 }

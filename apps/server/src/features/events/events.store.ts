@@ -42,11 +42,14 @@ export function listEvents(
   });
 }
 
-/** Deletes old events in bounded steps, so that no lock is held long. */
-export async function deleteEventsBefore(prisma: PrismaClient, before: Date): Promise<void> {
-  for (;;) {
-    const n = await prisma.$executeRaw`
-      DELETE FROM event WHERE revision IN (SELECT revision FROM event WHERE at < ${before} ORDER BY revision LIMIT 5000)`;
-    if (n < 5000) return;
-  }
+/** Deletes up to `most` events that are older than `before`, or that `keep` newer ones follow; answers how many. */
+export function deleteOldEvents(
+  prisma: PrismaClient,
+  { before, keep, most }: { before: Date; keep: number; most: number },
+): Promise<number> {
+  return prisma.$executeRaw`
+    DELETE FROM event WHERE revision IN (
+      SELECT revision FROM event
+       WHERE at < ${before} OR revision <= (SELECT revision FROM event ORDER BY revision DESC OFFSET ${keep} LIMIT 1)
+       ORDER BY revision LIMIT ${most})`;
 }

@@ -141,6 +141,31 @@ test('the last admin token that works cannot be revoked; two revocations at once
   }
 });
 
+test('a first admin token that could not be written does not count: the next start makes one', async () => {
+  const database = await createTestDatabase();
+  try {
+    const own = await createTestServer({ connectionString: database.connectionString });
+    try {
+      await own.platform.database.pool.query('DELETE FROM api_token');
+      await expect(
+        own.ensureAdminToken(undefined, () => Promise.reject(new Error('read-only file system'))),
+      ).rejects.toThrow('read-only file system');
+      // Nothing counts that nobody can read.
+      expect((await own.platform.database.pool.query('SELECT FROM api_token')).rowCount).toBe(0);
+      let kept = '';
+      const made = await own.ensureAdminToken(undefined, async (secret) => {
+        kept = secret;
+      });
+      expect(kept).toBe(made);
+      expect((await own.request('GET', '/v1/tokens', undefined, bearer(kept))).status).toBe(200);
+    } finally {
+      await own.close();
+    }
+  } finally {
+    await database.drop();
+  }
+});
+
 test('replicas that start at once make one first admin token between them', async () => {
   const database = await createTestDatabase();
   try {

@@ -6,9 +6,11 @@ import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { startSweep } from '../../platform/sweep.ts';
 import { createCallerCache } from './caller-cache.ts';
 import {
   deleteToken,
+  deleteTokensExpiredBefore,
   findTokenByHash,
   findTokenById,
   insertToken,
@@ -25,16 +27,26 @@ export interface TokensService {
   findCaller: FindCaller;
   /**
    * Sees to it that somebody can administer: a chosen secret becomes that of the token `admin`; without one, a token
-   * is made when there is no admin token that works, and its secret is answered.
+   * is made when there is no admin token that works, and its secret is answered. `keep` puts that where somebody finds it,
+   * before the token counts: where it fails, or this server ends first, there is no token, and the next start makes one.
    */
-  ensureAdminToken(chosen: string | undefined): Promise<string | undefined>;
+  ensureAdminToken(
+    chosen: string | undefined,
+    keep: (secret: string) => Promise<void>,
+  ): Promise<string | undefined>;
   create(wish: TokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<Token>>;
   /** Throws token_not_found. */
   get(id: string): Promise<Token>;
   /** Throws token_not_found, and last_admin_token for the last that could undo it. */
   revoke(id: string, context: ChangeContext): Promise<void>;
+  /** Starts deleting what expired long ago; answers how to stop. */
+  startSweep(): () => Promise<void>;
 }
+
+/** How long a token is still shown as expired, in milliseconds. */
+const keepExpiredMs = 30 * 86_400_000;
+const sweepMs = 600_000;
 
 /** Name of the token that the server makes itself. */
 const firstTokenName = 'admin';
@@ -70,7 +82,7 @@ export function createTokensService(platform: Platform): TokensService {
   return {
     findCaller: (hash) => callers.find(hash),
 
-    ensureAdminToken: (chosen) =>
+    ensureAdminToken: (chosen, keep) =>
       changes.make({ actor: 'server' }, async (change) => {
         await lockFirstToken(change.db);
         if (chosen === undefined) {
@@ -94,7 +106,9 @@ export function createTokensService(platform: Platform): TokensService {
           });
         }
         callers.clear();
-        return chosen === undefined ? secret : undefined;
+        if (chosen !== undefined) return undefined;
+        await keep(secret);
+        return secret;
       }),
 
     create: (wish, context) =>
@@ -161,5 +175,10 @@ export function createTokensService(platform: Platform): TokensService {
       });
       callers.clear();
     },
+
+    startSweep: () =>
+      startSweep('tokens', sweepMs, log, () =>
+        deleteTokensExpiredBefore(database.prisma, new Date(now().getTime() - keepExpiredMs)),
+      ),
   };
 }

@@ -77,6 +77,11 @@ export async function putAdminToken(
   return changed > 0;
 }
 
+/** Deletes tokens that expired before then, with what is kept for their callers. */
+export async function deleteTokensExpiredBefore(db: TransactionClient, before: Date): Promise<void> {
+  await db.apiToken.deleteMany({ where: { expiresAt: { lt: before } } });
+}
+
 /** Notes that a token was used; never moves back. */
 export async function noteUse(db: TransactionClient, id: string, at: Date): Promise<void> {
   await db.$executeRaw`

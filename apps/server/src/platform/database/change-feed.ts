@@ -1,9 +1,12 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { breakConnection, openClient } from './connections.ts';
 
 /** Tells that something was committed, by this server or another one. */
 export interface ChangeFeed {
   /** Resolves at the next change, after `timeoutMs`, or when `signal` fires, whichever comes first. Never rejects. */
   next(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  /** Fires when the server stops: nothing is waited for any more. */
+  stopping: AbortSignal;
   /** Calls back on every change; answers how to stop. */
   subscribe(listener: () => void): () => void;
   close(): Promise<void>;
@@ -11,6 +14,7 @@ export interface ChangeFeed {
 
 export interface ChangeFeedOptions {
   connection: pg.ClientConfig;
+  stopping: AbortSignal;
   log: { warn(data: object, message: string): void };
 }
 
@@ -33,7 +37,6 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
   };
 
   const connect = async (): Promise<void> => {
-    const fresh = new pg.Client(options.connection);
     let lost = false;
     const reconnect = (error?: Error): void => {
       if (lost || closed) return;
@@ -44,7 +47,7 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
       retry = setTimeout(() => void connect(), retryMs);
       retryMs = Math.min(retryMs * 2, longestRetryMs);
     };
-    fresh.on('error', reconnect);
+    const fresh = openClient(options.connection, reconnect);
     fresh.on('end', () => reconnect());
     fresh.on('notification', changed);
     try {
@@ -64,7 +67,10 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
   };
   void connect();
 
+  options.stopping.addEventListener('abort', changed, { once: true });
+
   return {
+    stopping: options.stopping,
     next(timeoutMs, signal) {
       return new Promise((resolve) => {
         const done = (): void => {
@@ -76,7 +82,7 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
         const timer = setTimeout(done, timeoutMs);
         listeners.add(done);
         signal?.addEventListener('abort', done);
-        if (signal?.aborted === true) done();
+        if (signal?.aborted === true || options.stopping.aborted) done();
       });
     },
     subscribe(listener) {
@@ -87,7 +93,8 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
       closed = true;
       clearTimeout(retry);
       changed();
-      await client?.end();
+      // Not `end`, which waits for a database that may no longer answer.
+      if (client !== undefined) breakConnection(client);
     },
   };
 }
@@ -96,7 +103,7 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
 const lookEveryMs = 5_000;
 
 /**
- * Looks again after every change until `settled` says yes, the time is up, or the caller is gone. Answers whether it
+ * Looks again after every change until `settled` says yes, the time is up, the caller is gone or the server stops. Answers whether it
  * settled. A change that falls between a look and the wait is not missed: the wait starts before the look.
  */
 export async function holdUntil(
@@ -120,7 +127,7 @@ export async function holdUntil(
       waiting.abort();
       throw error;
     }
-    if (done || remaining === 0 || signal?.aborted === true) {
+    if (done || remaining === 0 || signal?.aborted === true || feed.stopping.aborted) {
       waiting.abort();
       return done;
     }

@@ -59,41 +59,78 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
 /** SQLSTATE of `assert_past`: PostgreSQL was started, or the database made again, since a server looked. */
 export const pastUnchecked = 'TL002';
 
-const unavailable = new Set([
+/**
+ * SQLSTATEs of a database that cannot serve now (https://www.postgresql.org/docs/current/errcodes-appendix.html): class
+ * 08 connection exceptions, 53 except a full disk, 57P01 to 57P05 a backend that is ended or a server that starts or stops,
+ * 58 its disk or files, 28 and 3D000 a user or database that is not there (again), 25006 a standby, 25P03 and 25P04 a
+ * transaction that was cut.
+ */
+const unavailableState = /^(?:08...|53[0234]..|57P0[1-5]|58...|28...|3D000|25006|25P0[34])$/;
+
+/** Codes of Node's sockets and of Prisma (https://www.prisma.io/docs/orm/reference/error-reference) for the same. */
+const unavailableCodes = new Set([
+  'EACCES',
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+  'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
   'ENOENT',
+  'ENOTCONN',
+  'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
+  'ERR_SOCKET_CLOSED',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_WRITE_AFTER_END',
+  'P1000',
   'P1001',
+  'P1002',
+  'P1003',
   'P1008',
+  'P1010',
+  'P1011',
   'P1017',
   'P2024',
   'P2028',
-  '57P01',
-  '57P02',
-  '57P03',
-  '08000',
-  '08001',
-  '08003',
-  '08004',
-  '08006',
-  '53300',
-  '25006',
+  'P2037',
 ]);
+
+/** What pg and pg-pool say of a broken connection; these errors have no code. */
+const unavailableMessages = [
+  'Connection terminated',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Cannot use a pool after calling end on the pool',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Query read timeout',
+  'message from backend',
+  'The server does not support SSL connections',
+  'There was an error establishing an SSL connection',
+];
 
 /** How Prisma's adapter names a connection that does not come about; it keeps no code of the cause. */
 const unreachableKinds = new Set([
+  'AuthenticationFailed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
   'DatabaseNotReachable',
   'ConnectionClosed',
   'SocketTimeout',
+  'TlsConnectionError',
   'TooManyConnections',
 ]);
 
+const isUnavailable = (code: string): boolean => unavailableCodes.has(code) || unavailableState.test(code);
+
 interface Candidate {
   code?: unknown;
+  errorCode?: unknown;
   originalCode?: unknown;
   constraint?: unknown;
   detail?: unknown;
@@ -115,23 +152,20 @@ export function databaseFault(error: unknown): DatabaseFault | undefined {
     const found = databaseFault(inner);
     if (found !== undefined) return found;
   }
-  const code = text(e.originalCode) ?? text(e.code);
-  if (code !== undefined && (/^[0-9A-Z]{5}$/.test(code) || unavailable.has(code))) {
+  const code = text(e.originalCode) ?? text(e.code) ?? text(e.errorCode);
+  if (code !== undefined && (/^[0-9A-Z]{5}$/.test(code) || unavailableCodes.has(code))) {
     return {
       code,
       constraint: constraintOf(e),
       detail: text(e.originalMessage) ?? text(e.detail) ?? text(e.message) ?? code,
     };
   }
-  if (
-    text(e.message)?.startsWith('Connection terminated') ||
-    text(e.message)?.includes('timeout exceeded when trying to connect')
-  ) {
-    return { code: 'ECONNRESET', constraint: undefined, detail: text(e.message) ?? '' };
-  }
+  const message = text(e.message) ?? '';
+  if (unavailableMessages.some((said) => message.includes(said)))
+    return { code: 'ECONNRESET', constraint: undefined, detail: message };
   const kind = text(e.kind);
   if (kind !== undefined && unreachableKinds.has(kind)) {
-    return { code: 'ECONNREFUSED', constraint: undefined, detail: text(e.message) ?? kind };
+    return { code: 'ECONNREFUSED', constraint: undefined, detail: message === '' ? kind : message };
   }
   return e.cause === undefined ? undefined : databaseFault(e.cause);
 }
@@ -149,7 +183,7 @@ export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
   if (fault === undefined) return undefined;
   const known = fault.constraint === undefined ? undefined : constraintErrors[fault.constraint];
   if (known !== undefined) return new ApiError(known.code, known.detail, { cause: error });
-  if (unavailable.has(fault.code)) {
+  if (isUnavailable(fault.code)) {
     return new ApiError(
       'database_unavailable',
       'the database does not answer: what runs keeps running; try again shortly',

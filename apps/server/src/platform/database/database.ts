@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import pg from 'pg';
+import type pg from 'pg';
 import { Prisma, PrismaClient } from '../../../../../prisma/generated/client.ts';
+import { openPool } from './connections.ts';
 import { statementName } from './statement-names.ts';
 
 export { Prisma };
@@ -15,6 +16,8 @@ export interface Database {
   pool: pg.Pool;
   /** How to open one more connection, for LISTEN. */
   connection: pg.ClientConfig;
+  /** Breaks every connection now: requests that wait for the database are answered 503. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -22,8 +25,8 @@ export interface DatabaseOptions {
   connection: pg.ClientConfig;
   /** Most connections this server opens. */
   connections?: number;
-  /** An idle connection broke: told, not thrown, because the pool opens a new one by itself. */
-  onIdleError?: (error: Error) => void;
+  /** A connection broke: reported, not thrown, because the pool opens a new one by itself. */
+  onConnectionError?: (error: Error) => void;
 }
 
 /** Opens the pool. Connects lazily: a database that is down shows in the first query, not here. */
@@ -31,25 +34,29 @@ export function openDatabase(options: DatabaseOptions): Database {
   const connection: pg.ClientConfig = {
     ...options.connection,
     application_name: 'trunkline-server',
-    connectionTimeoutMillis: 5_000,
+    // A slow machine that starts opens many at once; one that was given up too soon would be opened again and again.
+    connectionTimeoutMillis: 15_000,
     // A statement that waits longer than this is answered with 503 rather than held.
     statement_timeout: 15_000,
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 30_000,
   };
-  const pool = new pg.Pool({ ...connection, max: options.connections ?? 20, idleTimeoutMillis: 60_000 });
-  pool.on('error', (error) => options.onIdleError?.(error));
+  const { pool, cut } = openPool(
+    { ...connection, max: options.connections ?? 20, idleTimeoutMillis: 60_000 },
+    (error) => options.onConnectionError?.(error),
+  );
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, {
       disposeExternalPool: false,
       statementNameGenerator: ({ sql }) => statementName(sql),
     }),
-    transactionOptions: { maxWait: 5_000, timeout: 15_000 },
+    transactionOptions: { maxWait: 15_000, timeout: 15_000 },
   });
   return {
     prisma,
     pool,
     connection,
+    cut,
     async close() {
       await prisma.$disconnect();
       await pool.end();

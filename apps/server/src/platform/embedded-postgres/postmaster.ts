@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'pg';
+import { openClient } from '../database/connections.ts';
 import type { ClusterAccess } from './cluster.ts';
 import { advice, EmbeddedPostgresFailed } from './errors.ts';
 import type { StopBounds } from './leftover.ts';
@@ -51,6 +51,8 @@ export interface PostmasterOptions {
   readonly stopBounds: StopBounds;
   /** Gives up the start and ends what was started. */
   readonly signal: AbortSignal;
+  /** Called with the process as soon as there is one, before it takes connections. */
+  readonly onSpawn?: (child: ChildProcess) => void;
 }
 
 /**
@@ -68,6 +70,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(user === null ? {} : { uid: user.uid, gid: user.gid }),
   });
+  options.onSpawn?.(child);
   const postmaster = watched(child, log, stopBounds);
   const ended = new AbortController();
   const exit = postmaster.exited.then((how) => {
@@ -164,9 +167,11 @@ async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
 }
 
 async function answers(target: ConnectionTarget): Promise<boolean> {
-  const client = new Client({ ...target, database: 'postgres', connectionTimeoutMillis: 1000 });
-  // A connection cut at the wrong moment is an event; without a listener it would end the process.
-  client.on('error', () => {});
+  const client = openClient(
+    { ...target, database: 'postgres', connectionTimeoutMillis: 1000 },
+    // Whether it answers is all that is asked.
+    () => {},
+  );
   try {
     await client.connect();
     return true;

@@ -1,6 +1,7 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { openClient } from '../database/connections.ts';
 import { findPostgresPackage, usableBinaries, type PostgresPackage } from './binaries.ts';
 import { clusterAccess, clusterOwner, ensureCluster } from './cluster.ts';
 import { lockDataDirectory } from './data-directory-lock.ts';
@@ -35,6 +36,8 @@ export interface EmbeddedPostgresOptions {
   readonly startMs?: number;
   readonly stopBounds?: StopBounds;
   readonly backoff?: Backoff;
+  /** Gives up the start; nothing is left running then. */
+  readonly signal?: AbortSignal;
 }
 
 /** The server's own PostgreSQL, running. */
@@ -45,7 +48,10 @@ export interface EmbeddedPostgres {
   readonly connectionString: string;
   /** Resolves when it takes connections (at once while it runs); rejects once stopped. */
   ready(): Promise<void>;
-  /** Ends it and gives the data directory back. Safe to call twice. */
+  /**
+   * Ends it and gives the data directory back. Safe to call twice. When this process ends without, by `process.exit`
+   * say, PostgreSQL gets the signal for an immediate shutdown.
+   */
   stop(): Promise<void>;
 }
 
@@ -73,7 +79,8 @@ async function startLocked(
 ): Promise<EmbeddedPostgres> {
   const { log, startMs = 300_000 } = options;
   const stopBounds = options.stopBounds ?? { fastMs: 20_000, immediateMs: 10_000 };
-  const backoff = options.backoff ?? { firstMs: 500, mostMs: 30_000, stableMs: 60_000 };
+  // One that ran is started again soon, however often it is killed; only one that does not come up is given time.
+  const backoff = options.backoff ?? { firstMs: 200, mostMs: 5_000, stableMs: 5_000 };
   const postgres = options.package ?? (await findPostgresPackage());
   const home = join(dataDir, 'postgresql');
   // One folder a major version: a later one cannot read it as it is.
@@ -91,8 +98,16 @@ async function startLocked(
   const access = await clusterAccess(folder, user);
   const socket = await makeSocketDirectory(join(home, 'run'), user);
   const connection = { host: socket.path, port: 5432, user: databaseName, database: databaseName };
+  let latest: ChildProcess | undefined;
+  const endWithProcess = (): void => {
+    if (latest?.exitCode === null && latest.signalCode === null) latest.kill('SIGQUIT');
+  };
+  process.once('exit', endWithProcess);
   const start = (signal: AbortSignal): Promise<Postmaster> =>
     startPostmaster({
+      onSpawn: (child) => {
+        latest = child;
+      },
       binaries,
       access,
       user,
@@ -105,7 +120,7 @@ async function startLocked(
     });
 
   try {
-    const first = await start(new AbortController().signal);
+    const first = await start(options.signal ?? new AbortController().signal);
     await makeDatabase(connection, first);
     log.info({ folder, socket: socket.path, pid: first.pid, user: user?.name }, 'PostgreSQL runs');
     const kept = keepRunning({ first, start, onExit: options.onExit ?? (() => {}), backoff, log });
@@ -115,11 +130,13 @@ async function startLocked(
       ready: () => kept.ready(),
       async stop() {
         await kept.stop();
+        process.off('exit', endWithProcess);
         await socket.remove();
         release();
       },
     };
   } catch (error) {
+    process.off('exit', endWithProcess);
     await socket.remove();
     throw error;
   }
@@ -163,8 +180,7 @@ async function databaseUser(folder: string): Promise<SystemUser | null> {
 
 /** The cluster comes without our database; a server killed between the two finds it missing at the next start. */
 async function makeDatabase(connection: ConnectionTarget, postmaster: Postmaster): Promise<void> {
-  const client = new Client({ ...connection, database: 'postgres' });
-  client.on('error', () => {});
+  const client = openClient({ ...connection, database: 'postgres' }, () => {});
   try {
     await client.connect();
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [databaseName]);

@@ -1,0 +1,50 @@
+/** How long an answer is waited for: as long as this machine has been seen to need, within bounds. */
+export type Patience = {
+  /** The bound now, in milliseconds. */
+  readonly boundMs: () => number;
+  /**
+   * Runs a call within the bound of now and learns from it. One that was given up, which `isLate` says of its error, is
+   * given twice the time next.
+   */
+  readonly watch: <T>(run: (boundMs: number) => Promise<T>) => Promise<T>;
+};
+
+/** An answer may take this many times what answers took lately. */
+const margin = 4;
+/** What was learned is believed this long after the last answer that bore it out, in milliseconds. */
+const believedMs = 10 * 60_000;
+
+/** Starts with `leastMs`, goes up to `mostMs`, and back once answers come quickly again. */
+export function createPatience(options: {
+  readonly leastMs: number;
+  readonly mostMs: number;
+  readonly now: () => number;
+  readonly isLate: (error: unknown) => boolean;
+}): Patience {
+  const { leastMs, mostMs, now, isLate } = options;
+  let learned = { boundMs: leastMs, at: Number.NEGATIVE_INFINITY };
+
+  const boundMs = (): number => (now() - learned.at < believedMs ? learned.boundMs : leastMs);
+  const needs = (ms: number): void => {
+    const wanted = Math.min(mostMs, Math.max(leastMs, ms));
+    const current = boundMs();
+    // Calls run at the same time: those that were given up together raise the bound once.
+    if (wanted > current) learned = { boundMs: wanted, at: now() };
+    else if (wanted > current / 2) learned = { boundMs: current, at: now() };
+  };
+  return {
+    boundMs,
+    watch: async (run) => {
+      const bound = boundMs();
+      const began = now();
+      try {
+        const answer = await run(bound);
+        needs((now() - began) * margin);
+        return answer;
+      } catch (error) {
+        if (isLate(error)) needs(bound * 2);
+        throw error;
+      }
+    },
+  };
+}

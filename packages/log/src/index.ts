@@ -1,0 +1,1 @@
+export { createLogOutput, openLogOutput, type LogOutput } from './log-output.ts';
