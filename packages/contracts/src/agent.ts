@@ -18,7 +18,7 @@ import { ConnectivityResult } from './checks.ts';
 import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall } from './leases.ts';
-import { MacvlanMode, PreflightFindings } from './networks.ts';
+import { AddressConflict, MacvlanMode, PreflightFindings } from './networks.ts';
 import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 
 /** Version of what agent and server say to each other. The server refuses older ones with `agent_too_old`. */
@@ -308,6 +308,14 @@ export const PlacementReport = Closed(
       examples: [null],
     }),
     conditions: Conditions,
+    conflicts: Type.Optional(
+      Type.Array(AddressConflict, {
+        maxItems: 256,
+        description:
+          'Addresses of running containers that something foreign speaks for as well; left out: it was not asked.',
+        examples: [[]],
+      }),
+    ),
   },
   { description: 'A network as it is on this host.' },
 );

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import {
   IpAddress,
+  MacAddress,
   CidrText,
   Conditions,
   Count,
@@ -388,6 +389,23 @@ export const Network = Closed(
 );
 export type Network = Static<typeof Network>;
 
+export const AddressConflict = Closed(
+  {
+    ip: IpAddress,
+    container: Type.String({
+      maxLength: 255,
+      description: 'The container of this host that has the address, and keeps it.',
+      examples: ['box1'],
+    }),
+    mac: MacAddress,
+  },
+  {
+    description:
+      'An address of a running container that something foreign speaks for as well; `mac` is that of the foreign station.',
+  },
+);
+export type AddressConflict = Static<typeof AddressConflict>;
+
 export const Placement = Closed(
   {
     network: NetworkName,
@@ -423,6 +441,11 @@ export const Placement = Closed(
     }),
     observedAt: Nullable(Timestamp, {
       description: 'When the agent looked. What is said here is never newer than that.',
+    }),
+    conflicts: Type.Array(AddressConflict, {
+      description:
+        'Addresses of running containers on this host that something foreign speaks for on the wire. Hosts ask for what is in use in turn, 64 addresses in half a minute.',
+      examples: [[]],
     }),
     conditions: Conditions,
   },

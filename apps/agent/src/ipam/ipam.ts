@@ -11,6 +11,7 @@ import type { AddressProbe } from './address-probe.ts';
 import { createBindings } from './bindings.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
 import { createComparison } from './comparison.ts';
+import { createConflictWatch, type FoundConflict } from './conflict-watch.ts';
 import { createDriver } from './driver.ts';
 import { createKeeper } from './keeper.ts';
 import { createLiveAddresses } from './live-addresses.ts';
@@ -71,6 +72,8 @@ export type Ipam = {
   readonly notServing: () => string | null;
   readonly hostCondition: () => ConditionDraft;
   readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
+  /** Addresses of running containers of a network that something foreign speaks for as well. */
+  readonly conflictsOf: (networkId: string) => readonly FoundConflict[];
   readonly close: () => Promise<void>;
 };
 
@@ -144,6 +147,14 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   });
   const prober = createProber({ store, wire, onChange, timing, log });
   const live = createLiveAddresses({ sandboxes: deps.sandboxes, idOf, log });
+  const conflictWatch = createConflictWatch({
+    wire,
+    idOf,
+    look: async () => await host?.look(),
+    onChange: () => host?.onNews(),
+    timing,
+    log,
+  });
   const bindings = createBindings({
     store,
     live,
@@ -232,10 +243,12 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
         prober.run(signal),
         bindings.run(signal),
         comparison.run(signal),
+        conflictWatch.run(signal),
       ]);
     },
     looked: (observed) => {
       void bindings.looked(observed);
+      conflictWatch.looked(observed);
       const found = placedNetworks(observed, idOf);
       if (found === null) return;
       const isNews = [...found].some((networkId) => !placed.has(networkId));
@@ -251,6 +264,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     notServing: () => notServing,
     hostCondition: () => driverCondition(state()),
     networkCondition: (network) => bookCondition(network, state()),
+    conflictsOf: (networkId) => conflictWatch.conflicts().filter((one) => one.networkId === networkId),
     close: store.close,
   };
 }

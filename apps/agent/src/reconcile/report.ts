@@ -11,6 +11,7 @@ import {
   type Report,
 } from '@trunkline/contracts';
 import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
+import { conflictCondition, type ForeignStation } from './conflict-condition.ts';
 import { stamp, type ConditionDraft } from './conditions.ts';
 import { withFailure, type StepFailure } from './failures.ts';
 import { ipamNetworkOption } from './marks.ts';
@@ -41,6 +42,7 @@ export type ReportInput = {
   readonly addressBook: {
     readonly hostCondition: () => ConditionDraft;
     readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
+    readonly conflictsOf: (networkId: string) => readonly ForeignStation[];
   } | null;
   /** Conditions of the report before, for their times. */
   readonly before: Report | null;
@@ -101,6 +103,11 @@ function placementReport(
     input.addressBook === null || network.state === 'absent' || said
       ? []
       : [input.addressBook.networkCondition(network)];
+  const conflicts =
+    network.state === 'absent'
+      ? []
+      : (input.addressBook?.conflictsOf(network.id) ?? []).slice(0, maxConflicts);
+  const conflict = conflictCondition(conflicts, before?.conditions ?? []);
   return {
     networkId: network.id,
     generation,
@@ -108,9 +115,13 @@ function placementReport(
     dockerNetworkId: known?.networks.get(network.id)?.().dockerNetworkId ?? null,
     link: own?.link ?? null,
     lastAction: input.memory.lastAction(key)?.slice(0, 1024) ?? null,
-    conditions: stampAll([...drafts, ...addresses], before?.conditions, generation, now),
+    conditions: stampAll([...drafts, ...addresses, ...conflict], before?.conditions, generation, now),
+    conflicts: conflicts.map(({ ip, container, mac }) => ({ ip, container, mac })),
   };
 }
+
+/** As the contract has it. */
+const maxConflicts = 256;
 
 function containerReport(
   container: DesiredContainer,

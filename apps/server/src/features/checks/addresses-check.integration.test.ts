@@ -8,6 +8,7 @@ import {
   syncLeases,
   takeLeases,
 } from '../leases/lease-calls.fixture.ts';
+import { placementDone } from '../networks/reports.fixture.ts';
 
 const at = useTwoHosts();
 
@@ -54,6 +55,44 @@ test('what does not fit is found both ways', async () => {
     'b docker02',
   ]);
   expect((await check({})).body.result.consistent).toBe(false);
+});
+
+test('a station that comes to the address of a running container is shown, told of, and gone again when it went', async () => {
+  await at.call.make('crowded', { hosts: { all: true } });
+  const wanted = (await at.one.document()).networks.find(({ name }) => name === 'crowded')!;
+  const conflict = { ip: '172.16.100.17', container: 'web', mac: '02:00:00:aa:00:01' };
+  const say = async (conflicts: (typeof conflict)[]) => {
+    const placements = [placementDone(wanted, { conflicts })];
+    expect((await at.one.report({ observedRevision: '1', placements })).status).toBe(200);
+  };
+  const placement = async () =>
+    (await at.server.request('GET', '/v1/networks/crowded/placements/docker01')).body.conflicts;
+  const events = async (type: string) =>
+    ((await at.server.request('GET', `/v1/events?type=${type}&network=crowded`)).body as { items: object[] })
+      .items;
+  await say([conflict]);
+  await say([conflict]);
+  expect(await placement()).toEqual([conflict]);
+  const { result } = (await check({ network: 'crowded' })).body as { result: { findings: AddressFinding[] } };
+  expect(result.findings).toEqual([
+    expect.objectContaining({
+      kind: 'conflicted',
+      ip: conflict.ip,
+      state: 'bound',
+      mac: conflict.mac,
+      holders: [expect.objectContaining({ host: 'docker01', container: 'web' })],
+    }),
+  ]);
+  expect(await events('address.conflicted')).toEqual([
+    expect.objectContaining({
+      subject: '/v1/networks/crowded/addresses/172.16.100.17',
+      data: { container: 'web', mac: conflict.mac },
+    }),
+  ]);
+  await say([]);
+  expect(await placement()).toEqual([]);
+  expect((await check({ network: 'crowded' })).body.result.findings).toEqual([]);
+  expect(await events('address.conflict-ended')).toHaveLength(1);
 });
 
 test('a host that is silent is named, with the age of what it said', async () => {

@@ -8,6 +8,7 @@ import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platfor
 import type { Platform } from '../../platform/platform.ts';
 import { compareBooks } from './comparison.ts';
 import { hostsLooking, oddAddresses, oddEndpoints } from './comparison.store.ts';
+import { heardConflicts } from './heard-conflicts.ts';
 import {
   listEndpoints,
   putInventory,
@@ -123,7 +124,10 @@ export function createEndpointsService(
       const addresses = await oddAddresses(db, id, mostCompared + 1);
       const looking = await hostsLooking(db, id);
       const silent = looking.filter((host) => !hosts.isOnline({ lastSeenAt: host.last_seen_at }));
-      const findings = compareBooks(endpoints, addresses);
+      const findings = [
+        ...compareBooks(endpoints, addresses),
+        ...(await heardConflicts(db, id, mostCompared + 1)),
+      ];
       const of = network === undefined ? 'all networks' : network;
       return {
         consistent: findings.length === 0,

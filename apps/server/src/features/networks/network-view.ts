@@ -1,4 +1,4 @@
-import type { Condition, Network, Placement } from '@trunkline/contracts';
+import type { AddressConflict, Condition, Network, Placement } from '@trunkline/contracts';
 import { canonicalSubnet } from '../../platform/database/inet.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -126,6 +126,7 @@ export function presentPlacement(network: NetworkRow, row: PlacementRow, hosts: 
     link: row.link,
     lastAction: row.lastAction,
     observedAt: row.observedAt?.toISOString() ?? null,
+    conflicts: row.conflicts as unknown as AddressConflict[],
     conditions: placementConditions(facts),
   };
 }

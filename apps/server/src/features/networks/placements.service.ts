@@ -10,6 +10,7 @@ import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/condi
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { conflictEvents } from './conflict-events.ts';
 import { networksOfHosts } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
 import {
@@ -244,10 +245,12 @@ export function createPlacements(
           link: report.link,
           lastAction: report.lastAction,
           conditions: mergeConditions(row.conditions, report.conditions),
+          conflicts: report.conflicts ?? [],
           endsForce: endsForce(row, report),
         })),
       );
       for (const { row, report } of seen) {
+        for (const event of conflictEvents(row, report.conflicts ?? [], host.name)) change.record(event);
         if (!conditionsDiffer(row, report) && !endsForce(row, report)) continue;
         const ready = report.conditions.find(({ type }) => type === 'Ready');
         change.record({

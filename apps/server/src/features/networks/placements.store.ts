@@ -1,4 +1,4 @@
-import { addressBookType, movesWhenFree, type Condition } from '@trunkline/contracts';
+import { addressBookType, movesWhenFree, type AddressConflict, type Condition } from '@trunkline/contracts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 
 /** A placement as far as the state of its network goes: a network may be on a thousand hosts. */
@@ -143,6 +143,7 @@ export interface ReportedRow {
   leaving: boolean;
   observedGeneration: number;
   conditions: Condition[];
+  conflicts: AddressConflict[];
   /** Up to this generation it may disconnect containers; null: it may not. */
   forceGeneration: number | null;
 }
@@ -150,7 +151,7 @@ export interface ReportedRow {
 export function placementsForReport(db: TransactionClient, hostId: string): Promise<ReportedRow[]> {
   return db.$queryRaw`
     SELECT p.network_id AS "networkId", n.name AS network, n.generation, p.removing OR n.deleting_since IS NOT NULL AS leaving,
-           p.observed_generation AS "observedGeneration", p.conditions, p.force_generation AS "forceGeneration"
+           p.observed_generation AS "observedGeneration", p.conditions, p.conflicts, p.force_generation AS "forceGeneration"
     FROM placement p JOIN network n ON n.id = p.network_id WHERE p.host_id = ${hostId}::uuid`;
 }
 
@@ -161,6 +162,7 @@ export interface PlacementWrite {
   link: string | null;
   lastAction: string | null;
   conditions: Condition[];
+  conflicts: readonly AddressConflict[];
   /** What it was allowed by force is done. */
   endsForce: boolean;
 }
@@ -179,10 +181,10 @@ export async function writePlacements(
     )
     UPDATE placement p
     SET observed_generation = s."observedGeneration", docker_network_id = s."dockerNetworkId", link = s.link,
-        last_action = s."lastAction", conditions = s.conditions, observed_at = ${observedAt},
+        last_action = s."lastAction", conditions = s.conditions, conflicts = s.conflicts, observed_at = ${observedAt},
         force_generation = CASE WHEN s."endsForce" AND s."observedGeneration" >= p.force_generation THEN NULL ELSE p.force_generation END
     FROM jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
-      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb, "endsForce" boolean)
+      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb, conflicts jsonb, "endsForce" boolean)
     JOIN locked ON locked.network_id = s."networkId"
     WHERE p.network_id = s."networkId" AND p.host_id = ${hostId}::uuid`;
 }
