@@ -25,6 +25,7 @@ import { createReachability } from './reachability.ts';
 import { DriverRefusal } from './refusal.ts';
 import { placedNetworks } from './seen-addresses.ts';
 import { createUrgent } from './urgent.ts';
+import { guardedByWire } from './wire-guard.ts';
 
 /** What the address book of a host is made of. */
 export type IpamDeps = {
@@ -179,14 +180,15 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     now: timing.now,
     log,
   });
+  const guarded = guardedByWire({ book, store, wire, onChange, now: timing.now, log });
   const driver = createDriver({
     book: {
-      ...book,
+      ...guarded,
       request: async (pool, ip, endpoint) => {
         await comparison.done(confirmMs);
         const pending = comparison.pending();
         if (pending !== null) throw new DriverRefusal(pending);
-        return book.request(pool, ip, endpoint);
+        return guarded.request(pool, ip, endpoint);
       },
     },
     desired,
