@@ -2,6 +2,9 @@ import type { AddressConflict } from '@trunkline/contracts';
 import type { EventInput } from '../../platform/changes.ts';
 import { addressPath } from '../addresses/address-rows.ts';
 
+const isIn = (all: readonly AddressConflict[], { ip, mac, container }: AddressConflict): boolean =>
+  all.some((one) => one.ip === ip && one.mac === mac && one.container === container);
+
 /** What an operator hears of stations that came to, or left, the addresses of running containers. Pure. */
 export function conflictEvents(
   before: { readonly network: string; readonly conflicts: readonly AddressConflict[] },
@@ -9,8 +12,6 @@ export function conflictEvents(
   host: string,
 ): EventInput[] {
   const { network } = before;
-  const isIn = (all: readonly AddressConflict[], { ip, mac, container }: AddressConflict): boolean =>
-    all.some((one) => one.ip === ip && one.mac === mac && one.container === container);
   const eventOf = (type: string, { ip, container, mac }: AddressConflict): EventInput => ({
     type,
     subject: addressPath(network, ip),
