@@ -162,3 +162,86 @@ test('what Docker gave up because the agent was late is started by the agent, an
   expect(await runs('docker01', 'stopped')).toBe(false);
   expect(await runs('docker01', 'plain')).toBe(false);
 });
+
+describe('a station of somebody else on the wire (A8)', () => {
+  const macOf = (n: number): string => `02:00:00:aa:00:0${String(n)}`;
+  const stations: string[] = [];
+  const plug = async (ip: string, mac: string): Promise<void> => {
+    stations.push((await fleet().lab.addStation({ ip, mac })).name);
+  };
+  const box = (name: string, attachment: object = {}) => ({
+    name,
+    host: 'docker01',
+    image: 'busybox',
+    command: ['sleep', '10000'],
+    attachments: [{ network: 'mac_net1', ...attachment }],
+  });
+  const stateOf = async (ip: string) => (await fleet().client.addresses.get('mac_net1', ip)).body;
+
+  afterEach(async () => {
+    for (const name of stations.splice(0)) await fleet().lab.removeStation(name);
+    for await (const { ip, state } of fleet().client.addresses.all('mac_net1')) {
+      if (state === 'conflicted') await fleet().client.addresses.release('mac_net1', ip, { force: true });
+    }
+  });
+
+  test('keeps its address, by whatever road a container asks for it', async () => {
+    const { client } = fleet();
+    await client.networks.create({ ...macNet1, warm: 0 }, { wait: '30s' });
+    await plug('172.16.100.50', macOf(1));
+    await expect(run('docker01', 'named', '--ip', '172.16.100.50')).rejects.toThrow(
+      `172.16.100.50 is in use on the network by ${macOf(1)}`,
+    );
+    await waitFor(
+      'conflicted',
+      async () => (await stateOf('172.16.100.50')).state === 'conflicted',
+      10_000,
+      100,
+    );
+    expect((await stateOf('172.16.100.50')).mac).toBe(macOf(1));
+
+    // The address that the next container without one would get.
+    const next = async (): Promise<string> => {
+      const { body } = await client.containers.create(box('dry'), { dryRun: true });
+      return body.attachments[0]?.address ?? '';
+    };
+    const taken = await next();
+    await plug(taken, macOf(2));
+    const { body: moved } = await client.containers.create(box('chosen'), { wait: '60s' });
+    expect(moved.running).toBe(true);
+    expect(await addressOf('docker01', 'chosen')).toBe(moved.attachments[0]?.address);
+    expect(moved.attachments[0]?.address).not.toBe(taken);
+    expect(await stateOf(taken)).toMatchObject({ state: 'conflicted', mac: macOf(2), owner: null });
+
+    await plug('172.16.100.60', macOf(3));
+    await client.containers.create(box('fixed', { address: '172.16.100.60' }));
+    const readyOf = async () =>
+      conditionOf((await client.containers.get('fixed')).body.conditions, 'Ready')?.message ?? '';
+    await waitFor('the MAC in the condition', async () => (await readyOf()).includes(macOf(3)), 30_000, 200);
+    expect(await runs('docker01', 'fixed')).toBe(false);
+
+    const other = await next();
+    await plug(other, macOf(4));
+    expect(await run('docker01', 'plain')).not.toBe(other);
+  });
+
+  test('that comes later is shown, and the container keeps its address', async () => {
+    const { client } = fleet();
+    await client.networks.create(macNet1, { wait: '30s' });
+    const ip = await run('docker01', 'first');
+    const conflict = async () =>
+      conditionOf((await placementOn(fleet(), 'mac_net1', 'docker01')).conditions, 'AddressConflict');
+    await plug(ip, macOf(5));
+    await waitFor('the conflict', async () => (await conflict())?.status === 'True', 90_000, 500);
+    const message = (await conflict())?.message ?? '';
+    for (const part of [ip, 'first', macOf(5)]) expect(message).toContain(part);
+    const { body } = await client.checks.create({ kind: 'addresses', network: 'mac_net1' }, { wait: '30s' });
+    expect((body.result as { findings: object[] }).findings).toContainEqual(
+      expect.objectContaining({ kind: 'conflicted', ip, mac: macOf(5), state: 'bound' }),
+    );
+    expect((await stateOf(ip)).state).toBe('bound');
+    expect(await runs('docker01', 'first')).toBe(true);
+    await fleet().lab.removeStation(stations.splice(0)[0] ?? '');
+    await waitFor('the end of it', async () => (await conflict())?.status === 'False', 90_000, 500);
+  });
+});

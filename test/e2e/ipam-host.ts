@@ -55,7 +55,7 @@ export type IpamOnHost = {
 };
 
 const isClear = () => Promise.resolve({ answer: 'clear' } as const);
-const clear: AddressProbe = { probe: isClear, ask: isClear, recheck: isClear };
+const clear: AddressProbe = { probe: isClear, ask: isClear, recheck: isClear, letGo: () => {} };
 
 /** Docker's folder of network namespaces, whose mounts are the host's own: seen through what keeps the host alive. */
 async function netnsOf(host: LabHost): Promise<string> {

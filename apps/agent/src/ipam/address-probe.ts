@@ -25,9 +25,11 @@ export type AddressProbe = {
   readonly ask: Ask;
   /** Once, and a second for answers, with all that is asked for at that time: an address that is in use. */
   readonly recheck: Ask;
+  /** Nothing of ours stays on an interface: it is about to be one container's alone. */
+  readonly letGo: (link: string) => void;
 };
 
 const unable: Ask = () => Promise.resolve({ answer: 'unknown', reason: 'this agent has no probe' });
 
 /** For a host where nobody can look. */
-export const noProbe: AddressProbe = { probe: unable, ask: unable, recheck: unable };
+export const noProbe: AddressProbe = { probe: unable, ask: unable, recheck: unable, letGo: () => {} };

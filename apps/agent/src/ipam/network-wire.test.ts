@@ -3,8 +3,19 @@ import type { AddressProbe, Ask } from './address-probe.ts';
 import { createNetworkWire } from './network-wire.ts';
 
 function wireOf(ask: Ask, link: string | null = 'ens33') {
-  const probe: AddressProbe = { probe: ask, ask, recheck: ask };
-  return createNetworkWire({ probe, linkOf: () => link, isPassthru: (networkId) => networkId === 'pt' });
+  const letGo: string[] = [];
+  const probe: AddressProbe = {
+    probe: ask,
+    ask,
+    recheck: ask,
+    letGo: (name) => void letGo.push(name),
+  };
+  const wire = createNetworkWire({
+    probe,
+    linkOf: () => link,
+    isPassthru: (networkId) => networkId === 'pt',
+  });
+  return { ...wire, letGo };
 }
 
 test('the MAC of whoever has an address, and nobody where it is silent', async () => {
@@ -29,6 +40,7 @@ test.each([
   const wire = wireOf(ask, link);
   expect(await wire.holderOf({ networkId, ip: '172.16.100.17' })).toBeNull();
   expect(wire.blind().get(networkId)).toMatch(why);
+  expect(wire.letGo).toEqual(networkId === 'pt' ? ['ens33'] : []);
   fails = false;
   await wire.holderOf({ networkId: 'other', ip: '172.16.100.17' });
   expect(wire.blind().get(networkId)).toMatch(why);

@@ -6,7 +6,7 @@ export type NetworkWire = {
    * Asks the wire of a network for an address. `known`: MACs whose speaking for it means nothing. Never fails but by its
    * answer.
    */
-  readonly ask: (how: keyof AddressProbe, about: AddressOnWire, signal: AbortSignal) => Promise<ProbeAnswer>;
+  readonly ask: (how: HowToAsk, about: AddressOnWire, signal: AbortSignal) => Promise<ProbeAnswer>;
   /**
    * Whether an address is silent on the wire at this moment, within {@link silenceMs}: the MAC of whoever has it, null where
    * nobody answers, and where nobody can be asked; then `blind` says why. For what a container waits for, and for whoever
@@ -17,6 +17,9 @@ export type NetworkWire = {
   readonly blind: () => ReadonlyMap<string, string>;
 };
 
+/** How an address is asked for: see {@link AddressProbe}. */
+export type HowToAsk = 'probe' | 'ask' | 'recheck';
+
 /** An address of a network, and who may speak for it. */
 export type AddressOnWire = {
   readonly networkId: string;
@@ -24,8 +27,11 @@ export type AddressOnWire = {
   readonly known?: readonly string[];
 };
 
-/** Bound of a question that somebody waits for, in milliseconds. Where the link is there already it takes a quarter of a second. */
-export const silenceMs = 1000;
+/**
+ * Bound of a question that somebody waits for, in milliseconds: for a machine that is slow. Where the link is there already it takes
+ * a quarter of a second.
+ */
+export const silenceMs = 2000;
 
 /** Makes it. */
 export function createNetworkWire(deps: {
@@ -38,14 +44,15 @@ export function createNetworkWire(deps: {
   const blind = new Map<string, string>();
 
   async function askLink(
-    how: keyof AddressProbe,
+    how: HowToAsk,
     { networkId, ip, known = [] }: AddressOnWire,
     signal: AbortSignal,
   ): Promise<ProbeAnswer> {
+    const link = deps.linkOf(networkId);
     if (deps.isPassthru(networkId)) {
+      if (link !== null) deps.probe.letGo(link);
       return { answer: 'unknown', reason: 'a passthru network has room for its one container only' };
     }
-    const link = deps.linkOf(networkId);
     if (link === null) return { answer: 'unknown', reason: 'the interface of the network is not known yet' };
     try {
       return await deps.probe[how]({ link, ip, known }, signal);

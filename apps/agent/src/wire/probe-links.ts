@@ -19,6 +19,8 @@ export type ProbeLinks = {
    * with the last. Fails as opening does.
    */
   readonly hold: (parent: Link) => Promise<HeldLink>;
+  /** Takes the link on a parent of this name away, also from those who use it. */
+  readonly letGo: (parent: string) => void;
   /** Takes all away. */
   readonly close: () => void;
 };
@@ -26,6 +28,7 @@ export type ProbeLinks = {
 type Made = { readonly space: ProbeNamespace; readonly link: ProbeLink };
 
 type Entry = {
+  readonly parent: string;
   readonly made: Promise<Made>;
   ready: Promise<void> | null;
   users: number;
@@ -83,7 +86,7 @@ export function createProbeLinks(deps: {
       known.users += 1;
       return known;
     }
-    const entry: Entry = { made: make(parent), ready: null, users: 1, idle: null };
+    const entry: Entry = { parent: parent.name, made: make(parent), ready: null, users: 1, idle: null };
     entries.set(key, entry);
     return entry;
   }
@@ -144,6 +147,9 @@ export function createProbeLinks(deps: {
         leaveOnce(true);
         throw error;
       }
+    },
+    letGo: (parent) => {
+      for (const [key, entry] of entries) if (entry.parent === parent) end(key, entry);
     },
     close: () => {
       for (const [key, entry] of entries) end(key, entry);

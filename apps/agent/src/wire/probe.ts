@@ -34,7 +34,7 @@ export const usualProbing: ProbeSettings = {
   listenMs: 2000,
   together: 256,
   atOnce: 2,
-  lingerMs: 30_000,
+  lingerMs: 600_000,
   quick: quickProbing,
 };
 
@@ -161,6 +161,7 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
     probe: asker((asked) => probing.ask(null, asked)),
     ask: asker((asked, signal) => quickly(asked, AbortSignal.any([signal, ended.signal]))),
     recheck: asker((asked) => checking.ask(null, asked)),
+    letGo: probeLinks.letGo,
     close: () => {
       ended.abort();
       probeLinks.close();
