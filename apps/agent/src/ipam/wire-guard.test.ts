@@ -28,7 +28,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
   const records = new Map<LeaseKey, LeaseRecord>();
   if (!fresh) for (const record of offers) records.set(keyOf(record), record);
   const queue = [...offers];
-  let time = 0;
+  let time = 10_000;
   const asked: AddressOnWire[] = [];
   const released: string[] = [];
   const apply = async (changes: readonly LeaseChange[]): Promise<void> => {
@@ -105,6 +105,13 @@ test('the warm pool costs nothing, and what Docker has already is not asked for'
     expect(await guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.17' });
     expect(asked).toEqual([]);
   }
+});
+
+test('a container that is started again gets its address back without a question', async () => {
+  const released = { ...recordOf('172.16.100.17', 'resting'), since: 5000 };
+  const { guarded, asked } = setUp([released], { '172.16.100.17': foreign });
+  expect(await guarded.request(pool, '172.16.100.17', box)).toMatchObject({ ip: '172.16.100.17' });
+  expect(asked).toEqual([]);
 });
 
 test("the container's own MAC, and that of the last one here, are not foreign", async () => {

@@ -19,11 +19,13 @@ export type WireGuardDeps = {
 
 /** After this no other address is tried, in milliseconds: Docker has to be answered. */
 const longestMs = 5000;
+/** A container that is restarted, or connected again, takes the address that it had: nobody else came to it in this time, in milliseconds. */
+const justReleasedMs = 10_000;
 
 /**
  * An address book that asks the wire before Docker hears of an address. What is of the warm pool was asked for when it came and
- * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen. It is granted first,
- * on disk, so that nobody else can get it meanwhile.
+ * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen, but for what a container of
+ * this host released a moment ago. It is granted first, on disk, so that nobody else can get it meanwhile.
  *
  * The MACs that the container has, and that the last one on this address had, are not foreign: the kernel of this host
  * says better whether that one is gone. What is taken goes back to the server as in conflict, so that no other host gives it; a
@@ -35,7 +37,7 @@ export function guardedByWire({ book, store, wire, onChange, now, log }: WireGua
     const { ip } = gift;
     const key = keyOf({ networkId, ip });
     const old = before.get(key);
-    if (old?.use === 'free' || old?.use === 'used') return null;
+    if (old !== undefined && isKnownFree(old, now())) return null;
     const known = [old?.lastMac ?? null, endpoint.mac].flatMap((mac) =>
       mac === null ? [] : [mac.toLowerCase()],
     );
@@ -63,6 +65,12 @@ export function guardedByWire({ book, store, wire, onChange, now, log }: WireGua
       }
     },
   };
+}
+
+/** Asked for when it came, Docker's already, or a container's of this host until a moment ago. */
+function isKnownFree({ use, since }: LeaseRecord, now: number): boolean {
+  if (use === 'free' || use === 'used') return true;
+  return (use === 'resting' || use === 'kept') && now - since < justReleasedMs;
 }
 
 type Before = ReadonlyMap<LeaseKey, LeaseRecord>;
