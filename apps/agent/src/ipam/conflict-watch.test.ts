@@ -33,7 +33,13 @@ async function setUp() {
   const look = async (): Promise<void> => {
     const networks = await docker.networks();
     const containers = await docker.containers();
-    const rest = { details: new Map(), interfaces: new Map(), images: new Set<string>(), outage: null };
+    const rest = {
+      details: new Map(),
+      interfaces: new Map(),
+      routes: new Map(),
+      images: new Set<string>(),
+      outage: null,
+    };
     const version = await docker.version();
     watch.looked({ docker: { reachable: true, version, networks, containers, ...rest } });
   };

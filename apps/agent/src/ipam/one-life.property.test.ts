@@ -128,6 +128,7 @@ async function hostWith(folder: string) {
         containers: there.filter(({ mac }) => mac !== null).map(containerOf),
         details: new Map(),
         interfaces: new Map(),
+        routes: new Map(),
         images: new Set(),
         outage: null,
       },
