@@ -198,6 +198,40 @@ describe('changes that Docker cannot make to a network', () => {
   });
 });
 
+/** Of the default route inside the container `two`. */
+const gateway = async (): Promise<string> =>
+  /default via (\S+)/.exec(await docker(host('docker01'), 'exec', 'two', 'ip', 'route'))?.[1] ?? '';
+
+describe('a container on two networks', () => {
+  test('has the default route of its first one, whatever the networks are called, after a restart as well', async () => {
+    const { client } = fleet();
+    // By its name it comes after the other, which an Engine before 28 would take.
+    const subnets = [{ cidr: '172.16.202.0/24', gateway: '172.16.202.1' }];
+    const first = {
+      name: 'zone',
+      parent: 'ens33',
+      hosts: { names: ['docker01'] },
+      subnets,
+      quarantineSeconds: 0,
+    };
+    await client.networks.create(first, { wait: '30s' });
+    try {
+      const attachments = [{ network: first.name }, { network: own.name }];
+      const { body } = await client.containers.create(
+        { ...box('two', 'docker01'), attachments },
+        { wait: '60s' },
+      );
+      expect(conditionOf(body.conditions, 'Ready')?.status).toBe('True');
+      expect(await gateway()).toBe('172.16.202.1');
+      await docker(host('docker01'), 'restart', '-t', '0', 'two');
+      await waitFor('its route', async () => (await gateway()) === '172.16.202.1', healMs, 100);
+    } finally {
+      await client.containers.remove('two', { ifMatch: '*', wait: '60s' });
+      await client.networks.remove(first.name, { ifMatch: '*', wait: '60s' });
+    }
+  });
+});
+
 describe('preflight', () => {
   test('a dry run says host by host what would be done and what stands in the way, and touches nothing', async () => {
     const { client } = fleet();

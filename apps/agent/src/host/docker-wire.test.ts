@@ -47,6 +47,23 @@ describe('a container on two networks, one with a MAC', () => {
     expect(JSON.stringify(plan)).not.toContain('"b":{"IPAMConfig":{"IPv4Address":"172.16.10.10"},"Mac');
   });
 
+  it('says which network carries the default route where the Engine takes it, and nothing of it where not', () => {
+    const attachments = [
+      { network: 'lan', gatewayPriority: 2 },
+      { network: 'adm', gatewayPriority: 1 },
+    ];
+    const made = planContainer({ ...spec, attachments }, { manyEndpoints: true, gatewayPriority: true });
+    expect(made).toMatchObject({
+      body: {
+        NetworkingConfig: { EndpointsConfig: { lan: { GwPriority: 2 }, adm: { GwPriority: 1 } } },
+      },
+    });
+    for (const manyEndpoints of [true, false]) {
+      const before = planContainer({ ...spec, attachments }, { manyEndpoints });
+      expect(JSON.stringify(before)).not.toContain('GwPriority');
+    }
+  });
+
   it('has its usual MACs where the Engine takes them, and is made all the same where it does not', () => {
     const attachments = [
       { network: 'a', usualMac: '02:42:ac:10:64:0a' },
