@@ -65,7 +65,7 @@ function look(
       at,
       live: by === undefined ? [] : [has()],
       kernel: by === 'docker-only' ? null : new Set(by === 'both' || by === 'kernel' ? [key] : []),
-      asked: new Map(asked ? [[key, 'box1']] : []),
+      asked: new Map(asked ? [[key, has()]] : []),
       own: new Set(own ? [key] : []),
       untold: new Set(untold ? [id(1)] : []),
       vague: new Set(shown.vague),

@@ -36,8 +36,8 @@ export type SeenAddresses = {
   readonly live: readonly SeenAddress[];
   /** What of that the kernel shows; null where it could not be asked. */
   readonly kernel: ReadonlySet<LeaseKey> | null;
-  /** What existing containers ask for by name, whether they run or not, and the name of one that does. */
-  readonly asked: ReadonlyMap<LeaseKey, string>;
+  /** What existing containers ask for by name, whether they run or not, and one that does. */
+  readonly asked: ReadonlyMap<LeaseKey, SeenAddress>;
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
   readonly own: ReadonlySet<LeaseKey>;
   /** Networks with a gateway that Docker does not tell. */

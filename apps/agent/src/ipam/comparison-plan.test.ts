@@ -21,20 +21,18 @@ const free = (last: number, generation: number): LeaseRecord => ({
 });
 const used = (last: number, generation: number): LeaseRecord => given(free(last, generation), endpoint, 2);
 const book = (...records: LeaseRecord[]) => new Map(records.map((record) => [keyOf(record), record]));
-const seen = (last: number, live: boolean): SeenAddress => ({
+const seen = (last: number): SeenAddress => ({
   networkId,
   ip: `172.16.100.${last}`,
   container: `id${last}`,
   name: `box${last}`,
   mac: null,
-  live,
 });
 
 test('all that is held is said, and all that containers have or ask for', () => {
   const items = comparedItems(book(free(2, 7), used(3, 8), free(4, 9)), {
-    at: 10,
-    addresses: [seen(4, false), seen(5, true)],
-    vague: new Set(),
+    live: [seen(5)],
+    asked: new Map([[keyOf(seen(4)), seen(4)]]),
   });
   expect(items.map(({ ip, generation, inUse, container }) => [ip, generation, inUse, container])).toEqual([
     ['172.16.100.2', 7, false, null],

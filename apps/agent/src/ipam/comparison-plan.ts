@@ -1,7 +1,8 @@
 import type { CompareItem, Lease } from '@trunkline/contracts';
-import type { SeenAddress, SeenAddresses } from './bindings-plan.ts';
+import type { SeenAddress } from './bindings-plan.ts';
 import type { LeaseChange } from './lease-journal.ts';
 import { arrived, keyOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import type { ShownAddresses } from './seen-addresses.ts';
 
 const item = (
   { networkId, ip }: { readonly networkId: string; readonly ip: string },
@@ -21,11 +22,12 @@ const item = (
  * All that this host holds and all that its containers have, or ask for at their next start. What Docker was given counts as
  * in use also where no container shows it yet. Pure.
  */
-export function comparedItems(held: ReadonlyMap<LeaseKey, LeaseRecord>, seen: SeenAddresses): CompareItem[] {
-  const users = new Map(
-    // Who has an address counts before who only asks for it.
-    seen.addresses.toSorted((a, b) => Number(a.live) - Number(b.live)).map((one) => [keyOf(one), one]),
-  );
+export function comparedItems(
+  held: ReadonlyMap<LeaseKey, LeaseRecord>,
+  { live, asked }: Pick<ShownAddresses, 'live' | 'asked'>,
+): CompareItem[] {
+  // Who has an address counts before who only asks for it.
+  const users = new Map([...asked.values(), ...live].map((one) => [keyOf(one), one]));
   const own = [...held.values()].map((record) => {
     const user = users.get(keyOf(record));
     return item(record, record.generation, user !== undefined || record.use === 'used', user);

@@ -7,7 +7,7 @@ import { fatalFailure } from '../sync/failure.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { comparedChanges, comparedItems } from './comparison-plan.ts';
 import type { LeaseStore } from './lease-store.ts';
-import { seenAddresses } from './seen-addresses.ts';
+import { shownAddresses } from './seen-addresses.ts';
 
 /** What a comparison works with. */
 export type ComparisonDeps = {
@@ -53,7 +53,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
   async function compare(recovery: string, signal: AbortSignal): Promise<void> {
     const source = deps.source();
     const observed = source === null ? null : await deps.look();
-    const seen = observed === null ? null : seenAddresses(observed, deps.idOf);
+    const seen = observed === null ? null : shownAddresses(observed, deps.idOf);
     if (source === null || seen === null) throw new Error('Docker does not answer, nothing can be compared');
     const listed = new Map(store.all());
     const { held } = await source.compareLeases(comparedItems(listed, seen), {

@@ -51,8 +51,8 @@ export type ShownAddresses = {
   readonly at: number;
   /** What running containers have. */
   readonly live: readonly SeenAddress[];
-  /** What existing containers ask for by name, whether they run or not, and the name of one that does. */
-  readonly asked: ReadonlyMap<LeaseKey, string>;
+  /** What existing containers ask for by name, whether they run or not, and one that does. */
+  readonly asked: ReadonlyMap<LeaseKey, SeenAddress>;
   /** See `SeenAddresses`. */
   readonly vague: ReadonlySet<string>;
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
@@ -77,7 +77,7 @@ export function shownAddresses(
   const idByName = new Map(docker.networks.map(({ id, name }) => [name, id]));
   const parentById = new Map(docker.networks.map(({ id, options }) => [id, options['parent'] ?? null]));
   const live: SeenAddress[] = [];
-  const asked = new Map<LeaseKey, string>();
+  const asked = new Map<LeaseKey, SeenAddress>();
   const vague = new Set<string>();
   const placed: Placed[] = [];
   for (const container of docker.containers) {
@@ -92,7 +92,7 @@ export function shownAddresses(
       placed.push(...has.map((ip) => ({ networkId, parent, ip, mac })));
       if (networkId === null) continue;
       for (const ip of canonical(endpoint.requestedIpv4, endpoint.requestedIpv6)) {
-        asked.set(keyOf({ networkId, ip }), name);
+        asked.set(keyOf({ networkId, ip }), { networkId, ip, container: id, name, mac });
       }
       live.push(...has.map((ip) => ({ networkId, ip, container: id, name, mac })));
       if (!liveStatus.has(status)) continue;
