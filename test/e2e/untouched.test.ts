@@ -86,7 +86,7 @@ test('passthru never takes a NIC that the host needs, however it is asked for, a
     const { body } = await client.containers.create(box, { wait: '3s' });
     expect(body.conditions.find(({ type }) => type === 'Ready')?.message).toContain('this host needs it');
     expect((await placement()).conditions).toContainEqual(expect.objectContaining(refused));
-    await client.networks.patch('pt', { mode: 'bridge' }, { ifMatch: '*', wait: '30s' });
+    await client.networks.patch('pt', { mode: 'bridge' }, { ifMatch: '*', wait: '30s', force: true });
     await client.networks.patch('pt', { mode: 'passthru' }, { ifMatch: '*', wait: '30s', force: true });
     const uplink = (await linksOf(host())).find(({ ifname }) => ifname === 'ens33');
     expect(uplink?.address).toBe(host().mac);
