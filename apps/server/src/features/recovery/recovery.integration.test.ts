@@ -11,7 +11,7 @@ import { claimLease, returning, syncLeases, takeLeases } from '../leases/lease-c
 import { callNetworks } from '../networks/network-calls.fixture.ts';
 
 /** Each test starts several servers. */
-const patientMs = 120_000;
+const patientMs = 240_000;
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
@@ -331,6 +331,35 @@ describe('the data directory of a server with its own PostgreSQL', () => {
       await start(() => 'kept 2 7');
       expect(await phase()).toBe('recovering');
       expect((await recovery()).reason).toContain('data directory');
+    },
+    patientMs,
+  );
+});
+
+/** As if the row had been written under the PostgreSQL before. */
+const startedAnew = (): Promise<unknown> =>
+  server.platform.database.pool.query(
+    `UPDATE past SET postmaster = 'epoch', written_by = pg_current_xact_id()`,
+  );
+
+describe('PostgreSQL that was started under a server', () => {
+  test(
+    'gives again once the hosts that were there have polled, and notices that nothing went back',
+    async () => {
+      const has = await poll(one);
+      await poll(two);
+      await startedAnew();
+      const refused = await server.request('POST', '/v1/networks/lan/addresses', {});
+      expect(refused).toMatchObject({
+        status: 503,
+        body: { code: 'recovering', data: { waitingFor: ['docker01', 'docker02'] } },
+      });
+      expect(await phase()).toBe('settling');
+      // The new incarnation is told at once.
+      expect((await pollAs(one, has, 0)).incarnation).not.toBe(has.incarnation);
+      await poll(two);
+      expect(await phase()).toBe('open');
+      expect((await server.request('POST', '/v1/networks/lan/addresses', {})).status).toBe(201);
     },
     patientMs,
   );
