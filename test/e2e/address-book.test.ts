@@ -163,20 +163,21 @@ test('what Docker gave up because the agent was late is started by the agent, an
   expect(await runs('docker01', 'plain')).toBe(false);
 });
 
+const macOf = (n: number): string => `02:00:00:aa:00:0${String(n)}`;
+const stateOf = async (ip: string) => (await fleet().client.addresses.get('mac_net1', ip)).body;
+const box = (name: string, attachment: object = {}) => ({
+  name,
+  host: 'docker01',
+  image: 'busybox',
+  command: ['sleep', '10000'],
+  attachments: [{ network: 'mac_net1', ...attachment }],
+});
+
 describe('a station of somebody else on the wire (A8)', () => {
-  const macOf = (n: number): string => `02:00:00:aa:00:0${String(n)}`;
   const stations: string[] = [];
   const plug = async (ip: string, mac: string): Promise<void> => {
     stations.push((await fleet().lab.addStation({ ip, mac })).name);
   };
-  const box = (name: string, attachment: object = {}) => ({
-    name,
-    host: 'docker01',
-    image: 'busybox',
-    command: ['sleep', '10000'],
-    attachments: [{ network: 'mac_net1', ...attachment }],
-  });
-  const stateOf = async (ip: string) => (await fleet().client.addresses.get('mac_net1', ip)).body;
 
   afterEach(async () => {
     for (const name of stations.splice(0)) await fleet().lab.removeStation(name);
