@@ -38,6 +38,7 @@ import { startIdempotencySweep } from './platform/idempotency.ts';
 import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
 import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
+import { requestLimits } from './platform/request-limits.ts';
 import { validation } from './platform/validation.ts';
 
 export interface AppOptions {
@@ -130,6 +131,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(bodyParsers);
   await app.register(validation);
   await app.register(auth, { findCaller: tokens.findCaller });
+  await app.register(requestLimits);
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });
   await app.register(errorCodeRoutes);

@@ -114,6 +114,7 @@ export const errorTable = {
   database_unavailable: { status: 503, title: 'The database cannot be reached', retryable: true },
   storage_full: { status: 507, title: 'The disk of the server is full', retryable: true },
   conflict: { status: 409, title: 'The change met another one', retryable: true },
+  limit_reached: { status: 429, title: 'The caller has as much under way as it may', retryable: true },
   overloaded: { status: 503, title: 'The server has too much to do', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
 } as const satisfies Record<string, ErrorKind>;

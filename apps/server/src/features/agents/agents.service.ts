@@ -51,6 +51,7 @@ export interface AgentsDeps {
       host: HostRef,
       reports: readonly PlacementReport[],
       observedAt: Date,
+      mayBeAhead: boolean,
     ): Promise<void>;
   };
   containers: {
@@ -265,7 +266,9 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         const turn = await hosts.openReport(change, host.id, new Date(report.observedAt));
         if (turn === undefined) throw unknownHost(host.id);
         if (turn.newest) {
-          await networks.recordPlacements(change, host, report.placements, turn.observedAt);
+          // Only a database that was restored has told a host more than it knows.
+          const mayBeAhead = BigInt(observedRevision) > turn.before.desiredRevision;
+          await networks.recordPlacements(change, host, report.placements, turn.observedAt, mayBeAhead);
           await containers.recordReports(change, host, report.containers, turn.observedAt);
           await endpoints.recordInventory(change, host, report, turn.observedAt);
         }

@@ -8,7 +8,7 @@ import {
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { ApiError } from '../../platform/errors.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { conflictEvents } from './conflict-events.ts';
 import { networksOfHosts } from './desired-networks.ts';
@@ -67,6 +67,8 @@ export interface PlacementsService {
     host: HostRef,
     reports: readonly PlacementReport[],
     observedAt: Date,
+    /** The agent was told more than the database knows, which was restored: it may speak of later generations. */
+    mayBeAhead?: boolean,
   ): Promise<void>;
   /** Networks by name, kept as they are until the transaction ends. Those that do not exist are left out. */
   findForAttachment(change: Change, names: readonly string[]): Promise<AttachableNetwork[]>;
@@ -148,6 +150,22 @@ const showsForced = (row: ReportedRow, report: PlacementReport): boolean =>
 const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
   showsForced(row, report) && row.observedGeneration >= (row.forceGeneration ?? 0) && isReady(row.conditions);
 
+/** An agent carries out what it was told: a generation that there was not yet is made up, or of another network. */
+function refuseAhead(
+  known: readonly { row: ReportedRow; report: PlacementReport }[],
+  mayBeAhead: boolean,
+): void {
+  const ahead = mayBeAhead ? undefined : known.find(({ row, report }) => report.generation > row.generation);
+  if (ahead === undefined) return;
+  const { row, report } = ahead;
+  throw invalidFields([
+    {
+      pointer: '/placements',
+      message: `speaks of generation ${report.generation} of ${row.network}, which is at ${row.generation}`,
+    },
+  ]);
+}
+
 export function createPlacements(
   addresses: AddressesOfNetworks,
   leases: LeasesOfNetworks,
@@ -216,7 +234,7 @@ export function createPlacements(
 
     desired: networksOfHosts,
 
-    async recordPlacements(change, host, reports, observedAt) {
+    async recordPlacements(change, host, reports, observedAt, mayBeAhead = false) {
       const rows = new Map(
         (await placementsForReport(change.db, host.id)).map((row) => [row.networkId, row]),
       );
@@ -224,6 +242,7 @@ export function createPlacements(
         const row = rows.get(report.networkId);
         return row === undefined ? [] : [{ row, report }];
       });
+      refuseAhead(known, mayBeAhead);
       const left = known.filter(({ row, report }) => provesRemoval(row, report));
       const seen = known.filter(({ row, report }) => !provesRemoval(row, report));
       await removeLeft(

@@ -219,6 +219,13 @@ export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
         retryAfterSeconds: 5,
         cause: error,
       });
+    case '23503': // foreign_key_violation: what it refers to went in the same moment, such as a host that is retired
+    case 'P2003':
+    case 'P2025':
+      return new ApiError('conflict', 'what the request speaks of was removed at the same time: try again', {
+        retryAfterSeconds: 1,
+        cause: error,
+      });
     case '40001': // serialization_failure
     case '40P01': // deadlock_detected
     case 'P2034':
