@@ -181,8 +181,10 @@ describe('a station of somebody else on the wire (A8)', () => {
 
   afterEach(async () => {
     for (const name of stations.splice(0)) await fleet().lab.removeStation(name);
-    for await (const { ip, state } of fleet().client.addresses.all('mac_net1')) {
-      if (state === 'conflicted') await fleet().client.addresses.release('mac_net1', ip, { force: true });
+    for await (const { ip, state, owner } of fleet().client.addresses.all('mac_net1')) {
+      // What is a container's goes with it.
+      if (state === 'conflicted' && owner === null)
+        await fleet().client.addresses.release('mac_net1', ip, { force: true });
     }
   });
 
