@@ -18,7 +18,7 @@ const RecoveryHost = Closed(
       examples: ['waited_for'],
     }),
     at: Nullable(Timestamp, { description: 'When it compared, or was let go.' }),
-    by: Nullable(Type.String(), { description: 'Who let it go.', examples: [null] }),
+    by: Nullable(Type.String({ maxLength: 256 }), { description: 'Who let it go.', examples: [null] }),
   },
   { description: 'A host of a recovery.' },
 );
@@ -28,11 +28,14 @@ export const Recovery = Closed(
     phase: RecoveryPhase,
     recovery: Nullable(Id, { description: 'Names the recovery under way.', examples: [null] }),
     since: Nullable(Timestamp, { description: 'When the phase began.' }),
-    reason: Nullable(Type.String(), {
+    reason: Nullable(Type.String({ maxLength: 1024 }), {
       description: 'What showed that the database is older than it was.',
       examples: [null],
     }),
-    hosts: Type.Array(RecoveryHost, { description: 'Hosts that it waits for, or waited for.' }),
+    hosts: Type.Array(RecoveryHost, {
+      maxItems: 65_536,
+      description: 'Hosts that it waits for, or waited for.',
+    }),
   },
   { $id: 'Recovery', description: 'Whether the database recovers from a restored backup.' },
 );

@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
-import { changeContext } from '../../platform/request-context.ts';
+import { changeContext, sendReply } from '../../platform/request-context.ts';
+import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import { readIp, readMac } from '../addresses/address-wish.ts';
 import type { RecoveryService } from './recovery.service.ts';
 
@@ -33,11 +34,13 @@ export async function recoveryRoutes(app: App, { recovery }: { recovery: Recover
         summary: 'Go on without a host',
         description:
           'Says that a host that does not answer is not to be waited for. What it holds by the restored database stays its own; what it was given since the backup may be given to others, so nothing new may start on it before it has reached the server again. When it comes back it compares, and what cannot be settled is shown as conflicted.',
+        headers: IdempotencyKeyHeader,
         params: Type.Object({ name: HostName }),
         response: answers({ 200: Recovery }),
       },
     },
-    async (request) => recovery.release(request.params.name, changeContext(request).actor),
+    async (request, reply) =>
+      sendReply(reply, await recovery.release(request.params.name, changeContext(request))),
   );
 }
 

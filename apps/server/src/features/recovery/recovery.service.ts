@@ -7,8 +7,10 @@ import {
   pastUnchecked,
 } from '../../platform/database/database-errors.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
-import { poolQuery } from '../../platform/database/query.ts';
+import { poolQuery, transactionQuery, type Query } from '../../platform/database/query.ts';
+import type { ChangeContext } from '../../platform/changes.ts';
 import { ApiError } from '../../platform/errors.ts';
+import type { Reply } from '../../platform/idempotency.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import type { PastMark } from './past-mark.ts';
@@ -33,7 +35,7 @@ export interface RecoveryService {
   check(): Promise<void>;
   state(): Promise<Recovery>;
   /** Goes on without a host. Throws host_not_found, host_not_waited_for. */
-  release(host: string, by: string): Promise<Recovery>;
+  release(host: string, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   /** A host says what it heard last: more than the database knows means that time went back. */
   hear(hostId: string, heard: Heard): Promise<void>;
   /** Takes all that a host holds and uses. */
@@ -64,7 +66,13 @@ const retried = async <T>(work: () => Promise<T>): Promise<T> => {
 };
 
 export function createRecoveryService(
-  { database, feed, log, stopping }: Pick<Platform, 'database' | 'feed' | 'log' | 'stopping'>,
+  {
+    database,
+    changes,
+    feed,
+    log,
+    stopping,
+  }: Pick<Platform, 'database' | 'changes' | 'feed' | 'log' | 'stopping'>,
   mark: PastMark | undefined,
 ): RecoveryService {
   const query = poolQuery(database.pool);
@@ -85,9 +93,9 @@ export function createRecoveryService(
       checking = undefined;
     }));
 
-  const state = async (): Promise<Recovery> => {
-    const past = await readPast(query);
-    const hosts = await readRecoveryHosts(query);
+  const state = async (by: Query = query): Promise<Recovery> => {
+    const past = await readPast(by);
+    const hosts = await readRecoveryHosts(by);
     return {
       phase: past?.phase ?? 'open',
       recovery: past?.recovery ?? null,
@@ -118,17 +126,19 @@ export function createRecoveryService(
 
   return {
     check,
-    state,
+    state: () => state(),
     past: pastOfHosts,
 
-    async release(host, by) {
-      const outcome = await retried(() => goOnWithout(query, host, by));
-      if (outcome === 'no_host')
-        throw new ApiError('host_not_found', `no host ${host} has joined: see GET /v1/hosts`);
-      if (outcome === 'not_waited_for')
-        throw new ApiError('host_not_waited_for', `nobody waits for ${host}: see GET /v1/recovery`);
-      return state();
-    },
+    release: (host, context) =>
+      changes.makeOnce(context, async (change) => {
+        const within = transactionQuery(change.db);
+        const outcome = await goOnWithout(within, host, context.actor);
+        if (outcome === 'no_host')
+          throw new ApiError('host_not_found', `no host ${host} has joined: see GET /v1/hosts`);
+        if (outcome === 'not_waited_for')
+          throw new ApiError('host_not_waited_for', `nobody waits for ${host}: see GET /v1/recovery`);
+        return { status: 200, body: await state(within) };
+      }),
 
     async hear(hostId, heard) {
       const outcome = await retried(() => hearHost(query, hostId, heard));
