@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestServer, type TestServer } from '../integration/server.ts';
+import { fuzz, type FuzzResult } from './run.ts';
+
+/*
+ * Requests made from the documents of the server, seeded: as many as `npm run fuzz` asks for (main.ts sets these). Not yet
+ * a part of `npm test`: it is to find nothing for a while first.
+ */
+const seed = Number(process.env['TRUNKLINE_FUZZ_SEED'] ?? 1);
+const asked = process.env['TRUNKLINE_FUZZ_COUNT'];
+const count = asked === undefined ? 2_500 : Number(asked);
+/** A machine with other work beside it makes some 50 a second; what is asked for by hand takes the time it takes. */
+const timeout = 60_000 + count * 100;
+
+let server: TestServer;
+let baseUrl: string;
+
+beforeAll(async () => {
+  server = await createTestServer();
+  baseUrl = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  server.startSweeps();
+});
+afterAll(() => server?.close());
+
+function faultsOf(of: string, { faults, ...counts }: FuzzResult): FuzzResult['faults'] {
+  if (asked !== undefined) console.log(`${of}, seed ${seed}: ${JSON.stringify(counts)}`);
+  return faults;
+}
+
+describe.runIf(asked !== undefined)(
+  'whatever is asked, the answer is one of those documented, and comes at once',
+  () => {
+    test('of the API', { timeout }, async () => {
+      const result = await fuzz(server, baseUrl, { seed, count, of: 'api' });
+      expect(faultsOf('API', result), `seed ${seed}`).toEqual([]);
+    });
+
+    test('by agents', { timeout }, async () => {
+      const result = await fuzz(server, baseUrl, { seed, count: Math.ceil(count / 3), of: 'agents' });
+      expect(faultsOf('agents', result), `seed ${seed}`).toEqual([]);
+    });
+
+    test('and afterwards the server answers as before', async () => {
+      expect((await server.request('GET', '/readyz')).status).toBe(200);
+      expect((await server.request('GET', '/v1/networks')).status).toBe(200);
+    });
+  },
+);
