@@ -5,9 +5,29 @@ CREATE FUNCTION is_reserved(a address) RETURNS boolean LANGUAGE sql IMMUTABLE AS
   SELECT a.owner IS NOT NULL OR a.container_id IS NOT NULL OR a.reservation
 $$;
 
--- Claims one named address. Answers what came of it; 'taken' and 'quarantined' leave everything as it was. Without a claimant
--- nobody was its last owner: what is quarantined stays so.
-CREATE FUNCTION claim_address(network network, wanted inet, claimant text, container uuid, wanted_mac text, wanted_labels jsonb)
+-- Nobody can be on it any more: its host returned it itself, and no report shows it on a container.
+CREATE FUNCTION is_gone(a address) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT a.gone AND NOT EXISTS (
+    SELECT 1 FROM endpoint e JOIN network n ON n.id = e.network_id
+    WHERE n.space = a.space AND e.state IN ('running', 'paused') AND (e.ipv4 = a.ip OR e.ipv6 = a.ip))
+$$;
+
+-- Why a container may not take a reservation; NULL: it may. A container that Trunkline runs has its own on its own host.
+CREATE FUNCTION who_may_not(a address, claimant uuid, its_mac text, container text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE
+    WHEN a.mac IS NOT NULL AND a.mac IS DISTINCT FROM its_mac THEN 'other_mac'
+    WHEN a.container_id IS NOT NULL
+      THEN CASE WHEN EXISTS (SELECT 1 FROM container c WHERE c.id = a.container_id AND c.host_id = claimant) THEN NULL ELSE 'taken' END
+    WHEN a.for_host_id <> claimant THEN 'other_host'
+    WHEN a.mac IS NOT NULL OR a.for_host_id IS NOT NULL OR a.claim = 'anyone' OR a.owner = container THEN NULL
+    ELSE 'not_for'
+  END
+$$;
+
+-- Claims one named address. Answers what came of it; 'taken', 'quarantined' and 'awaiting' leave everything as it was. Without
+-- a claimant nobody was its last owner: what is quarantined stays so.
+CREATE FUNCTION claim_address(network network, wanted inet, claimant text, container uuid, wanted_mac text, wanted_labels jsonb,
+                              wanted_claim text, wanted_host uuid)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   s subnet;
@@ -27,16 +47,21 @@ BEGIN
   SELECT * INTO holder FROM address a WHERE a.space = s.space AND a.ip = wanted;
   IF FOUND THEN
     IF holder.state <> 'quarantined' THEN RETURN 'taken'; END IF;
-    -- Who had it last may have it back at once: neighbours that still remember it remember the right one.
-    IF holder.quarantined_until > now() AND (claimant IS NULL OR holder.previous_owner IS DISTINCT FROM claimant) THEN
+    IF holder.awaiting_host_id IS NOT NULL THEN RETURN 'awaiting'; END IF;
+    -- Who had it last may have it back at once: neighbours that still remember it remember the right one. And the host of
+    -- a container that Trunkline runs asks the wire.
+    IF holder.quarantined_until > now() AND (claimant IS NULL OR holder.previous_owner IS DISTINCT FROM claimant)
+      AND NOT (container IS NOT NULL AND is_gone(holder)) THEN
       RETURN 'quarantined';
     END IF;
     DELETE FROM address a WHERE a.space = s.space AND a.ip = wanted;
   ELSE
     PERFORM carve_out(s.id, wanted);
   END IF;
-  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels)
-  VALUES (s.space, wanted, s.id, network.id, s.cidr, 'reserved', claimant, container, wanted_mac, COALESCE(wanted_labels, '{}'));
+  PERFORM reserve_station(network.id, wanted, wanted_mac, claimant);
+  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels, claim, for_host_id)
+  VALUES (s.space, wanted, s.id, network.id, s.cidr, 'reserved', claimant, container, wanted_mac, COALESCE(wanted_labels, '{}'),
+          COALESCE(wanted_claim, 'owner'), wanted_host);
   RETURN 'created';
 END $$;
 
@@ -49,6 +74,7 @@ DECLARE
 BEGIN
   SELECT make_interval(secs => x.quarantine_seconds) INTO rest FROM network x WHERE x.id = network;
   PERFORM lock_subnets(network, 4), lock_subnets(network, 6);
+  PERFORM leave_stations(network, ips);
   IF immediate OR rest = interval '0' THEN
     FOR freed IN
       WITH a AS (DELETE FROM address x WHERE x.network_id = network AND x.ip = ANY (release_addresses.ips) RETURNING x.subnet_id, x.ip)
@@ -63,14 +89,15 @@ BEGIN
   SET state = 'quarantined', quarantined_until = now() + rest, previous_owner = x.owner, previous_host_id = x.host_id,
       owner = NULL, container_id = NULL, host_id = NULL, mac = NULL, reservation = false, container_name = NULL,
       docker_id = NULL, seen_mac = NULL, since = NULL, recheck_at = NULL, generation = nextval('address_generation'),
-      updated_at = now()
+      claim = 'owner', for_host_id = NULL, gone = false, from_inventory = false, updated_at = now()
   WHERE x.network_id = network AND x.ip = ANY (ips) AND x.state <> 'quarantined';
   GET DIAGNOSTICS n = ROW_COUNT;
   RETURN n;
 END $$;
 
 -- Ends the hold of a host on one address; the subnets are locked. `unused` frees at once what was never seen on a container.
-CREATE FUNCTION end_hold(a address, reason text, foreign_mac text) RETURNS void LANGUAGE plpgsql AS $$
+-- `is_proven`: the host itself looked, and nothing is on it.
+CREATE FUNCTION end_hold(a address, reason text, foreign_mac text, is_proven boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   rest interval;
   next_state address_state;
@@ -82,6 +109,8 @@ BEGIN
     WHEN reason = 'unused' AND a.state = 'leased' OR rest = interval '0' THEN NULL
     ELSE 'quarantined'
   END::address_state;
+  UPDATE station x SET host_id = NULL WHERE x.network_id = a.network_id AND x.ip = a.ip AND x.host_id = a.host_id AND x.reserved;
+  DELETE FROM station x WHERE x.network_id = a.network_id AND x.ip = a.ip AND x.host_id = a.host_id AND NOT x.reserved;
   IF next_state IS NULL THEN
     DELETE FROM address x WHERE x.space = a.space AND x.ip = a.ip;
     PERFORM give_back(a.subnet_id, a.ip);
@@ -93,6 +122,7 @@ BEGIN
       quarantined_until = CASE WHEN next_state = 'quarantined' THEN now() + rest END,
       recheck_at = CASE WHEN next_state = 'conflicted' THEN now() + interval '10 minutes' END,
       reservation = CASE WHEN next_state = 'conflicted' THEN x.reservation ELSE false END,
+      gone = is_proven AND next_state = 'quarantined' AND reason = 'released', from_inventory = false,
       generation = nextval('address_generation'), updated_at = now()
   WHERE x.space = a.space AND x.ip = a.ip;
 END $$;
@@ -105,7 +135,7 @@ BEGIN
   WITH a AS (
     DELETE FROM address x WHERE (x.space, x.ip) IN (
       SELECT y.space, y.ip FROM address y
-      WHERE y.subnet_id = subnet AND y.state = 'quarantined' AND y.quarantined_until <= now()
+      WHERE y.subnet_id = subnet AND y.state = 'quarantined' AND y.quarantined_until <= now() AND y.awaiting_host_id IS NULL
       ORDER BY y.quarantined_until LIMIT most
     ) RETURNING x.ip
   )
@@ -123,7 +153,7 @@ BEGIN
   WITH taken AS (
     DELETE FROM address x WHERE (x.space, x.ip) IN (
       SELECT y.space, y.ip FROM address y
-      WHERE y.subnet_id = subnet AND y.state = 'quarantined'
+      WHERE y.subnet_id = subnet AND y.state = 'quarantined' AND y.awaiting_host_id IS NULL
         AND EXISTS (SELECT 1 FROM subnet_range r WHERE r.subnet_id = subnet AND r.kind = 'allocatable'
                     AND r.first <= y.ip AND r.last >= y.ip)
       ORDER BY y.quarantined_until LIMIT wanted
@@ -159,5 +189,94 @@ BEGIN
       PERFORM give_back(a.subnet_id, a.ip);
     END IF;
     RETURN QUERY SELECT n.name, host(a.ip), a.owner FROM network n WHERE n.id = a.network_id;
+  END LOOP;
+END $$;
+
+-- Takes an address away from the host that holds it: the host is told in its desired document, and the address is given to
+-- nobody before the host confirms. The subnets are locked. Answers the host; NULL where none holds it.
+CREATE FUNCTION revoke_address(network uuid, wanted inet) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+  held address;
+BEGIN
+  SELECT * INTO held FROM address a WHERE a.network_id = network AND a.ip = wanted AND a.host_id IS NOT NULL;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  INSERT INTO revocation AS r (space, ip, host_id, network_id, generation)
+  VALUES (held.space, held.ip, held.host_id, held.network_id, held.generation)
+  ON CONFLICT (space, ip, host_id) DO UPDATE
+  SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL;
+  PERFORM leave_stations(network, ARRAY[wanted]);
+  UPDATE address x
+  SET state = 'quarantined', quarantined_until = now(), previous_owner = NULL, previous_host_id = NULL, awaiting_host_id = held.host_id,
+      owner = NULL, container_id = NULL, host_id = NULL, mac = NULL, reservation = false, container_name = NULL, docker_id = NULL,
+      seen_mac = NULL, since = NULL, claim = 'owner', for_host_id = NULL, gone = false, from_inventory = false,
+      generation = nextval('address_generation'), updated_at = now()
+  WHERE x.space = held.space AND x.ip = held.ip;
+  RETURN held.host_id;
+END $$;
+
+-- Takes what a host holds of a subnet that leaves; the rows go with the subnet, and nobody is given the addresses before
+-- the host confirms, in whatever subnet they are then. Answers the hosts.
+CREATE FUNCTION revoke_subnet(subnet uuid) RETURNS uuid[] LANGUAGE sql AS $$
+  WITH told AS (
+    INSERT INTO revocation AS r (space, ip, host_id, network_id, generation)
+    SELECT a.space, a.ip, a.host_id, a.network_id, a.generation FROM address a WHERE a.subnet_id = subnet AND a.host_id IS NOT NULL
+    ON CONFLICT (space, ip, host_id) DO UPDATE
+    SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL
+    RETURNING host_id
+  ), waits AS (
+    -- What was awaited in the subnet that leaves is awaited on; the rows of the book go.
+    SELECT a.awaiting_host_id AS host_id FROM address a WHERE a.subnet_id = subnet AND a.awaiting_host_id IS NOT NULL
+  )
+  SELECT COALESCE(array_agg(DISTINCT x.host_id), '{}') FROM (SELECT host_id FROM told UNION ALL SELECT host_id FROM waits) AS x
+$$;
+
+-- Keeps out of a subnet what a host has not let go of yet, from an earlier subnet; the subnet is locked.
+CREATE FUNCTION keep_for_awaited(subnet uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  s subnet;
+  waiting record;
+BEGIN
+  SELECT x.* INTO s FROM subnet x WHERE x.id = keep_for_awaited.subnet;
+  FOR waiting IN
+    SELECT DISTINCT ON (r.ip) r.ip, r.host_id FROM revocation r
+    WHERE r.space = s.space AND r.confirmed_at IS NULL AND r.ip <<= s.cidr AND r.ip IS DISTINCT FROM s.gateway
+      AND NOT EXISTS (SELECT 1 FROM address a WHERE a.space = r.space AND a.ip = r.ip)
+    ORDER BY r.ip, r.created_at DESC
+  LOOP
+    PERFORM carve_out(s.id, waiting.ip);
+    INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, quarantined_until, awaiting_host_id)
+    VALUES (s.space, waiting.ip, s.id, s.network_id, s.cidr, 'quarantined', now(), waiting.host_id);
+  END LOOP;
+END $$;
+
+-- A host has it on its disk that these holds are over. What nobody else awaits is free. Answers what was.
+-- confirmed: [{networkId, ip, generation}]
+CREATE FUNCTION confirm_revocations(host uuid, confirmed jsonb) RETURNS TABLE (network text, ip text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  a address;
+BEGIN
+  PERFORM lock_subnets(x.id, x.family) FROM (
+    SELECT n.id, family(r.ip) AS family
+    FROM jsonb_to_recordset(confirmed) AS c (ip inet)
+    JOIN revocation r ON r.host_id = confirm_revocations.host AND r.ip = c.ip AND r.confirmed_at IS NULL
+    JOIN network n ON n.space = r.space
+    JOIN subnet s ON s.network_id = n.id AND s.cidr >>= r.ip
+    GROUP BY n.id, n.name, family(r.ip) ORDER BY n.name COLLATE "C", 2 OFFSET 0
+  ) AS x;
+  FOR a IN
+    WITH heard AS (
+      UPDATE revocation r SET confirmed_at = now()
+      FROM jsonb_to_recordset(confirmed) AS c ("networkId" uuid, ip inet, generation bigint)
+      WHERE r.host_id = confirm_revocations.host AND r.ip = c.ip AND r.network_id = c."networkId" AND r.generation = c.generation
+        AND r.confirmed_at IS NULL
+      RETURNING r.space, r.ip
+    )
+    SELECT x.* FROM heard h JOIN address x ON x.space = h.space AND x.ip = h.ip AND x.awaiting_host_id = confirm_revocations.host
+    ORDER BY x.space, x.ip
+  LOOP
+    DELETE FROM address x WHERE x.space = a.space AND x.ip = a.ip;
+    PERFORM give_back(a.subnet_id, a.ip);
+    RETURN QUERY SELECT n.name, host(a.ip) FROM network n WHERE n.id = a.network_id;
   END LOOP;
 END $$;

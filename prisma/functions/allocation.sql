@@ -30,9 +30,9 @@ DECLARE
   item record;
 BEGIN
   FOR item IN
-    SELECT i.pos, i.address, i.owner, i.mac, i.labels, i.container, a.ip AS owned_ip
+    SELECT i.pos, i.address, i.owner, i.mac, i.labels, i.container, i.claim, i."forHost", a.ip AS owned_ip
     FROM jsonb_to_recordset(items)
-      AS i (pos integer, address inet, owner text, mac text, labels jsonb, container uuid)
+      AS i (pos integer, address inet, owner text, mac text, labels jsonb, container uuid, claim text, "forHost" uuid)
     LEFT JOIN address a ON a.network_id = net.id AND family(a.ip) = wanted_family AND a.owner = i.owner
     WHERE left_out IS NULL OR i.pos <> ALL (left_out)
     ORDER BY i.pos
@@ -45,7 +45,8 @@ BEGIN
       outcome := CASE WHEN item.address IS NULL OR item.address = item.owned_ip THEN 'existing' ELSE 'owner_has_other' END;
       address_ip := item.owned_ip;
     ELSE
-      outcome := claim_address(net, item.address, item.owner, item.container, item.mac, item.labels);
+      outcome := claim_address(net, item.address, item.owner, item.container, item.mac, item.labels,
+                               item.claim, item."forHost");
       address_ip := item.address;
     END IF;
     RETURN NEXT;
@@ -53,7 +54,7 @@ BEGIN
 END $$;
 
 -- Answers a group of requests for one family of one network, all in one step.
--- group: {network: name, family: 4 | 6 | null, items: [{pos, address?, owner?, count, mac?, labels?, container?}]}
+-- group: {network: name, family: 4 | 6 | null, items: [{pos, address?, owner?, count, mac?, labels?, container?, claim?, forHost?}]}
 -- The owners within a group differ. One row for each address given, or one with the reason there is none.
 CREATE FUNCTION allocate_group(asked jsonb)
 RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, fam integer) LANGUAGE plpgsql AS $$
@@ -67,6 +68,8 @@ DECLARE
   macs text[];
   labels jsonb[];
   containers uuid[];
+  claims text[];
+  for_hosts uuid[];
   others integer;
   -- The addresses taken for them, in the same order.
   subnets uuid[];
@@ -97,12 +100,13 @@ BEGIN
   -- Requests for the next free address are taken together; owners that have one, and named addresses, one by one.
   SELECT array_agg(i.pos) FILTER (WHERE i.fresh), array_agg(i.owner) FILTER (WHERE i.fresh),
          array_agg(i.mac) FILTER (WHERE i.fresh), array_agg(COALESCE(i.labels, '{}')) FILTER (WHERE i.fresh),
-         array_agg(i.container) FILTER (WHERE i.fresh), count(*) FILTER (WHERE NOT i.fresh)
-  INTO positions, owners, macs, labels, containers, others
+         array_agg(i.container) FILTER (WHERE i.fresh), array_agg(COALESCE(i.claim, 'owner')) FILTER (WHERE i.fresh),
+         array_agg(i."forHost") FILTER (WHERE i.fresh), count(*) FILTER (WHERE NOT i.fresh)
+  INTO positions, owners, macs, labels, containers, claims, for_hosts, others
   FROM (
     SELECT x.*, x.address IS NULL AND owned.ip IS NULL AS fresh
     FROM jsonb_to_recordset(asked -> 'items')
-      AS x (pos integer, address inet, owner text, count integer, mac text, labels jsonb, container uuid)
+      AS x (pos integer, address inet, owner text, count integer, mac text, labels jsonb, container uuid, claim text, "forHost" uuid)
     CROSS JOIN generate_series(1, COALESCE(x.count, 1))
     -- LIMIT keeps the planner from joining all owners of the network against a handful of items.
     LEFT JOIN LATERAL (
@@ -123,10 +127,15 @@ BEGIN
   FOR n IN 1..had LOOP
     IF n = cardinality(positions) OR positions[n + 1] <> positions[n] THEN served := n; END IF;
   END LOOP;
-  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels)
-  SELECT net.space, x.ip, x.subnet_id, net.id, x.cidr, 'reserved', x.owner, x.container, x.mac, x.labels
-  FROM unnest(ips[1:served], subnets[1:served], cidrs[1:served], owners[1:served], containers[1:served], macs[1:served], labels[1:served])
-    AS x (ip, subnet_id, cidr, owner, container, mac, labels);
+  FOR n IN 1..served LOOP
+    CONTINUE WHEN macs[n] IS NULL;
+    PERFORM reserve_station(net.id, ips[n], macs[n], owners[n]);
+  END LOOP;
+  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels, claim, for_host_id)
+  SELECT net.space, x.ip, x.subnet_id, net.id, x.cidr, 'reserved', x.owner, x.container, x.mac, x.labels, x.claim, x.for_host
+  FROM unnest(ips[1:served], subnets[1:served], cidrs[1:served], owners[1:served], containers[1:served], macs[1:served], labels[1:served],
+              claims[1:served], for_hosts[1:served])
+    AS x (ip, subnet_id, cidr, owner, container, mac, labels, claim, for_host);
   -- What was taken for an item that could not be served whole goes back.
   FOR n IN served + 1..had LOOP
     PERFORM give_back(subnets[n], ips[n]);
@@ -204,7 +213,7 @@ CREATE FUNCTION allocate_batch(asked jsonb)
 RETURNS TABLE (
   pos integer, outcome text, fam integer, ip text, cidr text, network text, state text, owner text, host text,
   container text, mac text, labels jsonb, generation bigint, quarantined_until timestamptz, created_at timestamptz,
-  updated_at timestamptz, docker_id text, since timestamptz
+  updated_at timestamptz, docker_id text, since timestamptz, claim text, for_host text, awaiting_host text, allocatable boolean
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -232,7 +241,8 @@ BEGIN
   RETURN QUERY
   SELECT r.pos, r.outcome, r.fam, host(a.ip), text(a.cidr), n.name, a.state::text, a.owner, h.name,
          COALESCE(c.name, a.container_name), COALESCE(a.seen_mac, a.mac), a.labels, a.generation, a.quarantined_until::timestamptz,
-         a.created_at::timestamptz, a.updated_at::timestamptz, a.docker_id, a.since::timestamptz
+         a.created_at::timestamptz, a.updated_at::timestamptz, a.docker_id, a.since::timestamptz, a.claim,
+         (SELECT f.name FROM host f WHERE f.id = a.for_host_id), awaited_host(a.space, a.ip), is_allocatable(a.subnet_id, a.ip)
   FROM unnest(results) AS r
   LEFT JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a ON true
   LEFT JOIN network n ON n.id = a.network_id

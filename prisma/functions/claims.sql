@@ -1,9 +1,19 @@
 -- One address for one container that is being started.
 
+-- Why nobody is given an address any more by its name, since its subnet has changed; NULL: it may be given.
+CREATE FUNCTION not_to_give(a address) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE
+    WHEN EXISTS (SELECT 1 FROM subnet s WHERE s.id = a.subnet_id AND s.gateway = a.ip) THEN 'gateway'
+    WHEN EXISTS (SELECT 1 FROM subnet_range r WHERE r.subnet_id = a.subnet_id AND r.kind = 'excluded' AND r.first <= a.ip AND r.last >= a.ip)
+      THEN 'excluded'
+  END
+$$;
+
 -- Gives a host one address for a container that is being started: `wanted`, or the one reserved for a MAC or a name.
 -- Outcomes: held, created (the host holds it from now on), none (nothing is reserved); elsewhere (unused on another host,
--- which is asked to return it), taken, other_mac, conflicted, quarantined (the address in the way is answered); those of
--- claim_address; no_network, deleting, not_placed, no_family.
+-- which is asked to return it), taken, other_mac, other_host, not_for (see who_may_not), revoked (it was taken away from this
+-- host, and something runs on it there), conflicted, quarantined (the address in the way is answered); those of
+-- claim_address; no_network, deleting, not_placed, no_family. Fails as `station_pkey` does for a MAC that another host has.
 CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text)
 RETURNS TABLE (outcome text, ip text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -13,6 +23,7 @@ DECLARE
   told uuid[];
   rested boolean := false;
   by_host text;
+  until_gone boolean;
 BEGIN
   -- Most containers have nothing reserved for them. Told without a lock, that waits neither for others nor for the disk.
   IF wanted IS NULL AND EXISTS (
@@ -20,6 +31,9 @@ BEGIN
     WHERE p.network_id = claim_lease.network AND p.host_id = claimant AND NOT p.removing AND n.deleting_since IS NULL AND family(s.cidr) = fam
   ) AND NOT EXISTS (SELECT 1 FROM address a WHERE a.network_id = claim_lease.network AND a.mac = wanted_mac)
     AND NOT EXISTS (SELECT 1 FROM address a WHERE a.network_id = claim_lease.network AND family(a.ip) = fam AND a.owner = container) THEN
+    -- A note of who asked, worth nothing after a crash: nobody waits for the disk.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM claim_station(claim_lease.network, fam, wanted_mac, NULL, claimant, container);
     outcome := 'none'; RETURN NEXT; RETURN;
   END IF;
 
@@ -39,49 +53,64 @@ BEGIN
     SELECT * INTO held FROM address a
     WHERE a.network_id = net.id AND family(a.ip) = fam AND (is_reserved(a) OR a.state = 'reserved')
       AND (a.mac = wanted_mac
-        OR a.owner = container AND (a.mac IS NULL OR a.mac = wanted_mac) AND (a.host_id IS NULL OR a.host_id = claimant))
+        OR a.owner = container AND (a.mac IS NULL OR a.mac = wanted_mac) AND (a.host_id IS NULL OR a.host_id = claimant)
+          AND (a.for_host_id IS NULL OR a.for_host_id = claimant))
       AND (a.container_id IS NULL OR EXISTS (SELECT 1 FROM container c WHERE c.id = a.container_id AND c.host_id = claimant))
     ORDER BY a.mac IS NOT DISTINCT FROM wanted_mac DESC, a.ip LIMIT 1 FOR UPDATE OF a;
-    IF NOT FOUND THEN outcome := 'none'; RETURN NEXT; RETURN; END IF;
+    IF NOT FOUND THEN
+      PERFORM claim_station(net.id, fam, wanted_mac, NULL, claimant, container);
+      outcome := 'none'; RETURN NEXT; RETURN;
+    END IF;
   ELSE
     SELECT * INTO held FROM address a WHERE a.space = net.space AND a.ip = wanted AND a.network_id = net.id FOR UPDATE;
   END IF;
   ip := host(COALESCE(held.ip, wanted));
 
+  until_gone := EXISTS (
+    SELECT 1 FROM revocation r WHERE r.space = net.space AND r.ip = COALESCE(held.ip, wanted) AND r.host_id = claimant
+  );
+  IF until_gone AND held.host_id IS DISTINCT FROM claimant THEN
+    outcome := CASE WHEN held.host_id IS NOT NULL OR held.state = 'reserved' THEN 'taken' ELSE 'revoked' END;
+    RETURN NEXT; RETURN;
+  END IF;
   IF held.state = 'quarantined' THEN
-    -- Who had it last may have it back at once: neighbours that still remember it remember the right one.
+    IF held.awaiting_host_id IS NOT NULL THEN outcome := 'awaiting'; RETURN NEXT; RETURN; END IF;
+    -- Who had it last may have it back at once: neighbours that still remember it remember the right one. So may anybody
+    -- once it is gone from where it was: the claimant asks the wire.
     IF held.quarantined_until > now() AND held.previous_host_id IS DISTINCT FROM claimant
-      AND (container IS NULL OR held.previous_owner IS DISTINCT FROM container) THEN
+      AND (container IS NULL OR held.previous_owner IS DISTINCT FROM container) AND NOT is_gone(held) THEN
       outcome := 'quarantined'; RETURN NEXT; RETURN;
     END IF;
     DELETE FROM address a WHERE a.space = held.space AND a.ip = held.ip;
     rested := true;
   END IF;
   IF held.ip IS NULL OR rested THEN
-    outcome := claim_address(net, wanted, NULL, NULL, NULL, NULL);
+    outcome := claim_address(net, wanted, NULL, NULL, NULL, NULL, NULL, NULL);
     IF outcome <> 'created' THEN
       IF rested THEN INSERT INTO address SELECT held.*; END IF;
       RETURN NEXT; RETURN;
     END IF;
+    PERFORM claim_station(net.id, fam, wanted_mac, wanted, claimant, container);
     UPDATE address a SET state = 'leased', host_id = claimant WHERE a.space = net.space AND a.ip = wanted;
   ELSE
     outcome := CASE
       WHEN held.state = 'conflicted' THEN 'conflicted'
       WHEN held.mac IS DISTINCT FROM COALESCE(wanted_mac, '') AND held.mac IS NOT NULL THEN 'other_mac'
+      WHEN held.host_id = claimant AND held.state = 'leased' AND NOT is_reserved(held) THEN COALESCE(not_to_give(held), 'held')
+      WHEN held.host_id = claimant AND held.state = 'leased' THEN COALESCE(who_may_not(held, claimant, wanted_mac, container), 'held')
       WHEN held.host_id = claimant THEN 'held'
-      WHEN held.state = 'leased' AND NOT is_reserved(held) THEN 'elsewhere'
+      WHEN held.state = 'leased' AND NOT is_reserved(held) THEN COALESCE(not_to_give(held), 'elsewhere')
       WHEN held.host_id IS NOT NULL THEN 'taken'
-      WHEN held.container_id IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM container c WHERE c.id = held.container_id AND c.host_id = claimant) THEN 'taken'
-      ELSE 'created'
+      ELSE COALESCE(who_may_not(held, claimant, wanted_mac, container), 'created')
     END;
+    IF outcome IN ('held', 'created') THEN PERFORM claim_station(net.id, fam, wanted_mac, held.ip, claimant, container); END IF;
     IF outcome = 'elsewhere' THEN
       told := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
       IF cardinality(told) > 0 THEN PERFORM finish_leases(jsonb_build_array(short_event(net.name, fam, told)), told); END IF;
     END IF;
     IF outcome = 'held' THEN
       -- A new use: a return of the one before, which may still be on its way, must not end it.
-      UPDATE address a SET generation = nextval('address_generation'), updated_at = now()
+      UPDATE address a SET generation = nextval('address_generation'), from_inventory = false, updated_at = now()
       WHERE a.space = held.space AND a.ip = held.ip;
     END IF;
     IF outcome <> 'created' THEN RETURN NEXT; RETURN; END IF;

@@ -158,6 +158,18 @@ BEGIN
   INSERT INTO subnet_range (subnet_id, kind, first, last)
   SELECT prepare_subnet.subnet, r.kind::subnet_range_kind, r.first, r.last FROM unnest(kinds, firsts, lasts) AS r (kind, first, last);
   PERFORM rebuild_free_space(prepare_subnet.subnet, size);
+  PERFORM keep_for_awaited(prepare_subnet.subnet);
   RETURN QUERY SELECT * FROM keep_for_hosts(prepare_subnet.subnet);
 END $$;
 ALTER FUNCTION prepare_subnet SET plan_cache_mode = force_generic_plan;
+
+-- Whether a subnet gives out an address by itself: it lies in its ranges, and is not excluded.
+CREATE FUNCTION is_allocatable(subnet uuid, ip inet) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT 1 FROM subnet_range r WHERE r.subnet_id = subnet AND r.kind = 'allocatable' AND r.first <= ip AND r.last >= ip)
+$$;
+
+-- The host that has not confirmed yet that it lets go of an address.
+CREATE FUNCTION awaited_host(of_space text, of_ip inet) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT h.name FROM revocation r JOIN host h ON h.id = r.host_id
+  WHERE r.space = of_space AND r.ip = of_ip AND r.confirmed_at IS NULL ORDER BY r.created_at DESC LIMIT 1
+$$;

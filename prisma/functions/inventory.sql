@@ -14,10 +14,28 @@ BEGIN
   FROM host h JOIN host_desired d ON d.host_id = h.id WHERE h.id = take_host_turn.host;
 END $$;
 
+-- Why a container that a host sees on an address does not fit the book; NULL: it does, or the address is free. `mine`: of
+-- this host.
+CREATE FUNCTION seen_conflict(of_network uuid, seen_ip inet, seen_mac text, mine uuid) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE
+    WHEN EXISTS (SELECT 1 FROM revocation r JOIN network n ON n.space = r.space WHERE n.id = of_network AND r.ip = seen_ip AND r.host_id = mine)
+      AND a.host_id IS DISTINCT FROM mine THEN 'revoked'
+    WHEN a.host_id <> mine THEN 'held'
+    WHEN a.state = 'reserved' THEN 'reserved'
+    WHEN a.state = 'conflicted' THEN 'conflicted'
+    WHEN EXISTS (SELECT 1 FROM station x WHERE x.network_id = of_network AND x.family = family(seen_ip) AND x.mac = seen_mac
+                 AND (x.host_id IS DISTINCT FROM mine OR x.reserved AND x.ip <> seen_ip)) THEN 'mac'
+    WHEN a.ip IS NULL AND EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = of_network AND s.gateway = seen_ip) THEN 'gateway'
+  END
+  FROM network n LEFT JOIN address a ON a.space = n.space AND a.ip = seen_ip WHERE n.id = of_network
+$$;
+
 -- Puts what a host saw on managed networks in place of what it saw before; writes only what differs. Addresses that the
--- host holds become bound to the running container that is seen on them; answers those of which that is news.
+-- host holds become bound to the running container that is seen on them. Answers by `kind`, what is news: `bound`; `conflict`
+-- (why: see seen_conflict); and what take_in has to look at: `free` (in use, and nobody's in the book), `left` (in the book
+-- since it was seen in use, and seen no longer).
 CREATE FUNCTION put_inventory(host uuid, seen jsonb, seen_at timestamptz)
-RETURNS TABLE (network text, ip text, container text, docker_id text, mac text, generation bigint) LANGUAGE plpgsql AS $$
+RETURNS TABLE (kind text, network text, ip text, container text, docker_id text, mac text, generation bigint, why text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   DELETE FROM endpoint e WHERE e.host_id = put_inventory.host AND NOT EXISTS (
@@ -49,9 +67,82 @@ BEGIN
   JOIN network n ON n.id = s.network_id
   WHERE a.host_id = put_inventory.host AND a.network_id = s.network_id AND a.ip = s.ip
     AND (a.state <> 'bound' OR (a.container_name, a.docker_id, a.seen_mac, a.since) IS DISTINCT FROM (s.name, s.docker_id, s.mac, s.since))
-  RETURNING n.name, host(a.ip), s.name, s.docker_id, s.mac, a.generation;
+  RETURNING 'bound', n.name, host(a.ip), s.name, s.docker_id, s.mac, a.generation, NULL::text;
+  PERFORM put_stations(put_inventory.host);
+  -- What was taken away from the host and is confirmed is over once nothing is seen on it there.
+  DELETE FROM revocation r WHERE r.host_id = put_inventory.host AND r.confirmed_at < seen_at AND NOT EXISTS (
+    SELECT 1 FROM endpoint e WHERE e.host_id = r.host_id AND e.state IN ('running', 'paused') AND (e.ipv4 = r.ip OR e.ipv6 = r.ip));
+  RETURN QUERY
+  WITH found AS (
+    SELECT e.network_id, e.docker_id, v.ip, seen_conflict(e.network_id, v.ip, e.mac, e.host_id) AS why
+    FROM endpoint e CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
+    WHERE e.host_id = put_inventory.host AND v.ip IS NOT NULL AND e.state IN ('running', 'paused')
+  ), worst AS (
+    SELECT e.network_id, e.docker_id, min(f.ip) FILTER (WHERE f.why IS NOT NULL) AS ip, min(f.why) AS why
+    FROM endpoint e LEFT JOIN found f ON f.network_id = e.network_id AND f.docker_id = e.docker_id
+    WHERE e.host_id = put_inventory.host GROUP BY e.network_id, e.docker_id
+  )
+  UPDATE endpoint e SET conflict = w.why FROM worst w, network n
+  WHERE e.host_id = put_inventory.host AND e.network_id = w.network_id AND e.docker_id = w.docker_id AND n.id = e.network_id
+    AND e.conflict IS DISTINCT FROM w.why
+  RETURNING 'conflict', n.name, host(w.ip), e.name, e.docker_id, e.mac, NULL::bigint, w.why;
+  RETURN QUERY
+  SELECT 'free', NULL::text, host(v.ip), e.name, e.docker_id, e.mac, NULL::bigint, NULL::text
+  FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
+  LEFT JOIN address a ON a.space = n.space AND a.ip = v.ip
+  WHERE e.host_id = put_inventory.host AND v.ip IS NOT NULL AND e.state IN ('running', 'paused') AND e.conflict IS NULL
+    AND (a.ip IS NULL OR a.state = 'quarantined' AND a.awaiting_host_id IS NULL)
+    AND EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = n.id AND s.cidr >>= v.ip)
+  UNION ALL
+  SELECT 'left', NULL, host(a.ip), a.container_name, a.docker_id, a.seen_mac, a.generation, NULL
+  FROM address a WHERE a.host_id = put_inventory.host AND a.from_inventory AND NOT EXISTS (
+    SELECT 1 FROM endpoint e WHERE e.host_id = a.host_id AND e.network_id = a.network_id AND e.state IN ('running', 'paused')
+      AND (e.ipv4 = a.ip OR e.ipv6 = a.ip));
 END $$;
 ALTER FUNCTION put_inventory SET plan_cache_mode = force_generic_plan;
+
+-- Takes what a host is seen to use, and nobody has in the book, into the book, and lets go of what was taken in so and is
+-- seen no longer. A transaction of its own: it locks subnets, which come before everything that a report locks. Answers
+-- what became `bound` and `released`.
+CREATE FUNCTION take_in(host uuid) RETURNS TABLE (kind text, network text, ip text, container text, mac text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  x record;
+  a address;
+BEGIN
+  PERFORM lock_subnets(k.id, k.fam) FROM (
+    SELECT n.id, f.fam FROM (
+      SELECT e.network_id, v.fam FROM endpoint e CROSS JOIN LATERAL (VALUES (4, e.ipv4), (6, e.ipv6)) AS v (fam, ip)
+      WHERE e.host_id = take_in.host AND v.ip IS NOT NULL
+      UNION SELECT o.network_id, family(o.ip) FROM address o WHERE o.host_id = take_in.host AND o.from_inventory
+    ) AS f (network_id, fam) JOIN network n ON n.id = f.network_id ORDER BY n.name COLLATE "C", f.fam OFFSET 0
+  ) AS k;
+  FOR a IN
+    SELECT o.* FROM address o WHERE o.host_id = take_in.host AND o.from_inventory AND NOT EXISTS (
+      SELECT 1 FROM endpoint e WHERE e.host_id = o.host_id AND e.network_id = o.network_id AND e.state IN ('running', 'paused')
+        AND (e.ipv4 = o.ip OR e.ipv6 = o.ip))
+    ORDER BY o.space, o.ip
+  LOOP
+    PERFORM end_hold(a, 'released', NULL, true);
+    RETURN QUERY SELECT 'released', n.name, host(a.ip), a.container_name, a.seen_mac FROM network n WHERE n.id = a.network_id;
+  END LOOP;
+  FOR x IN
+    SELECT DISTINCT ON (n.space, v.ip) n.space, v.ip, s.id AS subnet_id, s.cidr, n.id AS network_id, n.name AS network, e.name, e.docker_id, e.mac, e.since
+    FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
+    JOIN subnet s ON s.network_id = n.id AND s.cidr >>= v.ip AND s.gateway IS DISTINCT FROM v.ip
+    LEFT JOIN address o ON o.space = n.space AND o.ip = v.ip
+    WHERE e.host_id = take_in.host AND e.state IN ('running', 'paused') AND (o.ip IS NULL OR o.state = 'quarantined' AND o.awaiting_host_id IS NULL)
+      AND NOT EXISTS (SELECT 1 FROM revocation r WHERE r.space = n.space AND r.ip = v.ip AND r.host_id = e.host_id)
+    ORDER BY n.space, v.ip, e.since, e.docker_id
+  LOOP
+    DELETE FROM address o WHERE o.space = x.space AND o.ip = x.ip;
+    PERFORM carve_out(x.subnet_id, x.ip);
+    INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, host_id, container_name, docker_id, seen_mac, since, from_inventory)
+    VALUES (x.space, x.ip, x.subnet_id, x.network_id, x.cidr, 'bound', take_in.host, x.name, x.docker_id, x.mac, x.since, true);
+    RETURN QUERY SELECT 'bound', x.network, host(x.ip), x.name, x.mac;
+  END LOOP;
+END $$;
+ALTER FUNCTION take_in SET plan_cache_mode = force_generic_plan;
 
 -- An address as a host reports it, without its prefix; NULL for what is none.
 CREATE FUNCTION reported_ip(written text) RETURNS inet LANGUAGE plpgsql IMMUTABLE AS $$

@@ -52,7 +52,7 @@ BEGIN
     WHERE a.network_id = x."networkId" AND a.ip = x.ip AND a.host_id = return_leases.host AND a.generation = x.generation
     FOR UPDATE;
     CONTINUE WHEN NOT FOUND;
-    PERFORM end_hold(held, x.reason, x.mac);
+    PERFORM end_hold(held, x.reason, x.mac, true);
     IF x.reason = 'conflicted' OR x.reason = 'released' OR held.state = 'bound' THEN
       events := events || jsonb_build_object(
         'type', CASE x.reason WHEN 'conflicted' THEN 'address.conflicted' ELSE 'address.released' END,

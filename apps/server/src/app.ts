@@ -20,6 +20,7 @@ import { joinTokenRoutes } from './features/join-tokens/join-tokens.routes.ts';
 import { createJoinTokensService } from './features/join-tokens/join-tokens.service.ts';
 import { leaseRoutes } from './features/leases/leases.routes.ts';
 import { createLeasesService } from './features/leases/leases.service.ts';
+import { onceGone } from './features/leases/recall-first.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
 import { createNetworksService } from './features/networks/networks.service.ts';
 import type { PastMark } from './features/recovery/past-mark.ts';
@@ -137,8 +138,15 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(errorCodeRoutes);
   await app.register(healthRoutes, { platform, recovery });
   await app.register(recoveryRoutes, { recovery });
-  await app.register(networkRoutes, { platform, networks });
-  // Before anybody is refused for a full subnet, hosts are asked for what they do not use.
+  // Before anybody is refused for what hosts hold, they are asked for what they do not use.
+  await app.register(networkRoutes, {
+    platform,
+    networks: {
+      ...networks,
+      update: (name, check, edit, asking) =>
+        leases.recallFirst(asking.context, () => networks.update(name, check, edit, asking)),
+    },
+  });
   await app.register(addressRoutes, {
     platform,
     addresses: {
@@ -148,6 +156,13 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       reserveByOwner: (network, owner, wish, context) =>
         recovery.whenOpen(() =>
           leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, wish, context)),
+        ),
+      release: (network, ip, force, context) =>
+        leases.recallFirst(
+          context,
+          onceGone('address_taken', 'address_not_found', () =>
+            addresses.release(network, ip, force, context),
+          ),
         ),
     },
   });

@@ -24,6 +24,14 @@ export const AddressState = Words(addressStates, {
 });
 export type AddressState = Static<typeof AddressState>;
 
+export const AddressClaim = Words(['owner', 'anyone'], {
+  description:
+    'Who may take a reservation with `docker run --ip`. `owner`: the container that is named as its owner (Engines from 29 on tell the name), ' +
+    'unless `mac` or `forHost` say who. `anyone`: every container that names the address. `mac` and `forHost` hold in either case.',
+  examples: ['owner'],
+});
+export type AddressClaim = Static<typeof AddressClaim>;
+
 export const Family = Words(['ipv4', 'ipv6'], { description: 'IP version.', examples: ['ipv4'] });
 
 export const Address = Closed(
@@ -56,6 +64,21 @@ export const Address = Closed(
       description: 'The Ethernet address seen, else the one asked for; of a conflict, that of the foreigner.',
       examples: ['02:42:ac:10:64:0a'],
     }),
+    claim: AddressClaim,
+    forHost: Nullable(HostName, {
+      description: 'Of a reservation: the one host whose containers may take it; null: any host.',
+      examples: [null],
+    }),
+    allocatable: Type.Boolean({
+      description:
+        'Whether its subnet gives it out by itself: inside the ranges and not excluded. When `ranges` or `exclude` changed, one that is not stays with whom has it, and is given to nobody after that.',
+      examples: [true],
+    }),
+    awaitingHost: Nullable(HostName, {
+      description:
+        'The host that it was taken away from and that has not confirmed it. A `quarantined` address is given to nobody before that; any other was given on without it (`unconfirmed=true`), and a container of that host may still run on it.',
+      examples: [null],
+    }),
     labels: Labels,
     generation: Type.Integer({
       minimum: 0,
@@ -87,6 +110,13 @@ const family = Type.Optional(
   }),
 );
 const labels = Type.Optional(Labels);
+const claim = Type.Optional(AddressClaim);
+const forHost = Type.Optional(
+  Described(HostName, {
+    description: 'Only containers of this host may take it; left out: of any host.',
+    examples: ['docker01'],
+  }),
+);
 
 export const AddressReserve = Closed(
   {
@@ -104,6 +134,8 @@ export const AddressReserve = Closed(
         examples: ['02:42:ac:10:64:0a'],
       }),
     ),
+    claim,
+    forHost,
     labels,
     count: Type.Optional(
       Type.Integer({
@@ -138,6 +170,8 @@ export const AddressByOwner = Closed(
         examples: ['02:42:ac:10:64:0a'],
       }),
     ),
+    claim,
+    forHost,
     labels,
   },
   {

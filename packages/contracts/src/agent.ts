@@ -17,8 +17,8 @@ import { maxInt32 } from './bounds.ts';
 import { ConnectivityResult } from './checks.ts';
 import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
-import { Recall } from './leases.ts';
-import { AddressConflict, MacvlanMode, PreflightFindings } from './networks.ts';
+import { Recall, Revocation } from './leases.ts';
+import { AddressConflict, MacvlanMode, PreflightFindings, RangeText } from './networks.ts';
 import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 
 /** Version of what agent and server say to each other. The server refuses older ones with `agent_too_old`. */
@@ -130,7 +130,28 @@ export const DesiredNetwork = Closed(
       examples: [300],
     }),
     subnets: Type.Array(
-      Closed({ cidr: CidrText, gateway: Nullable(IpAddress) }, { description: 'A subnet.' }),
+      Closed(
+        {
+          cidr: CidrText,
+          gateway: Nullable(IpAddress),
+          ranges: Type.Optional(
+            Type.Array(RangeText, {
+              maxItems: 256,
+              description:
+                'What is given out by itself, as the network has it; empty, or left out: all. What a host holds unused outside goes back.',
+              examples: [[]],
+            }),
+          ),
+          exclude: Type.Optional(
+            Type.Array(RangeText, {
+              maxItems: 256,
+              description: 'What is never given out, also when it is asked for by name; left out: nothing.',
+              examples: [[]],
+            }),
+          ),
+        },
+        { description: 'A subnet.' },
+      ),
       { maxItems: 16, description: 'Subnets.' },
     ),
   },
@@ -237,6 +258,14 @@ export const DesiredDocument = Closed(
       maxItems: 4096,
       description: 'Networks that are short of addresses.',
     }),
+    revocations: Type.Optional(
+      Type.Array(Revocation, {
+        maxItems: 65_536,
+        description:
+          'Holds of this host that the server has ended and that are not confirmed; left out: none.',
+        examples: [[]],
+      }),
+    ),
     checks: Type.Array(DesiredCheck, { maxItems: 256, description: 'Checks not yet answered.' }),
     incarnation: Type.Optional(
       Described(Id, {

@@ -152,6 +152,7 @@ export type ConnectivityResult = Static<typeof ConnectivityResult>;
 
 export const findingKinds = [
   'two-holders',
+  'two-macs',
   'conflicted',
   'seen-not-bound',
   'outside',
@@ -165,7 +166,7 @@ export const AddressFinding = Closed(
   {
     kind: Words(findingKinds, {
       description:
-        '`two-holders`: on two running containers. `conflicted`: something foreign answers for it on the wire. `seen-not-bound`: a container runs on it, but its host does not hold it. `outside`: in no subnet of the network. `bound-not-seen`: the book has a container on it that its host no longer sees.',
+        '`two-holders`: on two running containers. `two-macs`: its container has the Ethernet address of another one on the network. `conflicted`: something foreign answers for it on the wire. `seen-not-bound`: a container runs on it, but its host does not hold it. `outside`: in no subnet of the network. `bound-not-seen`: the book has a container on it that its host no longer sees.',
       examples: ['bound-not-seen'],
     }),
     network: NetworkName,

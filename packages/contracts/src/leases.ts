@@ -55,6 +55,15 @@ export const HeldLease = Closed(
 );
 export type HeldLease = Static<typeof HeldLease>;
 
+export const Revocation = Closed(
+  { networkId, ip, generation },
+  {
+    description:
+      'A hold that the server has ended: the address was released by force, or its subnet is gone. The agent gives it to nobody under this generation, or an older one, also not to the container that had it, and confirms that with `confirms`.',
+  },
+);
+export type Revocation = Static<typeof Revocation>;
+
 export const returnReasons = ['unused', 'released', 'conflicted'] as const;
 
 export const LeaseReturn = Closed(
@@ -110,6 +119,14 @@ export const LeaseSync = Closed(
     }),
     returns: Type.Array(LeaseReturn, { maxItems: 4096, description: 'What it no longer holds.' }),
     wants: Type.Array(LeaseWant, { maxItems: 256, description: 'What it would like to hold.' }),
+    confirms: Type.Optional(
+      Type.Array(Revocation, {
+        maxItems: 4096,
+        description:
+          'Holds of `revocations` that are over, on the disk of the agent: nothing is given under them any more. Left out: none.',
+        examples: [[]],
+      }),
+    ),
   },
   { description: 'What a host holds, gives back and wants.' },
 );
@@ -176,7 +193,7 @@ export const LeaseClaim = Closed(
   },
   {
     description:
-      'One address for a container that is being started. Claiming what the host holds already gives it a new generation: a return of before, which may still be on its way, ends nothing. 409 `address_taken` names the holder; also for an address reserved for another MAC, another host or a container of another host.',
+      'One address for a container that is being started. Claiming what the host holds already gives it a new generation: a return of before, which may still be on its way, ends nothing. 409 `address_taken` names the holder; also for an address reserved for another MAC, another host, another container or a container of another host, and for one that was taken away from this host while a container runs on it. 409 `mac_in_use`: another host of the network has the MAC.',
   },
 );
 export type LeaseClaim = Static<typeof LeaseClaim>;

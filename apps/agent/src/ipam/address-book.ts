@@ -33,6 +33,8 @@ import type { Urgent } from './urgent.ts';
 export type AddressBookDeps = {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
+  /** Subnets whose addresses Docker takes for a request to a pool. */
+  readonly subnetsBeside?: (pool: Pool) => ReadonlySet<string> | null;
   /** Null until this host has joined. */
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
@@ -200,7 +202,9 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
 
   async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Gift | null> {
     const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
-    const got = await deps.urgent.ask(request.pool, timeoutMs, !mayLieElsewhere(request.endpoint));
+    const beside = deps.subnetsBeside?.(request.pool);
+    const only = !mayLieElsewhere(request.endpoint) || beside?.size === 1;
+    const got = await deps.urgent.ask(request.pool, timeoutMs, only);
     if ('lease' in got) {
       const gift = await give(arrived(got.lease, 'probing', now()), request, tried);
       // Chosen again from what is held now, this among it.
@@ -234,6 +238,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       const around: Circumstances = {
         held: choosable(request),
         desired: deps.desired(),
+        subnets: deps.subnetsBeside?.(request.pool) ?? null,
         now: now(),
         evidence,
         serverAway: reachability.away()?.why ?? null,

@@ -343,12 +343,88 @@ test('without a desired document the leases of the disk are given all the same',
 
 const other = (last: number) => record(last, { ip: `172.16.101.${last}`, subnet: '172.16.101.0/24' });
 
+const wide: DesiredDocument = {
+  ...document,
+  networks: [
+    network({
+      subnets: [
+        { cidr: '172.16.100.0/24', gateway: '172.16.100.1' },
+        { cidr: '172.16.101.0/24', gateway: '172.16.101.1' },
+      ],
+    }),
+  ],
+};
+
+describe('what does not fit the network any more', () => {
+  const narrow: DesiredDocument = {
+    ...document,
+    networks: [
+      network({
+        subnets: [
+          {
+            cidr: '172.16.100.0/24',
+            gateway: '172.16.100.1',
+            ranges: ['172.16.100.30-172.16.100.40'],
+            exclude: ['172.16.100.35'],
+          },
+        ],
+      }),
+    ],
+  };
+  const desired = narrow;
+
+  test('is given to no container by itself: outside the ranges, excluded', () => {
+    expect(asked([record(7), record(35)], { desired }, {})).toEqual({ do: 'ask' });
+    expect(given(asked([record(7), record(31)], { desired }, {}))).toBe('172.16.100.31');
+    const rested = [record(7, { use: 'resting', cleared: true })];
+    expect(asked(rested, { desired, tried: { urgent: 'full' } }, {})).toMatchObject({ do: 'refuse' });
+  });
+
+  test('is refused by name where it is excluded, also when this host holds it, and had outside the ranges', () => {
+    expect(asked([record(35)], { desired }, { ip: '172.16.100.35' })).toMatchObject({
+      do: 'refuse',
+      reason: expect.stringContaining('is excluded from 172.16.100.0/24'),
+    });
+    expect(asked([], { desired }, { ip: '172.16.100.7' })).toEqual({ do: 'claim', ip: '172.16.100.7' });
+  });
+
+  test('is refused of a subnet that is gone', () => {
+    const moved = { ...document, networks: [network({ subnets: [{ cidr: '10.9.0.0/24', gateway: null }] })] };
+    expect(asked([record(9)], { desired: moved }, { ip: '172.16.100.9' })).toMatchObject({
+      do: 'refuse',
+      reason: expect.stringContaining('is no subnet of the network any more'),
+    });
+    expect(asked([record(9)], { desired: moved }, {})).toEqual({ do: 'ask' });
+  });
+});
+
+describe('what was taken away from this host (generation 0)', () => {
+  test.each(['resting', 'kept'] as const)(
+    'is not given again while %s: the server says whose it is',
+    (use) => {
+      const lost = record(9, { generation: 0, use, lastMac: mac });
+      expect(asked([lost], {}, { ip: '172.16.100.9', mac })).toEqual({ do: 'claim', ip: '172.16.100.9' });
+      expect(asked([lost], { tried: { reservation: true } }, { mac })).toEqual({ do: 'ask' });
+      expect(asked([lost], away, { ip: '172.16.100.9', mac })).toMatchObject({ do: 'claim' });
+    },
+  );
+});
+
 describe('a network with several subnets', () => {
   const tried = { reservation: true };
 
   test('a container gets one of the subnet that Docker asked for first, then one of another', () => {
     expect(given(asked([other(10), record(11)], { tried }, { mac }))).toBe('172.16.100.11');
-    expect(given(asked([other(10), record(11, { use: 'used' })], { tried }, { mac }))).toBe('172.16.101.10');
+    expect(given(asked([other(10), record(11, { use: 'used' })], { tried, desired: wide }, { mac }))).toBe(
+      '172.16.101.10',
+    );
+  });
+
+  test('a container gets none of a subnet that its Docker network does not have, or the network no longer has', () => {
+    const only = new Set(['172.16.100.0/24']);
+    const held = [other(10), record(11, { use: 'used' })];
+    expect(asked(held, { tried, desired: wide, subnets: only }, { mac })).toEqual({ do: 'ask' });
+    expect(asked(held, { tried }, { mac })).toEqual({ do: 'ask' });
   });
 
   test.each([{}, { name: namelessGateway.name ?? '' }])(

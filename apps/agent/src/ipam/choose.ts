@@ -2,6 +2,7 @@ import type { DesiredDocument } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { familyOf } from './exchange-plan.ts';
 import { whyLive, whyNot } from './grantable.ts';
+import { misfitOf, refusalOf } from './lease-fit.ts';
 import {
   idle,
   isContainers,
@@ -27,6 +28,8 @@ export type Circumstances = {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
   readonly now: number;
+  /** Subnets whose addresses Docker takes for the pool that is asked; null: not known, all of the network. */
+  readonly subnets?: ReadonlySet<string> | null;
   /** What is known of the one address that will do; null: nothing more than its record says. */
   readonly evidence: Evidence | null;
   /** Why the server cannot be asked, in a clause; null: it can, as far as is known. */
@@ -70,8 +73,8 @@ const unasked: Evidence = { kernel: null, docker: null };
 function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: Circumstances): Decision {
   const { held, desired, now, serverAway, tried } = around;
   const evidence = around.evidence ?? unasked;
-  const gateway = gatewayOf(pool, desired);
-  if (ip === gateway) return refuse(`${ip} is the gateway of ${pool.subnet}: choose another address`);
+  const misfit = refusalOf({ networkId: pool.networkId, ip, subnet: pool.subnet }, desired);
+  if (misfit !== null) return refuse(misfit);
   const record = held.get(keyOf({ networkId: pool.networkId, ip }));
   // Also what this host does not hold, or is giving back.
   const live = whyLive(ip, evidence, record);
@@ -119,7 +122,11 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
   const { held, desired, now, serverAway, tried } = around;
   const here = [...held.values()]
     .filter(({ networkId, ip }) => networkId === pool.networkId && familyOf(ip) === pool.family)
-    .filter(({ subnet }) => mayLieElsewhere(endpoint) || subnet === pool.subnet)
+    .filter(
+      ({ subnet }) =>
+        subnet === pool.subnet ||
+        (mayLieElsewhere(endpoint) && (around.subnets == null || around.subnets.has(subnet))),
+    )
     .filter((record) => record.generation > 0 && tried.passed?.has(keyOf(record)) !== true)
     .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
@@ -131,24 +138,25 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
   }
 
   const anybodys = here.filter(({ owner, pinned }) => owner === null && !pinned);
+  const fitting = anybodys.filter((record) => misfitOf(record, desired) === null);
   const warm =
-    anybodys.find((record) => record.use === 'resting' && wasFor(record, endpoint)) ??
-    oldest(anybodys, 'free') ??
-    oldest(anybodys, 'probing');
+    fitting.find((record) => record.use === 'resting' && wasFor(record, endpoint)) ??
+    oldest(fitting, 'free') ??
+    oldest(fitting, 'probing');
   if (warm !== undefined) return { do: 'give', record: warm };
   const askable = tried.urgent === undefined;
   if (askable && serverAway === null) return { do: 'ask' };
   const restMs = quarantineMs(pool, desired);
   const rested =
     oldest(
-      anybodys.filter((record) => record.cleared && now - record.since >= restMs),
+      fitting.filter((record) => record.cleared && now - record.since >= restMs),
       'resting',
     ) ??
     oldest(
-      anybodys.filter((record) => record.cleared),
+      fitting.filter((record) => record.cleared),
       'resting',
     ) ??
-    oldest(anybodys, 'resting');
+    oldest(fitting, 'resting');
   if (rested !== undefined) return { do: 'give', record: rested };
   if (askable) return { do: 'ask' };
   const inUse = [...held.values()].filter(

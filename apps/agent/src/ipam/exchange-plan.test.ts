@@ -79,6 +79,48 @@ describe('to the server', () => {
   test.each<[string, LeaseRecord[], Partial<DesiredDocument>, Partial<typeof nothing> | object]>([
     ['an empty pool is filled', [], {}, { wants: ['ipv4 2 false'] }],
     [
+      'what is outside the ranges, excluded, or of a subnet that is gone goes back, and the pool is filled with what fits',
+      [
+        record(2),
+        record(35),
+        record(3, { ip: '10.9.0.3', subnet: '10.9.0.0/24' }),
+        record(7, { use: 'used' }),
+      ],
+      {
+        networks: [
+          {
+            ...wants4,
+            subnets: [
+              {
+                cidr: '172.16.100.0/24',
+                gateway: '172.16.100.1',
+                ranges: ['172.16.100.30-172.16.100.40'],
+                exclude: ['172.16.100.35'],
+              },
+            ],
+          },
+        ],
+      },
+      {
+        returns: ['172.16.100.2 unused', '172.16.100.35 unused', '10.9.0.3 unused'],
+        wants: ['ipv4 2 false'],
+      },
+    ],
+    [
+      'a reservation outside the ranges stays its owner’s',
+      [record(2, { owner: 'db' }), record(31), record(32)],
+      {
+        networks: [
+          {
+            ...wants4,
+            warm: 3,
+            subnets: [{ cidr: '172.16.100.0/24', gateway: null, ranges: ['172.16.100.30-172.16.100.40'] }],
+          },
+        ],
+      },
+      nothing,
+    ],
+    [
       'what is probed counts as in the pool, what is used does not',
       [record(2, { use: 'probing' }), record(3, { use: 'used' })],
       {},

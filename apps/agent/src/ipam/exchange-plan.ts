@@ -1,5 +1,6 @@
 import type { DesiredDocument, DesiredNetwork, LeaseSyncAnswer, LeaseWant } from '@trunkline/contracts';
 import { arrived, keyOf, returning, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import { misfitOf } from './lease-fit.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
 /** What is to be said to the server next. */
@@ -29,7 +30,7 @@ export function warmKey(networkId: string, family: Family): string {
 
 /**
  * What goes back and what is wanted. A host takes no addresses ahead of need for a network that its Docker does not have
- * (yet). `patience`: pools for which the server had nothing a moment ago and is not asked yet. Pure.
+ * (yet). What does not fit its network any more goes back unless a container uses it. `patience`: pools for which the server had nothing a moment ago and is not asked yet. Pure.
  */
 export function planExchange(input: {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
@@ -52,7 +53,8 @@ export function planExchange(input: {
     else if (record.use === 'resting' && record.cleared) leaving.push(returning(record, now));
     else if (record.use === 'free' || record.use === 'probing') {
       const wanted = pools.get(pool);
-      if (recalled.has(pool) || wanted?.state === 'absent') leaving.push(returning(record, now));
+      const fits = record.owner !== null || misfitOf(record, desired) === null;
+      if (recalled.has(pool) || wanted?.state === 'absent' || !fits) leaving.push(returning(record, now));
       else spare.set(pool, [...(spare.get(pool) ?? []), record]);
     }
   }

@@ -23,7 +23,7 @@ import { listenForDocker } from './plugin-socket.ts';
 import { createProber } from './prober.ts';
 import { createReachability } from './reachability.ts';
 import { DriverRefusal } from './refusal.ts';
-import { placedNetworks } from './seen-addresses.ts';
+import { placedNetworks, subnetsBeside } from './seen-addresses.ts';
 import { createUrgent } from './urgent.ts';
 import { guardedByWire } from './wire-guard.ts';
 
@@ -88,7 +88,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const store = await openLeaseStore(deps.stateFolder, log, timing.now);
   let host: IpamHost | null = null;
   let notServing: string | null = 'the agent is starting';
-  let placed: ReadonlySet<string> = new Set();
+  let placed: ReadonlyMap<string, readonly (readonly string[])[]> = new Map();
   const desired = (): DesiredDocument | null => host?.desired() ?? null;
   const idOf = (named: string): string => desired()?.networks.find(({ name }) => name === named)?.id ?? named;
   // While nothing is confirmed nothing is exchanged either: one answer after the other.
@@ -171,6 +171,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     store,
     // An older database may promise a container what another one has by now.
     desired: () => withoutPromises(desired(), isRecovering()),
+    subnetsBeside: (pool) => subnetsBeside(pool, placed),
     source,
     reachability,
     urgent,
@@ -253,13 +254,17 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       conflictWatch.looked(observed);
       const found = placedNetworks(observed, idOf);
       if (found === null) return;
-      const isNews = [...found].some((networkId) => !placed.has(networkId));
+      const isNews = [...found.keys()].some((networkId) => !placed.has(networkId));
       placed = found;
       if (isNews) keeper.wake();
     },
     highestGeneration: () => Math.max(0, ...[...store.all().values()].map(({ generation }) => generation)),
     desiredChanged: () => {
       comparison.desiredChanged();
+      // Written by the store before anything that is decided from here on.
+      keeper
+        .revoke()
+        .catch((error: unknown) => log.warn({ err: error }, 'what was taken away is written later'));
       keeper.wake();
     },
     serverAnswers: keeper.serverAnswers,

@@ -1,8 +1,9 @@
-import type { DesiredDocument, Lease, LeaseSyncAnswer, LeaseWant } from '@trunkline/contracts';
+import type { DesiredDocument, Lease, LeaseSyncAnswer, LeaseWant, Revocation } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import { createWaker } from '../reconcile/waker.ts';
 import { fatalFailure } from '../sync/failure.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
+import { revokedChanges } from './lease-fit.ts';
 import { changesOf, familyOf, planExchange, warmKey } from './exchange-plan.ts';
 import { arrived, heldOf, keyOf, notReturned, returnOf, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
@@ -38,6 +39,8 @@ export type Keeper = {
   readonly flush: (timeoutMs: number) => Promise<void>;
   /** Pools that the server had nothing for, by network and IP version: why. */
   readonly short: () => ReadonlyMap<string, string>;
+  /** Writes down what the server has taken away. From the call on nobody is given it; it is confirmed once it is on disk. */
+  readonly revoke: () => Promise<void>;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
@@ -52,12 +55,17 @@ const gatherMs = 100;
 const compareMs = 300_000;
 /** A pool that the server had nothing for is asked for again after this, in milliseconds. */
 const patienceMs = 15_000;
+/** Most of one exchange, as the contract has it. */
+const mostConfirms = 4096;
+
+const revocationKey = (one: Revocation): string => `${keyOf(one)} ${one.generation}`;
 
 /** Makes the keeper; nothing is said before `run`. */
 export function createKeeper(deps: KeeperDeps): Keeper {
   const { store, reachability, timing, log } = deps;
   const waker = createWaker();
   const short = new Map<string, { readonly until: number; readonly detail: string }>();
+  const confirmed = new Set<string>();
   let compareAt = 0;
   let failures = 0;
   let last: Promise<unknown> = Promise.resolve();
@@ -83,10 +91,13 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       await client.syncLeases({ held: null, returns: [], wants: [] }, withBound(bounded));
       reachability.answered();
     }
+    const desired = deps.desired();
+    await store.apply(revokedChanges(store.all(), desired));
+    const confirms = (desired?.revocations ?? []).filter((one) => !confirmed.has(revocationKey(one)));
     const now = timing.now();
     const { returns, drops, wants } = planExchange({
       held: store.all(),
-      desired: deps.desired(),
+      desired,
       isPlaced: deps.isPlaced,
       patience: patience(),
       now,
@@ -96,7 +107,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     const compares = now >= compareAt;
     const fresh = returns.filter((record) => store.get(keyOf(record)) !== record);
     await store.apply([...fresh, ...drops.map((drop) => ({ drop }))]);
-    if (returns.length === 0 && wants.length === 0 && !compares) return;
+    if (returns.length === 0 && wants.length === 0 && confirms.length === 0 && !compares) return;
     const said = new Map([...store.all()].filter(([, { use }]) => use !== 'returning'));
     try {
       const answer = await client.syncLeases(
@@ -104,10 +115,14 @@ export function createKeeper(deps: KeeperDeps): Keeper {
           held: compares ? [...said.values()].flatMap((record) => heldOf(record) ?? []) : null,
           returns: returns.flatMap((record) => returnOf(record) ?? []),
           wants: [...wants],
+          ...(confirms.length === 0 ? {} : { confirms: confirms.slice(0, mostConfirms) }),
         },
         withBound(bounded),
       );
       reachability.answered();
+      for (const one of confirms.slice(0, mostConfirms)) confirmed.add(revocationKey(one));
+      if (confirms.length > 0)
+        log.warn({ revoked: confirms.length }, 'addresses were taken away by the server');
       await store.apply(changesOf(answer, { returns, held: said }, store.all(), timing.now()));
       noteShort(wants, answer);
       if (compares) compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
@@ -177,6 +192,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       await store.apply(news.map((lease) => arrived(lease, 'probing', now)));
       deps.onChange();
     },
+    revoke: () => store.apply(revokedChanges(store.all(), deps.desired())),
     flush: async (timeoutMs) => {
       const bound = AbortSignal.timeout(Math.max(1, timeoutMs));
       await Promise.race([exchange(bound).catch(() => {}), timing.delay(timeoutMs, bound)]);

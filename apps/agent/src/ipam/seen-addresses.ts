@@ -1,4 +1,4 @@
-import { formatIp, tryParseIp } from '@trunkline/netaddr';
+import { formatCidr, formatIp, parseCidr, tryParseIp } from '@trunkline/netaddr';
 import type { DockerContainer } from '../host/docker-engine.ts';
 import { ipamNetworkOption } from '../reconcile/marks.ts';
 import { isCoordinated } from '../reconcile/network-fit.ts';
@@ -28,12 +28,45 @@ function drivenNetworks(
   );
 }
 
-/** Networks of ours that Docker has here, by id. Null where Docker did not answer. */
+/**
+ * Networks of ours that Docker has here, by id: the subnets of each Docker network that stands for one. Null where Docker did
+ * not answer.
+ */
 export function placedNetworks(
   { docker }: Pick<Observed, 'docker'>,
   idOf: (named: string) => string,
+): ReadonlyMap<string, readonly (readonly string[])[]> | null {
+  if (!docker.reachable) return null;
+  const placed = new Map<string, string[][]>();
+  for (const [dockerId, networkId] of drivenNetworks(docker, idOf)) {
+    const subnets = docker.networks.find(({ id }) => id === dockerId)?.subnets ?? [];
+    const cidrs = subnets.map(({ cidr }) => canonicalCidr(cidr));
+    placed.set(networkId, [...(placed.get(networkId) ?? []), cidrs]);
+  }
+  return placed;
+}
+
+/**
+ * The subnets whose addresses Docker takes for a request to a pool: its own, and those that every Docker network with that
+ * pool has. Docker starts nothing on an address that its network has no subnet for. Null while no look showed the pool,
+ * as after a boot. Pure.
+ */
+export function subnetsBeside(
+  { networkId, subnet }: { readonly networkId: string; readonly subnet: string },
+  placed: ReadonlyMap<string, readonly (readonly string[])[]>,
 ): ReadonlySet<string> | null {
-  return docker.reachable ? new Set(drivenNetworks(docker, idOf).values()) : null;
+  const having = (placed.get(networkId) ?? []).filter((subnets) => subnets.includes(subnet));
+  const [first] = having;
+  if (first === undefined) return null;
+  return new Set([subnet, ...first.filter((one) => having.every((subnets) => subnets.includes(one)))]);
+}
+
+function canonicalCidr(text: string): string {
+  try {
+    return formatCidr(parseCidr(text));
+  } catch {
+    return text;
+  }
 }
 
 /** An address that a running container has on a network that is not driven, or on another one of ours. */

@@ -1,4 +1,4 @@
-import type { Address, AddressState } from '@trunkline/contracts';
+import type { Address, AddressClaim, AddressState } from '@trunkline/contracts';
 
 /** An address with the names of what it belongs to. */
 export interface AddressRow {
@@ -17,6 +17,13 @@ export interface AddressRow {
   mac: string | null;
   labels: Record<string, string>;
   generation: string | number | bigint;
+  /** Who may take the reservation, and on which host alone. */
+  claim: AddressClaim;
+  for_host: string | null;
+  /** Whether its subnet gives it out by itself. */
+  allocatable: boolean;
+  /** The host that it was taken away from and that has not confirmed it. */
+  awaiting_host: string | null;
   quarantined_until: Date | null;
   created_at: Date;
   updated_at: Date;
@@ -24,7 +31,12 @@ export interface AddressRow {
 
 /** Columns of an AddressRow, from `address a` joined by `addressJoins`. */
 export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS network, a.state::text AS state, a.owner, h.name AS host,
-  COALESCE(c.name, a.container_name) AS container, a.docker_id, a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at`;
+  COALESCE(c.name, a.container_name) AS container, a.docker_id, a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at, a.claim,
+  (SELECT f.name FROM host f WHERE f.id = a.for_host_id) AS for_host,
+  (SELECT w.name FROM revocation v JOIN host w ON w.id = v.host_id
+   WHERE v.space = a.space AND v.ip = a.ip AND v.confirmed_at IS NULL ORDER BY v.created_at DESC LIMIT 1) AS awaiting_host,
+  EXISTS (SELECT 1 FROM subnet_range g WHERE g.subnet_id = a.subnet_id AND g.kind = 'allocatable'
+          AND g.first <= a.ip AND g.last >= a.ip) AS allocatable`;
 
 export const addressJoins = `JOIN network n ON n.id = a.network_id
   LEFT JOIN host h ON h.id = a.host_id
@@ -43,6 +55,10 @@ export function presentAddress(row: AddressRow): Address {
     dockerId: row.docker_id ?? null,
     since: row.since?.toISOString() ?? null,
     mac: row.mac,
+    claim: row.claim,
+    forHost: row.for_host,
+    allocatable: row.allocatable,
+    awaitingHost: row.awaiting_host,
     labels: row.labels,
     generation: Number(row.generation),
     quarantinedUntil: row.quarantined_until?.toISOString() ?? null,

@@ -8,11 +8,18 @@ export interface HeldAddress {
   container: string | null;
   host: string | null;
   mac: string | null;
+  /** The host that has to confirm that it lets go of it. */
+  awaiting_host: string | null;
 }
 
 /** What a release by an operator does to an address. */
 export type ReleaseDecision =
   | { release: true; immediately: boolean }
+  /** Its host has to confirm first that it lets go of it. */
+  | { release: false; because: 'revoke' }
+  | { release: false; because: 'awaited' }
+  /** Its host does not use it, as far as is known, and is asked for it. */
+  | { release: false; because: 'leased'; detail: string }
   /** It rests already: there is nothing to do. */
   | { release: false; because: 'resting' }
   | { release: false; because: 'in-use'; detail: string };
@@ -21,9 +28,14 @@ const inUse = (detail: string): ReleaseDecision => ({ release: false, because: '
 
 /**
  * Whether an operator may release an address. Something that runs on it keeps it: an address is freed on evidence that
- * its endpoint is gone, or by `force`, which says that the operator knows better (promise 4).
+ * its endpoint is gone, or by `force`, which says that the operator knows better (promise 4). What a host holds is given on
+ * once the host has confirmed that it lets go of it; `unconfirmed` says that nobody waits for that.
  */
-export function decideRelease(address: HeldAddress, force: boolean): ReleaseDecision {
+export function decideRelease(address: HeldAddress, force: boolean | 'unconfirmed'): ReleaseDecision {
+  if (force === 'unconfirmed') return { release: true, immediately: true };
+  if (force && address.awaiting_host !== null && address.state === 'quarantined')
+    return { release: false, because: 'awaited' };
+  if (force && address.host !== null) return { release: false, because: 'revoke' };
   if (force) return { release: true, immediately: true };
   if (address.state === 'quarantined') return { release: false, because: 'resting' };
   const { ip, state, container, host, mac } = address;
@@ -36,9 +48,11 @@ export function decideRelease(address: HeldAddress, force: boolean): ReleaseDeci
       `${ip} is bound to container ${container ?? 'unknown'} on host ${host ?? 'unknown'}: stop it, or release with ?force=true`,
     );
   if (state === 'leased')
-    return inUse(
-      `${ip} is leased on host ${host ?? 'unknown'}: stop what runs on it, or release with ?force=true`,
-    );
+    return {
+      release: false,
+      because: 'leased',
+      detail: `${ip} is leased to host ${host ?? 'unknown'}, whose reports show no container on it: the host was asked to return it and has not; try again when the host is heard, or release with ?force=true`,
+    };
   if (state === 'conflicted')
     return inUse(
       `${ip} is answered for by ${mac ?? 'something foreign'}: take that off the wire, then release with ?force=true`,

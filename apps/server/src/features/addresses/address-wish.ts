@@ -59,6 +59,7 @@ export function readItem(wish: AddressReserve): { item: AllocationItem; family: 
       ...(wish.owner === undefined ? {} : { owner: wish.owner }),
       ...(wish.mac === undefined ? {} : { mac: readMac(wish.mac, '/mac') }),
       ...(wish.labels === undefined ? {} : { labels: wish.labels }),
+      ...(wish.claim === undefined ? {} : { claim: wish.claim }),
     },
   };
 }

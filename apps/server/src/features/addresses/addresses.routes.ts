@@ -45,7 +45,14 @@ const Force = Type.Object({
   force: Type.Optional(
     Type.Boolean({
       description:
-        'Release it whatever runs on it, and without quarantine. You say that nothing answers for it any more.',
+        'Release it whatever runs on it, and without quarantine. A host that holds it confirms first that it lets go of it, and gives it to no container after that.',
+      examples: [false],
+    }),
+  ),
+  unconfirmed: Type.Optional(
+    Type.Boolean({
+      description:
+        'With `force`: do not wait for the host that holds it. You say that nothing of that host uses it; `awaitingHost` shows it until the host confirms.',
       examples: [false],
     }),
   ),
@@ -182,7 +189,8 @@ export async function addressRoutes(
         summary: 'Release an address',
         description:
           "It rests for the network's `quarantineSeconds` before another owner gets it; its last owner may have it back at once. " +
-          'Refused while something runs on it, unless `force`.',
+          'Refused while something runs on it, unless `force`; what a host holds unused is called back from it first. With `force` a host that holds it is told, ' +
+          'and the answer waits up to 5 s for it to confirm: 409 `release_unconfirmed` where it does not. Nobody is given the address before it does.',
         params: OfAddress,
         querystring: Force,
         response: answers({ 204: Type.Null({ description: 'Released.' }) }),
@@ -192,7 +200,7 @@ export async function addressRoutes(
       await addresses.release(
         request.params.name,
         request.params.ip,
-        request.query.force === true,
+        request.query.force !== true ? false : request.query.unconfirmed === true ? 'unconfirmed' : true,
         changeContext(request),
       );
       await reply.code(204).send(null);

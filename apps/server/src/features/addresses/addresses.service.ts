@@ -17,8 +17,7 @@ import { ApiError } from '../../platform/errors.ts';
 import { findReply, type Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
-import { decideRelease } from './address-states.ts';
+import { presentAddress, type AddressRow } from './address-rows.ts';
 import { startAddressSweeps } from './address-sweeps.ts';
 import { recordKept } from './hosts-own.ts';
 import { sayWhoHasMac } from './mac-holder.ts';
@@ -29,8 +28,6 @@ import {
   freeRanges,
   listAddresses,
   listHolders,
-  lockAddress,
-  releaseAddresses,
   subnetsOf,
   writeRanges,
   type AddressFilter,
@@ -45,6 +42,7 @@ import {
 import type { RefusalFacts } from './allocation.ts';
 import { createAllocator } from './allocator.ts';
 import { checkOwner, readIp, readItem } from './address-wish.ts';
+import { releaseAddress, type ReleaseForce } from './address-release.ts';
 import { changeReservation } from './reservation-change.ts';
 import { createContainerAddresses, type ContainerAddresses } from './container-addresses.ts';
 
@@ -77,7 +75,11 @@ export interface AddressesService extends ContainerAddresses {
     page: { limit: number; cursor?: string | undefined },
   ): Promise<PageOf<Address>>;
   get(network: string, ip: string): Promise<Address>;
-  release(network: string, ip: string, force: boolean, context: ChangeContext): Promise<void>;
+  /**
+   * Throws `address_in_use`, `address_taken` for what a host holds unused, and `release_unconfirmed` with `force` where the
+   * host does not confirm that it lets go of it.
+   */
+  release(network: string, ip: string, force: ReleaseForce, context: ChangeContext): Promise<void>;
   free(network: string, page: { limit: number; cursor?: string | undefined }): Promise<PageOf<FreeRange>>;
   /** Who holds an address, and what the network has: what a refusal is explained with. */
   explain(
@@ -125,6 +127,17 @@ export function createAddressesService(platform: Platform): AddressesService {
     return row.id;
   };
 
+  /** The id of the host that a reservation is for. */
+  const hostOf = async ({ forHost }: Pick<AddressReserve, 'forHost'>): Promise<{ forHost?: string }> => {
+    if (forHost === undefined) return {};
+    const [row] = await query<{ id: string }>('SELECT id FROM host WHERE name = $1', [forHost]);
+    if (row === undefined)
+      throw new ApiError('host_not_found', `there is no host ${forHost}: it has to join first`, {
+        errors: [{ pointer: '/forHost', message: 'is no host that has joined' }],
+      });
+    return { forHost: row.id };
+  };
+
   const allocate = async (
     request: Omit<AllocationRequest, 'actor'>,
     context: ChangeContext,
@@ -164,18 +177,20 @@ export function createAddressesService(platform: Platform): AddressesService {
     async reserve(network, wish, context) {
       checkOwner(wish.owner, '/owner');
       const { item, family } = readItem(wish);
-      return allocate({ network, family, item }, context);
+      return allocate({ network, family, item: { ...item, ...(await hostOf(wish)) } }, context);
     },
 
     async reserveByOwner(network, owner, wish, context) {
       checkOwner(owner, 'path:owner');
-      const { item, family } = readItem({ ...wish, owner });
+      const { item: asked, family } = readItem({ ...wish, owner });
+      const item = { ...asked, ...(await hostOf(wish)) };
       const reply = await allocate({ network, family, item }, context);
       if (reply.status !== 200 || context.dryRun === true) return reply;
       const { ip } = reply.body as Address;
       const reservation = { network, networkId: await networkId(network), ip, owner };
-      const { mac = null, labels = null } = item;
-      const row = await changeReservation(platform, context, reservation, { mac, labels }).catch(
+      const { mac = null, labels = null, claim = null, forHost = null } = item;
+      const wished = { mac, labels, claim, forHost };
+      const row = await changeReservation(platform, context, reservation, wished).catch(
         async (error: unknown) => {
           throw await sayWhoHasMac(query, error, { network, family, mac: mac ?? undefined });
         },
@@ -207,38 +222,8 @@ export function createAddressesService(platform: Platform): AddressesService {
       return presentAddress(row);
     },
 
-    async release(network, text, force, context) {
-      const ip = readIp(text, 'path:ip');
-      const id = await networkId(network);
-      await changes.make(context, async (change) => {
-        const q = transactionQuery(change.db);
-        const row = await lockAddress(q, id, ip);
-        if (row === undefined)
-          throw new ApiError(
-            'address_not_found',
-            `nobody holds ${ip} on ${network}: there is nothing to release`,
-          );
-        const decision = decideRelease(row, force);
-        if (!decision.release) {
-          if (decision.because === 'resting') return;
-          throw new ApiError('address_in_use', decision.detail, {
-            data: { state: row.state, host: row.host, container: row.container },
-          });
-        }
-        await releaseAddresses(q, id, [ip], decision.immediately);
-        change.record({
-          type: 'address.released',
-          subject: addressPath(network, ip),
-          network,
-          data: {
-            owner: row.owner,
-            container: row.container,
-            forced: force,
-            generation: Number(row.generation),
-          },
-        });
-      });
-    },
+    release: (network, text, force, context) =>
+      releaseAddress(platform, { network, ip: readIp(text, 'path:ip'), force }, context, networkId),
 
     async free(network, { limit, cursor }) {
       const position = decodeCursor('free', cursor, isFreePosition)?.split('|');

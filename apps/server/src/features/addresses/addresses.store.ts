@@ -1,3 +1,4 @@
+import type { AddressClaim } from '@trunkline/contracts';
 import type { Database } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { KeptAddress } from './hosts-own.ts';
@@ -114,12 +115,18 @@ export interface ReservationWish {
   /** The Ethernet address that it is for, which is not the one seen on it. */
   mac: string | null;
   labels: Record<string, string> | null;
+  claim: AddressClaim | null;
+  /** Id of the host. */
+  forHost: string | null;
 }
 
-const isOtherThanWished = `(a.mac, a.labels) IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($4::jsonb, a.labels))`;
-const wishValues = ({ mac, labels }: ReservationWish): unknown[] => [
+const isOtherThanWished = `(a.mac, a.labels, a.claim, a.for_host_id)
+  IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($4::jsonb, a.labels), COALESCE($5::text, a.claim), COALESCE($6::uuid, a.for_host_id))`;
+const wishValues = ({ mac, labels, claim, forHost }: ReservationWish): unknown[] => [
   mac,
   labels === null ? null : JSON.stringify(labels),
+  claim,
+  forHost,
 ];
 
 /** Whether a reservation is other than it is asked to be. */
@@ -142,10 +149,18 @@ export async function writeWish(
   networkId: string,
   ip: string,
   wish: ReservationWish,
-): Promise<ReservationWish | undefined> {
-  const [row] = await query<ReservationWish>(
-    `UPDATE address a SET mac = COALESCE($3::text, a.mac), labels = COALESCE($4::jsonb, a.labels), updated_at = now()
-     WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished} RETURNING a.mac, a.labels`,
+): Promise<Pick<ReservationWish, 'mac' | 'labels' | 'claim'> | undefined> {
+  if (wish.mac !== null)
+    await query(
+      `SELECT leave_stations($1::uuid, ARRAY[a.ip]), reserve_station($1::uuid, a.ip, $3::text, a.owner) FROM address a
+       WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND a.mac IS DISTINCT FROM $3::text`,
+      [networkId, ip, wish.mac],
+    );
+  const [row] = await query<Pick<ReservationWish, 'mac' | 'labels' | 'claim'>>(
+    `UPDATE address a
+     SET mac = COALESCE($3::text, a.mac), labels = COALESCE($4::jsonb, a.labels), claim = COALESCE($5::text, a.claim),
+         for_host_id = COALESCE($6::uuid, a.for_host_id), updated_at = now()
+     WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished} RETURNING a.mac, a.labels, a.claim`,
     [networkId, ip, ...wishValues(wish)],
   );
   return row;
@@ -188,6 +203,31 @@ export async function releaseAddresses(
   return row?.n ?? 0;
 }
 
+/**
+ * Takes an address away from the host that holds it; answers the host's id, undefined where none does. Nobody is given the
+ * address before the host confirms, which `isAwaited` answers. The subnets are locked.
+ */
+export async function revokeAddress(
+  query: Query,
+  networkId: string,
+  ip: string,
+): Promise<string | undefined> {
+  const [row] = await query<{ host: string | null }>('SELECT revoke_address($1::uuid, $2::inet) AS host', [
+    networkId,
+    ip,
+  ]);
+  return row?.host ?? undefined;
+}
+
+/** Whether a host has to confirm yet that it lets go of an address that is nobody's else. */
+export async function isAwaited(query: Query, networkId: string, ip: string): Promise<boolean> {
+  const rows = await query(
+    'SELECT 1 FROM address WHERE network_id = $1::uuid AND ip = $2::inet AND awaiting_host_id IS NOT NULL',
+    [networkId, ip],
+  );
+  return rows.length > 0;
+}
+
 /** What keeps a network: an address of it, and who has it. */
 export interface AddressHolder {
   ip: string;
@@ -196,8 +236,11 @@ export interface AddressHolder {
   host: string | null;
 }
 
-/** Rows of `address a` that keep their network; the rest goes with it. A conflict is kept only for its reservation. */
-const keeps = `(a.state IN ('reserved', 'bound') OR is_reserved(a)) AND a.state <> 'quarantined'`;
+/**
+ * Rows of `address a` that keep their network; the rest goes with it. A conflict is kept only for its reservation, and what
+ * was only seen in use, on a network that Docker gives the addresses of, not at all.
+ */
+const keeps = `(a.state IN ('reserved', 'bound') OR is_reserved(a)) AND a.state <> 'quarantined' AND NOT a.from_inventory`;
 
 export async function countHolders(query: Query, networkId: string, gone: boolean): Promise<number> {
   const [row] = await query<{ n: number }>(
@@ -248,7 +291,8 @@ export async function endQuarantines(database: Pick<Database, 'prisma'>, most: n
   return database.prisma.$transaction(async (db) => {
     const due = await db.$queryRaw<{ id: string }[]>`
       SELECT s.id FROM subnet s
-      WHERE EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'quarantined' AND a.quarantined_until <= now())
+      WHERE EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'quarantined' AND a.quarantined_until <= now()
+                    AND a.awaiting_host_id IS NULL)
       ORDER BY s.id FOR UPDATE OF s SKIP LOCKED`;
     let ended = 0;
     for (const { id } of due) {

@@ -1,3 +1,4 @@
+import type { AddressClaim } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
 import { addressPath, type AddressRow } from './address-rows.ts';
 import { holderOf } from './holder-of.ts';
@@ -13,6 +14,9 @@ export interface AllocationItem {
   mac?: string;
   labels?: Record<string, string>;
   containerId?: string;
+  claim?: AddressClaim;
+  /** Id of the host. */
+  forHost?: string;
 }
 
 /** What the database made of it: see `allocate_group` in prisma/migrations. */
@@ -22,6 +26,7 @@ export type AllocationOutcome =
   | 'owner_has_other'
   | 'taken'
   | 'quarantined'
+  | 'awaiting'
   | 'outside'
   | 'gateway'
   | 'network_address'
@@ -112,6 +117,12 @@ export function refusal(
         },
       );
     }
+    case 'awaiting':
+      return new ApiError(
+        'address_quarantined',
+        `${address} was taken away from host ${holder?.awaiting_host ?? 'unknown'}, which has not confirmed it: wait until it is heard, choose another, or insist with DELETE and ?force=true&unconfirmed=true`,
+        { data: { ...holderData, awaitingHost: holder?.awaiting_host ?? null } },
+      );
     case 'owner_has_other':
       return new ApiError(
         'owner_has_address',

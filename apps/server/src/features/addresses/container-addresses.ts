@@ -1,6 +1,8 @@
 import type { Change } from '../../platform/changes.ts';
+import type { TransactionClient } from '../../platform/database/database.ts';
 import { transactionQuery } from '../../platform/database/query.ts';
 import { addressPath } from './address-rows.ts';
+import { refuseTakenMac } from './mac-holder.ts';
 import { releaseAddresses } from './addresses.store.ts';
 import { allocateInTransaction, reservedEvent } from './allocation-batch.ts';
 
@@ -18,6 +20,13 @@ export interface ContainerAddresses {
       mac?: string;
     },
   ): Promise<string>;
+  /** Throws `mac_in_use` where a station of the network has the MAC. */
+  refuseTakenMac(
+    db: TransactionClient,
+    network: { id: string; name: string },
+    mac: string,
+    pointer: string,
+  ): Promise<void>;
   /** The container is gone, its host says: its addresses go into quarantine. */
   releaseOfContainer(change: Change, containerId: string): Promise<void>;
   /** The container was seen running with the address. True when that was news. */
@@ -31,6 +40,9 @@ export interface ContainerAddresses {
 
 export function createContainerAddresses(): ContainerAddresses {
   return {
+    refuseTakenMac: (db, network, mac, pointer) =>
+      refuseTakenMac(transactionQuery(db), network, mac, pointer),
+
     async reserveForContainer(change, { network, containerId, containerName, family, address, mac }) {
       const { addresses } = await allocateInTransaction(transactionQuery(change.db), {
         network,

@@ -13,9 +13,9 @@ type Asked = Omit<AllocationRequest, 'actor'> & { actor?: string };
 
 /** Which group a request belongs to; undefined when it asks for more than the next free address. */
 export function nextFreeKey({ network, family, item, actor }: Asked): string | undefined {
-  const { count, address, mac, labels, containerId } = item;
+  const { count, address, mac, labels, containerId, claim, forHost } = item;
   if (actor === undefined || count !== 1) return undefined;
-  if ((address ?? mac ?? labels ?? containerId) !== undefined) return undefined;
+  if ((address ?? mac ?? labels ?? containerId ?? claim ?? forHost) !== undefined) return undefined;
   return `${network} ${family ?? ''}`;
 }
 
@@ -82,6 +82,10 @@ export async function allocateNextFree(
       container: null,
       mac: null,
       labels: {},
+      claim: 'owner',
+      for_host: null,
+      allocatable: true,
+      awaiting_host: null,
       generation,
       quarantined_until: null,
       created_at: at,

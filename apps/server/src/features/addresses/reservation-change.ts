@@ -29,7 +29,7 @@ export async function changeReservation(
   { network, networkId, ip, owner }: Reservation,
   wish: ReservationWish,
 ): Promise<AddressRow | undefined> {
-  if (wish.mac === null && wish.labels === null) return undefined;
+  if (Object.values(wish).every((value) => value === null)) return undefined;
   if (!(await differsFromWish(poolQuery(database.pool), networkId, ip, wish))) return undefined;
   return changes.make(context, async (change) => {
     const query = transactionQuery(change.db);

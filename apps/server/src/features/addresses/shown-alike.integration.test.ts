@@ -58,7 +58,7 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
 
   test('that a container is on: its name, Docker id, MAC and since when', async () => {
     const net = await network('bound');
-    const { ip } = (await net.put('web')).body as { ip: string };
+    const { ip } = (await net.put('web', { claim: 'anyone' })).body as { ip: string };
     await claimLease(at.one, net.id, { ip });
     await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     const shown = await net.get(ip);
@@ -85,7 +85,7 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
 
   test('that is in the way of another owner: the refusal names the container on it', async () => {
     const net = await network('refused');
-    const { ip } = (await net.put('web')).body as { ip: string };
+    const { ip } = (await net.put('web', { claim: 'anyone' })).body as { ip: string };
     await claimLease(at.one, net.id, { ip });
     await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     expect((await net.post({ owner: 'db', address: ip })).body).toMatchObject({
@@ -98,7 +98,7 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
 describe('the MAC that is seen on an address', () => {
   test('does not become that of its reservation when something else of it is changed', async () => {
     const net = await network('seen');
-    const { ip } = (await net.put('web')).body as { ip: string };
+    const { ip } = (await net.put('web', { claim: 'anyone' })).body as { ip: string };
     const { lease } = (await claimLease(at.one, net.id, { ip })).body as { lease: Lease };
     await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     expect((await net.put('web', { labels: { tier: 'front' } })).body).toMatchObject({
@@ -110,7 +110,7 @@ describe('the MAC that is seen on an address', () => {
 
   test('becomes it when it is asked for, and the reservation is then for no other', async () => {
     const net = await network('asked');
-    const { ip } = (await net.put('web')).body as { ip: string };
+    const { ip } = (await net.put('web', { claim: 'anyone' })).body as { ip: string };
     const { lease } = (await claimLease(at.one, net.id, { ip })).body as { lease: Lease };
     await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
     const asked = { mac: '02:42:ac:10:64:99' };
@@ -140,8 +140,8 @@ test('a MAC is one station: what asks for one that is reserved is told by whom, 
   ])
     expect(refused.body).toMatchObject({
       status: 409,
-      code: 'address_taken',
-      detail: expect.stringContaining(`${first.body.ip} of station, which is reserved for m1`),
+      code: 'mac_in_use',
+      detail: expect.stringContaining(`${first.body.ip} of station is reserved for ${mac} (m1)`),
       data: { holder: `/v1/networks/station/addresses/${first.body.ip}` },
     });
   expect((await net.post({ owner: 'm3' })).status).toBe(201);

@@ -67,10 +67,12 @@ export interface AgentsDeps {
     desired: DesiredParts['checks'];
     recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;
   };
-  leases: { recalls: DesiredParts['recalls'] };
+  leases: { recalls: DesiredParts['recalls']; revocations: DesiredParts['revocations'] };
   recovery: Pick<RecoveryService, 'past' | 'hear'>;
   endpoints: {
-    recordInventory(change: Change, host: HostRef, report: Report, observedAt: Date): Promise<void>;
+    /** Whether `takeIn` is due after it. */
+    recordInventory(change: Change, host: HostRef, report: Report, observedAt: Date): Promise<boolean>;
+    takeIn(host: HostRef): Promise<void>;
   };
 }
 
@@ -139,6 +141,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
     networks: networks.desired,
     containers: containers.desired,
     recalls: leases.recalls,
+    revocations: leases.revocations,
     checks: checks.desired,
     past: recovery.past,
   };
@@ -262,6 +265,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 
     async report(host, report, requestId) {
       const { facts, conditions, observedRevision } = report;
+      let takesIn = false;
       const revision = await changes.make(actor(host, requestId), async (change) => {
         const turn = await hosts.openReport(change, host.id, new Date(report.observedAt));
         if (turn === undefined) throw unknownHost(host.id);
@@ -270,7 +274,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           const mayBeAhead = BigInt(observedRevision) > turn.before.desiredRevision;
           await networks.recordPlacements(change, host, report.placements, turn.observedAt, mayBeAhead);
           await containers.recordReports(change, host, report.containers, turn.observedAt);
-          await endpoints.recordInventory(change, host, report, turn.observedAt);
+          takesIn = await endpoints.recordInventory(change, host, report, turn.observedAt);
         }
         await hosts.recordReport(change, host.id, turn, {
           facts,
@@ -280,6 +284,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         });
         return turn.before.desiredRevision;
       });
+      if (takesIn) await endpoints.takeIn(host);
       return { revision: revision.toString(), heartbeatSeconds: await hosts.heartbeatSeconds() };
     },
 

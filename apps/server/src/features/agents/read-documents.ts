@@ -4,6 +4,7 @@ import type {
   DesiredDocument,
   DesiredNetwork,
   Recall,
+  Revocation,
 } from '@trunkline/contracts';
 import { readParts, type PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { Query } from '../../platform/database/query.ts';
@@ -15,6 +16,7 @@ export interface DesiredParts {
   networks: PartOfHosts<DesiredNetwork>;
   containers: PartOfHosts<DesiredContainer>;
   recalls: PartOfHosts<Recall>;
+  revocations: PartOfHosts<Revocation>;
   checks: PartOfHosts<DesiredCheck>;
   past: PartOfHosts<PastOfHost>;
 }
@@ -26,7 +28,7 @@ export async function readDocuments(
   parts: DesiredParts,
   heartbeatSeconds: number,
 ): Promise<ReadonlyMap<string, DesiredDocument>> {
-  const { revisions, networks, containers, recalls, checks, past } = await readParts(query, hostIds, {
+  const { revisions, networks, containers, recalls, revocations, checks, past } = await readParts(query, hostIds, {
     revisions: revisionsOfHosts,
     ...parts,
   });
@@ -40,6 +42,7 @@ export async function readDocuments(
         networks: networks.get(hostId) ?? [],
         containers: containers.get(hostId) ?? [],
         recalls: recalls.get(hostId) ?? [],
+        revocations: revocations.get(hostId) ?? [],
         checks: checks.get(hostId) ?? [],
         ...past.get(hostId)?.[0],
       },

@@ -30,6 +30,13 @@ export interface ContainerDeps {
     keepPlacedOn(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<string[]>;
   };
   addresses: {
+    /** Throws `mac_in_use` where a station of the network has the MAC. */
+    refuseTakenMac(
+      db: TransactionClient,
+      network: { id: string; name: string },
+      mac: string,
+      pointer: string,
+    ): Promise<void>;
     reserveForContainer(
       change: Change,
       wish: {
@@ -77,7 +84,7 @@ export async function createContainer(
       },
     );
   }
-  await refuseTakenMacs(db, places);
+  await refuseTakenMacs(db, deps, places);
   const sharesStackOf = wish.sharesStackOf === null ? null : await stackToShare(db, wish.sharesStackOf, host);
   const containerId = await insertContainer(db, wish, { hostId: host.id, sharesStackOf, now });
   await insertAttachments(db, await reserve(change, deps, places, { id: containerId, name: wish.name }));
@@ -144,12 +151,16 @@ async function refuseUnplaced(
   );
 }
 
-async function refuseTakenMacs(db: TransactionClient, places: readonly Place[]): Promise<void> {
+async function refuseTakenMacs(
+  db: TransactionClient,
+  deps: ContainerDeps,
+  places: readonly Place[],
+): Promise<void> {
   for (const { ordinal, network, mac } of places) {
     const holder = mac === undefined ? undefined : await holderOfMac(db, network.id, mac);
     if (holder !== undefined) {
       throw new ApiError(
-        'address_taken',
+        'mac_in_use',
         `${mac ?? ''} is one station, and container ${holder} has it on ${network.name}: take another MAC`,
         {
           data: { holder: containerPath(holder), network: network.name },
@@ -157,6 +168,8 @@ async function refuseTakenMacs(db: TransactionClient, places: readonly Place[]):
         },
       );
     }
+    if (mac !== undefined)
+      await deps.addresses.refuseTakenMac(db, network, mac, `/attachments/${ordinal}/mac`);
   }
 }
 

@@ -174,7 +174,7 @@ describe('bad input', () => {
     expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 409]));
     expect((await run(onMacNet1('mac3', { mac }))).body).toMatchObject({
       status: 409,
-      code: 'address_taken',
+      code: 'mac_in_use',
       data: { holder: expect.stringMatching(/^\/v1\/containers\/mac[12]$/) },
       errors: [{ pointer: '/attachments/0/mac' }],
     });

@@ -19,6 +19,8 @@ export interface OddEndpoint {
   held_by: string | null;
   /** Running containers with this address, over all hosts of the space. */
   holders: number;
+  /** Running containers with this Ethernet address on the network. */
+  stations: number;
 }
 
 /** An address that the book has on a container, or in conflict, and that no report shows there. */
@@ -49,12 +51,13 @@ export function oddEndpoints(
 ): Promise<OddEndpoint[]> {
   return db.$queryRaw`
     WITH seen AS (
-      SELECT e.*, n.space, n.name AS network, v.ip, count(*) OVER (PARTITION BY n.space, v.ip)::int AS holders
+      SELECT e.*, n.space, n.name AS network, v.ip, count(*) OVER (PARTITION BY n.space, v.ip)::int AS holders,
+             CASE WHEN e.mac IS NULL THEN 1 ELSE count(*) OVER (PARTITION BY e.network_id, e.mac, family(v.ip)) END::int AS stations
       FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
       WHERE v.ip IS NOT NULL AND e.state IN ('running', 'paused')
     )
     SELECT s.network, host(s.ip) AS ip, h.name AS host, s.name AS container, s.docker_id, s.mac, s.since, h.observed_at,
-           s.holders, i.inside, a.state::text AS state, holder.name AS held_by
+           s.holders, s.stations, i.inside, a.state::text AS state, holder.name AS held_by
     FROM seen s JOIN host h ON h.id = s.host_id
     LEFT JOIN address a ON a.space = s.space AND a.ip = s.ip
     LEFT JOIN host holder ON holder.id = a.host_id
@@ -62,7 +65,7 @@ export function oddEndpoints(
       SELECT EXISTS (SELECT 1 FROM subnet x WHERE x.network_id = s.network_id AND x.cidr >>= s.ip) AS inside
     ) AS i
     WHERE (${networkId}::uuid IS NULL OR s.network_id = ${networkId}::uuid)
-      AND (s.holders > 1 OR NOT i.inside OR a.state IS DISTINCT FROM 'bound' OR a.host_id <> s.host_id)
+      AND (s.holders > 1 OR s.stations > 1 OR NOT i.inside OR a.state IS DISTINCT FROM 'bound' OR a.host_id <> s.host_id)
     ORDER BY s.network, s.ip, h.name, s.docker_id LIMIT ${most}`;
 }
 

@@ -16,6 +16,7 @@ const endpoint = (more: Partial<OddEndpoint>): OddEndpoint => ({
   state: null,
   held_by: null,
   holders: 1,
+  stations: 1,
   ...more,
 });
 const address = (more: Partial<OddAddress>): OddAddress => ({

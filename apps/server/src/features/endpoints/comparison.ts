@@ -49,6 +49,25 @@ function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
   };
 }
 
+/** It runs where the book has it: only its Ethernet address is another one's too. */
+const fits = (row: OddEndpoint): boolean =>
+  row.holders === 1 && row.inside && row.state === 'bound' && row.held_by === row.host;
+
+function twinFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
+  const [row] = rows;
+  const holders = rows.map(holderOf);
+  return {
+    kind: 'two-macs',
+    network: row.network,
+    ip: row.ip,
+    state: row.state,
+    mac: row.mac,
+    holders,
+    message: `${row.mac ?? ''} is the Ethernet address of ${row.stations} running containers on ${row.network}: ${holders.slice(0, 5).map(named).join(', ')}`,
+    remedy: 'stop all but one of them, and start them again with MACs of their own',
+  };
+}
+
 function bookFinding(row: OddAddress): AddressFinding {
   const { network, ip, state, mac, host, container } = row;
   const since = row.since?.toISOString() ?? null;
@@ -78,15 +97,28 @@ export function compareBooks(
   endpoints: readonly OddEndpoint[],
   addresses: readonly OddAddress[],
 ): AddressFinding[] {
+  const twins = new Map<string, [OddEndpoint, ...OddEndpoint[]]>();
+  for (const row of endpoints) {
+    if (row.stations < 2) continue;
+    const key = `${row.network} ${row.mac ?? ''} ${row.ip.includes(':')}`;
+    const group = twins.get(key);
+    if (group === undefined) twins.set(key, [row]);
+    else group.push(row);
+  }
   const groups = new Map<string, [OddEndpoint, ...OddEndpoint[]]>();
   for (const row of endpoints) {
+    if (fits(row)) continue;
     // One address of two networks of a space is one address.
     const key = row.holders > 1 ? row.ip : `${row.ip} ${row.network} ${row.docker_id}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [row]);
     else group.push(row);
   }
-  const findings = [...[...groups.values()].map(seenFinding), ...addresses.map(bookFinding)];
-  const gravity = ['two-holders', 'conflicted', 'seen-not-bound', 'outside', 'bound-not-seen'];
+  const findings = [
+    ...[...groups.values()].map(seenFinding),
+    ...[...twins.values()].map(twinFinding),
+    ...addresses.map(bookFinding),
+  ];
+  const gravity = ['two-holders', 'two-macs', 'conflicted', 'seen-not-bound', 'outside', 'bound-not-seen'];
   return findings.sort((a, b) => gravity.indexOf(a.kind) - gravity.indexOf(b.kind));
 }

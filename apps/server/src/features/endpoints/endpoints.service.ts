@@ -6,12 +6,14 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { addressPath } from '../addresses/address-rows.ts';
 import { compareBooks } from './comparison.ts';
 import { hostsLooking, oddAddresses, oddEndpoints } from './comparison.store.ts';
 import { heardConflicts } from './heard-conflicts.ts';
 import {
   listEndpoints,
   putInventory,
+  takeIn,
   type EndpointFilter,
   type EndpointPosition,
   type EndpointRow,
@@ -23,13 +25,21 @@ export interface EndpointsService {
     filter: EndpointFilter,
     page: { limit: number; cursor: string | undefined },
   ): Promise<PageOf<Endpoint>>;
-  /** Takes what a host saw on managed networks: what is there, and which addresses it holds are bound to what. */
+  /**
+   * Takes what a host saw on managed networks: what is there, and which addresses it holds are bound to what. Answers
+   * whether `takeIn` is due.
+   */
   recordInventory(
     change: Change,
     host: { id: string; name: string },
     report: Pick<Report, 'inventory' | 'facts' | 'observedRevision'>,
     observedAt: Date,
-  ): Promise<void>;
+  ): Promise<boolean>;
+  /**
+   * Takes what a host is seen to use, and is nobody's, into the book of addresses. In a transaction of its own: it locks
+   * subnets, which come before all that a report locks.
+   */
+  takeIn(host: { id: string; name: string }): Promise<void>;
   /**
    * Compares the book of addresses with what the hosts last saw, of one network or of all. Throws network_not_found.
    */
@@ -82,7 +92,7 @@ const looked = ({ facts, observedRevision }: Pick<Report, 'facts' | 'observedRev
   facts.docker.reachable && observedRevision !== '0';
 
 export function createEndpointsService(
-  platform: Pick<Platform, 'database'>,
+  platform: Pick<Platform, 'database' | 'changes'>,
   { hosts }: { hosts: { isOnline(host: { lastSeenAt: Date | null }): boolean } },
 ): EndpointsService {
   const query = poolQuery(platform.database.pool);
@@ -98,18 +108,43 @@ export function createEndpointsService(
     },
 
     async recordInventory(change, host, report, observedAt) {
-      if (!looked(report)) return;
+      if (!looked(report)) return false;
       const seen = report.inventory.filter(({ state }) => state !== 'absent').map(seenItem);
-      for (const bound of await putInventory(change.db, host.id, seen, observedAt)) {
-        const { network, ip, container, docker_id: dockerId, mac, generation } = bound;
-        change.record({
-          type: 'address.bound',
-          subject: `/v1/networks/${network}/addresses/${ip}`,
-          network,
-          host: host.name,
-          data: { container, dockerId, mac, generation: Number(generation) },
-        });
+      let due = false;
+      for (const news of await putInventory(change.db, host.id, seen, observedAt)) {
+        const { container, docker_id: dockerId, mac } = news;
+        if (news.kind === 'free' || news.kind === 'left') due = true;
+        else if (news.kind === 'bound')
+          change.record({
+            type: 'address.bound',
+            subject: addressPath(news.network, news.ip),
+            network: news.network,
+            host: host.name,
+            data: { container, dockerId, mac, generation: Number(news.generation) },
+          });
+        else if (news.kind === 'conflict' && news.why !== null && news.ip !== null)
+          change.record({
+            type: 'address.disputed',
+            subject: addressPath(news.network, news.ip),
+            network: news.network,
+            host: host.name,
+            data: { container, dockerId, mac, why: news.why },
+          });
       }
+      return due;
+    },
+
+    async takeIn(host) {
+      await platform.changes.make({ actor: `agent:${host.name}` }, async (change) => {
+        for (const { kind, network, ip, container, mac } of await takeIn(change.db, host.id))
+          change.record({
+            type: kind === 'bound' ? 'address.bound' : 'address.released',
+            subject: addressPath(network, ip),
+            network,
+            host: host.name,
+            data: kind === 'bound' ? { container, mac, taken: 'in use' } : { container, forced: false },
+          });
+      });
     },
 
     async compare(db, network) {

@@ -13,15 +13,19 @@ export interface SeenItem {
   mac: string | null;
 }
 
-/** An address that is bound to another container, or in another way, than before. */
-export interface BoundRow {
-  network: string;
-  ip: string;
+/** Why a container that is seen does not fit the book: see `seen_conflict` in prisma/functions. */
+export type SeenConflict = 'revoked' | 'held' | 'reserved' | 'conflicted' | 'mac' | 'gateway';
+
+/** What an inventory brought: see `put_inventory` in prisma/functions. */
+export type InventoryNews = {
   container: string;
   docker_id: string;
   mac: string | null;
-  generation: bigint;
-}
+} & (
+  | { kind: 'bound'; network: string; ip: string; generation: bigint }
+  | { kind: 'conflict'; network: string; ip: string | null; why: SeenConflict | null }
+  | { kind: 'free' | 'left' }
+);
 
 /** Puts what a host saw in place of what it saw before, and binds the addresses it holds to it. */
 export function putInventory(
@@ -29,9 +33,19 @@ export function putInventory(
   hostId: string,
   seen: readonly SeenItem[],
   observedAt: Date,
-): Promise<BoundRow[]> {
+): Promise<InventoryNews[]> {
   return db.$queryRaw`
     SELECT * FROM put_inventory(${hostId}::uuid, ${JSON.stringify(seen)}::jsonb, ${observedAt}::timestamptz)`;
+}
+
+/** Takes what a host is seen to use into the book, and lets go of what was taken in so and is gone. */
+export function takeIn(
+  db: TransactionClient,
+  hostId: string,
+): Promise<
+  { kind: 'bound' | 'released'; network: string; ip: string; container: string; mac: string | null }[]
+> {
+  return db.$queryRaw`SELECT * FROM take_in(${hostId}::uuid)`;
 }
 
 export interface EndpointRow {

@@ -61,6 +61,28 @@ export function claimRefusal(
         holder,
         `${ip} is reserved for ${holder?.owner ?? 'one station'} with its own MAC, which is not ${claim.mac ?? 'given'}: start the container with the MAC of the reservation (--mac-address), or choose another address`,
       );
+    case 'other_host':
+      return taken(
+        network,
+        holder,
+        `${ip} is reserved for host ${holder?.for_host ?? 'another'}: start the container there, or choose another address`,
+      );
+    case 'not_for':
+      return taken(
+        network,
+        holder,
+        `${ip} is reserved for ${holder?.owner ?? 'its owner'}: ${
+          holder?.owner == null
+            ? 'it names no container; reserve it again with claim: anyone, a mac or a forHost that say who may take it'
+            : `a container of that name may take it (Docker tells its name from Engine 29 on), or say with PUT /v1/networks/${network}/addresses/by-owner/${holder.owner} who else may: {"claim":"anyone"}, a mac or a forHost`
+        }; or choose another address`,
+      );
+    case 'revoked':
+      return taken(
+        network,
+        holder,
+        `${ip} was taken away from ${host} by an operator, and a container of ${host} still runs on it, or did when it was last looked: stop that one, then try again`,
+      );
     case 'conflicted':
       return taken(
         network,
@@ -68,6 +90,7 @@ export function claimRefusal(
         `${ip} is ${holderOf(holder)}: take that off the wire, then release the address with DELETE and ?force=true, or choose another`,
       );
     case 'quarantined':
+    case 'awaiting':
     case 'outside':
     case 'gateway':
     case 'network_address':

@@ -3,17 +3,18 @@ import { parseIp } from '@trunkline/netaddr';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { apiErrorFromDatabase, databaseFault } from '../../platform/database/database-errors.ts';
 import { poolQuery } from '../../platform/database/query.ts';
-import { invalidFields } from '../../platform/errors.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { readIp, readMac } from '../addresses/address-wish.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
+import { sayWhoHasMac } from '../addresses/mac-holder.ts';
 import { claimRefusal } from './claim-refusal.ts';
 import { families, heldLease, type LeaseHost } from './held-lease.ts';
 import { addressWaitMs } from './recall-first.ts';
 import { claimLease, findHeld, networkName, type ClaimItem } from './leases.store.ts';
 
 export interface LeaseClaims {
-  /** Throws address_taken, address_quarantined, address_not_allocatable, network_not_placed, network_deleting … */
+  /** Throws address_taken, mac_in_use, address_quarantined, address_not_allocatable, network_not_placed, network_deleting … */
   claim(host: LeaseHost, claim: LeaseClaim, gone: AbortSignal): Promise<LeaseClaimAnswer>;
 }
 
@@ -39,10 +40,18 @@ export function createLeaseClaims(
   const claimOnce = async (host: LeaseHost, claim: ClaimItem, tries = 1): ReturnType<typeof claimLease> => {
     try {
       return await claimLease(query, host.id, claim);
-    } catch (error) {
-      const code = databaseFault(error)?.code ?? '';
+    } catch (failure) {
+      const { networkId: network, family, mac } = claim;
+      const error = await sayWhoHasMac(query, apiErrorFromDatabase(failure) ?? failure, {
+        network,
+        family,
+        mac: mac ?? undefined,
+      });
+      const code = databaseFault(failure)?.code ?? '';
       if (['40P01', '40001'].includes(code) && tries < mostTries) return claimOnce(host, claim, tries + 1);
-      throw apiErrorFromDatabase(error) ?? error;
+      if (error instanceof ApiError && error.code === 'mac_in_use')
+        metrics.leaseClaims.inc({ outcome: 'mac_in_use' });
+      throw error;
     }
   };
 

@@ -3,11 +3,13 @@ import { parseMac } from '@trunkline/netaddr';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { addressPath } from '../addresses/address-rows.ts';
 import { readCidr, readIp } from '../addresses/address-wish.ts';
 import { families, familyWords, heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseBatches } from './lease-batches.ts';
 import {
   compareHeld,
+  confirmRevocations,
   holdersOf,
   networkName,
   outlook,
@@ -77,11 +79,12 @@ export interface ContainersOfLeases {
 export function createLeaseSyncs(
   {
     database,
+    changes,
     feed,
     metrics,
     stopping,
     log,
-  }: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping' | 'log'>,
+  }: Pick<Platform, 'database' | 'changes' | 'feed' | 'metrics' | 'stopping' | 'log'>,
   containers: ContainersOfLeases,
 ): LeaseSyncs {
   const query = poolQuery(database.pool);
@@ -152,9 +155,25 @@ export function createLeaseSyncs(
     return { networkId, family: familyWords[family], missing, detail };
   };
 
+  /** What the host lets go of is free from here on. */
+  const confirm = (host: LeaseHost, confirms: LeaseSync['confirms'] = []): Promise<void> => {
+    const confirmed = confirms.map((item, n) => ({ ...item, ip: readIp(item.ip, `/confirms/${n}/ip`) }));
+    return changes.make({ actor: `agent:${host.name}` }, async (change) => {
+      for (const { network, ip } of await confirmRevocations(change.db, host.id, confirmed))
+        change.record({
+          type: 'address.released',
+          subject: addressPath(network, ip),
+          network,
+          host: host.name,
+          data: { owner: null, forced: true },
+        });
+    });
+  };
+
   return {
     async sync(host, sync, gone) {
       const ended = AbortSignal.any([gone, stopping]);
+      if (sync.confirms !== undefined && sync.confirms.length > 0) await confirm(host, sync.confirms);
       const asked = readSync(host, sync);
       const rows = await ask(asked);
       await movedFromConflicts(host, asked.returns);

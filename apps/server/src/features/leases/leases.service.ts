@@ -1,4 +1,4 @@
-import type { Lease, Recall } from '@trunkline/contracts';
+import type { Lease, Recall, Revocation } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
@@ -10,11 +10,20 @@ import { heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
 import { createLeaseSyncs, type ContainersOfLeases, type LeaseSyncs } from './lease-sync.ts';
 import { createRecallFirst, type RecallFirst } from './recall-first.ts';
-import { compareHeld, endConflicts, endHoldsOf, endRecalls, recallsOfHosts } from './leases.store.ts';
+import {
+  compareHeld,
+  endConflicts,
+  endHoldsOf,
+  endRecalls,
+  recallsOfHosts,
+  revocationsOfHosts,
+} from './leases.store.ts';
 
 export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Networks of which some hosts are asked to return what they do not use. */
   recalls: PartOfHosts<Recall>;
+  /** Holds that the server has ended, and that the hosts have to confirm. */
+  revocations: PartOfHosts<Revocation>;
   /**
    * The host is no longer there, or nothing of the network is left on it: what it held rests, or goes back to its
    * reservation. Call it before the placements go.
@@ -39,6 +48,7 @@ export function createLeasesService(
     ...createRecallFirst(platform),
 
     recalls: recallsOfHosts,
+    revocations: revocationsOfHosts,
 
     heldBy: async (host) =>
       (await compareHeld(poolQuery(platform.database.pool), host.id, [])).unlisted.map((row) =>

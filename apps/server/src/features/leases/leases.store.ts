@@ -1,4 +1,5 @@
-import type { Recall } from '@trunkline/contracts';
+import type { Recall, Revocation } from '@trunkline/contracts';
+import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { Query } from '../../platform/database/query.ts';
@@ -68,7 +69,7 @@ export async function compareHeld(
 ): Promise<{ unlisted: HeldRow[]; unknown: { networkId: string; ip: string }[] }> {
   const rows = await query<HeldRow & { said_network: string | null; said_ip: string | null }>(
     `SELECT ${heldColumns}, h."networkId" AS said_network, host(h.ip) AS said_ip
-     FROM (SELECT * FROM address WHERE host_id = $1::uuid) AS a
+     FROM (SELECT * FROM address WHERE host_id = $1::uuid AND NOT from_inventory) AS a
      FULL JOIN jsonb_to_recordset($2::jsonb) AS h ("networkId" uuid, ip inet, generation bigint)
        ON a.network_id = h."networkId" AND a.ip = h.ip AND a.generation = h.generation
      WHERE a.ip IS NULL OR h.ip IS NULL ORDER BY a.network_id, a.ip, h.ip`,
@@ -117,6 +118,10 @@ export type ClaimOutcome =
   | 'elsewhere'
   | 'taken'
   | 'other_mac'
+  | 'other_host'
+  | 'not_for'
+  | 'revoked'
+  | 'awaiting'
   | 'conflicted'
   | 'quarantined'
   | 'outside'
@@ -219,6 +224,24 @@ export const recallsOfHosts: PartOfHosts<Recall> = {
   }),
 };
 
+/** Holds of hosts that the server has ended and that they have not confirmed. */
+export const revocationsOfHosts: PartOfHosts<Revocation> = {
+  rows: (hostIds) => Prisma.sql`
+    SELECT r.host_id, r.space || ' ' || host(r.ip),
+           jsonb_build_object('networkId', r.network_id, 'ip', host(r.ip), 'generation', r.generation)
+    FROM revocation r WHERE r.host_id = ANY (${[...hostIds]}::uuid[]) AND r.confirmed_at IS NULL`,
+  read: (one: Revocation) => ({ ...one, ip: formatIp(parseIp(one.ip)) }),
+};
+
+/** A host has it on its disk that these holds are over; answers what is free by that. */
+export function confirmRevocations(
+  db: TransactionClient,
+  hostId: string,
+  confirmed: readonly Revocation[],
+): Promise<{ network: string; ip: string }[]> {
+  return db.$queryRaw`SELECT * FROM confirm_revocations(${hostId}::uuid, ${JSON.stringify(confirmed)}::jsonb)`;
+}
+
 /**
  * Asks every host that holds something of a network ahead of need to return it. `told` are those that were not asked
  * yet; `holding` is false when there is none to ask.
@@ -315,6 +338,6 @@ export async function endHoldsOf(
   return db.$queryRaw`
     SELECT n.name AS network, host(a.ip) AS ip, a.owner, a.container_name AS container, a.state::text AS state
     FROM address a JOIN network n ON n.id = a.network_id
-    CROSS JOIN LATERAL (SELECT end_hold(a, 'released', NULL)) AS ended
+    CROSS JOIN LATERAL (SELECT end_hold(a, 'released', NULL, false)) AS ended
     WHERE a.host_id = ${hostId}::uuid AND (${networkId}::uuid IS NULL OR a.network_id = ${networkId}::uuid)`;
 }

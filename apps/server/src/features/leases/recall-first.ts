@@ -1,4 +1,4 @@
-import { recallSeconds } from '@trunkline/contracts';
+import { recallSeconds, type ErrorCode } from '@trunkline/contracts';
 import { parseCidr, parseIp } from '@trunkline/netaddr';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
@@ -9,7 +9,7 @@ import { recallOfAddress, recallOfNetwork } from './leases.store.ts';
 export interface RecallFirst {
   /**
    * Does `work`; when that is refused because a subnet is full (`subnet_full`), or because a host holds the one address
-   * ahead of need (`address_taken`), hosts are first asked for what they do not use, and it is tried again at each
+   * ahead of need (whatever the code, `data` names network, address and the state `leased`), hosts are first asked for what they do not use, and it is tried again at each
    * return, for up to `recallSeconds` or `addressWaitMs` (promise 3). A dry run asks nobody.
    */
   recallFirst<T>(context: ChangeContext, work: () => Promise<T>): Promise<T>;
@@ -43,8 +43,7 @@ function recallable(error: unknown): Recallable | undefined {
   if (network === undefined) return undefined;
   if (error.code === 'subnet_full' && subnets !== undefined)
     return { network, count, families: [...new Set(subnets.map(({ cidr }) => parseCidr(cidr).family))] };
-  if (error.code === 'address_taken' && state === 'leased' && address !== undefined)
-    return { network, address };
+  if (state === 'leased' && address !== undefined) return { network, address };
   return undefined;
 }
 
@@ -109,5 +108,27 @@ export function createRecallFirst({
       if ('refused' in outcome) throw outcome.refused;
       return outcome.value;
     },
+  };
+}
+
+/**
+ * As `work`, where that wants something gone: what a host held (`held`) and is not there any more (`missing`) after it was
+ * called back is done.
+ */
+export function onceGone(
+  held: ErrorCode,
+  missing: ErrorCode,
+  work: () => Promise<void>,
+): () => Promise<void> {
+  let wasHeld = false;
+  return async () => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (wasHeld && error.code === missing) return;
+      wasHeld ||= error.code === held;
+      throw error;
+    }
   };
 }

@@ -23,7 +23,8 @@ const desired = Prisma.sql`
     -- Force replaces. Nothing was said of taking a network away from under containers.
     'force', p.force_generation IS NOT NULL AND NOT p.removing AND n.deleting_since IS NULL,
     'subnets', (
-      SELECT coalesce(jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway)) ORDER BY s.ordinal), '[]')
+      SELECT coalesce(jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway),
+        'ranges', s.ranges, 'exclude', s.exclude) ORDER BY s.ordinal), '[]')
       FROM subnet s WHERE s.network_id = n.id
     )
   )`;

@@ -1,4 +1,5 @@
 import { formatRange, normalizeRanges, parseRange } from '@trunkline/netaddr';
+import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { NetworkDifference } from './network-difference.ts';
@@ -12,6 +13,7 @@ import {
   insertSubnet,
   lockSubnets,
   updateSubnet,
+  type AddressInTheWay,
   type NetworkRow,
 } from './networks.store.ts';
 import { refuseWhileAttached } from './placements.service.ts';
@@ -88,7 +90,7 @@ export async function refuseReplacement(
 
 /** Makes the subnets of a network what they should be. One that holds addresses does not leave. */
 export async function changeSubnets(
-  db: TransactionClient,
+  { db, concerns }: Pick<Change, 'db' | 'concerns'>,
   network: NetworkRow,
   wanted: readonly SubnetSpec[],
   difference: NetworkDifference,
@@ -101,9 +103,10 @@ export async function changeSubnets(
 
   for (const subnet of difference.subnets.removed) {
     await refuseHeld(db, idOf(subnet), subnet.cidr);
-    await deleteSubnet(db, idOf(subnet));
+    concerns(await deleteSubnet(db, idOf(subnet)));
   }
-  for (const subnet of difference.subnets.moved) await refuseHeldGateway(db, idOf(subnet), subnet, wanted);
+  for (const subnet of difference.subnets.moved)
+    await refuseHeldGateway(db, network.name, idOf(subnet), subnet, wanted);
   const { added, moved, resized } = difference.subnets;
   for (const [ordinal, subnet] of wanted.entries()) {
     if (added.includes(subnet)) continue;
@@ -128,8 +131,17 @@ async function refuseHeld(db: TransactionClient, subnetId: string, cidr: string)
   );
 }
 
+/** An address that is held, in words: what comes after `is`. */
+function heldAs({ state, owner, host, container }: AddressInTheWay): string {
+  if (state === 'leased' && owner === null)
+    return `leased to ${host ?? 'a host'}, which does not use it, as far as its reports show, and has not returned it yet`;
+  if (state === 'bound') return `on container ${container ?? 'unknown'} of ${host ?? 'a host'}`;
+  return owner === null ? 'reserved' : `held by ${owner}`;
+}
+
 async function refuseHeldGateway(
   db: TransactionClient,
+  network: string,
   subnetId: string,
   subnet: SubnetSpec,
   wanted: readonly SubnetSpec[],
@@ -137,12 +149,20 @@ async function refuseHeldGateway(
   if (subnet.gateway === null) return;
   const holder = await holderOf(db, subnetId, subnet.gateway);
   if (holder === undefined) return;
-  const who = holder.owner === null ? 'reserved' : `held by ${holder.owner}`;
+  const who = heldAs(holder);
   throw new ApiError(
     'subnet_holds_addresses',
-    `the new gateway ${subnet.gateway} is ${who}: release it first`,
+    `the new gateway ${subnet.gateway} is ${who}: ${holder.state === 'leased' ? 'try again when that host is heard, or release it with ?force=true' : 'release it first'}`,
     {
-      data: { cidr: subnet.cidr, addresses: [{ ip: subnet.gateway, owner: holder.owner }] },
+      data: {
+        cidr: subnet.cidr,
+        addresses: [{ ip: subnet.gateway, owner: holder.owner }],
+        network,
+        address: subnet.gateway,
+        state: holder.state,
+        host: holder.host,
+        container: holder.container,
+      },
       errors: [{ pointer: `/subnets/${wanted.indexOf(subnet)}/gateway`, message: `is ${who}` }],
     },
   );

@@ -4,6 +4,7 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { entityTag } from '../../platform/preconditions.ts';
 import { unknownNames, type HostRef } from './host-selection.ts';
+import { disputeCondition, type Dispute } from './address-disputes.ts';
 import { parentOn, type NetworkSpec } from './network-spec.ts';
 import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
 import type { NetworkRow, ShownNetworkRow } from './networks.store.ts';
@@ -105,7 +106,16 @@ export function presentNetwork(row: ShownNetworkRow, hosts: HostsOfNetworks): Ne
 }
 
 /** A placement as the API shows it. */
-export function presentPlacement(network: NetworkRow, row: PlacementRow, hosts: HostsOfNetworks): Placement {
+export function presentPlacement(
+  network: NetworkRow,
+  row: PlacementRow,
+  hosts: HostsOfNetworks,
+  disputes: readonly Dispute[],
+): Placement {
+  const dispute = disputeCondition(
+    disputes.filter(({ hostId }) => hostId === row.hostId),
+    row.observedGeneration,
+  );
   const facts: PlacementFacts = {
     host: row.host.name,
     online: hosts.isOnline(row.host),
@@ -127,6 +137,6 @@ export function presentPlacement(network: NetworkRow, row: PlacementRow, hosts: 
     lastAction: row.lastAction,
     observedAt: row.observedAt?.toISOString() ?? null,
     conflicts: row.conflicts as unknown as AddressConflict[],
-    conditions: placementConditions(facts),
+    conditions: [...placementConditions(facts), ...(dispute === undefined ? [] : [dispute])],
   };
 }

@@ -21,6 +21,7 @@ import {
   lockSelection,
   lockSubnets,
   markDeleting,
+  shortenQuarantines,
   updateNetwork,
   type NetworkRow,
 } from './networks.store.ts';
@@ -157,7 +158,9 @@ export function createNetworkWrites(deps: {
       if (forced === undefined) await refuseReplacement(db, row, difference);
       await refuseOverlaps(db, row, wanted.subnets);
       if (fields.includes('subnets'))
-        await changeSubnets(db, row, wanted.subnets, difference, preparing(change));
+        await changeSubnets(change, row, wanted.subnets, difference, preparing(change));
+      if (wanted.quarantineSeconds < row.quarantineSeconds)
+        await shortenQuarantines(db, row.id, wanted.quarantineSeconds);
       await updateNetwork(db, row.id, wanted, now());
       await place(change, row, wanted, await placementsOf(db, row.id));
     },

@@ -1,6 +1,7 @@
 import type { Network, NetworkCreate, Placement } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { disputesOf } from './address-disputes.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
@@ -158,7 +159,8 @@ export function createNetworksService(
         limit + 1,
       );
       const page = pageOf(list, rows, limit, ({ host }) => host.name);
-      return { ...page, items: page.items.map((row) => presentPlacement(network, row, hosts)) };
+      const disputes = await disputesOf(prisma, network.id, null);
+      return { ...page, items: page.items.map((row) => presentPlacement(network, row, hosts, disputes)) };
     },
 
     async placement(name, host) {
@@ -169,7 +171,7 @@ export function createNetworksService(
           'host_not_found',
           `network ${name} is on no host ${host}: see ${networkPath(name)}/placements`,
         );
-      return presentPlacement(network, row, hosts);
+      return presentPlacement(network, row, hosts, await disputesOf(prisma, network.id, host));
     },
 
     async find(id) {

@@ -1,4 +1,4 @@
-import type { HostSelector } from '@trunkline/contracts';
+import type { AddressState, HostSelector } from '@trunkline/contracts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 import {
@@ -245,22 +245,51 @@ export function heldInSubnet(
     WHERE subnet_id = ${subnetId}::uuid AND ${keepsSubnet} ORDER BY ip LIMIT ${limit}`;
 }
 
+export interface AddressInTheWay {
+  state: AddressState;
+  owner: string | null;
+  host: string | null;
+  container: string | null;
+}
+
 /** Who holds one address of a subnet. */
 export async function holderOf(
   db: TransactionClient,
   subnetId: string,
   ip: string,
-): Promise<{ owner: string | null } | undefined> {
-  const [holder] = await db.$queryRaw<{ owner: string | null }[]>`
-    SELECT owner FROM address WHERE subnet_id = ${subnetId}::uuid AND ip = ${ip}::inet
-      AND state <> 'quarantined' AND (state <> 'conflicted' OR is_reserved(address))`;
+): Promise<AddressInTheWay | undefined> {
+  const [holder] = await db.$queryRaw<AddressInTheWay[]>`
+    SELECT a.state::text AS state, a.owner, h.name AS host, COALESCE(c.name, a.container_name) AS container
+    FROM address a LEFT JOIN host h ON h.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
+    WHERE a.subnet_id = ${subnetId}::uuid AND a.ip = ${ip}::inet
+      AND a.state <> 'quarantined' AND (a.state <> 'conflicted' OR is_reserved(a))`;
   return holder;
 }
 
-/** The subnet leaves, and with it what rested or was leased ahead of need there. An address that is held keeps it (foreign key). */
-export async function deleteSubnet(db: TransactionClient, subnetId: string): Promise<void> {
+/** Ends quarantines no later than the network has it now. */
+export async function shortenQuarantines(
+  db: TransactionClient,
+  networkId: string,
+  seconds: number,
+): Promise<void> {
+  await db.$executeRaw`
+    UPDATE address SET quarantined_until = LEAST(quarantined_until, updated_at + make_interval(secs => ${seconds}::int))
+    WHERE network_id = ${networkId}::uuid AND state = 'quarantined' AND awaiting_host_id IS NULL`;
+}
+
+/**
+ * The subnet leaves, and with it what rested or was leased ahead of need there. An address that is held keeps it (foreign
+ * key). Answers the hosts that held something: they have to confirm that they let go of it.
+ */
+export async function deleteSubnet(db: TransactionClient, subnetId: string): Promise<string[]> {
+  const [row] = await db.$queryRaw<
+    { hosts: string[] }[]
+  >`SELECT revoke_subnet(${subnetId}::uuid)::text[] AS hosts`;
+  await db.$executeRaw`
+    DELETE FROM station x USING subnet s WHERE s.id = ${subnetId}::uuid AND x.network_id = s.network_id AND x.ip <<= s.cidr`;
   await db.$executeRaw`DELETE FROM address WHERE subnet_id = ${subnetId}::uuid AND NOT ${keepsSubnet}`;
   await db.subnet.delete({ where: { id: subnetId } });
+  return row?.hosts ?? [];
 }
 
 /** Containers of ours that are attached to a network, with their hosts. */

@@ -15,9 +15,14 @@ export interface DatabaseFault {
  */
 const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
   address_mac_once: {
-    code: 'address_taken',
+    code: 'mac_in_use',
     detail:
       'another address of the network is reserved for this Ethernet address, which is one station: GET …/addresses shows whose it is; release that, or take another MAC',
+  },
+  station_pkey: {
+    code: 'mac_in_use',
+    detail:
+      'another station of the network has this Ethernet address: take another MAC, or stop that one first',
   },
   network_name_key: { code: 'network_exists', detail: 'a network of this name exists' },
   subnet_no_overlap: {
@@ -36,7 +41,7 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
   },
   container_name_key: { code: 'container_exists', detail: 'a container of this name exists' },
   attachment_mac_once: {
-    code: 'address_taken',
+    code: 'mac_in_use',
     detail: 'another container of the network has this MAC, which is one station: take another one',
   },
   container_host_fkey: { code: 'host_in_use', detail: 'containers run on the host: remove them first' },

@@ -1,0 +1,84 @@
+import type { Condition } from '@trunkline/contracts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+
+/** A running container that does not fit the book of addresses, as the last report of its host had it. */
+export interface Dispute {
+  hostId: string;
+  container: string;
+  ip: string;
+  mac: string | null;
+  since: Date;
+  /** See `seen_conflict` in prisma/functions. */
+  why: 'revoked' | 'held' | 'reserved' | 'conflicted' | 'mac' | 'gateway';
+  /** Who has the address, or the MAC, in the book. */
+  holder: string | null;
+}
+
+/** Disputes of a network, on one of its hosts or on all, worst first. */
+export function disputesOf(
+  db: TransactionClient,
+  networkId: string,
+  host: string | null,
+): Promise<Dispute[]> {
+  return db.$queryRaw`
+    SELECT e.host_id AS "hostId", e.name AS container, host(COALESCE(e.ipv4, e.ipv6)) AS ip, e.mac, e.since, e.conflict AS why,
+           CASE WHEN e.conflict = 'mac' THEN (
+             SELECT COALESCE(s.name, host(s.ip)) || COALESCE(' on ' || x.name, '') FROM station s LEFT JOIN host x ON x.id = s.host_id
+             WHERE s.network_id = e.network_id AND s.mac = e.mac ORDER BY s.family LIMIT 1
+           ) ELSE (
+             SELECT COALESCE(c.name, a.container_name, a.owner, a.state::text) || COALESCE(' on ' || x.name, '')
+             FROM network n JOIN address a ON a.space = n.space AND (a.ip = e.ipv4 OR a.ip = e.ipv6)
+             LEFT JOIN host x ON x.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
+             WHERE n.id = e.network_id AND a.host_id IS DISTINCT FROM e.host_id ORDER BY a.ip LIMIT 1
+           ) END AS holder
+    FROM endpoint e JOIN host h ON h.id = e.host_id
+    WHERE e.network_id = ${networkId}::uuid AND e.conflict IS NOT NULL AND (${host}::text IS NULL OR h.name = ${host})
+    ORDER BY h.name, e.conflict, e.name LIMIT 1000`;
+}
+
+const reasons: Record<Dispute['why'], string> = {
+  revoked: 'AddressTakenAway',
+  held: 'AddressHeldElsewhere',
+  reserved: 'AddressReserved',
+  conflicted: 'AddressConflicted',
+  mac: 'MacInUse',
+  gateway: 'AddressIsGateway',
+};
+
+function inWords({ container, ip, mac, why, holder }: Dispute): string {
+  const who = holder ?? 'nobody';
+  switch (why) {
+    case 'revoked':
+      return `${container} still runs on ${ip}, which was taken away from this host${holder === null ? '' : ` and is held by ${holder}`}`;
+    case 'held':
+      return `${container} runs on ${ip}, which is held by ${who}`;
+    case 'reserved':
+      return `${container} runs on ${ip}, which is reserved (${who})`;
+    case 'conflicted':
+      return `${container} runs on ${ip}, for which something foreign answers`;
+    case 'mac':
+      return `${container} has the Ethernet address ${mac ?? ''}, which is that of ${who}`;
+    case 'gateway':
+      return `${container} runs on ${ip}, which is the gateway`;
+  }
+}
+
+/** Condition `AddressesAgree` of a placement; undefined where nothing is in dispute. Pure. */
+export function disputeCondition(
+  disputes: readonly Dispute[],
+  observedGeneration: number,
+): Condition | undefined {
+  const [first] = disputes;
+  if (first === undefined) return undefined;
+  const some = disputes.slice(0, 5).map(inWords).join('; ');
+  const more = disputes.length > 5 ? ` and ${disputes.length - 5} more` : '';
+  const latest = Math.max(...disputes.map(({ since }) => since.getTime()));
+  return {
+    type: 'AddressesAgree',
+    status: 'False',
+    reason: reasons[first.why],
+    message: `${some}${more}: stop the container and start it with another address or MAC`.slice(0, 4096),
+    observedGeneration,
+    lastTransitionTime: new Date(latest).toISOString(),
+  };
+}
