@@ -1,5 +1,5 @@
 /** What becomes of an address, by its state and by who asks: the table of docs/decisions/0028-what-becomes-of-an-address.md. */
-import type { DesiredDocument, InventoryItem, Lease } from '@trunkline/contracts';
+import type { InventoryItem, Lease } from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
 import type { TestAgent } from '../../../../../test/integration/server.ts';
 import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
@@ -44,9 +44,17 @@ async function run(agent: TestAgent, net: OfNetwork, name: string, last: number)
   return body.lease as Lease;
 }
 const revocationsOf = async (agent: TestAgent, net: OfNetwork) =>
-  ((await agent.document()) as DesiredDocument).revocations?.filter(({ networkId }) => networkId === net.id);
+  (await agent.document()).revocations?.filter(({ networkId }) => networkId === net.id);
 const placement = async (net: OfNetwork, host: string) =>
   (await at.server.request('GET', `/v1/networks/${net.name}/placements/${host}`)).body;
+
+async function returnsWhenAsked(agent: TestAgent, leases: Lease[]): Promise<void> {
+  const [{ networkId } = { networkId: '' }] = leases;
+  await expect
+    .poll(async () => (await agent.document()).recalls)
+    .toContainEqual({ networkId, family: 'ipv4' });
+  await syncLeases(agent, { returns: returning(leases, 'unused') });
+}
 
 describe('an address that is taken away from a host', () => {
   test('is given to nobody before the host confirms, then to whom asks, and never by the old hold (A5)', async () => {
@@ -143,14 +151,6 @@ describe('an address that is taken away from a host', () => {
 });
 
 describe('an address that a host holds unused', () => {
-  const returnsWhenAsked = async (agent: TestAgent, leases: Lease[]): Promise<void> => {
-    const [{ networkId } = { networkId: '' }] = leases;
-    await expect
-      .poll(async () => (await agent.document()).recalls)
-      .toContainEqual({ networkId, family: 'ipv4' });
-    await syncLeases(agent, { returns: returning(leases, 'unused') });
-  };
-
   test('is called back when the gateway moves onto it, and only then refused, as what it is (B3)', async () => {
     const net = await network('gateway');
     const [lease] = (await takeLeases(at.two, net.id, 1)).granted as [Lease];
@@ -185,7 +185,7 @@ describe('an address that a host holds unused', () => {
     const used = await run(at.two, net, 'web', 9);
     const exclude = [spare.ip, used.ip];
     await at.call.patch('narrow', { subnets: [{ cidr: net.cidr, gateway: net.ip(1), exclude }] });
-    const [told] = (await at.one.document()).networks.filter(({ id }) => id === net.id);
+    const told = (await at.one.document()).networks.find(({ id }) => id === net.id);
     expect(told?.subnets).toMatchObject([{ ranges: [], exclude }]);
     for (const agent of [at.one, at.two])
       expect((await claimLease(agent, net.id, { ip: spare.ip })).body).toMatchObject({
@@ -252,7 +252,7 @@ describe('a MAC is one station of a network (A10)', () => {
         claimLease(at.one, net.id, { mac, ...ask }),
         claimLease(at.two, net.id, { mac, ...(ask.ip === undefined ? {} : { ip: net.ip(11) }) }),
       ]);
-      const [lost] = answers.filter(({ status }) => status !== 200);
+      const lost = answers.find(({ status }) => status !== 200);
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
       expect(lost?.body).toMatchObject({
         status: 409,
