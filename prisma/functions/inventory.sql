@@ -90,7 +90,7 @@ BEGIN
   SELECT 'free', NULL::text, host(v.ip), e.name, e.docker_id, e.mac, NULL::bigint, NULL::text
   FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
   LEFT JOIN address a ON a.space = n.space AND a.ip = v.ip
-  WHERE e.host_id = put_inventory.host AND v.ip IS NOT NULL AND e.state IN ('running', 'paused') AND e.conflict IS NULL
+  WHERE e.host_id = put_inventory.host AND v.ip IS NOT NULL AND e.state IN ('running', 'paused') AND (e.conflict IS NULL OR e.conflict = 'mac')
     AND (a.ip IS NULL OR a.state = 'quarantined' AND a.awaiting_host_id IS NULL)
     AND EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = n.id AND s.cidr >>= v.ip)
   UNION ALL

@@ -153,13 +153,12 @@ describe('an address that is taken away from a host', () => {
 describe('an address that a host holds unused', () => {
   test('is called back when the gateway moves onto it, and only then refused, as what it is (B3)', async () => {
     const net = await network('gateway');
-    const [lease] = (await takeLeases(at.two, net.id, 1)).granted as [Lease];
+    const [lease, other] = (await takeLeases(at.two, net.id, 2)).granted as [Lease, Lease];
     const subnets = [{ cidr: net.cidr, gateway: lease.ip }];
     const moving = at.call.patch('gateway', { subnets });
     await returnsWhenAsked(at.two, [lease]);
     expect((await moving).body).toMatchObject({ subnets: [{ gateway: lease.ip }] });
 
-    const [other] = (await takeLeases(at.two, net.id, 1)).granted as [Lease];
     const refused = await at.call.patch('gateway', { subnets: [{ cidr: net.cidr, gateway: other.ip }] });
     expect(refused.body).toMatchObject({
       code: 'subnet_holds_addresses',
