@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { id, network } from '../reconcile/test-subjects.ts';
 import { misfitOf, revokedChanges } from './lease-fit.ts';
-import { keyOf, type LeaseRecord } from './lease-record.ts';
+import { idle, keyOf, type LeaseRecord } from './lease-record.ts';
 import { subnetsBeside } from './seen-addresses.ts';
 
 const record = (ip: string, change: Partial<LeaseRecord> = {}): LeaseRecord => ({
@@ -16,7 +16,7 @@ const record = (ip: string, change: Partial<LeaseRecord> = {}): LeaseRecord => (
   use: 'free',
   since: 1,
   touched: false,
-  cleared: false,
+  ...idle,
   lastMac: null,
   lastName: null,
   returnAs: null,
