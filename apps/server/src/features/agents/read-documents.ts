@@ -28,10 +28,14 @@ export async function readDocuments(
   parts: DesiredParts,
   heartbeatSeconds: number,
 ): Promise<ReadonlyMap<string, DesiredDocument>> {
-  const { revisions, networks, containers, recalls, revocations, checks, past } = await readParts(query, hostIds, {
-    revisions: revisionsOfHosts,
-    ...parts,
-  });
+  const { revisions, networks, containers, recalls, revocations, checks, past } = await readParts(
+    query,
+    hostIds,
+    {
+      revisions: revisionsOfHosts,
+      ...parts,
+    },
+  );
   return new Map(
     [...revisions].map(([hostId, [revision = '0']]) => [
       hostId,
