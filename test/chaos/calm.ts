@@ -20,18 +20,25 @@ export interface CalmDeps {
   readonly network: string;
   readonly view: KernelView;
   readonly ledger: Ledger;
+  /** Undoes what happened at the edges, once all is up. */
+  readonly undoEdges: () => Promise<void>;
+  /** Containers whose address an operator took away, by their host. */
+  readonly losers: () => readonly { readonly host: string; readonly container: string }[];
+  /** Addresses that a foreign machine had at some time. */
+  readonly foreign: ReadonlySet<string>;
   readonly now: () => number;
 }
 
 /** Starts and mends whatever is not up, as an operator would, and clears away what a removal left behind. */
-async function mendAll({ fleet, network, ledger }: CalmDeps): Promise<void> {
+async function mendAll({ fleet, network, ledger, undoEdges, losers }: CalmDeps): Promise<void> {
   const { lab, client } = fleet;
   const names = lab.hosts.map(({ name }) => name);
   await fleet.startServer();
   await Promise.all(names.map(async (name) => await lab.mend(name)));
   await Promise.all(names.map(async (name) => await fleet.startAgent(name)));
   await Promise.all(names.map(async (name) => await lab.startDockerd(name)));
-  for (const operation of ledger.unremoved()) {
+  await undoEdges();
+  for (const operation of [...ledger.unremoved(), ...losers()]) {
     await lab.host(operation.host).exec(['docker', 'rm', '-f', operation.container]);
     ledger.begin({ do: 'rm', ...operation })('ok');
   }
@@ -49,11 +56,18 @@ async function mendAll({ fleet, network, ledger }: CalmDeps): Promise<void> {
 }
 
 /** What is still wrong when the time is up; waits no longer than it has to. */
-async function settle({ fleet, network, view, ledger, now }: CalmDeps): Promise<readonly Violation[]> {
+async function settle({
+  fleet,
+  network,
+  view,
+  ledger,
+  foreign,
+  now,
+}: CalmDeps): Promise<readonly Violation[]> {
   const end = performance.now() + patient(settleMs);
   for (;;) {
     const isAwaited = (id: string): boolean => ledger.isAwaited(view.nameOf(id));
-    const found = unsettled(await viewFleet(fleet, view, network, now(), isAwaited));
+    const found = unsettled(await viewFleet(fleet, view, network, now(), isAwaited, foreign));
     if (found.length === 0 || performance.now() > end) return found;
     await delay(pollMs);
   }

@@ -96,3 +96,50 @@ describe('an address of a live container', () => {
     expect(kinds(look(0, live), book(10, 110), look(100, again), look(200, again))).toEqual([]);
   });
 });
+
+type Checker = ReturnType<typeof createChecker>;
+
+function kindsAfter(
+  prepare: (checker: Checker) => void,
+  before: Observation[],
+  after: Observation[],
+): readonly string[] {
+  const checker = createChecker(new Set(pool.addresses));
+  for (const observation of before) checker.add(observation);
+  prepare(checker);
+  return after.flatMap((observation) => checker.add(observation)).map(({ kind }) => kind);
+}
+const forbid = (checker: Checker): void => checker.forbid(ip, 'a station has it', 100);
+const excuse = (checker: Checker): void => checker.excuse(ip);
+const distrust = (checker: Checker): void => checker.trustBook(false);
+
+describe('what was done at the edges', () => {
+  test('a container that comes to a forbidden address is found, one that has it already is not', () => {
+    expect(kindsAfter(forbid, [], [look(150, on('docker01', 'a'))])).toEqual(['forbidden']);
+    expect(kindsAfter(forbid, [], [look(50, on('docker01', 'a')), look(150, on('docker01', 'a'))])).toEqual(
+      [],
+    );
+    const allowed = (checker: Checker): void => {
+      forbid(checker);
+      checker.allow(ip, 'a station has it');
+    };
+    expect(kindsAfter(allowed, [], [look(150, on('docker01', 'a'))])).toEqual([]);
+  });
+
+  test('an address that was taken away may be given on once, and not to its loser again', () => {
+    const loser = on('docker01', 'a');
+    const given = look(100, loser, on('docker02', 'b'));
+    expect(kindsAfter(excuse, [look(0, loser)], [given])).toEqual([]);
+    const restarted = on('docker01', 'a', ip, 'another sandbox');
+    const again = look(200, restarted, on('docker02', 'b'));
+    expect(kindsAfter(excuse, [look(0, loser)], [given, again])).toEqual(['duplicate']);
+  });
+
+  test('the book is not believed while it is not trusted, the kernels are', () => {
+    const history = [look(0, on('docker01', 'a')), book(10, 20), look(30, on('docker01', 'a'))];
+    expect(kindsAfter(distrust, [], history)).toEqual([]);
+    expect(kindsAfter(distrust, [], [look(0, on('docker01', 'a'), on('docker02', 'b'))])).toEqual([
+      'duplicate',
+    ]);
+  });
+});

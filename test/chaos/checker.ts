@@ -4,6 +4,13 @@ import type { Book, Live, Look, Observation, Row, Violation, ViolationKind } fro
 export interface Checker {
   /** Looks come in the order of their time, books in the order of their answers. Each violation is told once. */
   add(observation: Observation): readonly Violation[];
+  /** From a moment on no container may come to an address. Who has it then may keep it. */
+  forbid(ip: string, why: string, from: number): void;
+  allow(ip: string, why: string): void;
+  /** An operator took an address away from whoever has it now: it may be given on, and the book may say so. */
+  excuse(ip: string): void;
+  /** Whether containers are held against the book; what was asked before is forgotten. */
+  trustBook(trusted: boolean): void;
 }
 
 /** An address that one endpoint held at every look from `since` on. */
@@ -27,6 +34,9 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
   let holdings = new Map<string, Holding>();
   let pending: Book[] = [];
   const told = new Set<string>();
+  const forbidden = new Map<string, Map<string, number>>();
+  const excused = new Set<string>();
+  let isBookTrusted = true;
 
   const tell = (
     kind: ViolationKind,
@@ -54,6 +64,8 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
         found.push(
           ...tell('outside', at, `${place(one)} has ${one.ip}, which is not to be given out`, one.ip, [one]),
         );
+      if (known === undefined) found.push(...judgeNewcomer(at, one));
+      if (excused.has(key)) continue;
       const other = byAddress.get(one.ip);
       if (other === undefined) byAddress.set(one.ip, one);
       else
@@ -70,6 +82,13 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
     return found;
   }
 
+  function judgeNewcomer(at: number, one: Live): Violation[] {
+    const whys = [...(forbidden.get(one.ip) ?? [])].filter(([, from]) => from <= at).map(([why]) => why);
+    if (whys.length === 0) return [];
+    const text = `${place(one)} was given ${one.ip}, though ${whys.join(' and ')}`;
+    return tell('forbidden', at, text, one.ip, [one]);
+  }
+
   function judgeBooks(at: number, held: readonly Holding[]): Violation[] {
     const ripe = pending.filter(({ answered }) => answered <= at);
     pending = pending.filter(({ answered }) => answered > at);
@@ -77,6 +96,7 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
       const rows = new Map(book.rows.map((row) => [row.ip, row]));
       return held
         .filter(({ since, last }) => since <= book.asked && last >= book.answered)
+        .filter(({ live }) => !excused.has(keyOf(live)))
         .flatMap(({ live }) => judgeRow(book, live, rows.get(live.ip)));
     });
   }
@@ -94,8 +114,21 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
   return {
     add(observation) {
       if (observation.kind === 'look') return takeLook(observation);
-      pending = [...pending, observation].slice(-mostPending);
+      if (isBookTrusted) pending = [...pending, observation].slice(-mostPending);
       return [];
+    },
+    forbid(address, why, from) {
+      forbidden.set(address, new Map([...(forbidden.get(address) ?? []), [why, from]]));
+    },
+    allow(address, why) {
+      forbidden.get(address)?.delete(why);
+    },
+    excuse(address) {
+      for (const [key, { live }] of holdings) if (live.ip === address) excused.add(key);
+    },
+    trustBook(trusted) {
+      isBookTrusted = trusted;
+      pending = [];
     },
   };
 }

@@ -26,8 +26,18 @@ function run(state: PlanState): Operation | undefined {
   if (host === undefined) return undefined;
   state.named += 1;
   const name = `c${String(state.named)}`;
-  containers.set(name, { name, host, running: true, connected: true });
-  return { do: 'run', host, container: name, ip: ipOf(state), restart: pick(policies) ?? 'no' };
+  const network = state.chance(0.15) ? 'second' : 'first';
+  containers.set(name, { name, host, running: true, connected: true, first: network === 'first' });
+  return {
+    do: 'run',
+    host,
+    container: name,
+    ip: ipOf(state),
+    mac: state.chance(0.15) ? (pick(settings.macs) ?? null) : null,
+    restart: pick(policies) ?? 'no',
+    starts: !state.chance(0.08),
+    network,
+  };
 }
 
 const runs = ({ running }: Planned): boolean => running;
@@ -65,7 +75,7 @@ export function containerWishes(state: PlanState, taken: ReadonlySet<string>): r
     [
       6,
       to(
-        ({ connected }) => connected,
+        ({ connected, first }) => connected && first,
         { connected: false },
         (at) => ({ do: 'disconnect', ...at }),
       ),
@@ -73,7 +83,7 @@ export function containerWishes(state: PlanState, taken: ReadonlySet<string>): r
     [
       9,
       to(
-        ({ connected }) => !connected,
+        ({ connected, first }) => !connected && first,
         { connected: true },
         (at) => ({ do: 'connect', ip: ipOf(state), ...at }),
       ),

@@ -1,6 +1,7 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import { must } from '../e2e/outside.ts';
 import { containerdKept } from './docker-words.ts';
+import { secondNetwork } from './spare-links.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Boxed, BookRow, Settled } from './settled.ts';
 
@@ -16,6 +17,7 @@ interface Inspected {
 
 interface Attachment {
   readonly EndpointID: string;
+  readonly MacAddress: string;
   readonly IPAMConfig: { readonly IPv4Address?: string } | null;
 }
 
@@ -31,7 +33,7 @@ async function boxesOn(
   if (ids.length === 0) return [];
   const all = JSON.parse(await must(lab, 'docker', 'container', 'inspect', ...ids)) as Inspected[];
   return all.map(({ Id, State, HostConfig, NetworkSettings }) => {
-    const attachment = NetworkSettings.Networks[network];
+    const attachment = NetworkSettings.Networks[network] ?? NetworkSettings.Networks[secondNetwork];
     return {
       host,
       container: Id,
@@ -40,6 +42,7 @@ async function boxesOn(
       attached: attachment !== undefined && (!State.Running || attachment.EndpointID !== ''),
       error: State.Error,
       pin: attachment?.IPAMConfig?.IPv4Address || null,
+      mac: attachment?.MacAddress || null,
       awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id) && !containerdKept.test(State.Error),
     };
   });
@@ -63,6 +66,7 @@ export async function viewFleet(
   network: string,
   at: number,
   isAwaited: (container: string) => boolean,
+  foreign: ReadonlySet<string>,
 ): Promise<Settled> {
   const hosts = fleet.lab.hosts.map(({ name }) => name);
   const boxes = await Promise.all(hosts.map((host) => boxesOn(fleet, host, network, isAwaited)));
@@ -74,6 +78,7 @@ export async function viewFleet(
     warm: body.warm,
     live: view.live(),
     rows,
+    foreign,
     boxes: boxes.flat(),
     allocatable: Number(body.status.addresses.allocatable),
     free: Number(body.status.addresses.free),

@@ -48,6 +48,13 @@ export function breakingWishes(state: PlanState): readonly Wish[] {
 /** Mends something broken. Docker is never started while the agent of its host is down: its unit comes first. */
 export function mendingWishes(state: PlanState): readonly Wish[] {
   const { agentsDown, dockerdsDown, cut, pick } = state;
+  const ownState = (): Operation | undefined => {
+    const host = pick([...state.cloned]);
+    if (host === undefined) return undefined;
+    state.cloned.delete(host);
+    agentsDown.delete(host);
+    return { do: 'own state', host };
+  };
   const mend =
     (broken: Set<string>, what: HostOperation['do'], may: (host: string) => boolean = () => true) =>
     (): Operation | undefined => {
@@ -57,9 +64,10 @@ export function mendingWishes(state: PlanState): readonly Wish[] {
       return { do: what, host };
     };
   return [
-    [4, mend(agentsDown, 'start agent')],
+    [4, mend(agentsDown, 'start agent', (host) => !state.cloned.has(host))],
     [4, mend(dockerdsDown, 'start dockerd', (host) => !agentsDown.has(host))],
     [3, mend(cut, 'mend')],
+    [4, ownState],
     [
       3,
       () => {
@@ -76,6 +84,8 @@ export const isBroken = ({ agentsDown, dockerdsDown, cut, serverDown }: PlanStat
 
 /** All was mended at once. */
 export function mended(state: PlanState): void {
-  for (const broken of [state.agentsDown, state.dockerdsDown, state.cut]) broken.clear();
+  const { agentsDown, dockerdsDown, cut, cloned, aux, stations } = state;
+  for (const broken of [agentsDown, dockerdsDown, cut, cloned, aux, stations]) broken.clear();
+  state.isExcluding = false;
   state.serverDown = false;
 }

@@ -50,13 +50,13 @@ export function createHealth(hosts: readonly string[]): Health {
 
   function touched(operation: Operation): readonly Trust[] {
     const { do: what } = operation;
-    if (/server|database/.test(what)) return [server];
+    if (/server|database|back|exclude/.test(what)) return [server];
     if (!('host' in operation)) return [];
     const of = (trusts: ReadonlyMap<string, Trust>): Trust[] => {
       const trust = trusts.get(operation.host);
       return trust === undefined ? [] : [trust];
     };
-    if (/agent/.test(what)) return of(agent);
+    if (/agent|state/.test(what)) return of(agent);
     if (/dockerd/.test(what)) return of(dockerd);
     if (/cut|mend/.test(what)) return of(cable);
     return what === 'reboot' ? [...of(agent), ...of(dockerd), ...of(cable)] : [];
@@ -83,9 +83,12 @@ export function createHealth(hosts: readonly string[]): Health {
       }
       // Docker takes addresses by itself when it starts.
       if (/dockerd|reboot/.test(operation.do) && 'host' in operation) stock.set(operation.host, 0);
+      // What is excluded, has a station or was not confirmed since a restore is given to nobody.
+      if (/exclude|station comes|restore backup/.test(operation.do))
+        for (const host of hosts) stock.set(host, 0);
     },
     end(operation, now) {
-      if (/^(kill agent|kill dockerd|cut|kill server)$/.test(operation.do)) return;
+      if (/^(kill agent|clone state|kill dockerd|cut|kill server|restore backup)$/.test(operation.do)) return;
       for (const trust of touched(operation)) trust.since = now;
     },
     proven(warm) {

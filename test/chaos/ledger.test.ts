@@ -2,7 +2,15 @@ import { expect, test } from 'vitest';
 import { createLedger } from './ledger.ts';
 
 const at = { host: 'docker01', container: 'c1' };
-const run = { do: 'run', ip: null, restart: 'always', ...at } as const;
+const run = {
+  do: 'run',
+  ip: null,
+  restart: 'always',
+  mac: null,
+  starts: true,
+  network: 'first',
+  ...at,
+} as const;
 
 test('a container is awaited from a start that went well until somebody stops it', () => {
   const ledger = createLedger();
@@ -29,6 +37,18 @@ test('a container asks for the address that it was given by name, until it is co
   ledger.begin({ do: 'connect', ip: null, ...at })('ok');
   expect(ledger.pinOf('c1')).toBeNull();
 });
+
+test.each([{ mac: '02:00:00:00:00:01' }, { starts: false }, { network: 'second' }] as const)(
+  'a container with %o may be refused, and nobody waits for it',
+  (change) => {
+    const ledger = createLedger();
+    ledger.begin({ ...run, ...change })('ok');
+    expect(ledger.isParticular('c1')).toBe(true);
+    expect(ledger.isAwaited('c1')).toBe(false);
+    ledger.begin({ ...run, container: 'c2' })('ok');
+    expect(ledger.isParticular('c2')).toBe(false);
+  },
+);
 
 test('a removal that did not go well is remembered until it does', () => {
   const ledger = createLedger();

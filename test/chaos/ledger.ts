@@ -9,6 +9,8 @@ export interface Ledger {
   isAwaited(container: string): boolean;
   /** Address that it asks for at its next start; null: any. */
   pinOf(container: string): string | null;
+  /** Its start may be refused for what it asks for beside an address, such as an Ethernet address. */
+  isParticular(container: string): boolean;
   /** Containers whose removal was asked for and did not go well. */
   unremoved(): readonly { readonly host: string; readonly container: string }[];
 }
@@ -18,6 +20,7 @@ export function createLedger(): Ledger {
   const started = new Map<string, string>();
   const policies = new Map<string, RestartPolicy>();
   const pins = new Map<string, string>();
+  const particular = new Set<string>();
   const unremoved = new Map<string, string>();
   const kills = new Map<string, number>();
   const killsOn = (host: string): number => kills.get(host) ?? 0;
@@ -38,7 +41,8 @@ export function createLedger(): Ledger {
     if ((what === 'run' || what === 'connect') && operation.ip !== null) pins.set(container, operation.ip);
     if (what === 'connect' && operation.ip === null && ok) pins.delete(container);
     if (what === 'run' || what === 'start' || what === 'restart') {
-      if (ok && !(wasKilled && policies.get(container) === 'unless-stopped')) started.set(container, host);
+      if (ok && !particular.has(container) && !(wasKilled && policies.get(container) === 'unless-stopped'))
+        started.set(container, host);
       else started.delete(container);
     }
     if (what === 'stop' || what === 'rm') started.delete(container);
@@ -53,12 +57,17 @@ export function createLedger(): Ledger {
     begin(operation) {
       if (operation.do === 'kill dockerd') killed(operation);
       if (!('container' in operation)) return () => undefined;
-      if (operation.do === 'run') policies.set(operation.container, operation.restart);
+      if (operation.do === 'run') {
+        const { container, restart, mac, starts, network } = operation;
+        policies.set(container, restart);
+        if (mac !== null || !starts || network === 'second') particular.add(container);
+      }
       const before = killsOn(operation.host);
       return (word) => ended(operation, word, killsOn(operation.host) !== before);
     },
     isAwaited: (container) => started.has(container),
     pinOf: (container) => pins.get(container) ?? null,
+    isParticular: (container) => particular.has(container),
     unremoved: () => [...unremoved].map(([container, host]) => ({ container, host })),
   };
 }

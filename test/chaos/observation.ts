@@ -47,6 +47,9 @@ export interface Violation {
 export type ViolationKind =
   | 'duplicate'
   | 'outside'
+  | 'forbidden'
+  | 'fault'
+  | 'duplicate MAC'
   | 'freed early'
   | 'given elsewhere'
   | 'leak'

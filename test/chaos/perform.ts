@@ -2,8 +2,11 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { containerdKept } from './docker-words.ts';
+import type { Edges } from './perform-edges.ts';
 import type { KernelView } from './kernel-view.ts';
+import { secondNetwork } from './spare-links.ts';
 import {
+  isAtEdge,
   isOnContainer,
   type ContainerOperation,
   type HostOperation,
@@ -13,8 +16,8 @@ import {
 
 /** How an operation went. */
 export interface Outcome {
-  /** `moot`: there was nothing to do it to, such as a container that was never made. */
-  readonly word: 'ok' | 'refused' | 'moot' | 'hung';
+  /** `moot`: there was nothing to do it to, such as a container that was never made. `fault`: an answer that no API may give. */
+  readonly word: 'ok' | 'refused' | 'moot' | 'hung' | 'fault';
   /** What Docker said; empty when it went well. */
   readonly detail: string;
   readonly tookMs: number;
@@ -39,7 +42,10 @@ export function dockerArguments(
     case 'run': {
       // sleep as process 1 ends on no SIGTERM.
       const how = ['--stop-signal', 'KILL', '--restart', operation.restart];
-      return ['run', '-d', '--name', operation.container, ...how, '--network', network, ...ip, ...image];
+      const mac = operation.mac === null ? [] : ['--mac-address', operation.mac];
+      const on = operation.network === 'first' ? network : secondNetwork;
+      const what = operation.starts ? image : ['busybox', 'nosuchprogram'];
+      return ['run', '-d', '--name', operation.container, ...how, '--network', on, ...ip, ...mac, ...what];
     }
     case 'stop':
     case 'start':
@@ -60,6 +66,7 @@ export function createPerformer(
   network: string,
   view: KernelView,
   idOf: (container: string) => string | undefined,
+  edges: Edges,
 ): (operation: Operation) => Promise<Outcome> {
   const { lab } = fleet;
 
@@ -138,13 +145,14 @@ export function createPerformer(
       case 'mend':
         return await lab.mend(operation.host);
       case 'reboot':
-        return await fleet.reboot(operation.host);
+        return await edges.reboot(operation.host);
     }
   }
 
   return async (operation) => {
     const began = performance.now();
     const outcome = async (): Promise<Omit<Outcome, 'tookMs'>> => {
+      if (isAtEdge(operation)) return await edges.take(operation);
       if (!isOnContainer(operation)) {
         await onFleet(operation);
         return { word: 'ok', detail: '' };

@@ -7,6 +7,8 @@ export interface PlanSettings {
   readonly hosts: readonly string[];
   /** Addresses that are asked for by name; few, so that several ask for one. */
   readonly wished: readonly string[];
+  /** Ethernet addresses that are asked for by name; few, so that several ask for one. */
+  readonly macs: readonly string[];
   /** The most containers that a host is given at a time. */
   readonly perHost: number;
   /** How many operations lie between two calms, about. */
@@ -19,6 +21,8 @@ export interface Planned {
   readonly host: string;
   running: boolean;
   connected: boolean;
+  /** On the network itself, not on another Docker network of it. */
+  readonly first: boolean;
 }
 
 /** What a plan thinks has become of its fleet. */
@@ -28,6 +32,15 @@ export interface PlanState {
   readonly agentsDown: Set<string>;
   readonly dockerdsDown: Set<string>;
   readonly cut: Set<string>;
+  /** Hosts whose agent has the state of another one; their agents count as down, too. */
+  readonly cloned: Set<string>;
+  /** Hosts with a Docker network that keeps an address for itself. */
+  readonly aux: Set<string>;
+  /** Addresses of foreign machines. */
+  readonly stations: Set<string>;
+  readonly owners: Set<string>;
+  isBackedUp: boolean;
+  isExcluding: boolean;
   serverDown: boolean;
   named: number;
   /** A number from 0 up to, but not, `n`. */
@@ -46,6 +59,12 @@ export function newPlanState(settings: PlanSettings): PlanState {
     agentsDown: new Set(),
     dockerdsDown: new Set(),
     cut: new Set(),
+    cloned: new Set(),
+    aux: new Set(),
+    stations: new Set(),
+    owners: new Set(),
+    isBackedUp: false,
+    isExcluding: false,
     serverDown: false,
     named: 0,
     below,

@@ -8,6 +8,7 @@ const settings: PlanSettings = {
   seed: 1,
   hosts,
   wished: ['10.213.0.20', '10.213.0.21'],
+  macs: ['02:42:c0:00:00:01'],
   perHost: 5,
   between: 20,
 };
@@ -27,25 +28,37 @@ describe('a plan', () => {
 
   test('has every operation in it', () => {
     expect([...new Set(operationsOf(steps()).map((one) => one.do))].sort()).toEqual([
+      'aux network',
+      'back up',
+      'clone state',
       'connect',
       'crash',
       'cut',
       'disconnect',
+      'exclude',
+      'force release',
       'kill agent',
       'kill database',
       'kill dockerd',
       'kill server',
       'mend',
+      'no aux network',
+      'own state',
       'reboot',
+      'release',
+      'reserve',
       'restart',
       'restart agent',
       'restart dockerd',
+      'restore backup',
       'rm',
       'run',
       'start',
       'start agent',
       'start dockerd',
       'start server',
+      'station comes',
+      'station leaves',
       'stop',
     ]);
   });
@@ -74,8 +87,8 @@ describe('a plan', () => {
           if ('container' in operation && before.has(host)) wrong.push(operation);
           if (/^(start dockerd|restart dockerd|reboot)$/.test(what) && agents.has(host))
             wrong.push(operation);
-          if (what === 'kill agent') agents.add(host);
-          if (what === 'start agent') agents.delete(host);
+          if (what === 'kill agent' || what === 'clone state') agents.add(host);
+          if (what === 'start agent' || what === 'own state') agents.delete(host);
           if (what === 'kill dockerd') dockerds.add(host);
           if (what === 'start dockerd') dockerds.delete(host);
         }

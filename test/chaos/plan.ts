@@ -1,4 +1,5 @@
 import { containerWishes } from './container-wishes.ts';
+import { edgeOperations } from './edge-operations.ts';
 import { breakingWishes, isBroken, mended, mendingWishes } from './fleet-wishes.ts';
 import type { Operation, Step } from './operation.ts';
 import { draw, newPlanState, type PlanSettings } from './plan-state.ts';
@@ -27,6 +28,7 @@ export function* planOf(settings: PlanSettings): Generator<Step, never> {
     };
     const many = state.below(atOnce);
     for (let number = 0; number < many; number += 1) add(draw(state, containerWishes(state, taken)));
+    if (state.chance(0.3)) add(draw(state, edgeOperations(state)));
     // Drawn last, begun at any moment: what is asked of a host may find it going down.
     if (isBroken(state) && state.chance(0.5)) add(draw(state, mendingWishes(state)));
     else if (state.chance(0.25)) add(draw(state, breakingWishes(state)));

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiClient } from '@trunkline/client';
 import { patient } from '../lab/patience.ts';
-import { createChecker } from './checker.ts';
+import { createChecker, type Checker } from './checker.ts';
 import { lineOf, storyOf, type Entry } from './journal.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Live, Row, Violation } from './observation.ts';
@@ -12,6 +12,8 @@ export interface Recorder {
   now(): number;
   /** Adds to the journal. `print`: it is also shown at once. */
   note(text: string, about?: Partial<Pick<Entry, 'containers' | 'ips'>>, print?: boolean): void;
+  /** What the checker is to know of what was done; moments are milliseconds since the run began. */
+  readonly checker: Pick<Checker, 'forbid' | 'allow' | 'excuse' | 'trustBook'>;
   /** Something did not hold. */
   report(violations: readonly Violation[]): void;
   readonly violations: readonly Violation[];
@@ -117,6 +119,7 @@ export function startRecorder(
   return {
     now,
     note,
+    checker,
     report,
     violations,
     counts,

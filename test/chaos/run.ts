@@ -1,13 +1,16 @@
+import { patient } from '../lab/patience.ts';
 import { createFleet } from '../fleet/fleet.ts';
 import { calm, clearAll, type CalmDeps } from './calm.ts';
 import { createHealth } from './health.ts';
 import { kernelView } from './kernel-view.ts';
 import { createLedger } from './ledger.ts';
 import type { Violation } from './observation.ts';
+import { createEdges } from './perform-edges.ts';
 import { createPerformer } from './perform.ts';
 import { planOf } from './plan.ts';
 import { poolOf } from './pool.ts';
 import { startRecorder } from './recorder.ts';
+import { makeSecondNetwork } from './spare-links.ts';
 import { createSteps } from './steps.ts';
 
 /** What a run shall be. */
@@ -43,6 +46,7 @@ const network = 'chaos';
 const warm = 4;
 const quarantineSeconds = 5;
 const perHost = 6;
+const macs = ['02:42:c0:00:00:01', '02:42:c0:00:00:02'];
 /** The grace for an address that Docker was given and no container is seen on: shorter than usual, so that calms are. */
 const agentEnv = { TRUNKLINE_LEAK_SECONDS: '20' };
 
@@ -57,19 +61,44 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
     { name: network, parent: 'ens33', hosts: { all: true }, subnets, warm, quarantineSeconds },
     { wait: '60s' },
   );
+  for (const host of fleet.lab.hosts) await makeSecondNetwork(host, network);
   const hosts = fleet.lab.hosts.map((host) => host.name);
   const view = kernelView(fleet.lab);
   const recorder = startRecorder(view, fleet.client, network, pool.addresses, show);
-  const deps: CalmDeps = { fleet, network, view, ledger: createLedger(), now: () => recorder.now() };
+  const { checker } = recorder;
+  const foreign = new Set<string>();
+  const losers = new Map<string, { readonly host: string; readonly container: string }>();
+  const edges = createEdges(fleet, network, {
+    pool,
+    forbid: (ip, why, inMs) => checker.forbid(ip, why, recorder.now() + patient(inMs)),
+    allow: checker.allow,
+    excuse: (ip) => {
+      checker.excuse(ip);
+      for (const { host, container, ip: has } of view.live())
+        if (has === ip) losers.set(container, { host, container: view.nameOf(container) });
+    },
+    foreign: (ip) => foreign.add(ip),
+    distrustBook: () => checker.trustBook(false),
+  });
+  const deps: CalmDeps = {
+    fleet,
+    network,
+    view,
+    ledger: createLedger(),
+    undoEdges: edges.undo,
+    losers: () => [...losers.values()],
+    foreign,
+    now: () => recorder.now(),
+  };
   const health = createHealth(hosts);
   const idOf = (container: string): string | undefined =>
     view.containers().find((one) => view.nameOf(one.container) === container)?.container;
-  const perform = createPerformer(fleet, network, view, idOf);
+  const perform = createPerformer(fleet, network, view, idOf, edges);
   const steps = createSteps({ perform, health, ledger: deps.ledger, recorder });
   // Spread, so that some of them lie in warm pools; few, so that several ask for one.
   const every = Math.ceil(pool.addresses.length / 8);
   const wished = pool.addresses.filter((_, index) => index % every === every - 1);
-  const plan = planOf({ seed: settings.seed, hosts, wished, perHost, between: settings.between });
+  const plan = planOf({ seed: settings.seed, hosts, wished, macs, perHost, between: settings.between });
   const held = (): boolean => recorder.violations.length === 0;
 
   async function rest(look: typeof calm): Promise<void> {
@@ -77,6 +106,8 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
     const began = recorder.now();
     const found = await look(deps);
     recorder.report(found);
+    losers.clear();
+    checker.trustBook(true);
     health.proven(warm);
     const took = `${((recorder.now() - began) / 1000).toFixed(1)} s`;
     if (found.length === 0) recorder.note(`calm: all settled after ${took}`, {}, true);
@@ -93,6 +124,7 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
     if (held()) await rest(clearAll);
   } finally {
     await recorder.stop();
+    await edges.close();
   }
   const { violations, counts } = recorder;
   const [first] = violations;

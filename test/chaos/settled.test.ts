@@ -15,6 +15,7 @@ const box = (container: string, change: Partial<Boxed> = {}): Boxed => ({
   running: true,
   attached: true,
   pin: null,
+  mac: null,
   awaited: false,
   error: '',
   ...change,
@@ -34,6 +35,7 @@ const good: Settled = {
     row('10.213.0.6', 'reserved', null, { owner: 'web-1' }),
     row('10.213.0.9', 'leased', 'docker01'),
   ],
+  foreign: new Set(['10.213.0.14']),
   boxes: [box('a'), box('b', { running: false, pin: '10.213.0.9' })],
   allocatable: 13,
   free: 7,
@@ -110,4 +112,26 @@ test('a container that its restart policy keeps running, and that does not run, 
 
 test('addresses that do not add up are told', () => {
   expect(kinds({ free: 6 })).toEqual(['count']);
+});
+
+test('two running containers with one Ethernet address are found, a stopped one has none', () => {
+  const mac = '02:42:c0:00:00:01';
+  const [, stopped] = good.boxes;
+  const other = { host: 'docker02', mac, pin: null };
+  const boxes = (change: Partial<Boxed>): Partial<Settled> => ({
+    live: [...good.live, { host: 'docker02', container: 'c', sandbox: 't', ip: '10.213.0.4' }],
+    boxes: [
+      box('a', { mac }),
+      box('c', { ...other, ...change }),
+      ...(stopped === undefined ? [] : [stopped]),
+    ],
+  });
+  expect(kinds(boxes({}))).toContain('duplicate MAC');
+  expect(kinds(boxes({ running: false }))).not.toContain('duplicate MAC');
+  expect(kinds(boxes({ mac: '02:42:c0:00:00:02' }))).not.toContain('duplicate MAC');
+});
+
+test('an address that a foreign machine had may be kept apart for a while, another one may not', () => {
+  expect(kinds(withRow('10.213.0.14', row('10.213.0.14', 'conflicted', null)))).toEqual([]);
+  expect(kinds(withRow('10.213.0.13', row('10.213.0.13', 'conflicted', null)))).toEqual(['leak']);
 });

@@ -16,6 +16,8 @@ export interface Boxed {
   readonly attached: boolean;
   /** Address that it asks for at each start. */
   readonly pin: string | null;
+  /** Ethernet address of its interface on the network; null while it has none. */
+  readonly mac: string | null;
   /** What Docker says of its last start; empty: it succeeded. */
   readonly error: string;
   /** Its restart policy, and that nobody stopped it, say that it runs. */
@@ -30,6 +32,8 @@ export interface Settled {
   readonly warm: number;
   readonly live: readonly Live[];
   readonly rows: readonly BookRow[];
+  /** Addresses that a foreign machine had at some time: the product may keep them apart for a while. */
+  readonly foreign: ReadonlySet<string>;
   readonly boxes: readonly Boxed[];
   /** As the API counts them. */
   readonly allocatable: number;
@@ -44,7 +48,14 @@ const sweepMs = 60_000;
  * bound there, and the numbers add up. Pure.
  */
 export function unsettled(settled: Settled): readonly Violation[] {
-  return [...leaks(settled), ...missing(settled), ...pools(settled), ...boxesOf(settled), ...counts(settled)];
+  return [
+    ...leaks(settled),
+    ...missing(settled),
+    ...pools(settled),
+    ...boxesOf(settled),
+    ...macs(settled),
+    ...counts(settled),
+  ];
 }
 
 const violation = (
@@ -84,7 +95,7 @@ function leaks(settled: Settled): readonly Violation[] {
       case 'quarantined':
         return (row.overdueMs ?? 0) > sweepMs ? leak('though its time is over') : [];
       case 'conflicted':
-        return leak('but nothing foreign is on the wire');
+        return settled.foreign.has(row.ip) ? [] : leak('but nothing foreign is on the wire');
       default:
         return [];
     }
@@ -131,6 +142,28 @@ function boxesOf(settled: Settled): readonly Violation[] {
     if (has.length === 1 && (pin === null || one?.ip === pin)) return [];
     const text = `a container of ${host} has ${has.map(({ ip }) => ip).join(', ') || 'no address'}, not ${pin ?? 'one'}`;
     return [violation(settled, 'wrong address', text, pin, [host], [container])];
+  });
+}
+
+/** Two stations of one wire have two Ethernet addresses. */
+function macs(settled: Settled): readonly Violation[] {
+  const running = settled.boxes.filter(
+    ({ running: runs, attached, mac }) => runs && attached && mac !== null,
+  );
+  return running.flatMap((box, index) => {
+    const other = running.slice(0, index).find(({ mac }) => mac === box.mac);
+    if (other === undefined) return [];
+    const text = `a container of ${other.host} and one of ${box.host} both have ${String(box.mac)}`;
+    return [
+      violation(
+        settled,
+        'duplicate MAC',
+        text,
+        null,
+        [other.host, box.host],
+        [other.container, box.container],
+      ),
+    ];
   });
 }
 

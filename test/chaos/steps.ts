@@ -32,14 +32,14 @@ export function createSteps({ perform, health, ledger, recorder }: StepsDeps): S
   let count = 0;
 
   function failure(operation: Operation, pin: string | null, { word, detail }: Outcome): Violation {
-    const told = `${describe(operation)}, with nothing in its way: ${detail}`;
+    const text = `${describe(operation)}${word === 'refused' ? ', with nothing in its way' : ''}: ${detail}`;
     return {
-      kind: word === 'hung' ? 'hung' : 'refused',
+      kind: word === 'ok' || word === 'moot' ? 'refused' : word,
       at: recorder.now(),
       ip: pin,
       hosts: 'host' in operation ? [operation.host] : [],
       containers: isOnContainer(operation) ? [operation.container] : [],
-      text: told,
+      text,
     };
   }
 
@@ -67,9 +67,12 @@ export function createSteps({ perform, health, ledger, recorder }: StepsDeps): S
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
     const said = detail === '' ? '' : `: ${detail}`;
     recorder.note(`${text}: ${word} after ${(tookMs / 1000).toFixed(2)} s${said}`, about, true);
-    // A particular address may be somebody else's.
-    const owed = pin === null && host !== undefined && claim !== undefined && health.owed(host, claim);
-    if (word === 'hung' || (word === 'refused' && owed)) recorder.report([failure(operation, pin, outcome)]);
+    // A particular address, or Ethernet address, may be somebody else's.
+    const mayBeRefused =
+      pin !== null || (container !== undefined && ledger.isParticular(container.container));
+    const owed = !mayBeRefused && host !== undefined && claim !== undefined && health.owed(host, claim);
+    if (word === 'hung' || word === 'fault' || (word === 'refused' && owed))
+      recorder.report([failure(operation, pin, outcome)]);
   }
 
   return {
