@@ -12,6 +12,8 @@ const address = { networkId: id(1), ip };
 const mac = '02:42:ac:10:64:1e';
 const sandbox = { file: '/netns/1a2b', inode: 401 };
 
+const idOf = (named: string): string => (named === 'lan' ? id(1) : named);
+
 /** A host with two Docker networks of one Trunkline network on `ens33`, and one of Docker's own on `ens34`. */
 async function setUp() {
   const host = createFakeHost({ version: '27.0.0', apiVersion: '1.46' });
@@ -40,7 +42,6 @@ async function setUp() {
       return { mac };
     },
   };
-  const idOf = (named: string): string => (named === 'lan' ? id(1) : named);
   const live = createLiveAddresses({ sandboxes, idOf, log: pino({ level: 'silent' }) });
   let at = 1000;
   return {
