@@ -443,6 +443,7 @@ export const Placement = Closed(
       description: 'When the agent looked. What is said here is never newer than that.',
     }),
     conflicts: Type.Array(AddressConflict, {
+      maxItems: 4096,
       description:
         'Addresses of running containers on this host that something foreign speaks for on the wire. Hosts ask for what is in use in turn, 64 addresses in half a minute.',
       examples: [[]],
