@@ -231,7 +231,7 @@ describe('a network of IPv6 alone', () => {
     if (!carries) return;
     await client.containers.create(attached('six1', 'docker01', 'fd00:16::10'), { wait: '60s' });
     const second = await client.containers.create(attached('six2', 'docker02'), { wait: '60s' });
-    const given = second.body.attachments[0]!.address!;
+    const given = second.body.attachments[0]!.address6!;
     await reaches('docker01', 'six1', given);
     await reaches('docker02', 'six2', 'fd00:16::10');
     const byHand = ['run', '-d', '--name', 'six3', '--network', six.name, 'busybox', 'sleep', '1000'];
