@@ -16,14 +16,14 @@ END $$;
 
 -- Why a container that a host sees on an address does not fit the book; NULL: it does, or the address is free. `mine`: of
 -- this host.
-CREATE FUNCTION seen_conflict(of_network uuid, seen_ip inet, seen_mac text, mine uuid) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION seen_conflict(of_network uuid, seen_ip inet, its_mac text, mine uuid) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT CASE
     WHEN EXISTS (SELECT 1 FROM revocation r JOIN network n ON n.space = r.space WHERE n.id = of_network AND r.ip = seen_ip AND r.host_id = mine)
       AND a.host_id IS DISTINCT FROM mine THEN 'revoked'
     WHEN a.host_id <> mine THEN 'held'
     WHEN a.state = 'reserved' THEN 'reserved'
     WHEN a.state = 'conflicted' THEN 'conflicted'
-    WHEN EXISTS (SELECT 1 FROM station x WHERE x.network_id = of_network AND x.family = family(seen_ip) AND x.mac = seen_mac
+    WHEN EXISTS (SELECT 1 FROM station x WHERE x.network_id = of_network AND x.family = family(seen_ip) AND x.mac = its_mac
                  AND (x.host_id IS DISTINCT FROM mine OR x.reserved AND x.ip <> seen_ip)) THEN 'mac'
     WHEN a.ip IS NULL AND EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = of_network AND s.gateway = seen_ip) THEN 'gateway'
   END

@@ -152,7 +152,7 @@ export async function writeWish(
 ): Promise<Pick<ReservationWish, 'mac' | 'labels' | 'claim'> | undefined> {
   if (wish.mac !== null)
     await query(
-      `SELECT leave_stations($1::uuid, ARRAY[a.ip]), reserve_station($1::uuid, a.ip, $3::text, a.owner) FROM address a
+      `SELECT leave_stations($1::uuid, ARRAY[a.ip])::text, reserve_station($1::uuid, a.ip, $3::text, a.owner)::text FROM address a
        WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND a.mac IS DISTINCT FROM $3::text`,
       [networkId, ip, wish.mac],
     );

@@ -39,14 +39,19 @@ test('what does not fit is found both ways', async () => {
   const [gone, double, foreign] = (await takeLeases(at.one, id, 3)).granted as [Lease, Lease, Lease];
   await reportInventory(at.one, [seenContainer(id, 'gone', gone.ip)]);
   await syncLeases(at.one, { returns: returning([foreign], 'conflicted', '00:0c:29:00:00:01') });
-  const free = double.ip.replace(/\d+$/, '200');
-  await reportInventory(at.one, [seenContainer(id, 'a', double.ip), seenContainer(id, 'stray', free)]);
-  await reportInventory(at.two, [seenContainer(id, 'b', double.ip), seenContainer(id, 'far', '192.0.2.9')]);
+  const reserved = double.ip.replace(/\d+$/, '200');
+  await at.server.request('POST', '/v1/networks/odd/addresses', { address: reserved, owner: 'db' });
+  const seen = (name: string, ip: string, last: number) => ({
+    ...seenContainer(id, name, ip),
+    mac: `02:42:ac:10:64:0${last}`,
+  });
+  await reportInventory(at.one, [seen('a', double.ip, 1), seen('stray', reserved, 2)]);
+  await reportInventory(at.two, [seen('b', double.ip, 3), seen('far', '192.0.2.9', 4)]);
   const { result } = (await check({ network: 'odd' })).body as { result: { findings: AddressFinding[] } };
   expect(result.findings.map(({ kind, ip }) => [kind, ip])).toEqual([
     ['two-holders', double.ip],
     ['conflicted', foreign.ip],
-    ['seen-not-bound', free],
+    ['seen-not-bound', reserved],
     ['outside', '192.0.2.9'],
     ['bound-not-seen', gone.ip],
   ]);
