@@ -220,7 +220,7 @@ BEGIN
     ELSIF outcome = 'bound' THEN
       UPDATE address x
       SET state = 'bound', host_id = c.host_id, container_name = c.container, docker_id = c.docker_id, seen_mac = c.mac, since = now(),
-          quarantined_until = NULL, reservation = x.state = 'reserved', generation = nextval('address_generation'), updated_at = now()
+          quarantined_until = NULL, awaiting_host_id = NULL, gone = false, reservation = x.state = 'reserved', generation = nextval('address_generation'), updated_at = now()
       WHERE x.space = a.space AND x.ip = a.ip;
     ELSIF outcome = 'conflict' THEN
       IF a.ip IS NULL THEN
@@ -234,7 +234,8 @@ BEGIN
           SELECT unnest(claimants) AS name UNION SELECT h.name FROM host h WHERE h.id = a.host_id) AS x;
         UPDATE address x
         SET state = 'conflicted', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL, seen_mac = c.mac,
-            quarantined_until = NULL, recheck_at = now() + interval '10 minutes', generation = nextval('address_generation'),
+            quarantined_until = NULL, awaiting_host_id = NULL, gone = false, from_inventory = false,
+            recheck_at = now() + interval '10 minutes', generation = nextval('address_generation'),
             labels = x.labels || jsonb_build_object('io.trunkline.claimed-by', array_to_string(claimants, ' ')), updated_at = now()
         WHERE x.space = a.space AND x.ip = a.ip AND x.state <> 'conflicted';
       END IF;
@@ -289,11 +290,11 @@ BEGIN
   SELECT max(i.generation) INTO began FROM incarnation i JOIN past p ON p.incarnation = i.id;
   PERFORM lift_sequences(-1, (SELECT max((x ->> 'generation')::bigint) FROM jsonb_array_elements(listed) AS x));
   FOR a IN
-    SELECT y.* FROM address y WHERE y.host_id = compare_host.host AND y.generation <= began AND NOT EXISTS (
+    SELECT y.* FROM address y WHERE y.host_id = compare_host.host AND NOT y.from_inventory AND y.generation <= began AND NOT EXISTS (
       SELECT 1 FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet) WHERE x."networkId" = y.network_id AND x.ip = y.ip)
     FOR UPDATE
   LOOP
-    PERFORM end_hold(a, 'released', NULL);
+    PERFORM end_hold(a, 'released', NULL, false);
     events := events || jsonb_build_array(jsonb_build_object('type', 'address.released',
       'subject', '/v1/networks/' || n.name || '/addresses/' || host(a.ip), 'network', n.name, 'host', h.name, 'actor', 'agent:' || h.name,
       'data', jsonb_build_object('owner', a.owner, 'container', a.container_name, 'forced', false)))

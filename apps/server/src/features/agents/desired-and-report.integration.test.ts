@@ -57,6 +57,7 @@ describe('the desired document', () => {
       networks: [],
       containers: [],
       recalls: [],
+      revocations: [],
       checks: [],
     });
   });

@@ -33,7 +33,7 @@ const placed = Prisma.sql`placement p JOIN network n ON n.id = p.network_id JOIN
 
 const canonical = (network: DesiredNetwork): DesiredNetwork => ({
   ...network,
-  subnets: network.subnets.map(canonicalSubnet),
+  subnets: network.subnets.map((subnet) => ({ ...subnet, ...canonicalSubnet(subnet) })),
 });
 
 /** All networks that hosts should have, and those that they should not have any more; in the order of their ids. */

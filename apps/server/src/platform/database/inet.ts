@@ -18,11 +18,11 @@ export function cidrOf(text: string): Cidr {
 /** An address of the database in canonical form. */
 export const canonicalIp = (ip: string | null): string | null => (ip === null ? null : formatIp(parseIp(ip)));
 
-/** A subnet with its CIDR and gateway in canonical form; the rest of it stays as it is. */
-export const canonicalSubnet = <Subnet extends { cidr: string; gateway: string | null }>(
-  subnet: Subnet,
-): Subnet => ({
-  ...subnet,
+/** CIDR and gateway of a subnet in canonical form. */
+export const canonicalSubnet = (subnet: {
+  cidr: string;
+  gateway: string | null;
+}): { cidr: string; gateway: string | null } => ({
   cidr: formatCidr(cidrOf(subnet.cidr)),
   gateway: canonicalIp(subnet.gateway),
 });
