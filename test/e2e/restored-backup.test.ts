@@ -1,8 +1,9 @@
 /** A backup put back while hosts went on: nothing is given twice, what runs is taken in, and changes reach the hosts again. */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { mustRun, run } from '../lab/commands.ts';
 import { waitFor } from '../lab/wait.ts';
 import { docker } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
@@ -42,7 +43,8 @@ async function addresses(): Promise<string[]> {
 
 const putBack = async (from: string, to: string): Promise<void> => {
   await rm(to, { recursive: true, force: true });
-  await cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  // With its owners: PostgreSQL does not run on what belongs to root.
+  await mustRun(run, ['cp', '-a', from, to]);
 };
 
 test('promises 1 and 6: the copy of a data directory, put back after hosts went on (A6)', async () => {
