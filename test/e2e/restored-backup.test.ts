@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { mustRun, run } from '../lab/commands.ts';
+import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { docker } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
@@ -16,6 +17,12 @@ const started: [string, string][] = [];
 afterEach(async () => {
   for (const [host, name] of started.splice(0))
     await docker(fleet().lab.host(host), 'rm', '-f', name).catch(() => '');
+  const isFree = async (): Promise<boolean> => {
+    for await (const { state } of fleet().client.addresses.all('mac_net1'))
+      if (state === 'bound') return false;
+    return true;
+  };
+  await waitFor('what was removed being given back', isFree, healMs, 200);
   await removeAll(fleet());
 });
 
@@ -47,50 +54,54 @@ const putBack = async (from: string, to: string): Promise<void> => {
   await mustRun(run, ['cp', '-a', from, to]);
 };
 
-test('promises 1 and 6: the copy of a data directory, put back after hosts went on (A6)', async () => {
-  const { client, dataDir, startServer, stopServer, lab } = fleet();
-  await client.networks.create(macNet1, { wait: '30s' });
-  const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-backup-'));
-  const backup = path.join(folder, 'data');
-  try {
-    await Promise.all(hosts.map((host) => runs(host, 'before', 1)));
-    await stopServer();
-    await putBack(dataDir, backup);
-    await startServer();
-    await Promise.all(hosts.map((host) => runs(host, 'lost', 5)));
-    for (const [host, name] of [
-      ['docker01', 'lost11'],
-      ['docker01', 'lost12'],
-      ['docker02', 'lost21'],
-    ] as const)
-      await docker(lab.host(host), 'rm', '-f', name);
-    await stopServer();
-    await putBack(backup, dataDir);
-    await startServer();
-    await Promise.all(hosts.map((host) => runs(host, 'after', 6)));
-    await waitFor(
-      'the end of the recovery',
-      async () => (await client.recovery.get()).body.phase === 'open',
-      healMs,
-      200,
-    );
-    const all = await addresses();
-    expect(all).toHaveLength(2 + 7 + 12);
-    expect(new Set(all).size).toBe(all.length);
-    // A change reaches the hosts by itself.
-    await client.networks.patch('mac_net1', { warm: 2 }, { ifMatch: '*', wait: '60s' });
-    await waitFor(
-      'a consistent book',
-      async () => {
-        const held: string[] = [];
-        for await (const { ip, state } of client.addresses.all('mac_net1'))
-          if (state === 'bound') held.push(ip);
-        return all.every((ip) => held.includes(ip));
-      },
-      healMs,
-      200,
-    );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+test(
+  'promises 1 and 6: the copy of a data directory, put back after hosts went on (A6)',
+  async () => {
+    const { client, dataDir, startServer, stopServer, lab } = fleet();
+    await client.networks.create(macNet1, { wait: '30s' });
+    const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-backup-'));
+    const backup = path.join(folder, 'data');
+    try {
+      await Promise.all(hosts.map((host) => runs(host, 'before', 1)));
+      await stopServer();
+      await putBack(dataDir, backup);
+      await startServer();
+      await Promise.all(hosts.map((host) => runs(host, 'lost', 5)));
+      for (const [host, name] of [
+        ['docker01', 'lost11'],
+        ['docker01', 'lost12'],
+        ['docker02', 'lost21'],
+      ] as const)
+        await docker(lab.host(host), 'rm', '-f', name);
+      await stopServer();
+      await putBack(backup, dataDir);
+      await startServer();
+      await Promise.all(hosts.map((host) => runs(host, 'after', 6)));
+      await waitFor(
+        'the end of the recovery',
+        async () => (await client.recovery.get()).body.phase === 'open',
+        healMs,
+        200,
+      );
+      const all = await addresses();
+      expect(all).toHaveLength(2 + 7 + 12);
+      expect(new Set(all).size).toBe(all.length);
+      // A change reaches the hosts by itself.
+      await client.networks.patch('mac_net1', { warm: 2 }, { ifMatch: '*', wait: '60s' });
+      await waitFor(
+        'a consistent book',
+        async () => {
+          const held: string[] = [];
+          for await (const { ip, state } of client.addresses.all('mac_net1'))
+            if (state === 'bound') held.push(ip);
+          return all.every((ip) => held.includes(ip));
+        },
+        healMs,
+        200,
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  patient(240_000),
+);
