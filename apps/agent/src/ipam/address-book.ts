@@ -130,6 +130,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     try {
       await store.apply(changes);
     } catch (error) {
+      if (error instanceof DriverRefusal) throw error;
       throw new DriverRefusal(
         `the Trunkline agent cannot write its state folder (${error instanceof Error ? error.message : String(error)}): free space on its disk`,
       );

@@ -16,13 +16,14 @@ import { createDriver } from './driver.ts';
 import { createKeeper } from './keeper.ts';
 import { createLiveAddresses } from './live-addresses.ts';
 import type { LeaseSource } from './lease-source.ts';
-import { openLeaseStore } from './lease-store.ts';
+import { keyOf } from './lease-record.ts';
+import { openLeaseStore, type LeaseStore } from './lease-store.ts';
 import { createNetworkWire } from './network-wire.ts';
 import { createPluginServer } from './plugin-server.ts';
 import { listenForDocker } from './plugin-socket.ts';
 import { createProber } from './prober.ts';
 import { createReachability } from './reachability.ts';
-import { DriverRefusal } from './refusal.ts';
+import { DriverRefusal, NotConfirmed } from './refusal.ts';
 import { placedNetworks, subnetsBeside } from './seen-addresses.ts';
 import { createUrgent } from './urgent.ts';
 import { guardedByWire } from './wire-guard.ts';
@@ -167,8 +168,19 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     timing,
     log,
   });
+  // What is given once a comparison has begun is not in what was said to the server.
+  const giving: LeaseStore = {
+    ...store,
+    apply: (changes) => {
+      const pending = comparison.pending();
+      const gives = changes.some(
+        (change) => !('drop' in change) && change.use === 'used' && store.get(keyOf(change))?.use !== 'used',
+      );
+      return pending !== null && gives ? Promise.reject(new NotConfirmed(pending)) : store.apply(changes);
+    },
+  };
   const book = createAddressBook({
-    store,
+    store: giving,
     // An older database may promise a container what another one has by now.
     desired: () => withoutPromises(desired(), isRecovering()),
     subnetsBeside: (pool) => subnetsBeside(pool, placed),
@@ -181,7 +193,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     now: timing.now,
     log,
   });
-  const guarded = guardedByWire({ book, store, wire, onChange, now: timing.now, log });
+  const guarded = guardedByWire({ book, store: giving, wire, onChange, now: timing.now, log });
   const driver = createDriver({
     book: {
       ...guarded,
@@ -189,7 +201,14 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
         await comparison.done(confirmMs);
         const pending = comparison.pending();
         if (pending !== null) throw new DriverRefusal(pending);
-        return guarded.request(pool, ip, endpoint);
+        try {
+          return await guarded.request(pool, ip, endpoint);
+        } catch (error) {
+          // The database turned out to be older while this was decided.
+          if (!(error instanceof NotConfirmed)) throw error;
+          await comparison.done(confirmMs);
+          return guarded.request(pool, ip, endpoint);
+        }
       },
     },
     desired,

@@ -2,3 +2,6 @@
 export class DriverRefusal extends Error {
   override readonly name = 'DriverRefusal';
 }
+
+/** What this host holds has to be confirmed by the server first. */
+export class NotConfirmed extends DriverRefusal {}
