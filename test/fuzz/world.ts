@@ -46,11 +46,15 @@ export async function createWorld(server: TestServer): Promise<World> {
   for (const [n, name] of networks.entries()) {
     const subnets = [{ cidr: `10.60.${n}.0/24`, gateway: `10.60.${n}.1` }];
     const made = await server.request('POST', '/v1/networks', { name, hosts: { all: true }, subnets });
-    if (made.status === 201) known['networkId']?.push(made.body.id as string);
+    const { body } = made.status === 201 ? made : await server.request('GET', `/v1/networks/${name}`);
+    if (typeof body.id === 'string') known['networkId']?.push(body.id);
   }
   const viewer = await server.as('viewer');
-  for (const name of ['docker01', 'docker02']) await server.joinHost(name);
-  let agent = await server.joinHost('signer');
+  for (const name of ['docker01', 'docker02']) {
+    // Another world on the same server has them.
+    if ((await server.request('GET', `/v1/hosts/${name}`)).status === 404) await server.joinHost(name);
+  }
+  let agent = await server.joinHost(`signer-${randomUUID().slice(0, 8)}`);
   let weak: TestAgent = agent;
   let mending: Promise<void> | undefined;
   let gone = false;
