@@ -6,6 +6,9 @@ const vlanTests = (await kernelHasVlan().catch(() => false))
   ? 'test/vlan/**/*.test.ts'
   : 'test/vm/vlan-in-vm.test.ts';
 
+/** How long `expect.poll` waits: a second, its default, is less than a busy machine may take. */
+const pollMs = 10_000;
+
 /**
  * Projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the embedded
  * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `vm` boots VMs, `vlan` needs a kernel with 8021q and
@@ -18,6 +21,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          expect: { poll: { timeout: pollMs } },
+          testTimeout: 20_000,
           include: ['{apps,packages,test}/**/*.test.ts'],
           exclude: [
             '**/node_modules/**',
@@ -33,6 +38,7 @@ export default defineConfig({
           include: ['{apps,packages,test}/**/*.integration.test.ts'],
           exclude: ['**/node_modules/**', 'test/{e2e,engines,lab,vm,vlan}/**'],
           globalSetup: ['./test/integration/postgres.setup.ts'],
+          expect: { poll: { timeout: pollMs } },
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
