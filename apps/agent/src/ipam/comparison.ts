@@ -7,7 +7,7 @@ import { fatalFailure } from '../sync/failure.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { comparedChanges, comparedItems } from './comparison-plan.ts';
 import type { LeaseStore } from './lease-store.ts';
-import { shownAddresses } from './seen-addresses.ts';
+import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 
 /** What a comparison works with. */
 export type ComparisonDeps = {
@@ -29,6 +29,8 @@ export type Comparison = {
   readonly pending: () => string | null;
   /** Resolves when it may, or after so many milliseconds. */
   readonly done: (timeoutMs: number) => Promise<void>;
+  /** A look came to an end. */
+  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
   readonly desiredChanged: () => void;
   /** Runs until aborted; fails only with what ends the agent. */
   readonly run: (signal: AbortSignal) => Promise<void>;
@@ -36,6 +38,8 @@ export type Comparison = {
 
 const backoff = { firstMs: 200, longestMs: 5000 };
 const compareMs = 20_000;
+/** How long a look at Docker is waited for, in milliseconds: less than a start waits for the comparison. */
+const lookMs = 1500;
 const idleMs = 3_600_000;
 
 /** Makes it; nothing is sent before `run`. */
@@ -44,16 +48,32 @@ export function createComparison(deps: ComparisonDeps): Comparison {
   const waker = createWaker();
   let comparedFor: string | null = null;
   let finished = Promise.withResolvers<void>();
+  let lastSeen: ShownAddresses | null = null;
 
   const wanted = (): string | null => {
     const recovery = deps.desired()?.compare ?? null;
     return recovery === comparedFor ? null : recovery;
   };
 
+  /**
+   * What containers have, by a look of now or, where that does not end soon, by the last one: Docker does not show a
+   * container whose start waits for this. What was given since is on the disk of this host.
+   */
+  async function addressesNow(): Promise<ShownAddresses | null> {
+    const ended = new AbortController();
+    const bound = timing.delay(lookMs, ended.signal).then(() => null);
+    const fresh = deps.look().then(
+      (observed) => (observed === null ? null : shownAddresses(observed, deps.idOf)),
+      () => null,
+    );
+    const seen = await Promise.race([fresh, bound]);
+    ended.abort();
+    return seen ?? lastSeen;
+  }
+
   async function compare(recovery: string, signal: AbortSignal): Promise<void> {
     const source = deps.source();
-    const observed = source === null ? null : await deps.look();
-    const seen = observed === null ? null : shownAddresses(observed, deps.idOf);
+    const seen = source === null ? null : await addressesNow();
     if (source === null || seen === null) throw new Error('Docker does not answer, nothing can be compared');
     const listed = new Map(store.all());
     const { held } = await source.compareLeases(comparedItems(listed, seen), {
@@ -80,6 +100,9 @@ export function createComparison(deps: ComparisonDeps): Comparison {
       const ended = new AbortController();
       if (wanted() !== null) await Promise.race([finished.promise, timing.delay(timeoutMs, ended.signal)]);
       ended.abort();
+    },
+    looked: (observed) => {
+      lastSeen = shownAddresses(observed, deps.idOf) ?? lastSeen;
     },
     desiredChanged: () => {
       if (wanted() !== null) waker.wake('now');
