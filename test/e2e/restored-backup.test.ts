@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { mustRun, run } from '../lab/commands.ts';
+import { mustRun, run as runHere } from '../lab/commands.ts';
 import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { docker } from './outside.ts';
@@ -31,7 +31,29 @@ async function runs(host: string, prefix: string, count: number): Promise<void> 
   for (let n = 1; n <= count; n += 1) {
     const name = `${prefix}${host.slice(-1)}${n}`;
     started.push([host, name]);
-    await docker(on, 'run', '-d', '--name', name, '--network', 'mac_net1', 'busybox', 'sleep', '100000');
+    const run = [
+      'docker',
+      'run',
+      '-d',
+      '--name',
+      name,
+      '--network',
+      'mac_net1',
+      'busybox',
+      'sleep',
+      '100000',
+    ];
+    // While the server recovers a start may be refused, with the reason.
+    await waitFor(
+      `${name} to run`,
+      async () => {
+        const { code } = await on.exec(run);
+        if (code !== 0) await on.exec(['docker', 'rm', '-f', name]);
+        return code === 0;
+      },
+      healMs,
+      500,
+    );
   }
 }
 
@@ -51,7 +73,7 @@ async function addresses(): Promise<string[]> {
 const putBack = async (from: string, to: string): Promise<void> => {
   await rm(to, { recursive: true, force: true });
   // With its owners: PostgreSQL does not run on what belongs to root.
-  await mustRun(run, ['cp', '-a', from, to]);
+  await mustRun(runHere, ['cp', '-a', from, to]);
 };
 
 test(

@@ -89,6 +89,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const store = await openLeaseStore(deps.stateFolder, log, timing.now);
   let host: IpamHost | null = null;
   let notServing: string | null = 'the agent is starting';
+  let wasRecovering = false;
   let placed: ReadonlyMap<string, readonly (readonly string[])[]> = new Map();
   const desired = (): DesiredDocument | null => host?.desired() ?? null;
   const idOf = (named: string): string => desired()?.networks.find(({ name }) => name === named)?.id ?? named;
@@ -269,6 +270,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       ]);
     },
     looked: (observed) => {
+      comparison.looked(observed);
       void bindings.looked(observed);
       conflictWatch.looked(observed);
       const found = placedNetworks(observed, idOf);
@@ -280,6 +282,9 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     highestGeneration: () => Math.max(0, ...[...store.all().values()].map(({ generation }) => generation)),
     desiredChanged: () => {
       comparison.desiredChanged();
+      // What waited for other hosts is settled: this one hears what became of it.
+      if (wasRecovering && !isRecovering()) keeper.compare();
+      wasRecovering = isRecovering();
       // Written by the store before anything that is decided from here on.
       keeper
         .revoke()
