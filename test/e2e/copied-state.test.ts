@@ -67,4 +67,6 @@ test('promise 1: the state folder of one host, copied to another, gives nothing 
   }
   expect(await plainRun('docker02', 'four')).toMatch(/^172\.16\.100\.\d+$/);
   await docker(host('docker02'), 'rm', '-f', 'four');
+  const bound = async () => (await client.addresses.list('mac_net1', { state: 'bound' })).body.items;
+  await waitFor('its address given back', async () => (await bound()).length === 0, 60_000, 200);
 });
