@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { errorTable, type ErrorCode, type Problem } from '@trunkline/contracts';
+import { errorTable, Problem, type ErrorCode } from '@trunkline/contracts';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { inWords } from './body-limits.ts';
@@ -7,19 +7,40 @@ import { apiErrorFromDatabase } from './database/database-errors.ts';
 import { ApiError } from './errors.ts';
 import { fieldErrors } from './field-errors.ts';
 
+/** A text within its bound. What was sent may be quoted in it, and is as long as a body may be. */
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
+}
+
+/** The bound that the contract gives a text, in characters. */
+const boundOf = (schema: object): number => ('maxLength' in schema ? Number(schema.maxLength) : Infinity);
+
+const fields = Problem.properties.errors.items.properties;
+const bounds = {
+  detail: boundOf(Problem.properties.detail),
+  pointer: boundOf(fields.pointer),
+  message: boundOf(fields.message),
+};
+/** As much of a pointer as a sentence has room for. */
+const mostInSentence = 256;
+
 /** Builds the answer to an error (RFC 9457). */
 export function problemOf(error: ApiError, request: { id: string; url: string }): Problem {
   const kind = errorTable[error.code];
+  const errors = error.errors?.map(({ pointer, message }) => ({
+    pointer: cut(pointer, bounds.pointer),
+    message: cut(message, bounds.message),
+  }));
   return {
     type: `/docs/errors#${error.code}`,
     title: kind.title,
     status: kind.status,
     code: error.code,
-    detail: error.message,
+    detail: cut(error.message, bounds.detail),
     instance: request.url.split('?', 1)[0] ?? '/',
     requestId: request.id,
     retryable: kind.retryable,
-    ...(error.errors === undefined ? {} : { errors: error.errors }),
+    ...(errors === undefined ? {} : { errors }),
     ...(error.data === undefined ? {} : { data: error.data }),
   };
 }
@@ -58,7 +79,7 @@ function apiErrorOf(error: unknown, request: FastifyRequest): ApiError {
     const [first] = errors;
     return new ApiError(
       'invalid_request',
-      `${first?.pointer === '' ? 'the body' : (first?.pointer ?? 'the request')} ${first?.message ?? 'is not valid'}`,
+      `${first?.pointer === '' ? 'the body' : cut(first?.pointer ?? 'the request', mostInSentence)} ${first?.message ?? 'is not valid'}`,
       { errors },
     );
   }

@@ -187,3 +187,11 @@ describe('a text that does not have its form is told the form, not what it is fo
     });
   });
 });
+
+test('a field with a name as long as a body may be is refused within the bounds of a problem', async () => {
+  const name = 'x'.repeat(20_000);
+  const { status, body } = await server.request('POST', '/v1/checks', { kind: 'connectivity', [name]: 1 });
+  expect(status).toBe(400);
+  expect(body.detail.length).toBeLessThan(400);
+  expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toContain(`/${name}`);
+});
