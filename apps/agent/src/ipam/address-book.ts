@@ -113,7 +113,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     };
   }
 
-  /** Grants what was chosen. A container that named its address has the turn of it already, and is told why it gets none. */
+  /** Grants what was chosen. A container that named its address has its turn already, and hears why it gets none. */
   async function give(record: LeaseRecord, request: AddressRequest, tried: Tried): Promise<Gift | null> {
     const base = store.get(keyOf(record));
     const isOwnTurn = request.ip !== null && request.ip === record.ip;

@@ -126,7 +126,7 @@ function planSeen(record: LeaseRecord, { container }: SeenAddress, { seen, now }
   const memory: Memory = { container, unseenSince: null };
   const stays: Found = { next: record, memory, waitsUntil: null };
   const { use, since } = record;
-  // What is on its way back is claimed anew once that has an end.
+  // What is on its way back is claimed again once its return has ended.
   if (use === 'returning' || seen.at <= since) return stays;
   const inKernel = seen.kernel?.has(keyOf(record)) === true;
   const isStale = !inKernel && seen.at - since < staleMs;

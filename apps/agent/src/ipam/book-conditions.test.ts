@@ -1,4 +1,4 @@
-/** What is told of a network's addresses on a host: the worst of it first. */
+/** Condition of a network's addresses on a host: the worst first. */
 import { expect, test } from 'vitest';
 import { id, network } from '../reconcile/test-subjects.ts';
 import { bookCondition, type BookState } from './book-conditions.ts';
