@@ -81,6 +81,11 @@ export type Ipam = {
 
 /** How long the start of a container waits for a comparison, in milliseconds; the book needs time as well. */
 const confirmMs = 4000;
+/**
+ * How long the start of a container waits for the rest of an agent that is starting, in milliseconds. The driver serves before the document is
+ * read from the disk, and without it nobody knows whether the network would take a NIC from this host.
+ */
+const joinedMs = 4000;
 const listenBackoff = { firstMs: 500, longestMs: 5000 };
 
 /** Opens the address book of a state folder. Nothing is served before {@link Ipam.serve}. */
@@ -88,6 +93,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const { timing, log } = deps;
   const store = await openLeaseStore(deps.stateFolder, log, timing.now);
   let host: IpamHost | null = null;
+  const joined = Promise.withResolvers<IpamHost>();
   let notServing: string | null = 'the agent is starting';
   let wasRecovering = false;
   let placed: ReadonlyMap<string, readonly (readonly string[])[]> = new Map();
@@ -214,7 +220,11 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
     desired,
     isHeld: (networkId) => [...store.all().values()].some((record) => record.networkId === networkId),
-    whyHarmful: async (networkId) => (await host?.whyHarmful(networkId)) ?? null,
+    whyHarmful: async (networkId) => {
+      const known = host ?? (await within(joined.promise, joinedMs, timing));
+      if (known === null) throw new DriverRefusal('the Trunkline agent is still starting: try again');
+      return known.whyHarmful(networkId);
+    },
   });
 
   function state(): BookState {
@@ -259,8 +269,9 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       notServing = 'the agent stops';
       await close();
     },
-    run: async (joined, signal) => {
-      host = joined;
+    run: async (sources, signal) => {
+      host = sources;
+      joined.resolve(sources);
       await Promise.all([
         keeper.run(signal),
         prober.run(signal),
@@ -302,4 +313,18 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
 
 function withoutPromises(document: DesiredDocument | null, isRecovering: boolean): DesiredDocument | null {
   return document === null || !isRecovering ? document : { ...document, containers: [] };
+}
+
+/** What a promise gives; null when that is not within the time. */
+async function within<T>(
+  promise: Promise<T>,
+  ms: number,
+  { delay }: Pick<Timing, 'delay'>,
+): Promise<T | null> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([promise, delay(ms, over.signal).then(() => null)]);
+  } finally {
+    over.abort();
+  }
 }

@@ -1,0 +1,128 @@
+/** The driver serves before the rest of the agent is there: what it does not know yet it does not guess. */
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterEach, expect, test } from 'vitest';
+import { document, id, network } from '../reconcile/test-subjects.ts';
+import { temporaryFolder } from '../sync/temporary-folder.ts';
+import type { Timing } from '../sync/timing.ts';
+import { noProbe } from './address-probe.ts';
+import { createFakeLeaseSource } from './fake-lease-source.ts';
+import { openIpam, type IpamHost } from './ipam.ts';
+import { arrived } from './lease-record.ts';
+import { openLeaseStore } from './lease-store.ts';
+
+const log = pino({ level: 'silent' });
+const networkId = id(1);
+const subnet = '172.16.100.0/24';
+const passthru = network({ mode: 'passthru' });
+const cleanup: (() => PromiseLike<unknown>)[] = [];
+afterEach(async () => {
+  for (const one of cleanup.splice(0).toReversed()) await one();
+});
+
+/** As real time has it; `early` waits end at once. */
+const timingOf = (isEarly: (ms: number) => boolean): Timing => ({
+  now: Date.now,
+  random: () => 0.5,
+  delay: (ms, signal) =>
+    isEarly(ms) ? Promise.resolve() : delay(ms, undefined, { signal }).then(undefined, () => {}),
+});
+
+/** An address book that holds a free lease on its disk and serves; the rest of the agent has not started. */
+async function serving(timing: Timing): Promise<{ call: Call; join: Join }> {
+  const folder = await temporaryFolder();
+  cleanup.push(() => folder[Symbol.asyncDispose]());
+  const before = await openLeaseStore(folder.path, log, Date.now);
+  const lease = {
+    networkId,
+    ip: '172.16.100.7',
+    subnet,
+    generation: 3,
+    owner: null,
+    mac: null,
+    bound: false,
+  };
+  await before.apply([{ ...arrived(lease, 'probing', 0), use: 'free' }]);
+  await before.close();
+
+  const path = join(folder.path, 'trunkline.sock');
+  const ipam = await openIpam({
+    stateFolder: folder.path,
+    socket: { path, descriptor: null },
+    graceMs: 10_000,
+    probe: noProbe,
+    sandboxes: {
+      look: () => Promise.resolve({ known: true, having: new Map() }),
+      macvlanWith: () => Promise.resolve(null),
+    },
+    timing,
+    log,
+  });
+  const ended = new AbortController();
+  const parts = [ipam.serve(ended.signal)];
+  cleanup.push(async () => {
+    ended.abort();
+    await Promise.all(parts);
+    await ipam.close();
+  });
+  await expect.poll(() => ipam.notServing()).toBeNull();
+  return {
+    call: (method, body) => callDriver(path, method, body),
+    join: (host) => void parts.push(ipam.run(host, ended.signal)),
+  };
+}
+
+/** The rest of the agent is there. */
+type Join = (host: IpamHost) => void;
+type Call = (method: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
+
+async function callDriver(socketPath: string, method: string, body: object): ReturnType<Call> {
+  const asked = request({ socketPath, path: `/IpamDriver.${method}`, method: 'POST' });
+  asked.end(JSON.stringify(body));
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const part of answer as AsyncIterable<Buffer>) text += part.toString();
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+const hostOf = (harm: string | null): IpamHost => ({
+  source: createFakeLeaseSource([{ networkId, subnet }]),
+  desired: () => document([passthru]),
+  linkOf: () => 'ens33',
+  look: () => Promise.resolve(null),
+  whyHarmful: () => Promise.resolve(harm),
+  notStarted: () => [],
+  onNews: () => {},
+});
+
+/** As `docker run` on a network that Docker has: the agent was only restarted. */
+const askForBox = (call: Call): ReturnType<Call> =>
+  call('RequestAddress', {
+    PoolID: `${networkId}/${subnet}`,
+    Options: { 'com.docker.network.endpoint.macaddress': '02:42:ac:10:64:07' },
+  });
+
+test.each([
+  [
+    'is refused where the network would take the NIC of this host',
+    'this host needs ens33',
+    { Error: /needs ens33/ },
+  ],
+  ['gets an address where it would not', null, { Address: /^172\.16\.100\.\d+\/24$/ }],
+])('a container that starts before the agent knows its networks %s', async (_, harm, expected) => {
+  const { call, join: joinHost } = await serving(timingOf(() => false));
+  const answer = askForBox(call);
+  // The driver has heard it when it answers what came later.
+  await call('ReleaseAddress', { PoolID: `${networkId}/${subnet}`, Address: '172.16.100.9' });
+  joinHost(hostOf(harm));
+  const [[key, text]] = Object.entries(expected) as [[string, RegExp]];
+  expect((await answer)[key]).toMatch(text);
+});
+
+test('a container does not wait for ever for an agent that does not come to know its networks', async () => {
+  const { call } = await serving(timingOf((ms) => ms === 4000));
+  expect((await askForBox(call))['Error']).toMatch(/still starting: try again/);
+});
