@@ -140,5 +140,11 @@ export function agentOperations(): Operation[] {
       { 200: contracts.LeaseClaimAnswer },
       { body: contracts.LeaseClaim },
     ),
+    operation(
+      'POST',
+      '/agent/v1/compare',
+      { 200: contracts.CompareAnswer },
+      { body: contracts.CompareRequest },
+    ),
   ];
 }

@@ -21,6 +21,8 @@ export type AddressCall = {
 export const gatewayType = 'com.docker.network.gateway';
 const typeOption = 'RequestAddressType';
 const macOption = 'com.docker.network.endpoint.macaddress';
+/** Longest name of a container that is kept, in characters. */
+const longestName = 255;
 /** From Engine 29.0. */
 const nameOption = 'com.docker.network.endpoint.name';
 
@@ -61,6 +63,10 @@ export function readAddressCall(body: Readonly<Record<string, unknown>>): Addres
     poolId: readPoolId(body),
     address: text(body['Address']) ?? '',
     isGateway: options[typeOption] === gatewayType,
-    endpoint: { mac: mac === '' ? null : parseMac(mac), name: name === '' ? null : name },
+    // It is written down and shown again: what is longer than any name of Docker's is none.
+    endpoint: {
+      mac: mac === '' ? null : parseMac(mac),
+      name: name === '' || name.length > longestName ? null : name,
+    },
   };
 }

@@ -55,6 +55,12 @@ const echo: Driver = {
       throw new DriverRefusal('the pool is empty');
     },
   },
+  '/Quote': {
+    body: true,
+    call: (body) => {
+      throw new DriverRefusal(String(body['a']));
+    },
+  },
   '/Break': { body: true, call: () => Promise.reject(new Error('a bug')) },
   '/Hang': { body: true, call: () => new Promise(() => {}) },
 };
@@ -79,6 +85,18 @@ describe('a call', () => {
       'x'.repeat(70_000),
       { Error: expect.stringContaining('longer') },
     ],
+    [
+      'that is far too long is refused, and hears it',
+      '/Echo',
+      'x'.repeat(8_000_000),
+      { Error: expect.stringContaining('longer') },
+    ],
+    [
+      'that is refused with what it sent is refused in few words',
+      '/Quote',
+      JSON.stringify({ a: 'x'.repeat(60_000) }),
+      { Error: expect.stringMatching(/^.{1,1001}$/) },
+    ],
     ['that is refused is told why, as Docker wants it', '/Refuse', '{}', { Error: 'the pool is empty' }],
     ['that breaks is answered all the same', '/Break', '{}', { Error: expect.stringContaining('a bug') }],
   ])('%s', async (_, path, body, expected) => {
@@ -94,6 +112,37 @@ describe('a call', () => {
     ] as const) {
       expect((await post(path, call, '', method)).status).toBe(404);
     }
+  });
+
+  test.each<[string, string, string]>([
+    ['that is no HTTP', 'hello\r\n\r\n', 'HTTP/1.1 400 '],
+    ['that wants a tunnel', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', 'HTTP/1.1 404 '],
+  ])('%s is answered in the form of the protocol, and its connection ends', async (_, text, status) => {
+    const socket = connect(await serve(echo));
+    socket.write(text);
+    let answer = '';
+    for await (const part of socket as AsyncIterable<Buffer>) answer += part.toString();
+    expect(answer).toContain(status);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual({ Error: expect.stringContaining('call') });
+  });
+
+  test('behind another one on its connection is none', async () => {
+    let calls = 0;
+    const driver: Driver = {
+      '/Count': {
+        body: true,
+        call: () => {
+          calls += 1;
+          return { body: {} };
+        },
+      },
+    };
+    const socket = connect(await serve(driver));
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write('POST /Count HTTP/1.1\r\nHost:\r\nContent-Length: 2\r\n\r\n{}'.repeat(50));
+    await once(socket, 'close');
+    expect(calls).toBe(1);
   });
 
   test('that hangs is answered within its bound', async () => {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { InvalidAddress } from '@trunkline/netaddr';
 import type { Logger } from 'pino';
 import type { Driver, DriverAnswer } from './driver.ts';
@@ -15,8 +16,16 @@ export type PluginServerDeps = {
 
 /** Longest body that is read, in bytes; Docker's are a few hundred. */
 const longestBody = 64 * 1024;
-/** How long a body may take to arrive, in milliseconds. */
+/** How long a call may take to arrive, head and body, in milliseconds; and how often is looked who is late. */
 const bodyMs = 5000;
+const lookEveryMs = 1000;
+/**
+ * Connections at a time. Docker has one for each container that it starts, and tries again where one is refused; each of
+ * them may hold a body.
+ */
+export const mostConnections = 256;
+/** Longest refusal, in characters: it is printed under `docker run`, and may quote what was sent. */
+const longestRefusal = 1000;
 const mediaType = 'application/vnd.docker.plugins.v1.1+json';
 
 /**
@@ -27,10 +36,11 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
   async function answer(request: IncomingMessage): Promise<Reply> {
     const path = (request.url ?? '').split('?')[0] ?? '';
     const method = request.method === 'POST' && Object.hasOwn(driver, path) ? driver[path] : undefined;
+    const body = await bodyOf(request);
     // How a plugin says that it has no such method (moby, pkg/plugins: IsNotFound).
     if (method === undefined) return { status: 404, body: refusal(`the Trunkline driver has no ${path}`) };
     if (!method.body) return { status: 200, ...method.call() };
-    return { status: 200, ...(await method.call(readBody(await bodyOf(request)))) };
+    return { status: 200, ...(await method.call(readBody(body))) };
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -64,7 +74,13 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
 
   const server = createServer(
     // Engine 20.10 sends an empty Host header.
-    { requireHostHeader: false, requestTimeout: bodyMs, headersTimeout: bodyMs, keepAlive: false },
+    {
+      requireHostHeader: false,
+      requestTimeout: bodyMs,
+      headersTimeout: bodyMs,
+      connectionsCheckingInterval: lookEveryMs,
+      keepAlive: false,
+    },
     (request, response) => {
       // A connection that breaks is no failure of ours.
       request.on('error', () => {});
@@ -72,17 +88,48 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
       void handle(request, response);
     },
   );
-  server.on('clientError', (_, socket) => socket.destroy());
+  // One call a connection: what comes behind it, before the answer, is none.
+  server.maxRequestsPerSocket = 1;
+  server.maxConnections = mostConnections;
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    const isLate = code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    // Node's types say Duplex; a server of HTTP has sockets.
+    endWith(socket as Socket, isLate ? '408 Request Timeout' : '400 Bad Request', isLate ? tooSlow : notHttp);
+  });
+  server.on('connect', (_, socket) => endWith(socket as Socket, '404 Not Found', notHttp));
   return server;
+}
+
+const tooSlow = `the call did not arrive within ${bodyMs / 1000} s`;
+const notHttp = 'this is no call of the Docker plugin protocol';
+
+/** Answers what never became a call on the bare socket, in the form of all other answers, and closes it. */
+function endWith(socket: Socket, status: string, why: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify(refusal(why));
+  socket.write(
+    `HTTP/1.1 ${status}\r\ncontent-type: ${mediaType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+  // Who does not read is not waited for.
+  socket.destroySoon();
+  socket.setTimeout(lookEveryMs, () => socket.destroy());
 }
 
 type Reply = DriverAnswer & { readonly status: number };
 
 function refusal(message: string): Readonly<Record<string, unknown>> {
-  return { Error: message };
+  const isLong = message.length > longestRefusal;
+  return { Error: isLong ? `${message.slice(0, longestRefusal).toWellFormed()}…` : message };
 }
 
 function failure(error: unknown, log: Logger): Reply {
+  if (error instanceof CallBroken) {
+    log.debug({ reason: error.message }, 'a call of Docker did not arrive');
+    return { status: 200, body: refusal(error.message) };
+  }
   if (error instanceof DriverRefusal || error instanceof InvalidAddress) {
     log.warn({ reason: error.message }, 'Docker was refused');
     return { status: 200, body: refusal(error.message) };
@@ -109,13 +156,25 @@ function send(response: ServerResponse, { status, body }: Reply): void {
   response.end(text);
 }
 
+/** The caller went away, or was too slow. */
+class CallBroken extends Error {}
+
+/**
+ * The body of a call. One that is too long is read to its end and not kept: whose connection ends while he
+ * sends may not hear the answer. That costs time, which is bounded, and no memory.
+ */
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > longestBody) throw new DriverRefusal(`the body is longer than ${longestBody} bytes`);
-    parts.push(part);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      size += part.length;
+      if (size > longestBody) parts.length = 0;
+      else parts.push(part);
+    }
+  } catch {
+    throw new CallBroken(tooSlow);
   }
+  if (size > longestBody) throw new DriverRefusal(`the body is longer than ${longestBody} bytes`);
   return Buffer.concat(parts).toString('utf8');
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DesiredNetwork } from '@trunkline/contracts';
 import { ipamNetworkOption } from '../reconcile/marks.ts';
 import { document, id, network } from '../reconcile/test-subjects.ts';
-import { requestPool, type PoolRequest } from './pools.ts';
+import { parsePoolId, poolId, requestPool, type PoolRequest } from './pools.ts';
 
 const six = { cidr: 'fd00:1::/64', gateway: 'fd00:1::1' };
 
@@ -43,5 +43,11 @@ describe('a pool', () => {
     ['a network that is not there', { options: { [ipamNetworkOption]: 'other' } }, {}, 'GET /v1/networks'],
   ])('is refused for %s, with what to do', (_, request, change, words) => {
     expect(() => ask(request, change)).toThrow(words);
+  });
+
+  test('has one id, however it is written: or one address would have two names (promise 1)', () => {
+    const pool = ask({});
+    expect(parsePoolId(poolId(pool).toUpperCase())).toEqual(parsePoolId(poolId(pool)));
+    expect(ask({ options: { [ipamNetworkOption]: id(1).toUpperCase() } })).toEqual(pool);
   });
 });

@@ -32,7 +32,8 @@ export function poolId({ networkId, subnet }: Pool): string {
 /** Reads the id of a pool. Fails with {@link DriverRefusal} for one that is none of ours. */
 export function parsePoolId(id: string): Pool {
   const slash = id.indexOf('/');
-  const networkId = id.slice(0, slash);
+  // One network has one name here, or one address would have two.
+  const networkId = id.slice(0, slash).toLowerCase();
   if (slash === -1 || !networkIdForm.test(networkId)) {
     throw new DriverRefusal(`${JSON.stringify(id.slice(0, 100))} is no pool of Trunkline`);
   }
@@ -50,7 +51,7 @@ export function requestPool(
 ): Pool {
   const named = options[ipamNetworkOption] ?? '';
   const network = findNetwork(named, subnet, desired);
-  const networkId = network?.id ?? named;
+  const networkId = (network?.id ?? named).toLowerCase();
   if (!networkIdForm.test(networkId)) {
     throw new DriverRefusal(
       named === ''
@@ -77,7 +78,7 @@ function findNetwork(
   desired: DesiredDocument | null,
 ): DesiredNetwork | undefined {
   const networks = desired?.networks ?? [];
-  if (named !== '') return networks.find(({ id, name }) => id === named || name === named);
+  if (named !== '') return networks.find(({ id, name }) => id === named.toLowerCase() || name === named);
   // Docker may ask again without the options that it was given: a subnet that only one network has tells which.
   const having = networks.filter(({ subnets }) => subnets.some(({ cidr }) => cidr === subnet));
   return having.length === 1 ? having[0] : undefined;
