@@ -2,6 +2,7 @@ import type { DesiredDocument } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { familyOf } from './exchange-plan.ts';
 import { whyLive, whyNot } from './grantable.ts';
+import { ipOption } from './ip-option.ts';
 import { misfitOf, refusalOf } from './lease-fit.ts';
 import {
   idle,
@@ -93,7 +94,7 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: 
   if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
     if (ours !== null) return { do: 'give', record: ours };
     return refuse(
-      `${ip} cannot be proven free, ${tried.claim ?? 'the server cannot be asked'}: leave ${optionOf(ip)} out to take an address that this host holds, or try again when the server is back`,
+      `${ip} cannot be proven free, ${tried.claim ?? 'the server cannot be asked'}: leave ${ipOption(ip)} out to take an address that this host holds, or try again when the server is back`,
     );
   }
   return { do: 'claim', ip };
@@ -102,7 +103,7 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: 
 function decideReturning(ip: string, awaited: boolean): Decision {
   return awaited
     ? refuse(
-        `${ip} was freed a moment ago and the server has not confirmed it: try again in a minute, or leave ${optionOf(ip)} out`,
+        `${ip} was freed a moment ago and the server has not confirmed it: try again in a minute, or leave ${ipOption(ip)} out`,
       )
     : { do: 'await-return' };
 }
@@ -244,11 +245,6 @@ function unclaimedOf(
     lastName: null,
     returnAs: null,
   };
-}
-
-/** How Docker calls what names an address of its IP version. */
-function optionOf(ip: string): string {
-  return familyOf(ip) === 'ipv6' ? '--ip6' : '--ip';
 }
 
 function isSame(text: string | null, ip: string): boolean {

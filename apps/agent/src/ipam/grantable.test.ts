@@ -116,3 +116,17 @@ test('what this host does not hold is refused too while somebody here has it', (
     `${ip} is on a container of this host: stop that one`,
   );
 });
+
+test('what is left out is called by its IP version: --ip, or --ip6', () => {
+  const rows: [Partial<LeaseRecord>, Evidence][] = [
+    [{}, kernelShows],
+    [{}, dockerShows(now)],
+    [open, nobody],
+    [{ ...open, lastName: '(aux)' }, nobody],
+    [used, unknown],
+  ];
+  for (const [change, evidence] of rows) {
+    expect(whyNot(record(change), evidence, now)).toMatch(/leave --ip out/);
+    expect(whyNot(record({ ...change, ip: 'fd00:1::30' }), evidence, now)).toMatch(/leave --ip6 out/);
+  }
+});

@@ -1,3 +1,4 @@
+import { ipOption } from './ip-option.ts';
 import { isNetworksOwn, isOpen, type LeaseRecord } from './lease-record.ts';
 import type { Evidence, Holder } from './live-addresses.ts';
 
@@ -9,17 +10,18 @@ import type { Evidence, Holder } from './live-addresses.ts';
 /** Why an address is not granted, as a sentence for whoever typed `docker run`; null: it is. Pure. */
 export type WhyNot = string | null;
 
-const instead = 'stop that one, choose another address, or leave --ip out';
+const instead = (ip: string): string =>
+  `stop that one, choose another address, or leave ${ipOption(ip)} out`;
 
 /**
  * What a container of this host shows of an address, whatever the record says. A release counts for more than what Docker
  * showed before it, and for less than what the kernel shows.
  */
 export function whyLive(ip: string, { kernel, docker }: Evidence, record: LeaseRecord | undefined): WhyNot {
-  if (kernel !== null && kernel !== 'unknown') return `${ip} is on ${describe(kernel)}: ${instead}`;
+  if (kernel !== null && kernel !== 'unknown') return `${ip} is on ${describe(kernel)}: ${instead(ip)}`;
   const isReleased = record?.use === 'resting' || record?.use === 'kept';
   if (docker === null || isReleased || (record !== undefined && docker.at <= record.since)) return null;
-  return `${ip} is on ${describe(docker.holder)}: ${instead}`;
+  return `${ip} is on ${describe(docker.holder)}: ${instead(ip)}`;
 }
 
 /** What stands against granting what this host holds. What is on its way back is not asked about. Pure. */
@@ -28,11 +30,11 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
   if (live !== null) return live;
   const { ip, use } = record;
   if (isNetworksOwn(record)) {
-    return `${ip} belongs to a Docker network of this host (its gateway or an --aux-address): choose another address, or leave --ip out`;
+    return `${ip} belongs to a Docker network of this host (its gateway or an --aux-address): choose another address, or leave ${ipOption(ip)} out`;
   }
   if (isOpen(record)) {
     const ago = Math.max(0, Math.round((now - record.since) / 1000));
-    return `${ip} was granted ${ago} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave --ip out; where that start failed, it is free again within a minute or two`;
+    return `${ip} was granted ${ago} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave ${ipOption(ip)} out; where that start failed, it is free again within a minute or two`;
   }
   if (use === 'suspect') {
     return `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`;
@@ -40,7 +42,7 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
   // Somebody was granted it, and only a look tells that it is over: the kernel's now, or one that ended since.
   const wasGranted = use === 'used' || ((use === 'resting' || use === 'kept') && !record.cleared);
   if (wasGranted && evidence.kernel === 'unknown') {
-    return `${ip} was given to a container of this host, and it cannot be seen yet whether that has ended: try again in a few seconds, choose another address, or leave --ip out`;
+    return `${ip} was given to a container of this host, and it cannot be seen yet whether that has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;
   }
   return null;
 }
