@@ -24,6 +24,11 @@ CREATE FUNCTION who_may_not(a address, claimant uuid, its_mac text, container te
   END
 $$;
 
+-- Who on the host that holds a reservation may take it by its address alone.
+CREATE FUNCTION who_may(a address) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN who_may_not(a, a.host_id, a.mac, NULL) IS NULL THEN 'anyone' ELSE 'owner' END
+$$;
+
 -- Claims one named address. Answers what came of it; 'taken', 'quarantined' and 'awaiting' leave everything as it was. Without
 -- a claimant nobody was its last owner: what is quarantined stays so.
 CREATE FUNCTION claim_address(network network, wanted inet, claimant text, container uuid, wanted_mac text, wanted_labels jsonb,
@@ -280,3 +285,49 @@ BEGIN
     RETURN QUERY SELECT n.name, host(a.ip) FROM network n WHERE n.id = a.network_id;
   END LOOP;
 END $$;
+
+-- A container of ours was seen on its address. Answers whether that is news.
+CREATE FUNCTION bind_container(container uuid, claimant uuid, wanted inet, its_mac text) RETURNS boolean LANGUAGE sql AS $$
+  WITH bound AS (
+    UPDATE address x
+    SET state = 'bound', host_id = bind_container.claimant, seen_mac = COALESCE(bind_container.its_mac, x.seen_mac),
+        generation = CASE WHEN x.host_id = bind_container.claimant THEN x.generation ELSE nextval('address_generation') END,
+        updated_at = now()
+    WHERE x.container_id = bind_container.container AND x.ip = bind_container.wanted AND x.state IN ('reserved', 'leased', 'bound')
+      AND (x.state <> 'bound' OR x.host_id IS DISTINCT FROM bind_container.claimant
+        OR x.seen_mac IS DISTINCT FROM COALESCE(bind_container.its_mac, x.seen_mac))
+    RETURNING x.ip
+  )
+  SELECT EXISTS (SELECT 1 FROM bound)
+$$;
+
+-- A container of ours runs no more: its addresses are reserved for it again. Answers whether that is news.
+CREATE FUNCTION unbind_container(container uuid) RETURNS boolean LANGUAGE sql AS $$
+  WITH unbound AS (
+    UPDATE address x
+    SET state = 'reserved', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL,
+        generation = nextval('address_generation'), updated_at = now()
+    WHERE x.container_id = unbind_container.container AND x.state = 'bound'
+    RETURNING x.ip
+  )
+  SELECT EXISTS (SELECT 1 FROM unbound)
+$$;
+
+-- A container of ours leaves an address that something foreign has: it stays in conflict, as nobody's. Answers false where it
+-- is the container's no more, or not in conflict. The subnets are locked.
+CREATE FUNCTION leave_conflict(network uuid, wanted inet, container uuid) RETURNS boolean LANGUAGE sql AS $$
+  WITH left_behind AS (
+    UPDATE address x SET owner = NULL, container_id = NULL, mac = NULL, reservation = false, updated_at = now()
+    WHERE x.network_id = leave_conflict.network AND x.ip = leave_conflict.wanted AND x.container_id = leave_conflict.container
+      AND x.state = 'conflicted'
+    RETURNING x.ip
+  )
+  SELECT EXISTS (SELECT 1 FROM left_behind)
+$$;
+
+-- Quarantines end no later than so many seconds after they began.
+CREATE FUNCTION shorten_quarantines(network uuid, seconds integer) RETURNS void LANGUAGE sql AS $$
+  UPDATE address x
+  SET quarantined_until = LEAST(x.quarantined_until, x.updated_at + make_interval(secs => shorten_quarantines.seconds))
+  WHERE x.network_id = shorten_quarantines.network AND x.state = 'quarantined' AND x.awaiting_host_id IS NULL
+$$;

@@ -98,6 +98,9 @@ BEGIN
       WHEN held.mac IS DISTINCT FROM COALESCE(wanted_mac, '') AND held.mac IS NOT NULL THEN 'other_mac'
       WHEN held.host_id = claimant AND held.state = 'leased' AND NOT is_reserved(held) THEN COALESCE(not_to_give(held), 'held')
       WHEN held.host_id = claimant AND held.state = 'leased' THEN COALESCE(who_may_not(held, claimant, wanted_mac, container), 'held')
+      -- One that starts again has it on. Who that is nobody can tell where the Engine names no container.
+      WHEN held.host_id = claimant AND is_reserved(held) AND (container IS NULL OR container IS DISTINCT FROM held.container_name)
+        THEN COALESCE(who_may_not(held, claimant, wanted_mac, container), 'held')
       WHEN held.host_id = claimant THEN 'held'
       WHEN held.state = 'leased' AND NOT is_reserved(held) THEN COALESCE(not_to_give(held), 'elsewhere')
       WHEN held.host_id IS NOT NULL THEN 'taken'

@@ -24,7 +24,9 @@ export const AddressState = Words(addressStates, {
 });
 export type AddressState = Static<typeof AddressState>;
 
-export const AddressClaim = Words(['owner', 'anyone'], {
+export const addressClaims = ['owner', 'anyone'] as const;
+
+export const AddressClaim = Words(addressClaims, {
   description:
     'Who may take a reservation with `docker run --ip`. `owner`: the container that is named as its owner (Engines from 29 on tell the name), ' +
     'unless `mac` or `forHost` say who. `anyone`: every container that names the address. `mac` and `forHost` hold in either case.',

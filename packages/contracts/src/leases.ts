@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { Family } from './addresses.ts';
+import { addressClaims, Family } from './addresses.ts';
 import { maxInt32 } from './bounds.ts';
 import { CidrText, Id, IpAddress, MacAddress, OwnerKey } from './common.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
@@ -40,6 +40,13 @@ export const Lease = Closed(
       description: 'Ethernet address that the reservation is for; null: any.',
       examples: [null],
     }),
+    claim: Type.Optional(
+      Words(addressClaims, {
+        description:
+          'With `owner` and without `mac`: who on this host may take the reservation by naming the address. `owner`: the container that is named as its owner. `anyone`: any, since it says so, is reserved for this host, or for a container that Trunkline runs here. Left out: not known; the server is asked.',
+        examples: ['owner'],
+      }),
+    ),
     bound: Type.Boolean({
       description: 'A container of this host was seen on it when the server last heard.',
       examples: [false],

@@ -16,6 +16,7 @@ import {
   given,
   keyOf,
   released,
+  rightsOf,
   seenInUse,
   type Endpoint,
   type LeaseKey,
@@ -145,8 +146,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       return arrived(lease, 'probing', now());
     }
     if (!isAtHand(known)) return null;
-    const isSame = known.owner === lease.owner && known.mac === lease.mac;
-    return isSame ? known : { ...known, owner: lease.owner, mac: lease.mac };
+    const isSame = known.owner === lease.owner && known.mac === lease.mac && known.claim === lease.claim;
+    return isSame ? known : { ...known, ...rightsOf(lease) };
   }
 
   async function claim(request: AddressRequest, ip: string | null, leftMs: number): Promise<Lease | null> {

@@ -9,6 +9,7 @@ import {
   kept,
   namelessGateway,
   returning,
+  rightsOf,
   seenInUse,
   unkept,
   type Endpoint,
@@ -196,7 +197,7 @@ export function planClaimed(
   }
   // What is on its way back has its generation on the wire; the server answers that it is held all the same.
   if (current.use === 'returning' || current.generation >= lease.generation) return null;
-  return { ...current, generation: lease.generation, owner: lease.owner, mac: lease.mac };
+  return { ...current, generation: lease.generation, ...rightsOf(lease) };
 }
 
 /**

@@ -71,6 +71,39 @@ const given = (decision: Decision): string | object =>
 const away = { serverAway: 'the server is away' };
 const told = { tried: { reservation: true } };
 
+describe('a reservation without an Ethernet address that this host holds, asked for by its address', () => {
+  const ip = '172.16.100.50';
+  const uses = ['free', 'resting', 'kept'] as const;
+  const of = (change: Partial<LeaseRecord>, use: (typeof uses)[number] = 'kept') => [
+    record(50, { owner: 'web', claim: 'owner', cleared: true, use, ...change }),
+  ];
+  const other = { ip, mac, name: 'other' };
+  const refused = { do: 'refuse', reason: expect.stringContaining(`${ip} is reserved for web`) };
+
+  test.each(uses)('%s: goes to its owner', (use) => {
+    expect(given(asked(of({}, use), {}, { ip, mac, name: 'web' }))).toBe(ip);
+  });
+  test.each(uses)('%s: for another one the server is asked, whatever this disk says', (use) => {
+    expect(asked(of({}, use), {}, other)).toEqual({ do: 'claim', ip });
+    expect(asked(of({}, use), {}, { ip, mac })).toEqual({ do: 'claim', ip });
+  });
+  test.each(uses)('%s: another one is refused while the server is away, or does not answer', (use) => {
+    expect(asked(of({}, use), away, other)).toEqual(refused);
+    expect(asked(of({}, use), { tried: { claim: 'it does not answer' } }, other)).toEqual(refused);
+  });
+  test.each(uses)('%s: anyone gets it where the reservation says so', (use) => {
+    expect(given(asked(of({ claim: 'anyone' }, use), {}, other))).toBe(ip);
+  });
+  test.each(uses)('%s: where an older agent did not write down who may, the server says it', (use) => {
+    expect(asked(of({ claim: undefined }, use), {}, other)).toEqual({ do: 'claim', ip });
+    expect(given(asked(of({ claim: undefined }, use), away, other))).toBe(ip);
+  });
+  test('without an owner it is for nobody that only names it', () => {
+    const reason = expect.stringContaining('it names no container');
+    expect(asked(of({ owner: ip }), away, { ip, mac, name: 'web' })).toEqual({ do: 'refuse', reason });
+  });
+});
+
 describe('any address', () => {
   test.each<[string, LeaseRecord[], Partial<Circumstances>, string | object]>([
     [

@@ -88,6 +88,10 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: 
     if (record.use === 'returning') return decideReturning(ip, tried.awaited === true);
     const reason = whyNot(record, evidence, now) ?? whyNotFor(record, endpoint);
     if (reason !== null) return refuse(reason);
+    // The server knows whether the reservation says so still. Without it, what this disk knows decides.
+    const stranger = ours === null ? whyStranger(record, endpoint) : null;
+    if (stranger !== null && serverAway === null && tried.claim === undefined) return { do: 'claim', ip };
+    if (stranger !== null && record.claim !== undefined) return refuse(stranger);
     // What the server never gave, or gives no longer, is claimed like what is not held.
     if (record.generation > 0 || ours !== null) return { do: 'give', record };
   }
@@ -106,6 +110,20 @@ function decideReturning(ip: string, awaited: boolean): Decision {
         `${ip} was freed a moment ago and the server has not confirmed it: try again in a minute, or leave ${ipOption(ip)} out`,
       )
     : { do: 'await-return' };
+}
+
+/**
+ * Why a container may not take a reservation by its address alone, by the rule of the server (`who_may_not`). Also where this
+ * disk does not know who may: an older agent wrote the record.
+ */
+function whyStranger(record: LeaseRecord, endpoint: Endpoint): string | null {
+  const { ip, owner, mac, claim } = record;
+  if (owner === null || mac !== null || claim === 'anyone' || isFor(record, endpoint)) return null;
+  const named =
+    owner === ip
+      ? 'it names no container; reserve it again with'
+      : 'a container of that name may take it (Docker tells its name from Engine 29 on), or say at the reservation who else may:';
+  return `${ip} is reserved${owner === ip ? '' : ` for ${owner}`}: ${named} {"claim":"anyone"}, a mac or a forHost; or choose another address`;
 }
 
 /** What stands against granting an address that could be granted to just this endpoint. */

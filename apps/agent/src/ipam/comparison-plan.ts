@@ -1,7 +1,7 @@
 import type { CompareItem, Lease } from '@trunkline/contracts';
 import type { SeenAddress } from './bindings-plan.ts';
 import type { LeaseChange } from './lease-journal.ts';
-import { arrived, keyOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import { arrived, keyOf, rightsOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 import type { ShownAddresses } from './seen-addresses.ts';
 
 const item = (
@@ -57,7 +57,7 @@ export function comparedChanges(
       // It was on its way back; the database has it all the same, and nobody uses it.
       changes.push(arrived(lease, 'suspect', now));
     } else if (lease.generation !== record.generation) {
-      changes.push({ ...record, generation: lease.generation, owner: lease.owner, mac: lease.mac });
+      changes.push({ ...record, generation: lease.generation, ...rightsOf(lease) });
     }
   }
   for (const [key, lease] of leases) if (!held.has(key)) changes.push(arrived(lease, 'suspect', now));

@@ -1,5 +1,5 @@
 import type { DesiredDocument, DesiredNetwork, LeaseSyncAnswer, LeaseWant } from '@trunkline/contracts';
-import { arrived, keyOf, returning, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import { arrived, keyOf, returning, rightsOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 import { misfitOf } from './lease-fit.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
@@ -121,7 +121,7 @@ export function changesOf(
   for (const lease of answer.unlisted) {
     const current = held.get(keyOf(lease));
     if (current?.use === 'used' && current.generation === 0) {
-      changes.push({ ...current, generation: lease.generation, owner: lease.owner, mac: lease.mac });
+      changes.push({ ...current, generation: lease.generation, ...rightsOf(lease) });
     } else if (isNewer(lease.generation, current)) changes.push(arrived(lease, 'suspect', now));
   }
   return changes;

@@ -10,8 +10,7 @@ import type { Evidence, Holder } from './live-addresses.ts';
 /** Why an address is not granted, as a sentence for whoever typed `docker run`; null: it is. Pure. */
 export type WhyNot = string | null;
 
-const instead = (ip: string): string =>
-  `stop that one, choose another address, or leave ${ipOption(ip)} out`;
+const instead = (ip: string): string => `stop that one, choose another address, or leave ${ipOption(ip)} out`;
 
 /**
  * What a container of this host shows of an address, whatever the record says. A release counts for more than what Docker

@@ -1,4 +1,4 @@
-import type { HeldLease, Lease, LeaseReturn } from '@trunkline/contracts';
+import type { AddressClaim, HeldLease, Lease, LeaseReturn } from '@trunkline/contracts';
 
 /**
  * What the agent does with an address that this host holds. `probing`: the wire has not been asked. `free`: may be
@@ -20,6 +20,8 @@ export type LeaseRecord = {
   readonly owner: string | null;
   /** Ethernet address that the reservation is for; null: any. */
   readonly mac: string | null;
+  /** Who may take a reservation by its address: its owner alone, or anyone of this host; undefined: not known. */
+  readonly claim?: AddressClaim | undefined;
   readonly use: LeaseUse;
   /** When that use began, milliseconds since 1970. */
   readonly since: number;
@@ -79,14 +81,13 @@ export function isOpen(record: LeaseRecord): boolean {
 
 /** A lease as it arrives: to be asked for on the wire first, or not to be trusted yet. */
 export function arrived(lease: Lease, use: 'probing' | 'suspect', now: number): LeaseRecord {
-  const { networkId, ip, subnet, generation, owner, mac, bound } = lease;
+  const { networkId, ip, subnet, generation, bound } = lease;
   return {
     networkId,
     ip,
     subnet,
     generation,
-    owner,
-    mac,
+    ...rightsOf(lease),
     use,
     since: now,
     touched: bound,
@@ -95,6 +96,11 @@ export function arrived(lease: Lease, use: 'probing' | 'suspect', now: number): 
     lastName: null,
     returnAs: null,
   };
+}
+
+/** For whom the server has an address that this host holds. */
+export function rightsOf({ owner, mac, claim }: Lease): Pick<LeaseRecord, 'owner' | 'mac' | 'claim'> {
+  return { owner, mac, claim };
 }
 
 /** What a record says that nobody was granted yet. */

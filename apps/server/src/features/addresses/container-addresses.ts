@@ -80,21 +80,15 @@ export function createContainerAddresses(): ContainerAddresses {
     },
 
     async bindContainer(change, { containerId, hostId, ip, mac }) {
-      const changed = await change.db.$executeRaw`
-        UPDATE address SET state = 'bound', host_id = ${hostId}::uuid, seen_mac = COALESCE(${mac}, seen_mac),
-               generation = CASE WHEN host_id = ${hostId}::uuid THEN generation ELSE nextval('address_generation') END,
-               updated_at = now()
-        WHERE container_id = ${containerId}::uuid AND ip = ${ip}::inet AND state IN ('reserved', 'leased', 'bound')
-          AND (state <> 'bound' OR host_id IS DISTINCT FROM ${hostId}::uuid OR seen_mac IS DISTINCT FROM COALESCE(${mac}, seen_mac))`;
-      return changed > 0;
+      const [row] = await change.db.$queryRaw<{ news: boolean }[]>`
+        SELECT bind_container(${containerId}::uuid, ${hostId}::uuid, ${ip}::inet, ${mac}::text) AS news`;
+      return row?.news === true;
     },
 
     async unbindContainer(change, containerId) {
-      const changed = await change.db.$executeRaw`
-        UPDATE address SET state = 'reserved', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL,
-               generation = nextval('address_generation'), updated_at = now()
-        WHERE container_id = ${containerId}::uuid AND state = 'bound'`;
-      return changed > 0;
+      const [row] = await change.db.$queryRaw<{ news: boolean }[]>`
+        SELECT unbind_container(${containerId}::uuid) AS news`;
+      return row?.news === true;
     },
   };
 }

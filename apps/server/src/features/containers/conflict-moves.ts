@@ -87,10 +87,9 @@ async function letGo(
   query: Query,
   { container_id: containerId, network_id: networkId, ip }: Row,
 ): Promise<boolean> {
-  const rows = await query(
-    `UPDATE address SET owner = NULL, container_id = NULL, mac = NULL, reservation = false, updated_at = now()
-     WHERE network_id = $1::uuid AND ip = $2::inet AND container_id = $3::uuid AND state = 'conflicted' RETURNING ip`,
+  const [row] = await query<{ was_its: boolean }>(
+    'SELECT leave_conflict($1::uuid, $2::inet, $3::uuid) AS was_its',
     [networkId, ip, containerId],
   );
-  return rows.length > 0;
+  return row?.was_its === true;
 }

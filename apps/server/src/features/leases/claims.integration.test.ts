@@ -185,6 +185,24 @@ describe('promise 2: a reservation', () => {
     expect((await claimLease(at.one, net.id, { name: 'other' })).body).toEqual({ lease: null });
   });
 
+  test('tells its host who may take it, and another container does not get it there either', async () => {
+    const net = await network('rights');
+    const { ip } = await reserve(net, { owner: 'web' });
+    const open = await reserve(net, { owner: 'open', claim: 'anyone' });
+    const { lease } = (await claimLease(at.one, net.id, { ip, name: 'web' })).body as { lease: Lease };
+    expect(lease).toMatchObject({ ip, owner: 'web', claim: 'owner' });
+    expect((await claimLease(at.one, net.id, { ip: open.ip })).body.lease).toMatchObject({ claim: 'anyone' });
+    const [free] = (await takeLeases(at.one, net.id, 1)).granted;
+    expect(free).not.toHaveProperty('claim');
+    const refused = { code: 'address_taken', data: { owner: 'web' } };
+    const tries = [{ ip }, { ip, name: 'other' }, { ip, mac }];
+    for (const one of tries) expect((await claimLease(at.one, net.id, one)).body).toMatchObject(refused);
+    // Also in the moment between its end and the report of it.
+    await reportInventory(at.one, [seenContainer(net.id, 'web', ip)]);
+    for (const one of tries) expect((await claimLease(at.one, net.id, one)).body).toMatchObject(refused);
+    expect((await claimLease(at.one, net.id, { ip, name: 'web' })).status).toBe(200);
+  });
+
   test('the MAC seen on a container does not become that of the reservation', async () => {
     const net = await network('seenmac');
     const { ip } = await reserve(net, { owner: 'web', claim: 'anyone' });

@@ -18,5 +18,6 @@ export const heldLease = (row: HeldRow): Lease => ({
   generation: Number(row.generation),
   owner: row.owner ?? (row.reserved ? row.ip : null),
   mac: row.mac,
+  ...(row.claim === null ? {} : { claim: row.claim }),
   bound: row.state === 'bound',
 });

@@ -1,4 +1,4 @@
-import type { Recall, Revocation } from '@trunkline/contracts';
+import type { AddressClaim, Recall, Revocation } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
@@ -56,10 +56,13 @@ export interface HeldRow {
   /** It goes back to a reservation when it is returned. */
   reserved: boolean;
   mac: string | null;
+  /** Of a reservation: who of the host may take it by its address. */
+  claim: AddressClaim | null;
   state: 'leased' | 'bound';
 }
 
-const heldColumns = `a.network_id, host(a.ip) AS ip, text(a.cidr) AS cidr, a.generation, a.owner, is_reserved(a) AS reserved, a.mac, a.state::text AS state`;
+const heldColumns = `a.network_id, host(a.ip) AS ip, text(a.cidr) AS cidr, a.generation, a.owner, is_reserved(a) AS reserved, a.mac,
+  CASE WHEN is_reserved(a) THEN who_may(a) END AS claim, a.state::text AS state`;
 
 /** What differs between the book and what a host says it holds. */
 export async function compareHeld(

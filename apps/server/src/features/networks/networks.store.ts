@@ -272,9 +272,7 @@ export async function shortenQuarantines(
   networkId: string,
   seconds: number,
 ): Promise<void> {
-  await db.$executeRaw`
-    UPDATE address SET quarantined_until = LEAST(quarantined_until, updated_at + make_interval(secs => ${seconds}::int))
-    WHERE network_id = ${networkId}::uuid AND state = 'quarantined' AND awaiting_host_id IS NULL`;
+  await db.$executeRaw`SELECT shorten_quarantines(${networkId}::uuid, ${seconds}::int)`;
 }
 
 /**
