@@ -70,3 +70,83 @@ test('promise 1: the state folder of one host, copied to another, gives nothing 
   const bound = async () => (await client.addresses.list('mac_net1', { state: 'bound' })).body.items;
   await waitFor('its address given back', async () => (await bound()).length === 0, 60_000, 200);
 });
+
+/** Addresses that containers of a host were given, from inside them. */
+async function insides(on: string): Promise<string[]> {
+  const names = (await docker(host(on), 'ps', '--format', '{{.Names}}'))
+    .split('\n')
+    .filter((name) => name !== '');
+  return Promise.all(names.map((name) => docker(host(on), 'exec', name, 'hostname', '-i')));
+}
+
+test('promise 1: the state folder of a host, put back after others went on, gives nothing before the server confirmed it', async () => {
+  const { client, stopAgent, startAgent, stopServer, startServer } = fleet();
+  await client.networks.create(macNet1, { wait: '30s' });
+  const pool = async (): Promise<string[]> => {
+    const { body } = await client.addresses.list('mac_net1', { state: 'leased', host: 'docker01' });
+    return body.items.map(({ ip }) => ip);
+  };
+  await waitFor('a warm pool', async () => (await pool()).length === 4, 30_000, 200);
+  const old = await pool();
+  const copy = await pack('docker01');
+  const [subnet] = macNet1.subnets;
+  const exclude = (addresses: string[]) =>
+    client.networks.patch('mac_net1', { subnets: [{ ...subnet!, exclude: addresses }] }, { ifMatch: '*' });
+  await exclude(old);
+  await waitFor('other leases', async () => (await pool()).every((ip) => !old.includes(ip)), 30_000, 200);
+  await exclude([]);
+  try {
+    for (const [n, ip] of old.entries())
+      await docker(
+        host('docker02'),
+        'run',
+        '-d',
+        '--name',
+        `r${n}`,
+        '--network',
+        'mac_net1',
+        '--ip',
+        ip,
+        'busybox',
+        'sleep',
+        '1000',
+      );
+
+    await stopAgent('docker01');
+    await stopServer();
+    await unpack('docker01', copy);
+    const silent = startAgent('docker01').catch(() => {});
+    expect(await plainRun('docker01', 'early')).toMatch(/put back from a copy/);
+    await docker(host('docker01'), 'rm', '-f', 'early');
+    await startServer();
+    await silent;
+    await waitFor(
+      'a start',
+      async () => {
+        const given = await plainRun('docker01', 'late');
+        if (!given.startsWith('172')) await docker(host('docker01'), 'rm', '-f', 'late');
+        return given.startsWith('172');
+      },
+      30_000,
+      200,
+    );
+
+    // At once with the start: Docker waits for the driver.
+    await stopAgent('docker01');
+    await unpack('docker01', copy);
+    const runs = ['a', 'b', 'c'].map((name) => plainRun('docker01', name));
+    await startAgent('docker01');
+    const given = await Promise.all(runs);
+    expect(given.filter((ip) => old.includes(ip))).toEqual([]);
+    const all = [...(await insides('docker01')), ...(await insides('docker02'))];
+    expect(new Set(all).size).toBe(all.length);
+  } finally {
+    for (const [on, names] of [
+      ['docker01', ['early', 'late', 'a', 'b', 'c']],
+      ['docker02', old.map((_, n) => `r${n}`)],
+    ] as const)
+      for (const name of names) await docker(host(on), 'rm', '-f', name).catch(() => '');
+  }
+  const bound = async () => (await client.addresses.list('mac_net1', { state: 'bound' })).body.items;
+  await waitFor('its addresses given back', async () => (await bound()).length === 0, 60_000, 200);
+});

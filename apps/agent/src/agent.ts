@@ -24,6 +24,7 @@ import type { AddressProbe } from './ipam/address-probe.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
 import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
 import { hashedMarks, readMachineMarks } from './machine/machine-marks.ts';
+import { markStatePast, readBoot, readStatePast, type StatePast } from './machine/state-past.ts';
 import { openAdoptionStore } from './reconcile/adoption.ts';
 import { openDetachedStore } from './reconcile/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
@@ -118,8 +119,21 @@ async function ownMachine(deps: AgentDeps, signal: AbortSignal): Promise<Binding
 /** Docker may be waiting: it is answered before anything else is begun, and until everything else has ended. */
 async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
   const { config, timing, log, probe, sandboxes, pluginSocketDescriptor } = deps;
+  const boot = await readBoot(deps.readFile);
+  const past = await readStatePast(config.stateDir, boot);
+  if (past === 'restored')
+    log.warn(
+      { folder: config.stateDir },
+      'the state folder was put back from a copy: nothing is given or changed before the server has been heard',
+    );
+  const mark = (): Promise<void> =>
+    markStatePast(config.stateDir, boot).catch((error: unknown) =>
+      log.warn({ err: error }, 'the state folder is not marked: a copy that is put back may not be noticed'),
+    );
   const ipam = await openIpam({
     stateFolder: config.stateDir,
+    past,
+    onConfirmed: () => void mark(),
     socket: { path: config.pluginSocket, descriptor: pluginSocketDescriptor },
     graceMs: config.leakSeconds * 1000,
     probe,
@@ -127,10 +141,12 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
     timing,
     log,
   });
+  // A folder that was put back stays known as one until the server has confirmed what it holds.
+  if (past !== 'restored') await mark();
   const ended = new AbortController();
   const serving = ipam.serve(ended.signal);
   try {
-    await runLocked(deps, machine, ipam, signal);
+    await runLocked(deps, { machine, ipam, past }, signal);
   } finally {
     ended.abort();
     await serving;
@@ -138,7 +154,11 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
   }
 }
 
-async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: AbortSignal): Promise<void> {
+async function runLocked(
+  deps: AgentDeps,
+  { machine, ipam, past }: { readonly machine: Binding; readonly ipam: Ipam; readonly past: StatePast },
+  signal: AbortSignal,
+): Promise<void> {
   const { config, links, docker, kernel, timing, log } = deps;
   const server: ServerLocation = { baseUrl: config.server, ...(config.ca === null ? {} : { ca: config.ca }) };
   const identity = await ensureJoined(
@@ -207,8 +227,10 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
     revival.looked(observed);
     return observed;
   }, timing.now);
+  // What a folder that was put back says may have been overtaken: nothing of it is carried out before the server is heard.
+  let isHeard = past !== 'restored';
   const reconciler = createReconciler({
-    desired: confirmation.effective,
+    desired: () => (isHeard ? confirmation.effective() : null),
     observer,
     around: confirmation,
     addressBook: ipam,
@@ -263,6 +285,9 @@ async function runLocked(deps: AgentDeps, machine: Binding, ipam: Ipam, signal: 
   const onAnswer = (): void => {
     reports.serverAnswers();
     ipam.serverAnswers();
+    if (isHeard) return;
+    isHeard = true;
+    onDesired();
   };
   const parts = [
     pollDesired(

@@ -5,6 +5,7 @@ import { bookCondition, type BookState } from './book-conditions.ts';
 
 const quiet: BookState = {
   notServing: null,
+  unconfirmed: null,
   away: null,
   records: [],
   short: new Map(),

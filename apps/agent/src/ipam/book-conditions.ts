@@ -8,6 +8,8 @@ import type { LeaseRecord } from './lease-record.ts';
 export type BookState = {
   /** Why Docker cannot reach the driver; null: it can. */
   readonly notServing: string | null;
+  /** Why nothing is given from the disk of this host; null: it is. */
+  readonly unconfirmed: string | null;
   readonly away: { readonly since: number; readonly why: string } | null;
   readonly records: readonly LeaseRecord[];
   readonly short: ReadonlyMap<string, string>;
@@ -18,13 +20,16 @@ export type BookState = {
 };
 
 /** Whether Docker can ask for addresses on this host. */
-export function driverCondition({ notServing, away }: BookState): ConditionDraft {
+export function driverCondition({ notServing, unconfirmed, away }: BookState): ConditionDraft {
   if (notServing !== null) {
     return fails(
       'AddressDriver',
       'NotServing',
       `Docker cannot ask for addresses: ${notServing}; no container starts on a Trunkline network of this host until it can`,
     );
+  }
+  if (unconfirmed !== null) {
+    return fails('AddressDriver', 'StateRestored', `no address is given: ${unconfirmed}`);
   }
   if (away !== null) {
     return advises(

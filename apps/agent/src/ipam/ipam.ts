@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { NotStarted } from '../reconcile/revival.ts';
 import type { Sandboxes } from '../host/sandboxes.ts';
 import type { ConditionDraft } from '../reconcile/conditions.ts';
+import type { StatePast } from '../machine/state-past.ts';
 import type { Observed } from '../reconcile/observe.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createAddressBook, longestCallMs } from './address-book.ts';
@@ -23,6 +24,7 @@ import { createPluginServer } from './plugin-server.ts';
 import { listenForDocker } from './plugin-socket.ts';
 import { createProber } from './prober.ts';
 import { createReachability } from './reachability.ts';
+import { createStartGate } from './start-gate.ts';
 import { DriverRefusal, NotConfirmed } from './refusal.ts';
 import { placedNetworks, subnetsBeside } from './seen-addresses.ts';
 import { createUrgent } from './urgent.ts';
@@ -31,6 +33,10 @@ import { guardedByWire } from './wire-guard.ts';
 /** What the address book of a host is made of. */
 export type IpamDeps = {
   readonly stateFolder: string;
+  /** What the state folder was doing before this start; `continued` unless given. */
+  readonly past?: StatePast;
+  /** The server confirmed what this host holds, for the first time since the start. */
+  readonly onConfirmed?: () => void;
   /** Where Docker looks for the driver, and the descriptor of the socket where systemd holds it. */
   readonly socket: { readonly path: string; readonly descriptor: number | null };
   readonly graceMs: number;
@@ -91,7 +97,18 @@ const listenBackoff = { firstMs: 500, longestMs: 5000 };
 /** Opens the address book of a state folder. Nothing is served before {@link Ipam.serve}. */
 export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const { timing, log } = deps;
+  const past = deps.past ?? 'continued';
   const store = await openLeaseStore(deps.stateFolder, log, timing.now);
+  if (past !== 'continued') await askAgain(store, log);
+  const gate = createStartGate({
+    past,
+    isEmpty: store.all().size === 0,
+    onOpen: () => {
+      deps.onConfirmed?.();
+      onChange();
+    },
+    timing,
+  });
   let host: IpamHost | null = null;
   const joined = Promise.withResolvers<IpamHost>();
   let notServing: string | null = 'the agent is starting';
@@ -138,6 +155,8 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     source,
     reachability,
     onChange,
+    onCompared: gate.confirmed,
+    onFailed: gate.notReached,
     timing,
     log,
   });
@@ -175,11 +194,12 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     timing,
     log,
   });
-  // What is given once a comparison has begun is not in what was said to the server.
+  const unconfirmed = (): string | null => comparison.pending() ?? gate.pending();
+  // What is given once a comparison has begun is not in what the server heard.
   const giving: LeaseStore = {
     ...store,
     apply: (changes) => {
-      const pending = comparison.pending();
+      const pending = unconfirmed();
       const gives = changes.some(
         (change) => !('drop' in change) && change.use === 'used' && store.get(keyOf(change))?.use !== 'used',
       );
@@ -205,8 +225,8 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     book: {
       ...guarded,
       request: async (pool, ip, endpoint) => {
-        await comparison.done(confirmMs);
-        const pending = comparison.pending();
+        await Promise.all([comparison.done(confirmMs), gate.opened(confirmMs)]);
+        const pending = unconfirmed();
         if (pending !== null) throw new DriverRefusal(pending);
         try {
           return await guarded.request(pool, ip, endpoint);
@@ -230,6 +250,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   function state(): BookState {
     return {
       notServing,
+      unconfirmed: gate.pending(),
       away: reachability.away(),
       records: [...store.all().values()],
       short: keeper.short(),
@@ -309,6 +330,16 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     conflictsOf: (networkId) => conflictWatch.conflicts().filter((one) => one.networkId === networkId),
     close: store.close,
   };
+}
+
+/** After a boot, or on a folder that was put back, what was free may be a foreign station's by now. */
+async function askAgain(store: LeaseStore, log: Logger): Promise<void> {
+  const free = [...store.all().values()].filter(({ use }) => use === 'free');
+  try {
+    await store.apply(free.map((record) => ({ ...record, use: 'probing' })));
+  } catch (error) {
+    log.warn({ err: error }, 'the free addresses of this host are not asked for again on the wire');
+  }
 }
 
 function withoutPromises(document: DesiredDocument | null, isRecovering: boolean): DesiredDocument | null {

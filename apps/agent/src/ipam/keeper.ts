@@ -21,6 +21,10 @@ export type KeeperDeps = {
   readonly reachability: Reachability;
   /** What this host holds has changed by an answer of the server. */
   readonly onChange: () => void;
+  /** The server compared all that this host holds; what it did not confirm is gone here. */
+  readonly onCompared?: () => void;
+  /** An exchange failed: why, in a clause. */
+  readonly onFailed?: (why: string) => void;
   readonly timing: Timing;
   readonly log: Logger;
 };
@@ -125,7 +129,10 @@ export function createKeeper(deps: KeeperDeps): Keeper {
         log.warn({ revoked: confirms.length }, 'addresses were taken away by the server');
       await store.apply(changesOf(answer, { returns, held: said }, store.all(), timing.now()));
       noteShort(wants, answer);
-      if (compares) compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
+      if (compares) {
+        compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
+        deps.onCompared?.();
+      }
       logAnswer(log, { returns: returns.length, ...answer });
       deps.onChange();
     } catch (error) {
@@ -166,6 +173,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       reachability.failed(error);
       if (isAway(error)) log.debug({ err: error, failures }, 'leases are not exchanged, the server is away');
       else log.error({ err: error, failures }, 'the server refuses the exchange of leases');
+      deps.onFailed?.(reachability.away()?.why ?? 'the server refuses the exchange of leases');
     }
   }
 

@@ -36,11 +36,14 @@ const burstMs = 50;
  */
 export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): Promise<void> {
   let failures = 0;
+  // The first answer says whether the document on the disk is the newest, so it does not wait for a newer one.
+  let wait = 0;
   while (!signal.aborted) {
     const began = deps.timing.now();
     try {
-      const took = await pollOnce(deps, signal);
+      const took = await pollOnce(deps, wait, signal);
       failures = 0;
+      wait = waitSeconds;
       deps.onAnswer();
       const tooFast = deps.timing.now() - began < shortestRoundMs;
       if (took) await deps.timing.delay(burstMs, signal);
@@ -66,6 +69,7 @@ export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): P
 /** Whether a document was taken. */
 async function pollOnce(
   { client, cache, generation, onChange, log }: DesiredPollDeps,
+  wait: number,
   signal: AbortSignal,
 ): Promise<boolean> {
   const after = cache.current()?.revision;
@@ -75,7 +79,7 @@ async function pollOnce(
     ...(heard === undefined ? {} : { heard }),
     ...(generation === undefined ? {} : { generation: generation() }),
     // Without a document there is nothing to wait for.
-    wait: after === undefined ? 0 : waitSeconds,
+    wait: after === undefined ? 0 : wait,
     signal,
   });
   if (answer === 'unchanged') return false;
