@@ -10,7 +10,7 @@ import { createChanges } from './platform/changes.ts';
 import { openChangeFeed } from './platform/database/change-feed.ts';
 import { apiErrorFromDatabase, databaseFault } from './platform/database/database-errors.ts';
 import { openDatabase, type Database } from './platform/database/database.ts';
-import { startEmbeddedPostgres } from './platform/embedded-postgres/index.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from './platform/embedded-postgres/index.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { applyMigrations } from './platform/migrations/index.ts';
 import type { Platform } from './platform/platform.ts';
@@ -49,7 +49,15 @@ const databaseWaitMs = 60_000;
 const drainBounds = { graceMs: 1_200, lateMs: 300 };
 /** What a stage of the end may take, in milliseconds; of PostgreSQL: `stopBounds` and some for the kill. */
 const stageMs = 500;
+/** Of a PostgreSQL that an earlier server left, and of one whose server could not start: nobody waits for these. */
 const postgresStopBounds = { fastMs: 6_000, immediateMs: 2_000 };
+/**
+ * From the signal on, PostgreSQL has this long for a shutdown that writes everything down, and `leastFastMs` whatever the
+ * stages before took, in milliseconds. On a slow disk it takes longer than the whole end may: then it is shut down at once,
+ * loses nothing either, and recovers from its log when it is started again (docs/decisions/0025).
+ */
+const fastUntilMs = 2_500;
+const leastFastMs = 500;
 const postgresStageMs = 10_000;
 
 /** Starts all of it: the database, the migrations, the routes. Leaves nothing running when it throws. */
@@ -57,11 +65,24 @@ export async function startServer({ config, log, version, signal }: ServerStart)
   /** Last thing first. */
   const stages: Stage[] = [];
   let stopped: Promise<void> | undefined;
-  const stop = (hurry?: AbortSignal): Promise<void> =>
-    (stopped ??= runStages(stages.toReversed(), log, hurry));
+  let stoppingSince = Number.NaN;
+  const stop = (hurry?: AbortSignal): Promise<void> => {
+    if (stopped !== undefined) return stopped;
+    stoppingSince = performance.now();
+    stopped = runStages(stages.toReversed(), log, hurry);
+    return stopped;
+  };
+  const fastMs = (): number => Math.max(leastFastMs, fastUntilMs - (performance.now() - stoppingSince));
   try {
     await makeDataDir(config.dataDir);
-    const connection = await findDatabase(config, log, stages, signal);
+    const { connection, postgres } = await findDatabase(config, log, signal);
+    if (postgres !== undefined)
+      stages.push({
+        name: 'PostgreSQL',
+        boundMs: postgresStageMs,
+        essential: true,
+        run: () => postgres.stop(fastMs()),
+      });
     const database = openDatabase({
       connection,
       onConnectionError: (error) => log.warn({ err: error }, 'database connection lost'),
@@ -89,20 +110,23 @@ export async function startServer({ config, log, version, signal }: ServerStart)
     const pastMark = config.databaseUrl === undefined ? createPastMark(config.dataDir) : undefined;
     const features = await buildApp(platform, { version, tls: await readTls(config), pastMark });
     let stopSweeps: (() => Promise<void>) | undefined;
-    stages.push({ name: 'sweeps', boundMs: stageMs, run: async () => stopSweeps?.() });
     stages.push({
-      name: 'requests',
+      name: 'requests and sweeps',
       boundMs: drainBounds.graceMs + drainBounds.lateMs + stageMs,
       run: async () => {
-        const closed = features.app.close();
+        const [closed, swept] = [features.app.close(), stopSweeps?.()];
         await features.app.connections.drain({ ...drainBounds, onLate: () => database.cut() });
-        await closed;
+        await Promise.all([closed, swept]);
       },
     });
     stages.push({
       name: 'waits, polls and streams',
       boundMs: stageMs,
-      run: async () => stopping.abort(),
+      run: async () => {
+        stopping.abort();
+        // Meanwhile: it is most of what a shutdown waits for.
+        void postgres?.writeDown();
+      },
     });
     await features.checkPast();
     const madeAdminToken = await features.ensureAdminToken(config.adminToken, (secret) =>
@@ -137,23 +161,16 @@ async function makeDataDir(dataDir: string): Promise<void> {
 async function findDatabase(
   config: ServerConfig,
   log: Logger,
-  stages: Stage[],
   signal: AbortSignal | undefined,
-): Promise<pg.ClientConfig> {
-  if (config.databaseUrl !== undefined) return { connectionString: config.databaseUrl };
+): Promise<{ connection: pg.ClientConfig; postgres?: EmbeddedPostgres }> {
+  if (config.databaseUrl !== undefined) return { connection: { connectionString: config.databaseUrl } };
   const postgres = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: log.child({ part: 'postgres' }),
     stopBounds: postgresStopBounds,
     ...(signal === undefined ? {} : { signal }),
   });
-  stages.push({
-    name: 'PostgreSQL',
-    boundMs: postgresStageMs,
-    essential: true,
-    run: () => postgres.stop(),
-  });
-  return { ...postgres.connection };
+  return { connection: { ...postgres.connection }, postgres };
 }
 
 /** A database that starts at the same time (compose, a reboot) may take a while; one that never comes is told. */

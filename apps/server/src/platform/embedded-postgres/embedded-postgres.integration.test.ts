@@ -134,6 +134,26 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(second.connectionString, 'SELECT number FROM kept')).toEqual([{ number: 7 }]);
   });
 
+  it('loses nothing where it has no time to write everything down', async () => {
+    const dataDir = await temporaryDataDir();
+    const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    const first = await start(dataDir, { log });
+    await query(first.connectionString, 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n');
+    await first.stop(0);
+    expect(log.warn).toHaveBeenCalledWith(
+      expect.objectContaining({ signal: 'SIGINT', ms: 0 }),
+      'PostgreSQL did not end in time',
+    );
+    const second = await start(dataDir);
+    expect(await query(second.connectionString, 'SELECT count(*)::int AS n FROM kept')).toEqual([
+      { n: 1000 },
+    ]);
+    // What a shutdown would write can be written before, also where there is no database any more.
+    await second.writeDown();
+    await second.stop();
+    await second.writeDown();
+  });
+
   it('refuses a data directory that another process holds, and names the process', async () => {
     const dataDir = await temporaryDataDir();
     const holder = await startElsewhere(dataDir);

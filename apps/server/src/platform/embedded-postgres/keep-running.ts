@@ -14,8 +14,8 @@ export interface Backoff {
 export interface KeptRunning {
   /** Resolves when it takes connections: at once while it runs, else after the restart. Rejects once stopped. */
   ready(): Promise<void>;
-  /** Ends it for good. */
-  stop(): Promise<void>;
+  /** Ends it for good; see `Postmaster.stop`. */
+  stop(fastMs?: number): Promise<void>;
 }
 
 /** The wait before the restart after `failures` short lives in a row (1 for the first), in milliseconds. */
@@ -78,13 +78,13 @@ export function keepRunning(options: {
       if (stopping.signal.aborted) throw new Error('PostgreSQL is stopped');
       await current.promise;
     },
-    async stop() {
+    async stop(fastMs) {
       stopping.abort();
       current.reject(new Error('PostgreSQL is stopped'));
-      await running?.stop();
+      await running?.stop(fastMs);
       await watching;
       // A restart that came through while we asked.
-      await running?.stop();
+      await running?.stop(fastMs);
     },
   };
 }

@@ -23,8 +23,11 @@ export interface Postmaster {
   readonly pid: number;
   /** Resolves when it has ended, for whatever reason; never rejects. */
   readonly exited: Promise<PostmasterExit>;
-  /** Ends it: fast shutdown, after a bound immediate shutdown, after another kill. Resolves when it is gone. */
-  stop(): Promise<void>;
+  /**
+   * Ends it: fast shutdown, after a bound immediate shutdown, after another kill. Resolves when it is gone. `fastMs`: instead of
+   * the bound that it was started with.
+   */
+  stop(fastMs?: number): Promise<void>;
 }
 
 /** Where a client reaches the database; fits `pg`'s `PoolConfig`. */
@@ -143,9 +146,9 @@ function watched(child: ChildProcess, log: Log, bounds: StopBounds): Postmaster 
   return {
     pid: child.pid ?? 0,
     exited: exited.promise,
-    async stop() {
+    async stop(fastMs = bounds.fastMs) {
       for (const [signal, bound] of [
-        ['SIGINT', bounds.fastMs],
+        ['SIGINT', fastMs],
         ['SIGQUIT', bounds.immediateMs],
       ] as const) {
         child.kill(signal);
