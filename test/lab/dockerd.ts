@@ -65,35 +65,49 @@ export async function dockerAnswers(host: HostNames): Promise<boolean> {
   );
 }
 
+/** dockerd gives its containerd 15 s and then ends (moby, libcontainerd/supervisor); systemd would start both again. */
+const SLOW_CONTAINERD = 'timeout waiting for containerd to start';
+
+/** How often dockerd is started where its containerd was too slow; what was read from the disk is there the next time. */
+const maxStarts = 8;
+
 /**
  * Starts the host's dockerd and returns once it answers. It lives on when this process ends. Throws with
  * the end of its log when it gives up. Does nothing when it runs already.
  */
 export async function startDockerd(host: HostNames): Promise<void> {
-  if (findDockerd(host) === undefined) {
-    // Left by a kill; the number may be another process's by now. dockerd waits in vain for a containerd
-    // that is dead but not yet reaped, or whose number somebody else has.
-    await rm(pidFile(host), { force: true });
-    if (findContainerd(host) === undefined) await rm(containerdPidFile(host), { force: true });
-    const log = openSync(host.dockerLog, 'a');
-    const child = spawnInHost(host, dockerdArguments(host), { detached: true, stdio: ['ignore', log, log] });
-    closeSync(log);
-    child.once('error', () => undefined);
-    child.unref();
-    await waitFor(
-      `Docker of ${host.name}`,
-      async () => {
-        if (child.exitCode !== null || child.signalCode !== null) {
-          const lines = readFileSync(host.dockerLog, 'utf8').trim().split('\n').slice(-5);
-          throw new Error(`dockerd of ${host.name} gave up, see ${host.dockerLog}:\n${lines.join('\n')}`);
-        }
-        return await dockerAnswers(host);
-      },
-      START_DEADLINE_MS,
-    );
+  if (findDockerd(host) !== undefined) {
+    await waitFor(`Docker of ${host.name}`, async () => await dockerAnswers(host), START_DEADLINE_MS);
     return;
   }
-  await waitFor(`Docker of ${host.name}`, async () => await dockerAnswers(host), START_DEADLINE_MS);
+  for (let start = 1; ; start += 1) {
+    const said = await startOnce(host);
+    if (said === undefined) return;
+    if (start < maxStarts && said.includes(SLOW_CONTAINERD)) continue;
+    throw new Error(`dockerd of ${host.name} gave up, see ${host.dockerLog}:\n${said}`);
+  }
+}
+
+/** Undefined when it answers, else its last words. */
+async function startOnce(host: HostNames): Promise<string | undefined> {
+  // Left by a kill; the number may be another process's by now. dockerd waits in vain for a containerd
+  // that is dead but not yet reaped, or whose number somebody else has.
+  await rm(pidFile(host), { force: true });
+  if (findContainerd(host) === undefined) await rm(containerdPidFile(host), { force: true });
+  const log = openSync(host.dockerLog, 'a');
+  const child = spawnInHost(host, dockerdArguments(host), { detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  child.once('error', () => undefined);
+  child.unref();
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  await waitFor(
+    `Docker of ${host.name}`,
+    async () => hasEnded() || (await dockerAnswers(host)),
+    START_DEADLINE_MS,
+  );
+  return hasEnded()
+    ? readFileSync(host.dockerLog, 'utf8').trim().split('\n').slice(-5).join('\n')
+    : undefined;
 }
 
 async function endDockerd(host: HostNames, how: NodeJS.Signals, deadlineMs: number): Promise<void> {
