@@ -120,7 +120,7 @@ test('a server that hangs is given up after the bound, and a caller can give up 
   const { client } = await serve(() => {});
   await expect(client.health.live({ timeoutMs: 50 })).rejects.toMatchObject({
     name: 'ServerUnreachable',
-    reason: 'HEADERS_TIMEOUT',
+    reason: 'UND_ERR_HEADERS_TIMEOUT',
   });
   const given = new Error('enough');
   await expect(client.health.live({ signal: AbortSignal.abort(given) })).rejects.toBe(given);

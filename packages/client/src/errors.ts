@@ -32,7 +32,7 @@ export class ApiError extends Error {
 /** No answer came: refused, cut off, too slow, or no valid certificate. Whether the request was carried out is not known. */
 export class ServerUnreachable extends Error {
   override readonly name = 'ServerUnreachable';
-  /** The system's word for it (`ECONNREFUSED`, …), or ours: `CONNECT_TIMEOUT`, `HEADERS_TIMEOUT`, `BODY_TIMEOUT`, `CLOSED`. */
+  /** The system's or undici's word for it: `ECONNREFUSED`, `UND_ERR_HEADERS_TIMEOUT`, … */
   readonly reason: string;
 
   constructor(baseUrl: string, reason: string, cause: unknown) {

@@ -1,6 +1,5 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import tls from 'node:tls';
+import { Agent, request, type Dispatcher } from 'undici';
 import type { Problem } from '@trunkline/contracts';
 import { ApiError, ServerUnreachable, UnexpectedAnswer } from './errors.ts';
 import { readText } from './bounded-text.ts';
@@ -61,12 +60,6 @@ export const defaultTimeoutMs = 30_000;
 export const defaultMaxBytes = 16 * 1024 * 1024;
 /** Bound of an answer that says what went wrong, in bytes. */
 const maxErrorBytes = 1024 * 1024;
-/** Bound of an answer that nobody reads, in bytes: after it the connection is closed, which is cheaper than to go on. */
-const maxDiscardedBytes = 128 * 1024;
-/** How long a connection may take to come to be, TLS included, in milliseconds. */
-const connectMs = 10_000;
-/** How long a connection is kept for the next request, in milliseconds; less where the server says so (`Keep-Alive`). */
-const idleMs = 60_000;
 
 /** Opens a pool of connections to one server. Fails with `TypeError` when `baseUrl` is no http(s) URL. */
 export function createTransport(location: ServerLocation): Transport {
@@ -75,7 +68,8 @@ export function createTransport(location: ServerLocation): Transport {
     throw new TypeError(`${location.baseUrl} is no http or https URL`);
   }
   const prefix = base.pathname.replace(/\/+$/, '');
-  const connections = openConnections(base, location.ca);
+  const ca = location.ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), location.ca] };
+  const dispatcher = new Agent({ connect: { timeout: 10_000, ...ca } });
   return {
     location,
     url: (path, query = {}) => {
@@ -87,8 +81,8 @@ export function createTransport(location: ServerLocation): Transport {
       }
       return url;
     },
-    send: (wire) => send(connections, location.baseUrl, wire),
-    close: async () => connections.close(),
+    send: (wire) => send(dispatcher, location.baseUrl, wire),
+    close: () => dispatcher.destroy(),
   };
 }
 
@@ -114,121 +108,35 @@ export function retryAfterSeconds(header: string | undefined, nowMs: number): nu
   return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - nowMs) / 1000));
 }
 
-/** Connections to one server. Node's own HTTP: undici would be a quarter of an agent's memory (docs/decisions/0035). */
-type Connections = {
-  /** Begins a request; nothing is sent before it is ended. */
-  readonly request: (url: URL, options: http.RequestOptions) => http.ClientRequest;
-  readonly closed: () => boolean;
-  /** Breaks what is under way, and takes no more. */
-  readonly close: () => void;
-};
-
-function openConnections(base: URL, ca: string | undefined): Connections {
-  const kept = { keepAlive: true, timeout: idleMs };
-  const trusted = ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), ca] };
-  const secure = base.protocol === 'https:';
-  const agent = secure ? new https.Agent({ ...kept, ...trusted }) : new http.Agent(kept);
-  let closed = false;
-  return {
-    request: (url, options) => (secure ? https : http).request(url, { ...options, agent }),
-    closed: () => closed,
-    close: () => {
-      closed = true;
-      agent.destroy();
-    },
-  };
-}
-
-/** A bound that ran out, or a client that was closed; `code` is for `ServerUnreachable`. */
-class NoAnswer extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-async function send(connections: Connections, baseUrl: string, wire: WireRequest): Promise<WireAnswer> {
+async function send(dispatcher: Dispatcher, baseUrl: string, wire: WireRequest): Promise<WireAnswer> {
   const unreachable = (error: unknown): Error => {
     if (wire.signal?.aborted === true) return abortReason(wire.signal);
     return new ServerUnreachable(baseUrl, errorWord(error), error);
   };
   try {
     wire.signal?.throwIfAborted();
-    const response = await answerTo(connections, wire);
-    const request = `${wire.method} ${wire.url.origin}${wire.url.pathname}`;
+    const { statusCode, headers, body } = await request(wire.url, {
+      dispatcher,
+      method: wire.method,
+      headers: wire.headers,
+      body: wire.body === '' ? null : wire.body,
+      headersTimeout: wire.timeoutMs,
+      bodyTimeout: wire.timeoutMs,
+      ...(wire.signal === undefined ? {} : { signal: wire.signal }),
+    });
     return {
-      status: response.statusCode ?? 0,
-      headers: flatHeaders(response.headers),
+      status: statusCode,
+      headers: flatHeaders(headers),
       text: (maxBytes = wire.maxBytes ?? defaultMaxBytes) =>
-        readText(response, maxBytes, request).catch((error: unknown) =>
-          Promise.reject(error instanceof UnexpectedAnswer ? error : unreachable(error)),
+        readText(body, maxBytes, `${wire.method} ${wire.url.origin}${wire.url.pathname}`).catch(
+          (error: unknown) => Promise.reject(error instanceof UnexpectedAnswer ? error : unreachable(error)),
         ),
-      stream: translated(response, unreachable),
-      discard: async () => {
-        await readText(response, maxDiscardedBytes, request).catch(() => {});
-      },
+      stream: translated(body, unreachable),
+      discard: () => body.dump().catch(() => {}),
     };
   } catch (error) {
     throw unreachable(error);
   }
-}
-
-/** Sends, and waits for the head of the answer. The bounds and the signal go on to hold while its body is read. */
-function answerTo(connections: Connections, wire: WireRequest): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    if (connections.closed()) throw new NoAnswer('CLOSED', 'the client was closed');
-    const request = connections.request(wire.url, {
-      method: wire.method,
-      headers: wire.headers,
-      // Of silence on the connection, 0 for none: bounds the pauses within a body.
-      timeout: wire.timeoutMs,
-    });
-    let response: IncomingMessage | undefined;
-    const fail = (error: Error): void => {
-      // Whoever reads the body gets the reason; the request alone would only say that the connection broke.
-      response?.destroy(error);
-      request.destroy(error);
-    };
-    const late = (what: string, code: string, ms: number): NodeJS.Timeout | undefined =>
-      ms === 0 ? undefined : setTimeout(() => fail(new NoAnswer(code, `${what} within ${ms} ms`)), ms);
-    let timer: NodeJS.Timeout | undefined;
-    const onConnected = (): void => {
-      clearTimeout(timer);
-      timer = late('no answer', 'HEADERS_TIMEOUT', wire.timeoutMs);
-    };
-    const onAbort = (): void => {
-      if (wire.signal !== undefined) fail(abortReason(wire.signal));
-    };
-    wire.signal?.addEventListener('abort', onAbort);
-    request.on('socket', (socket) => {
-      if (!socket.connecting) return onConnected();
-      timer = late('no connection', 'CONNECT_TIMEOUT', connectMs);
-      socket.once(wire.url.protocol === 'https:' ? 'secureConnect' : 'connect', onConnected);
-    });
-    request.on('response', (answer) => {
-      response = answer;
-      clearTimeout(timer);
-      // What breaks a body is for whoever reads it; one that nobody reads any more may break.
-      answer.on('error', () => {});
-      resolve(answer);
-    });
-    request.on('timeout', () =>
-      fail(
-        response === undefined
-          ? new NoAnswer('HEADERS_TIMEOUT', `no answer within ${wire.timeoutMs} ms`)
-          : new NoAnswer('BODY_TIMEOUT', `an answer that stopped for ${wire.timeoutMs} ms`),
-      ),
-    );
-    request.on('error', reject);
-    request.on('close', () => {
-      clearTimeout(timer);
-      wire.signal?.removeEventListener('abort', onAbort);
-      reject(new NoAnswer('ECONNRESET', 'the connection was closed'));
-    });
-    request.end(wire.body === '' ? undefined : wire.body);
-  });
 }
 
 async function* translated(
