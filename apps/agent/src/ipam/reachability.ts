@@ -60,5 +60,5 @@ const unsent = new Set([
   'ENETDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'CONNECT_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
 ]);
