@@ -61,6 +61,7 @@ export interface AgentsDeps {
       host: HostRef,
       reports: readonly ContainerReport[],
       observedAt: Date,
+      mayBeAhead: boolean,
     ): Promise<void>;
   };
   checks: {
@@ -270,10 +271,10 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         const turn = await hosts.openReport(change, host.id, new Date(report.observedAt));
         if (turn === undefined) throw unknownHost(host.id);
         if (turn.newest) {
-          // Only a database that was restored has told a host more than it knows.
+          // Only a database that was restored gave a host more than it knows; the next poll says so.
           const mayBeAhead = BigInt(observedRevision) > turn.before.desiredRevision;
           await networks.recordPlacements(change, host, report.placements, turn.observedAt, mayBeAhead);
-          await containers.recordReports(change, host, report.containers, turn.observedAt);
+          await containers.recordReports(change, host, report.containers, turn.observedAt, mayBeAhead);
           takesIn = await endpoints.recordInventory(change, host, report, turn.observedAt);
         }
         await hosts.recordReport(change, host.id, turn, {

@@ -2,6 +2,7 @@ import type { ContainerReport } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { mergeConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
+import { notAhead } from '../../platform/reported-generations.ts';
 import { judgeReport, type KnownContainer } from './container-verdict.ts';
 import { conditionsOf, observedOf } from './container-view.ts';
 import {
@@ -41,20 +42,28 @@ const knownOf = (row: ContainerRow): KnownContainer => ({
   })),
 });
 
-/** Takes what the agent of a host says of its containers. What it says of containers of other hosts is not heard. */
+/**
+ * Takes what the agent of a host says of its containers. What it says of containers of other hosts is not heard, nor, where
+ * it `mayBeAhead`, what it says of generations that were lost with a database that was restored.
+ */
 export async function recordContainerReports(
   change: Change,
   addresses: AddressesOfReports,
   host: { id: string; name: string },
   reports: readonly ContainerReport[],
   observedAt: Date,
+  mayBeAhead = false,
 ): Promise<void> {
   if (reports.length === 0) return;
   const byId = new Map(reports.map((report) => [report.containerId, report]));
   const unchanged: string[] = [];
-  for (const row of await containersOn(change.db, [host.id], [...byId.keys()])) {
+  const rows = await containersOn(change.db, [host.id], [...byId.keys()]);
+  const reported = rows.flatMap((row) => {
     const report = byId.get(row.id);
-    if (report === undefined) continue;
+    if (report === undefined) return [];
+    return [{ row, report, name: `container ${row.name}`, generation: row.generation }];
+  });
+  for (const { row, report } of notAhead('/containers', reported, mayBeAhead)) {
     const known = knownOf(row);
     const verdict = judgeReport(known, report);
     if (verdict.gone) {

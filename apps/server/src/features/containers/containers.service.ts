@@ -66,6 +66,8 @@ export interface ContainersService {
     host: { id: string; name: string },
     reports: readonly ContainerReport[],
     observedAt: Date,
+    /** See `notAhead`. */
+    mayBeAhead?: boolean,
   ): Promise<void>;
   /** Something foreign has these addresses: containers of the host that only the server put on them get others. */
   moveFromConflicts(
@@ -166,8 +168,8 @@ export function createContainersService(
 
     desired: containersOfHosts,
 
-    recordReports: (change, host, reports, observedAt) =>
-      recordContainerReports(change, deps.addresses, host, reports, observedAt),
+    recordReports: (change, host, reports, observedAt, mayBeAhead) =>
+      recordContainerReports(change, deps.addresses, host, reports, observedAt, mayBeAhead),
 
     moveFromConflicts: (host, conflicted) =>
       changes.make({ actor: 'server' }, (change) =>

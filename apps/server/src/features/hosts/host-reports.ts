@@ -31,6 +31,8 @@ export interface HostReports {
   sweepSilent(): Promise<void>;
 }
 
+/** Of what this database never gave the host, nothing is known. */
+const upTo = (known: bigint, said: bigint): bigint => (said > known ? known : said);
 const hostPath = (name: string): string => `/v1/hosts/${name}`;
 const mostSilentARound = 200;
 
@@ -64,7 +66,7 @@ export function createHostReports(
       await writeReport(change.db, hostId, {
         lastSeenAt: at,
         observedAt: turn.observedAt,
-        observedRevision: BigInt(report.observedRevision),
+        observedRevision: upTo(turn.before.desiredRevision, BigInt(report.observedRevision)),
         ...(isDeepStrictEqual(facts, report.facts) ? {} : { facts: report.facts }),
         ...(isDeepStrictEqual(stored, after.conditions) ? {} : { conditions: after.conditions }),
       });

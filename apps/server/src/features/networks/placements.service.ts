@@ -8,7 +8,8 @@ import {
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { ApiError, invalidFields } from '../../platform/errors.ts';
+import { ApiError } from '../../platform/errors.ts';
+import { notAhead } from '../../platform/reported-generations.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { conflictEvents } from './conflict-events.ts';
 import { networksOfHosts } from './desired-networks.ts';
@@ -67,7 +68,7 @@ export interface PlacementsService {
     host: HostRef,
     reports: readonly PlacementReport[],
     observedAt: Date,
-    /** The agent was told more than the database knows, which was restored: it may speak of later generations. */
+    /** The agent heard more than the database knows, which was restored: what it says of later generations is passed over. */
     mayBeAhead?: boolean,
   ): Promise<void>;
   /** Networks by name, kept as they are until the transaction ends. Those that do not exist are left out. */
@@ -150,22 +151,6 @@ const showsForced = (row: ReportedRow, report: PlacementReport): boolean =>
 const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>
   showsForced(row, report) && row.observedGeneration >= (row.forceGeneration ?? 0) && isReady(row.conditions);
 
-/** An agent carries out what it was told: a generation that there was not yet is made up, or of another network. */
-function refuseAhead(
-  known: readonly { row: ReportedRow; report: PlacementReport }[],
-  mayBeAhead: boolean,
-): void {
-  const ahead = mayBeAhead ? undefined : known.find(({ row, report }) => report.generation > row.generation);
-  if (ahead === undefined) return;
-  const { row, report } = ahead;
-  throw invalidFields([
-    {
-      pointer: '/placements',
-      message: `speaks of generation ${report.generation} of ${row.network}, which is at ${row.generation}`,
-    },
-  ]);
-}
-
 export function createPlacements(
   addresses: AddressesOfNetworks,
   leases: LeasesOfNetworks,
@@ -240,11 +225,12 @@ export function createPlacements(
       );
       const known = reports.flatMap((report) => {
         const row = rows.get(report.networkId);
-        return row === undefined ? [] : [{ row, report }];
+        if (row === undefined) return [];
+        return [{ row, report, name: `network ${row.network}`, generation: row.generation }];
       });
-      refuseAhead(known, mayBeAhead);
-      const left = known.filter(({ row, report }) => provesRemoval(row, report));
-      const seen = known.filter(({ row, report }) => !provesRemoval(row, report));
+      const believed = notAhead('/placements', known, mayBeAhead);
+      const left = believed.filter(({ row, report }) => provesRemoval(row, report));
+      const seen = believed.filter(({ row, report }) => !provesRemoval(row, report));
       await removeLeft(
         change,
         host,

@@ -9,7 +9,7 @@ import {
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import { poolQuery, transactionQuery, type Query } from '../../platform/database/query.ts';
 import type { ChangeContext } from '../../platform/changes.ts';
-import { ApiError } from '../../platform/errors.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
@@ -21,6 +21,7 @@ import {
   hearHost,
   pastOfHosts,
   putMark,
+  readHeights,
   readPast,
   readRecoveryHosts,
   type Heard,
@@ -64,6 +65,24 @@ const retried = async <T>(work: () => Promise<T>): Promise<T> => {
     }
   }
 };
+
+/**
+ * How far ahead of the database what a host heard may be: weeks of changes at the full speed of a server, and so little
+ * that no host can lift the numbers to where they no longer fit their type.
+ */
+const mostAhead = 10n ** 10n;
+
+/** Refuses what no server can have said. Throws invalid_request. */
+function refuseImplausible(heard: Heard, known: { revision: bigint; generation: bigint }): void {
+  for (const [pointer, said, highest] of [
+    ['/after', heard.revision, known.revision],
+    ['/generation', BigInt(heard.generation), known.generation],
+  ] as const)
+    if (said > highest + mostAhead)
+      throw invalidFields([
+        { pointer, message: `${said} was never given by a server that is at ${highest}` },
+      ]);
+}
 
 export function createRecoveryService(
   {
@@ -141,6 +160,7 @@ export function createRecoveryService(
       }),
 
     async hear(hostId, heard) {
+      refuseImplausible(heard, await readHeights(query));
       const outcome = await retried(() => hearHost(query, hostId, heard));
       if (outcome === 'started')
         log.error(

@@ -66,6 +66,15 @@ export interface Heard {
   generation: number;
 }
 
+/** The highest revision, and generation of a lease, that there was. */
+export async function readHeights(query: Query): Promise<{ revision: bigint; generation: bigint }> {
+  const [row] = await query<{ revision: string; generation: string }>(
+    'SELECT text(r.value) AS revision, text(s.last_value) AS generation FROM revision r, address_generation s',
+    [],
+  );
+  return { revision: BigInt(row?.revision ?? 0), generation: BigInt(row?.generation ?? 0) };
+}
+
 /** Takes note of what a host heard; see `hear_host` in prisma/functions/recovery.sql. */
 export async function hearHost(query: Query, hostId: string, heard: Heard): Promise<string> {
   const [row] = await query<{ outcome: string }>(
