@@ -96,6 +96,8 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     const answer = await features.app.inject({
       method: method as 'GET',
       url,
+      // Apart from what comes over real connections: sources have limits.
+      remoteAddress: '192.0.2.200',
       headers,
       ...(body === undefined ? {} : { payload: body }),
     });

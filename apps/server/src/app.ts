@@ -39,6 +39,7 @@ import { startIdempotencySweep } from './platform/idempotency.ts';
 import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
 import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
+import { limitSources } from './platform/source-limits.ts';
 import { requestLimits } from './platform/request-limits.ts';
 import { validation } from './platform/validation.ts';
 
@@ -46,6 +47,8 @@ export interface AppOptions {
   version: string;
   /** TLS key and certificate chain, PEM; undefined: plain HTTP. */
   tls?: { key: Buffer; cert: Buffer } | undefined;
+  /** Proxies that are believed; see `ServerConfig`. */
+  trustProxy?: readonly string[] | undefined;
   /** The mark in the data directory of a server with its own PostgreSQL. */
   pastMark?: PastMark | undefined;
 }
@@ -72,6 +75,7 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
     frameworkErrors: sendFrameworkError,
     clientErrorHandler: clientErrors(platform.log),
     bodyLimit: smallBody.bytes,
+    trustProxy: [...(options.trustProxy ?? [])],
     // A client has this long to send its request; answers may take longer (`?wait`, event streams).
     requestTimeout: 30_000,
     keepAliveTimeout: 65_000,
@@ -128,6 +132,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
 
   await app.register(problems);
+  await app.register(limitSources);
   await app.register(httpConnections, { stopping: platform.stopping });
   await app.register(bodyParsers);
   await app.register(validation);

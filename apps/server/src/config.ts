@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { formatCidr, formatIp, parseCidr, parseIp } from '@trunkline/netaddr';
 
 /** What the server reads from its environment, once. */
 export interface ServerConfig {
@@ -10,6 +11,8 @@ export interface ServerConfig {
   /** PostgreSQL to use; undefined: the server runs its own under `dataDir`. */
   databaseUrl: string | undefined;
   tls: { keyFile: string; certFile: string } | undefined;
+  /** Proxies whose `X-Forwarded-For` says where a request comes from, as addresses and CIDRs; empty: nobody's does. */
+  trustProxy: readonly string[];
   logLevel: string;
 }
 
@@ -41,6 +44,11 @@ export const serverVariables = [
     'plain HTTP',
     'PEM files of the private key and the certificate chain; both or none.',
   ],
+  [
+    'TRUNKLINE_TRUST_PROXY',
+    'none',
+    'Addresses or CIDRs of proxies in front, with commas: their `X-Forwarded-For` says where a request comes from. Without it all requests through a proxy share the limits of one source.',
+  ],
   ['TRUNKLINE_LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent.'],
 ] as const;
 
@@ -71,6 +79,19 @@ function parseDatabaseUrl(text: string): string {
   return text;
 }
 
+function parseTrustProxy(text: string): string[] {
+  return text.split(',').map((part) => {
+    const proxy = part.trim();
+    try {
+      return proxy.includes('/') ? formatCidr(parseCidr(proxy)) : formatIp(parseIp(proxy));
+    } catch (error) {
+      throw new ConfigError(
+        `TRUNKLINE_TRUST_PROXY has "${proxy}": write addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/24 (${error instanceof Error ? error.message : String(error)})`,
+      );
+    }
+  });
+}
+
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Reads and checks the environment. Throws ConfigError, naming the variable, at the first that cannot be used. */
@@ -94,6 +115,7 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
   if (!logLevels.includes(logLevel))
     throw new ConfigError(`TRUNKLINE_LOG_LEVEL is "${logLevel}": write one of ${logLevels.join(', ')}`);
   const databaseUrl = read('DATABASE_URL');
+  const trustProxy = read('TRUNKLINE_TRUST_PROXY');
   return {
     listen: parseListen(read('TRUNKLINE_LISTEN') ?? '127.0.0.1:7400'),
     dataDir: resolve(
@@ -105,6 +127,7 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
     adminToken,
     databaseUrl: databaseUrl === undefined ? undefined : parseDatabaseUrl(databaseUrl),
     tls: key === undefined || cert === undefined ? undefined : { keyFile: key, certFile: cert },
+    trustProxy: trustProxy === undefined ? [] : parseTrustProxy(trustProxy),
     logLevel,
   };
 }

@@ -108,7 +108,12 @@ export async function startServer({ config, log, version, signal }: ServerStart)
       stopping: stopping.signal,
     };
     const pastMark = config.databaseUrl === undefined ? createPastMark(config.dataDir) : undefined;
-    const features = await buildApp(platform, { version, tls: await readTls(config), pastMark });
+    const features = await buildApp(platform, {
+      version,
+      tls: await readTls(config),
+      trustProxy: config.trustProxy,
+      pastMark,
+    });
     let stopSweeps: (() => Promise<void>) | undefined;
     stages.push({
       name: 'requests and sweeps',

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { joinBody, newAgentKey } from '../../../../test/integration/agent-stub.ts';
 import { createTestServer, type TestServer } from '../../../../test/integration/server.ts';
 import { limits } from './request-limits.ts';
 
@@ -65,22 +64,4 @@ describe('a token holds only so much open (C7)', () => {
     expect(300 - refused.length).toBeGreaterThanOrEqual(limits.waits.perKey);
     expect((await server.request('GET', '/readyz')).status).toBe(200);
   });
-});
-
-test('a source whose joins are refused all the time waits; the token of another is looked at', async () => {
-  const body = JSON.stringify(joinBody('docker09', `tlj_${'x'.repeat(43)}`, newAgentKey().publicKey));
-  const join = (remoteAddress: string) =>
-    server.app.inject({
-      method: 'POST',
-      url: '/agent/v1/join',
-      remoteAddress,
-      headers: { 'content-type': 'application/json' },
-      payload: body,
-    });
-  for (let n = 0; n < limits.refusedJoins.burst; n += 1)
-    expect((await join('192.0.2.1')).statusCode).toBeOneOf([401, 429]);
-  await expect.poll(async () => (await join('192.0.2.1')).statusCode, { timeout: 10_000 }).toBe(429);
-  const refused = await join('192.0.2.1');
-  if (refused.statusCode === 429) expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-  expect((await join('192.0.2.2')).statusCode).toBe(401);
 });

@@ -1,7 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ApiError } from './errors.ts';
 import { problems } from './problems.ts';
 import { limits, requestLimits } from './request-limits.ts';
 
@@ -34,9 +33,7 @@ beforeEach(async () => {
   app.get('/v1/events', hold);
   app.get('/v1/checks/:id', hold);
   app.get('/agent/v1/desired', hold);
-  app.post('/agent/v1/join', async () => {
-    throw new ApiError('join_token_invalid', 'no such token');
-  });
+  app.get('/v1/networks', hold);
   baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
@@ -87,7 +84,7 @@ test.each([
   },
 );
 
-test('what is answered at once takes no place', async () => {
+test('what does not wait has places of its own, and more of them', async () => {
   for (const [path, headers] of [
     ['/v1/events', { authorization: 'a' }],
     ['/v1/checks/1', { authorization: 'a' }],
@@ -99,10 +96,16 @@ test('what is answered at once takes no place', async () => {
   }
 });
 
-const join = (remoteAddress: string) => app.inject({ method: 'POST', url: '/agent/v1/join', remoteAddress });
-
-test('a source whose joins are refused again and again waits; another source does not', async () => {
-  for (let n = 0; n < limits.refusedJoins.burst; n += 1) await join('192.0.2.1');
-  await expect.poll(async () => (await join('192.0.2.1')).statusCode).toBe(429);
-  expect((await join('192.0.2.2')).statusCode).toBe(401);
-});
+test.each([
+  ['/v1/networks', { authorization: 'c' }, limits.requests.perKey],
+  ['/agent/v1/desired', signed, limits.calls.perKey],
+] as const)(
+  '%s may be under way so often for one caller',
+  { timeout: 60_000 },
+  async (path, headers, most) => {
+    const hangUp = await fill(path, headers, most);
+    const refused = await get(path, headers);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
+    hangUp();
+  },
+);

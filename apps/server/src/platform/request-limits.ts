@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ApiError } from './errors.ts';
-import { createPlaces, createRate, type Places } from './places.ts';
+import { createPlaces, type Places } from './places.ts';
 
 /** What one caller may hold open, and all of them together. */
 export const limits = {
@@ -11,34 +11,41 @@ export const limits = {
   waits: { perKey: 64, inAll: 256 },
   /** Polls of one agent; a lost connection may leave some behind. */
   polls: { perKey: 16, inAll: 65_536 },
-  /** Joins that are refused: from one source, at once and a second. */
-  refusedJoins: { burst: 100, perSecond: 2 },
+  /** Requests of a token that are under way; N askers at once are all answered, up to here. */
+  requests: { perKey: 1024, inAll: 8192 },
+  /** Calls of an agent: those of its Docker, at most as many as that may have under way, and its own. */
+  calls: { perKey: 512, inAll: 16_384 },
 } as const;
 
-type Held = 'streams' | 'waits' | 'polls';
+type Held = 'streams' | 'waits' | 'polls' | 'requests' | 'calls';
 
 const words: Record<Held, string> = {
   streams: 'event streams',
   waits: 'requests that wait (`?wait`)',
   polls: 'polls',
+  requests: 'requests',
+  calls: 'calls',
 };
 
-/** What a request would hold, and for whom; undefined when it is answered at once. */
+/** What a request holds while it is under way, and for whom; undefined for one of nobody (see source-limits.ts). */
 function heldBy(request: FastifyRequest): { what: Held; key: string } | undefined {
   const { wait, dryRun } = request.query as { wait?: string | number; dryRun?: boolean };
   const seconds = wait === undefined ? 0 : Number.parseInt(String(wait), 10);
   const { caller } = request;
   if (caller === null) {
+    // Behind the signature it is the host's own.
     const keyid = /keyid="([^"]{36})"/.exec(String(request.headers['signature-input'] ?? ''))?.[1];
-    return keyid !== undefined && seconds > 0 ? { what: 'polls', key: keyid } : undefined;
+    return keyid === undefined ? undefined : { what: seconds > 0 ? 'polls' : 'calls', key: keyid };
   }
-  if (request.routeOptions.url === '/v1/events')
-    return /\btext\/event-stream\b/.test(request.headers.accept ?? '')
-      ? { what: 'streams', key: caller.tokenId }
-      : undefined;
+  const { tokenId: key } = caller;
+  if (
+    request.routeOptions.url === '/v1/events' &&
+    /\btext\/event-stream\b/.test(request.headers.accept ?? '')
+  )
+    return { what: 'streams', key };
   // A dry run of a network waits for its agents unless `wait` says otherwise.
   const waits = seconds > 0 || (dryRun === true && wait === undefined);
-  return waits ? { what: 'waits', key: caller.tokenId } : undefined;
+  return { what: waits ? 'waits' : 'requests', key };
 }
 
 function takePlace(places: Places, what: Held, key: string, reply: FastifyReply): void {
@@ -52,7 +59,7 @@ function takePlace(places: Places, what: Held, key: string, reply: FastifyReply)
   if (place === 'all')
     throw new ApiError(
       'overloaded',
-      `${limits[what].inAll} ${words[what]} are open, as many as this server holds: ask without waiting, or later`,
+      `${limits[what].inAll} ${words[what]} are open, as many as this server holds: ${what === 'waits' ? 'ask without waiting, or later' : 'ask later'}`,
       { retryAfterSeconds: 5 },
     );
   // Whichever comes: the end of the answer, or of the connection before it.
@@ -69,26 +76,12 @@ export const requestLimits = fp(
       streams: createPlaces(limits.streams),
       waits: createPlaces(limits.waits),
       polls: createPlaces(limits.polls),
+      requests: createPlaces(limits.requests),
+      calls: createPlaces(limits.calls),
     };
     app.addHook('preHandler', async (request, reply) => {
       const holds = heldBy(request);
       if (holds !== undefined) takePlace(held[holds.what], holds.what, holds.key, reply);
-    });
-
-    // A join is the one route that looks into the database for anybody.
-    const refused = createRate(limits.refusedJoins, () => performance.now());
-    app.addHook('onRoute', (route) => {
-      if (route.url !== '/agent/v1/join') return;
-      route.onRequest = async ({ ip }: FastifyRequest) => {
-        const seconds = refused.waitSeconds(ip);
-        if (seconds > 0)
-          throw new ApiError('limit_reached', `too many joins from ${ip} were refused: wait a while`, {
-            retryAfterSeconds: seconds,
-          });
-      };
-      route.onResponse = async ({ ip }: FastifyRequest, reply: FastifyReply) => {
-        if (reply.statusCode === 401) refused.count(ip);
-      };
     });
   },
   { name: 'request-limits', dependencies: ['problems', 'auth'] },
