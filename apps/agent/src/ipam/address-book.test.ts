@@ -240,12 +240,28 @@ test('an Ethernet address that another container has is refused, also without an
   await it.keeper.flush(1000);
   const detail = '02:42:00:00:00:01 is on box1 of docker02';
   Object.assign(it.source, { claimLease: () => Promise.reject(apiError('mac_in_use', detail)) });
-  await expect(it.book.request(pool, null, macs[0] ?? nobody)).rejects.toThrow(detail);
-  await expect(it.book.request(pool, '172.16.100.2', macs[0] ?? nobody)).resolves.toMatchObject({});
-  await expect(it.book.request(pool, '172.16.100.9', macs[0] ?? nobody)).rejects.toThrow(detail);
+  // Whether this host holds the address (A10) or not.
+  for (const ip of [null, '172.16.100.2', '172.16.100.9'])
+    await expect(it.book.request(pool, ip, macs[0] ?? nobody)).rejects.toThrow(detail);
   // Another refusal of the question says nothing against an address that this host holds.
   Object.assign(it.source, { claimLease: () => Promise.reject(apiError('limit_reached', 'too many')) });
-  expect(await it.book.request(pool, null, macs[0] ?? nobody)).toMatchObject({ ip: '172.16.100.3' });
+  expect(await it.book.request(pool, null, macs[0] ?? nobody)).toMatchObject({ ip: '172.16.100.2' });
+  expect(await it.book.request(pool, '172.16.100.3', macs[1] ?? nobody)).toMatchObject({});
+});
+
+test('an address that this host holds, and the server gives to others by now, is refused', async () => {
+  await using it = await rig();
+  await it.keeper.flush(1000);
+  const detail = '172.16.100.2 was taken away from docker01';
+  const claimLease = it.source.claimLease;
+  Object.assign(it.source, { claimLease: () => Promise.reject(apiError('address_taken', detail)) });
+  await expect(it.book.request(pool, '172.16.100.2', macs[0] ?? nobody)).rejects.toThrow(detail);
+  Object.assign(it.source, { claimLease });
+  await it.book.request(pool, '172.16.100.3', macs[0] ?? nobody);
+  const record = it.store.get(`${id(1)}/172.16.100.3`);
+  expect(record).toMatchObject({ use: 'used', pinned: true });
+  // The claim made a new hold of it.
+  expect(record?.generation).toBe(it.source.held.get(`${id(1)}/172.16.100.3`)?.generation);
 });
 
 function apiError(code: string, detail: string): ApiError {

@@ -14,8 +14,10 @@ import { createKeyTurns } from './key-turns.ts';
 import {
   arrived,
   given,
+  isHere,
   keyOf,
   released,
+  renewed,
   rightsOf,
   seenInUse,
   type Endpoint,
@@ -141,6 +143,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   /** The record to give for a lease that the server answered; null where what this disk says of it stands against it. */
   function recordFor(lease: Lease): LeaseRecord | null {
     const known = store.get(keyOf(lease));
+    if (known !== undefined && isHere(known) && known.generation < lease.generation)
+      return renewed(known, lease);
     // What is on its way back under this generation may be freed at any moment.
     if (known === undefined || known.use === 'suspect' || known.generation < lease.generation) {
       return arrived(lease, 'probing', now());
@@ -150,11 +154,17 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return isSame ? known : { ...known, ...rightsOf(lease) };
   }
 
-  async function claim(request: AddressRequest, ip: string | null, leftMs: number): Promise<Lease | null> {
+  /** `isHeld`: the address is on this disk, and no more than the MAC is asked about. */
+  async function claim(
+    request: AddressRequest,
+    ip: string | null,
+    isHeld: boolean,
+    leftMs: number,
+  ): Promise<Lease | null> {
     const client = deps.source();
     if (client === null) throw new Error('this host has not joined yet');
     const { pool, endpoint } = request;
-    const bound = ip === null ? reservationMs : reachability.away() === null ? leftMs : awayMs;
+    const bound = ip === null || isHeld ? reservationMs : reachability.away() === null ? leftMs : awayMs;
     const timeoutMs = Math.max(1, Math.min(bound, leftMs));
     const { lease } = await client.claimLease(
       {
@@ -177,9 +187,11 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     leftMs: number,
     tried: Tried,
   ): Promise<Gift | null> {
+    const known = ip === null ? undefined : store.get(keyOf({ networkId: request.pool.networkId, ip }));
+    const isHeld = known !== undefined && isHere(known);
     try {
-      const lease = await claim(request, ip, leftMs);
-      if (ip === null) tried.reservation = true;
+      const lease = await claim(request, ip, isHeld, leftMs);
+      if (ip === null || isHeld) tried.reservation = true;
       if (lease === null) return null;
       const record = recordFor(lease);
       const gift = record === null ? null : await give(record, request, tried);
@@ -189,7 +201,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       if (error instanceof DriverRefusal) throw error;
       reachability.failed(error);
       if (error instanceof ApiError && isMacInUse(error)) throw new DriverRefusal(detailOf(error));
-      if (ip === null) {
+      if (ip === null || isHeld) {
+        if (isHeld && error instanceof ApiError && isNotOurs(error)) throw new DriverRefusal(detailOf(error));
         tried.reservation = true;
         log.debug({ err: error }, 'not known whether something is reserved for a container');
         return null;
@@ -220,9 +233,9 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   /** Takes in a lease that could not be given at once. */
   async function keep(lease: Lease): Promise<void> {
     const known = store.get(keyOf(lease));
-    if (known === undefined || known.generation < lease.generation) {
-      await write([arrived(lease, 'probing', now())]);
-    }
+    if (known !== undefined && known.generation >= lease.generation) return;
+    const isOurs = known !== undefined && (isHere(known) || known.use === 'used');
+    await write([isOurs ? renewed(known, lease) : arrived(lease, 'probing', now())]);
   }
 
   /** What may be chosen from: for any address, without those that somebody else is about to be granted. */
@@ -296,6 +309,11 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
 /** Another container of the network has the Ethernet address, on whatever host: no address makes that right. */
 function isMacInUse({ code }: ApiError): boolean {
   return code === 'mac_in_use';
+}
+
+/** Whatever this disk says, the server gives the address to nobody here: it was taken away, or is for somebody else. */
+function isNotOurs({ code }: ApiError): boolean {
+  return code === 'address_taken' || code === 'address_quarantined' || code === 'address_not_allocatable';
 }
 
 function detailOf(error: ApiError): string {

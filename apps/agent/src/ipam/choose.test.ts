@@ -305,9 +305,21 @@ describe('what a container of this host asks for by name', () => {
 
   test('is given to who names it, and to no Docker network', () => {
     const request = { ip: pinned.ip };
-    expect(given(asked([{ ...pinned, use: 'kept' }], {}, { ...request, mac }))).toBe(pinned.ip);
+    expect(given(asked([{ ...pinned, use: 'kept' }], away, { ...request, mac }))).toBe(pinned.ip);
     const aux = asked([{ ...pinned, use: 'kept' }], {}, { ...request, name: auxiliary.name ?? '' });
     expect(aux).toMatchObject({ do: 'refuse', reason: expect.stringContaining('is kept for a container') });
+  });
+});
+
+describe('the MAC of a container', () => {
+  test.each<[string, LeaseRecord, { ip?: string; mac: string }]>([
+    ['an address that this host holds', record(8), { ip: '172.16.100.8', mac }],
+    ['one that is kept for it', record(8, { use: 'kept', pinned: true }), { ip: '172.16.100.8', mac }],
+    ['one that is reserved for it', record(8, { owner: 'web-1', mac }), { mac }],
+  ])('is asked about before %s is given, where the server can be asked (A10)', (_, held, request) => {
+    expect(asked([held], {}, request)).toEqual({ do: 'claim', ip: request.ip ?? null });
+    expect(given(asked([held], told, request))).toBe(held.ip);
+    expect(given(asked([held], away, request))).toBe(held.ip);
   });
 });
 

@@ -37,7 +37,7 @@ export type Circumstances = {
   readonly serverAway: string | null;
   /** What has been tried for this request already. */
   readonly tried: {
-    /** The reservation for this MAC or name was asked for; there is none, or no answer. */
+    /** The server was asked what it knows of this MAC or name: nothing stands against it, or no answer came. */
     readonly reservation?: boolean;
     /** `--ip` was asked for, and no answer came: why. */
     readonly claim?: string;
@@ -93,6 +93,8 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: 
     if (stranger !== null && serverAway === null && tried.claim === undefined) return { do: 'claim', ip };
     if (stranger !== null && record.claim !== undefined) return refuse(stranger);
     // What the server never gave, or gives no longer, is claimed like what is not held.
+    // That it is ours says nothing of the MAC: who has that on another host is known to the server alone.
+    if (record.generation > 0 && mayAskFor(endpoint, around)) return { do: 'claim', ip };
     if (record.generation > 0 || ours !== null) return { do: 'give', record };
   }
   if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
@@ -149,12 +151,13 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
     .filter((record) => record.generation > 0 && tried.passed?.has(keyOf(record)) !== true)
     .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
-  if (reserved !== undefined) return { do: 'give', record: reserved };
-  const mayBeReserved = endpoint.mac !== null || (endpoint.name !== null && isContainers(endpoint));
-  if (mayBeReserved && serverAway === null && tried.reservation !== true) {
+  if (mayAskFor(endpoint, around)) {
     const leaving = here.some((record) => record.use === 'returning' && isFor(record, endpoint));
-    return leaving && tried.awaited !== true ? { do: 'await-return' } : { do: 'claim', ip: null };
+    return leaving && reserved === undefined && tried.awaited !== true
+      ? { do: 'await-return' }
+      : { do: 'claim', ip: null };
   }
+  if (reserved !== undefined) return { do: 'give', record: reserved };
 
   const anybodys = here.filter(({ owner, pinned }) => owner === null && !pinned);
   const fitting = anybodys.filter((record) => misfitOf(record, desired) === null);
@@ -185,6 +188,12 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
   return refuse(
     `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server gave none'}`,
   );
+}
+
+/** Whether the server is still to be asked what it knows of the MAC or name of a container. */
+function mayAskFor(endpoint: Endpoint, { serverAway, tried }: Circumstances): boolean {
+  const isNamed = endpoint.mac !== null || (endpoint.name !== null && isContainers(endpoint));
+  return isNamed && serverAway === null && tried.reservation !== true;
 }
 
 /**

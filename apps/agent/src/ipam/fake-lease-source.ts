@@ -34,6 +34,10 @@ export type FakeLeaseSource = LeaseSource & {
   readonly held: Map<string, Lease>;
   /** Addresses that others hold: by whom. */
   readonly taken: Map<string, string>;
+  /** Addresses that the subnet excludes: given by no road, and kept by who holds them. */
+  readonly excluded: Set<string>;
+  /** MACs that others have: who. */
+  readonly stations: Map<string, string>;
   /** Reservations: address by MAC or name. */
   readonly reserved: Map<string, string>;
   /** Everything that was given back. */
@@ -53,6 +57,8 @@ export function createFakeLeaseSource(
   let generation = 0;
   const held = new Map<string, Lease>();
   const taken = new Map<string, string>();
+  const excluded = new Set<string>();
+  const stations = new Map<string, string>();
   const reserved = new Map<string, string>();
   const returned: LeaseReturn[] = [];
   const resting = new Set<string>();
@@ -81,7 +87,7 @@ export function createFakeLeaseSource(
       for (let at = addIp(networkAddress(cidr), 2n); at.value < last; at = addIp(at, 1n)) {
         const ip = formatIp(at);
         const key = `${networkId}/${ip}`;
-        if (held.has(key) || taken.has(ip) || reservationOf(ip) !== null) continue;
+        if (held.has(key) || taken.has(ip) || excluded.has(ip) || reservationOf(ip) !== null) continue;
         if (isFit(key)) return grant(networkId, one.subnet, ip);
       }
     }
@@ -131,6 +137,8 @@ export function createFakeLeaseSource(
   function claim({ networkId, family, ip: asked, mac, name }: LeaseClaim): LeaseClaimAnswer {
     const key = [mac, name].find((one) => one !== null && reserved.has(one)) ?? null;
     const ip = asked ?? (key === null ? null : (reserved.get(key) ?? null));
+    const station = mac === null ? undefined : stations.get(mac);
+    if (station !== undefined) throw refusal('mac_in_use', `${mac} is on ${station}`);
     if (ip === null || (ip.includes(':') ? 'ipv6' : 'ipv4') !== family) return { lease: null };
     const holder = taken.get(ip);
     if (holder !== undefined) throw refusal('address_taken', `${ip} is held by ${holder}`);
@@ -138,7 +146,8 @@ export function createFakeLeaseSource(
     if (reservation !== null && isMac(reservation) && reservation !== mac)
       throw refusal('address_taken', `${ip} is reserved for ${reservation}`);
     const subnet = subnets.find((one) => one.networkId === networkId && mayGive(one.subnet, ip));
-    if (subnet === undefined) throw refusal('address_not_allocatable', `${ip} cannot be given out`);
+    if (subnet === undefined || excluded.has(ip))
+      throw refusal('address_not_allocatable', `${ip} cannot be given out`);
     return { lease: grant(networkId, subnet.subnet, ip) };
   }
 
@@ -154,6 +163,8 @@ export function createFakeLeaseSource(
   const fake: FakeLeaseSource = {
     held,
     taken,
+    excluded,
+    stations,
     reserved,
     returned,
     mode: 'well',

@@ -103,6 +103,16 @@ export function rightsOf({ owner, mac, claim }: Lease): Pick<LeaseRecord, 'owner
   return { owner, mac, claim };
 }
 
+/** The server gave it, and as far as this disk knows it is neither on its way back nor anybody's guess. */
+export function isHere({ generation, use }: LeaseRecord): boolean {
+  return generation > 0 && use !== 'returning' && use !== 'suspect';
+}
+
+/** The same hold, claimed again: all that this disk knows of it stays. */
+export function renewed(record: LeaseRecord, lease: Lease): LeaseRecord {
+  return { ...record, generation: lease.generation, ...rightsOf(lease) };
+}
+
 /** What a record says that nobody was granted yet. */
 export const idle = { cleared: false, grants: 0, seen: false, pinned: false } as const;
 

@@ -1,11 +1,12 @@
 /**
- * Random histories of one host against ADR 0022: no address is granted while a container has it, or was granted it and may
- * still come up; and what nobody has can be granted again after a rest.
+ * Random histories of one host against ADRs 0022 and 0028: no address is granted while a container has it, or was granted it
+ * and may still come up; none that the server has taken away, or that is excluded, once this host has heard it; none to a MAC
+ * that the server can say is on another host. And what nobody has can be granted again after a rest.
  */
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import type { DesiredDocument } from '@trunkline/contracts';
+import type { DesiredDocument, Lease, Revocation } from '@trunkline/contracts';
 import type { DockerContainer, DockerNetwork } from '../host/docker-engine.ts';
 import type { Sandboxes } from '../host/sandboxes.ts';
 import type { Observed } from '../reconcile/observe.ts';
@@ -20,7 +21,7 @@ import { auxiliary, type Endpoint } from './lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './lease-store.ts';
 import { createLiveAddresses } from './live-addresses.ts';
 import type { Pool } from './pools.ts';
-import { createReachability } from './reachability.ts';
+import { createReachability, type Reachability } from './reachability.ts';
 import { DriverRefusal } from './refusal.ts';
 import { createUrgent } from './urgent.ts';
 
@@ -50,15 +51,22 @@ async function hostWith(folder: string) {
   const timing = createManualTime();
   const source = createFakeLeaseSource([{ networkId: pool.networkId, subnet: pool.subnet }]);
   const owners: Owner[] = [];
-  const desired: DesiredDocument = {
-    hostId: id(999),
-    revision: '1',
-    heartbeatSeconds: 10,
-    networks: [network({ warm: 1, subnets: [{ cidr: pool.subnet, gateway: '172.16.100.1' }] })],
-    containers: [],
-    recalls: [],
-    checks: [],
+  const documentOf = (revocations: readonly Revocation[]): DesiredDocument => {
+    const subnet = { cidr: pool.subnet, gateway: '172.16.100.1', exclude: [...source.excluded] };
+    return {
+      hostId: id(999),
+      revision: '1',
+      heartbeatSeconds: 10,
+      networks: [network({ warm: 1, subnets: [subnet] })],
+      containers: [],
+      recalls: [],
+      revocations: [...revocations],
+      checks: [],
+    };
   };
+  /** What the server has taken away, by address. */
+  const revoked = new Map<string, Revocation>();
+  let desired = documentOf([]);
   const sandboxes: Sandboxes = {
     look: async () => {
       const having = new Map<string, { file: string; inode: number }[]>();
@@ -134,7 +142,13 @@ async function hostWith(folder: string) {
       },
     };
   };
-  type Agent = { book: AddressBook; bindings: Bindings; keeper: Keeper; store: LeaseStore };
+  type Agent = {
+    book: AddressBook;
+    bindings: Bindings;
+    keeper: Keeper;
+    store: LeaseStore;
+    reachability: Reachability;
+  };
   async function start(): Promise<Agent> {
     const store = await openLeaseStore(folder, log, timing.now);
     const reachability = createReachability('nobody asked yet', timing.now, () => {});
@@ -153,13 +167,25 @@ async function hostWith(folder: string) {
     const bindings = createBindings({ ...common, live, look: async () => {}, graceMs });
     const urgent = createUrgent({ ...common, onSpare: (leases) => void keeper.take(leases) });
     const book = createAddressBook({ ...common, urgent, live, flushReturns: keeper.flush, now: timing.now });
-    return { book, bindings, keeper, store };
+    await keeper.revoke();
+    return { book, bindings, keeper, store, reachability };
   }
   let agent = await start();
   return {
     owners,
     source,
     timing,
+    revoked,
+    /** Another document arrives. */
+    hear: async () => {
+      desired = documentOf([...revoked.values()]);
+      await agent.keeper.revoke();
+    },
+    /** Why nobody is granted an address, as far as this host has heard. */
+    forbidden: (ip: string): string | undefined => {
+      if (desired.revocations?.some((one) => one.ip === ip) === true) return 'it was taken away';
+      return desired.networks[0]?.subnets[0]?.exclude?.includes(ip) === true ? 'it is excluded' : undefined;
+    },
     agent: () => agent,
     crash: async () => {
       await agent.store.close();
@@ -176,9 +202,14 @@ async function hostWith(folder: string) {
 
 /** A request as Docker makes it; what is granted starts from here on. */
 async function ask(host: Host, ip: string | null, endpoint: Endpoint): Promise<void> {
+  const { mac } = endpoint;
+  const isAskable = host.source.mode === 'well' && host.agent().reachability.away() === null;
   try {
     const gift = await host.agent().book.request(pool, ip, endpoint);
-    const { mac } = endpoint;
+    const why = host.forbidden(gift.ip);
+    if (why !== undefined) throw new Error(`${gift.ip} was granted, though ${why}`);
+    if (mac !== null && isAskable && host.source.stations.has(mac))
+      throw new Error(`${gift.ip} was granted to ${mac}, which another host has`);
     const holder = host.owners.find((one) => one.ip === gift.ip && ['starting', 'live'].includes(one.state));
     if (holder !== undefined) {
       throw new Error(`${gift.ip} was granted while ${JSON.stringify(holder)} has it`);
@@ -204,6 +235,10 @@ const pick = (host: Host, state: Owner['state'], n: number): Owner | undefined =
   const some = host.owners.filter((one) => one.state === state && one.mac !== null);
   return some[n % Math.max(1, some.length)];
 };
+
+/** The one that is meant of the addresses that the server says this host holds. */
+const heldOf = ({ source }: Host, n: number): Lease | undefined =>
+  [...source.held.values()][n % Math.max(1, source.held.size)];
 
 type Step = { readonly name: string; readonly run: (host: Host) => Promise<void> };
 const step = (name: string, run: Step['run']): Step => ({ name, run, toString: () => name }) as Step;
@@ -248,6 +283,41 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       if (one !== undefined) await release(host, one.ip);
     }),
   ),
+  fc.tuple(which, fc.boolean()).map(([n, isHeard]) =>
+    step(`the server takes held ${n} away, ${isHeard ? 'heard' : 'not heard'}`, async (host) => {
+      const lease = heldOf(host, n);
+      if (lease === undefined) return;
+      const { networkId, ip, generation } = lease;
+      host.source.held.delete(`${networkId}/${ip}`);
+      host.source.taken.set(ip, 'docker02');
+      host.revoked.set(ip, { networkId, ip, generation });
+      if (isHeard) await host.hear();
+    }),
+  ),
+  someIp.map((ip) =>
+    step(`${ip} is nobody's again`, async (host) => {
+      // Its revocation is over only once the host has confirmed it.
+      if (host.source.mode !== 'well' || !host.revoked.has(ip)) return;
+      await host.hear();
+      host.source.taken.delete(ip);
+      host.revoked.delete(ip);
+      await host.hear();
+    }),
+  ),
+  fc.option(which).map((n) =>
+    step(`${n === null ? 'nothing' : `held ${n}`} is excluded`, async (host) => {
+      host.source.excluded.clear();
+      const lease = n === null ? undefined : heldOf(host, n);
+      if (lease !== undefined) host.source.excluded.add(lease.ip);
+      await host.hear();
+    }),
+  ),
+  fc.tuple(someMac, fc.boolean()).map(([mac, isThere]) =>
+    step(`${mac} ${isThere ? 'is' : 'is no longer'} on another host`, async (host) => {
+      if (isThere) host.source.stations.set(mac, 'docker02');
+      else host.source.stations.delete(mac);
+    }),
+  ),
   fc.constant(
     step('Docker notes what is', async (host) => {
       for (const one of host.owners) one.listed = one.state === 'live' && one.mac !== null;
@@ -274,13 +344,16 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 
 test('no address is granted while somebody has it, and none is lost', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 40 }), async (history) => {
+    fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 40, size: 'max' }), async (history) => {
       await using folder = await temporaryFolder();
       const host = await hostWith(folder.path);
       try {
         for (const { run } of history) await run(host);
         // Everybody rests. What asked for nothing by name holds nothing, though it is still there.
         host.source.mode = 'well';
+        const { taken, stations, excluded } = host.source;
+        for (const one of [taken, stations, excluded, host.revoked]) one.clear();
+        await host.hear();
         for (const one of host.owners) {
           one.state = one.state === 'gone' || one.asked || one.mac === null ? 'gone' : 'over';
           one.listed = false;
