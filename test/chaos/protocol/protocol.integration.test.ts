@@ -35,6 +35,8 @@ test(
       'urgent',
       'answer lost',
       'stale return',
+      'fenced',
+      'excluded',
       'server killed',
     ])
       expect(result.counts[what] ?? 0).toBeGreaterThan(0);

@@ -30,10 +30,12 @@ export interface RunResult {
 }
 
 const settleTries = 20;
+const patching = { 'if-match': '*', 'content-type': 'application/merge-patch+json' };
 
 /**
  * Many agents against the real server and database, with seeded faults: answers that are lost, requests that come twice,
- * returns that come late, agents that lose their disk, a server that is killed. Then everything settles, and what the
+ * returns that come late, agents that lose their disk, a server that is killed, an operator who takes addresses away and
+ * excludes others. Then everything settles, and what the
  * agents know is compared with the book.
  */
 export async function runProtocol(options: RunOptions): Promise<RunResult> {
@@ -108,6 +110,8 @@ export async function runProtocol(options: RunOptions): Promise<RunResult> {
     await Promise.all([
       restart(),
       operate(),
+      takeAway(),
+      exclude(),
       ...agents.map(async (agent) => {
         while (Date.now() < deadline) await agent.step();
       }),
@@ -145,6 +149,61 @@ export async function runProtocol(options: RunOptions): Promise<RunResult> {
           count('operator cut off');
         }
         await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+
+    /** Somebody releases addresses by force, and now and then insists where a host has not heard it. */
+    async function takeAway(): Promise<void> {
+      while (Date.now() < deadline) {
+        const ip = random.pick(checker.holdings());
+        const n = networks.findIndex(({ prefix }) => ip?.startsWith(`${prefix}.`));
+        if (ip === undefined || n < 0) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          continue;
+        }
+        const path = `/v1/networks/net${n}/addresses/${ip}?force=true`;
+        checker.takingAway(ip);
+        try {
+          const gone = await server.request('DELETE', path);
+          if (gone.status === 204) count('taken away');
+          else if (gone.body.code !== 'release_unconfirmed') checker.notTaken(ip);
+          else if (random.chance(0.5)) {
+            checker.insisted(ip);
+            await server.request('DELETE', `${path}&unconfirmed=true`);
+            count('insisted');
+          }
+        } catch {
+          count('operator cut off');
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+
+    /** Somebody excludes other addresses every so often. */
+    async function exclude(): Promise<void> {
+      while (Date.now() < deadline) {
+        const n = random.below(networks.length);
+        const { prefix, first, last } = networks[n] ?? { prefix: '', first: 0, last: 0 };
+        const ips = Array.from({ length: 5 }, () => `${prefix}.${first + random.below(last - first + 1)}`);
+        const subnets = [
+          {
+            cidr: `${prefix}.0/24`,
+            gateway: `${prefix}.1`,
+            ranges: [`${prefix}.${first}-${prefix}.${last}`],
+            exclude: [...new Set(ips)],
+          },
+        ];
+        checker.excluded(prefix, null);
+        try {
+          const made = await server.request('PATCH', `/v1/networks/net${n}`, { subnets }, patching);
+          if (made.status === 200) {
+            checker.excluded(prefix, new Set(ips));
+            count('excluded');
+          } else count(`not excluded: ${made.body.code as string}`);
+        } catch {
+          count('operator cut off');
+        }
+        await new Promise((resolve) => setTimeout(resolve, 300));
       }
     }
 

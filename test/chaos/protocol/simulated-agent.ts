@@ -1,5 +1,5 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
-import type { Lease, LeaseReturn, LeaseSync, LeaseSyncAnswer } from '@trunkline/contracts';
+import type { Lease, LeaseReturn, LeaseSync, LeaseSyncAnswer, Revocation } from '@trunkline/contracts';
 import { testFacts } from '../../integration/agent-stub.ts';
 import type { Checker } from './checker.ts';
 import type { Random } from './random.ts';
@@ -45,7 +45,10 @@ const lost = Symbol('lost');
 export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
   const { name, checker, random, networks, count } = deps;
   const disk = new Map<string, OnDisk>();
-  const live = new Map<string, string>();
+  const live = new Map<string, { readonly name: string; readonly mac: string }>();
+  /** Live ones whose address was taken away. */
+  const ghosts = new Set<string>();
+  let confirms: readonly Revocation[] = [];
   let returns: LeaseReturn[] = [];
   const sent: LeaseReturn[] = [];
   let mustCompare = true;
@@ -56,9 +59,16 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
       ({ lease, used }) => lease.networkId === networkId && !used && lease.owner === null,
     );
 
-  const keep = (lease: Lease): void => {
-    checker.held(name, lease.ip, lease.owner);
+  const keep = (lease: Lease, how: 'claimed' | 'granted' | 'before', asked: number): void => {
+    checker.held(name, lease.ip, lease.owner, how, asked);
+    ghosts.delete(lease.ip);
     disk.set(lease.ip, { lease, used: live.has(lease.ip) });
+  };
+  /** It was taken away: given to nobody from here on. What runs there does so until it is stopped. */
+  const fence = (ip: string): void => {
+    disk.delete(ip);
+    checker.fenced(name, ip);
+    if (live.has(ip)) ghosts.add(ip);
   };
   const giveBack = ({ lease }: OnDisk, reason: 'unused' | 'released'): void => {
     const { networkId, ip, generation } = lease;
@@ -84,16 +94,19 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
   }
 
   /** Takes an answer to the disk. What is unlisted is used only when a container runs on it. */
-  const take = (answer: LeaseSyncAnswer): void => {
+  const take = (answer: LeaseSyncAnswer, asked: number): void => {
     const still = new Set(answer.unlisted.map(({ ip }) => ip));
     for (const { ip } of answer.unknown) {
-      if (!still.has(ip)) checker.disowned(name, ip);
+      if (!still.has(ip)) {
+        checker.disowned(name, ip);
+        if (live.has(ip)) ghosts.add(ip);
+      }
       checker.letGo(name, ip);
       disk.delete(ip);
     }
-    for (const lease of answer.granted) keep(lease);
+    for (const lease of answer.granted) keep(lease, 'granted', asked);
     for (const lease of answer.unlisted) {
-      keep(lease);
+      keep(lease, 'before', asked);
       const entry = disk.get(lease.ip);
       if (entry !== undefined && !entry.used) giveBack(entry, 'released');
     }
@@ -109,7 +122,11 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
       : null;
     const urgent = wants.some((want) => want.urgent);
     const options = urgent ? { timeoutMs: urgentMs } : {};
-    const answer = await call(() => deps.client().syncLeases({ held, returns: returning, wants }, options));
+    const asked = performance.now();
+    const confirming = confirms.length === 0 ? {} : { confirms: [...confirms] };
+    const answer = await call(() =>
+      deps.client().syncLeases({ held, returns: returning, wants, ...confirming }, options),
+    );
     count(urgent ? 'urgent' : 'sync');
     // Whatever was granted in an answer that was lost is asked for by comparing.
     if (answer === lost) {
@@ -119,41 +136,79 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     returns = returns.filter((one) => !returning.includes(one));
     sent.push(...returning);
     if (compare) mustCompare = false;
-    take(answer);
+    take(answer, asked);
     return answer;
   };
 
-  const run = (entry: OnDisk): void => {
+  const run = (entry: OnDisk, mac: string): void => {
     containers += 1;
     entry.used = true;
-    checker.started(name, entry.lease.ip);
-    live.set(entry.lease.ip, `${name}-${containers}`);
+    const { ip, networkId } = entry.lease;
+    checker.started(name, ip);
+    checker.stationUp(name, networkId, mac);
+    live.set(ip, { name: `${name}-${containers}`, mac });
     count('container started');
+  };
+  const end = (ip: string, networkId: string): void => {
+    checker.stopped(name, ip);
+    checker.stationDown(name, networkId, live.get(ip)?.mac ?? '');
+    live.delete(ip);
+    ghosts.delete(ip);
+    count('container stopped');
+  };
+  const networkOf = (ip: string): NetworkOfRun | undefined =>
+    networks.find(({ prefix }) => ip.startsWith(`${prefix}.`));
+
+  /** Of few that are asked for by name, so that several ask for one, or Docker's choice, which follows from nothing here. */
+  const macFor = (): string => {
+    if (random.chance(0.3)) return `02:42:00:00:00:0${random.below(8)}`;
+    const byte = (): string => random.below(256).toString(16).padStart(2, '0');
+    return `02:43:${byte()}:${byte()}:${byte()}:${byte()}`;
+  };
+
+  /** Whether the server lets this host have the MAC: without an answer nothing starts here. */
+  const mayHave = async (network: NetworkOfRun, mac: string): Promise<boolean> => {
+    const claim = { networkId: network.id, family: 'ipv4', ip: null, mac, name: null } as const;
+    try {
+      return (await call(() => deps.client().claimLease(claim, { timeoutMs: urgentMs }))) !== lost;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      count(`refused: ${error.code}`);
+      return false;
+    }
   };
 
   const start = async (network: NetworkOfRun): Promise<void> => {
+    const mac = macFor();
+    if (!(await mayHave(network, mac))) return;
     const [ready] = free(network.id);
-    if (ready !== undefined) return run(ready);
+    if (ready !== undefined) return run(ready, mac);
     if (mustCompare) await sync();
     await sync([{ networkId: network.id, family: 'ipv4', count: 1, urgent: true }], false);
     const [got] = free(network.id);
-    if (got !== undefined) run(got);
+    if (got !== undefined) run(got, mac);
   };
 
   const startAt = async (network: NetworkOfRun): Promise<void> => {
     const ip = `${network.prefix}.${network.first + random.below(network.last - network.first + 1)}`;
     const here = disk.get(ip);
-    if (here !== undefined) return here.used ? undefined : run(here);
-    const claim = { networkId: network.id, family: 'ipv4', ip, mac: null, name: null } as const;
+    const mac = macFor();
+    if (here !== undefined) {
+      // Also for what it holds the MAC is asked about.
+      if (!here.used && (await mayHave(network, mac)) && disk.get(ip) === here) run(here, mac);
+      return;
+    }
+    const claim = { networkId: network.id, family: 'ipv4', ip, mac, name: null } as const;
+    const asked = performance.now();
     try {
       const answer = await call(() => deps.client().claimLease(claim, { timeoutMs: urgentMs }));
       count('claim');
       if (answer === lost) mustCompare = true;
       else if (answer.lease !== null && !disk.has(ip)) {
         // A return of this address that is still to be sent, or on its way, names the hold before, and ends nothing.
-        keep(answer.lease);
+        keep(answer.lease, 'claimed', asked);
         const entry = disk.get(ip);
-        if (entry !== undefined && !entry.used) run(entry);
+        if (entry !== undefined && !entry.used) run(entry, mac);
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -163,12 +218,13 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
 
   const stop = async (): Promise<void> => {
     const ip = random.pick([...live.keys()]);
-    const entry = ip === undefined ? undefined : disk.get(ip);
+    const network = ip === undefined ? undefined : networkOf(ip);
+    if (ip === undefined || network === undefined) return;
+    const entry = disk.get(ip);
+    if (ghosts.has(ip)) return end(ip, network.id);
     // Without its lease at hand (a wiped disk) the release is heard of when both sides have compared.
-    if (ip === undefined || entry === undefined) return;
-    live.delete(ip);
-    checker.stopped(name, ip);
-    count('container stopped');
+    if (entry === undefined) return;
+    end(ip, network.id);
     giveBack(entry, 'released');
     if (random.chance(0.7)) await sync();
   };
@@ -184,14 +240,14 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
         placements: [],
         containers: [],
         inventory: [...live].flatMap(([ip, container]) => {
-          const network = networks.find(({ prefix }) => ip.startsWith(`${prefix}.`));
+          const network = networkOf(ip);
           if (network === undefined) return [];
           const seen = {
-            dockerId: container,
-            name: container,
+            dockerId: container.name,
+            name: container.name,
             state: 'running',
             ipv6: null,
-            mac: null,
+            mac: container.mac,
           } as const;
           return [{ ...seen, networkId: network.id, ipv4: ip }];
         }),
@@ -200,14 +256,22 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     count('report');
   };
 
-  /** Returns what is kept ahead of need of networks that are short. */
+  /** Returns what is kept ahead of need of networks that are short, and lets go of what was taken away. */
   const obey = async (): Promise<void> => {
     const document = await call(() => deps.client().desired());
     if (document === lost || document === 'unchanged') return;
     for (const { networkId } of document.recalls)
       for (const entry of free(networkId)) giveBack(entry, 'unused');
+    confirms = document.revocations ?? [];
+    for (const { ip, generation } of confirms) {
+      const entry = disk.get(ip);
+      if (entry === undefined ? live.has(ip) && !ghosts.has(ip) : entry.lease.generation <= generation) {
+        fence(ip);
+        count('fenced');
+      }
+    }
     count('desired');
-    if (returns.length > 0) await sync();
+    if (returns.length > 0 || confirms.length > 0) await sync();
   };
 
   const wipe = (): void => {
@@ -244,6 +308,8 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     },
 
     async settle() {
+      await obey();
+      for (const ip of ghosts) end(ip, networkOf(ip)?.id ?? '');
       for (const entry of disk.values()) if (!entry.used) giveBack(entry, 'unused');
       const answer = await sync([], true);
       await report();

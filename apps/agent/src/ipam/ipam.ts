@@ -262,6 +262,13 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     };
   }
 
+  /** Written by the store before anything that is decided from here on. */
+  function writeRevocations(): void {
+    keeper
+      .revoke()
+      .catch((error: unknown) => log.warn({ err: error }, 'what was taken away is written later'));
+  }
+
   async function listen(signal: AbortSignal): Promise<(() => Promise<void>) | null> {
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
@@ -292,6 +299,8 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
     run: async (sources, signal) => {
       host = sources;
+      // The document of before, which an agent that ended may have kept and not yet carried out.
+      writeRevocations();
       joined.resolve(sources);
       await Promise.all([
         keeper.run(signal),
@@ -317,10 +326,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       // What waited for other hosts is settled: this one hears what became of it.
       if (wasRecovering && !isRecovering()) keeper.compare();
       wasRecovering = isRecovering();
-      // Written by the store before anything that is decided from here on.
-      keeper
-        .revoke()
-        .catch((error: unknown) => log.warn({ err: error }, 'what was taken away is written later'));
+      writeRevocations();
       keeper.wake();
     },
     serverAnswers: keeper.serverAnswers,

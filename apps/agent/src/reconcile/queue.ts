@@ -4,7 +4,7 @@ import { backoffMs, type Timing } from '../sync/timing.ts';
 export type WorkOutcome = 'done' | 'retry' | 'parked';
 
 /**
- * Why a key is put on the queue. `changed`: what is wanted changed, so it is tried at once. `seen`: something happened
+ * Why a key is put on the queue. `changed`: what is wanted changed, or Docker was started again, so it is tried at once. `seen`: something happened
  * on the host; a key that waits after a failure keeps waiting, since its own attempts make things happen too. `resync`:
  * as `seen`, but a parked key is tried again.
  */

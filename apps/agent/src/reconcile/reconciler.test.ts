@@ -1,6 +1,7 @@
 import type { DesiredDocument, Report } from '@trunkline/contracts';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
+import { DockerConflict } from '../host/docker-errors.ts';
 import { collectFacts } from '../host/facts.ts';
 import { createManualTime, turns } from '../sync/manual-time.ts';
 import { createObserver, observe } from './observe.ts';
@@ -247,6 +248,27 @@ test('absent container and network go in the right order, and only then are said
   expect(told.containers[0]).toMatchObject({ state: 'absent', dockerId: null });
   expect(told.inventory).toEqual([]);
   expect(await host.docker.networks()).toEqual([]);
+});
+
+test('what Docker refused until it was started again is done at once then, however often it was tried before', async () => {
+  const { host, want, happen, report, time } = start();
+  await want(document([network()], [], '1'));
+  await happen();
+  // As an Engine that lost count of the endpoints does, until it is restarted.
+  host.docker.failNext('removeNetwork', new DockerConflict('remove', 'network has active endpoints'), 9);
+  await want(document([network({ state: 'absent' })], [], '2'));
+  for (let n = 0; n < 15; n += 1) {
+    await time.advance(4500);
+    await turns(60);
+  }
+  expect(host.docker.calls.filter(({ method }) => method === 'removeNetwork')).toHaveLength(9);
+  expect(readyOf((await report()).placements[0])).toBe('False EndpointsMiscounted');
+  host.docker.setReachable(false);
+  await happen();
+  host.docker.setReachable(true);
+  await time.advance(10_000);
+  await turns(60);
+  expect((await report()).placements[0]).toMatchObject({ removed: true });
 });
 
 test('what leaves the document without being absent is left alone', async () => {

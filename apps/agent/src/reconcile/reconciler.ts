@@ -64,6 +64,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   let observedRevision = '0';
   let pendingRevision: string | null = null;
   let carriedOut: DesiredDocument | null = null;
+  let lastOutageEnd: number | null = null;
   let lastReport: Report | null = null;
 
   const queue = createWorkQueue<ItemKey>({
@@ -137,13 +138,22 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const changed = desired.revision !== (pendingRevision ?? observedRevision) || desired !== carriedOut;
     carriedOut = desired;
     if (changed) forgetOthers(desired);
-    const withWork = enqueue(desired, observed, changed ? 'changed' : resync ? 'resync' : 'seen');
+    const isBack = dockerIsBack(observed);
+    const withWork = enqueue(desired, observed, changed || isBack ? 'changed' : resync ? 'resync' : 'seen');
     if (changed) {
       pending.clear();
       for (const key of withWork) pending.add(key);
       pendingRevision = desired.revision;
       takeRevision();
     }
+  }
+
+  /** Docker was away since the last look: what it refused before it may do now. */
+  function dockerIsBack({ docker }: Observed): boolean {
+    if (!docker.reachable) return false;
+    const before = lastOutageEnd;
+    lastOutageEnd = docker.outage?.to ?? null;
+    return lastOutageEnd !== before;
   }
 
   /** Puts every item that has something to do on the queue. */
