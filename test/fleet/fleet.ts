@@ -12,7 +12,7 @@ import { watchProgram, type Program } from './program.ts';
 import { compileCache, freePort, repository, startServerProcess } from './server-process.ts';
 
 const agentMain = path.join(repository, 'apps/agent/src/main.ts');
-const agentStartMs = 30_000;
+const agentStartMs = 90_000;
 const stopGraceMs = 20_000;
 
 /** What a new fleet shall be. */

@@ -44,6 +44,7 @@ async function setUp() {
   };
   const live = createLiveAddresses({ sandboxes, idOf, log: pino({ level: 'silent' }) });
   let at = 1000;
+  let outage: { from: number; to: number } | null = null;
   return {
     docker,
     live,
@@ -62,6 +63,9 @@ async function setUp() {
       });
       await docker.startContainer(name);
     },
+    dockerStarts: () => {
+      outage = { from: at, to: at + 500 };
+    },
     look: async (held: ReadonlyMap<LeaseKey, LeaseRecord> = new Map()) => {
       const [networks, containers, version] = await Promise.all([
         docker.networks(),
@@ -79,7 +83,7 @@ async function setUp() {
         version,
         networks,
         containers,
-        outage: null,
+        outage,
         ...nothing,
       };
       return await live.looked({ at: (at += 1000), docker: seen }, held);
@@ -156,5 +160,18 @@ describe('the kernel', () => {
     kernelShows(ip);
     expect((await look())?.kernel).toEqual(new Set([keyOf(address)]));
     expect(await live.of({ ...address, ip: '172.16.100.31' })).toMatchObject({ kernel: null });
+  });
+
+  test('that has shown a container is believed when that one ends and Docker still shows it, until Docker is started again', async () => {
+    const { live, run, look, kernelShows, dockerStarts } = await setUp();
+    await run('a1', 'first');
+    kernelShows(ip);
+    await look();
+    kernelShows();
+    for (let n = 0; n < 3; n += 1) expect((await look())?.kernel).toEqual(new Set());
+    expect(await live.of(address)).toMatchObject({ kernel: null });
+    dockerStarts();
+    await look();
+    expect((await look())?.kernel).toBeNull();
   });
 });

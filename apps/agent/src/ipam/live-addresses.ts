@@ -40,19 +40,26 @@ export function createLiveAddresses({ sandboxes, idOf, log }: LiveAddressesDeps)
   /** What Docker showed at the last look and the kernel did not, as `container address`. */
   let missed: ReadonlySet<string> = new Set();
   let doubted = false;
+  /** The kernel showed what Docker shows since this Docker was started: it is looked at in the right place. */
+  let proven = false;
+  let outageEnd: number | null = null;
   const interfaces = new Map<string, Promise<SandboxInterface | null>>();
 
   /**
    * Docker shows the same containers with addresses twice, and the kernel none of them in any: it is looked at in the wrong
-   * place, and what it does not show may be there all the same.
+   * place, and what it does not show may be there all the same. Not where it has shown one before: Docker goes on
+   * showing what has just ended, and looks may follow each other fast.
    */
-  function weigh(shown: ShownAddresses, look: SandboxLook): void {
+  function weigh(shown: ShownAddresses, look: SandboxLook, dockerOutageEnd: number | null): void {
+    if (outageEnd !== dockerOutageEnd) proven = false;
+    outageEnd = dockerOutageEnd;
     if (!look.known || shown.live.length === 0) return;
     const isMissing = ({ ip }: SeenAddress): boolean => !look.having.has(ip);
     const missing = shown.live.filter(isMissing).map(({ container, ip }) => `${container} ${ip}`);
     const none = missing.length === shown.live.length;
     const before = doubted;
-    doubted = none && (doubted || missing.some((one) => missed.has(one)));
+    proven ||= !none;
+    doubted = none && !proven && (doubted || missing.some((one) => missed.has(one)));
     missed = new Set(none ? missing : []);
     if (doubted && !before) {
       log.error(
@@ -122,7 +129,7 @@ export function createLiveAddresses({ sandboxes, idOf, log }: LiveAddressesDeps)
       if (shown === null) return null;
       const look = await sandboxes.look();
       last = shown;
-      weigh(shown, look);
+      weigh(shown, look, observed.docker.reachable ? (observed.docker.outage?.to ?? null) : null);
       forget(look);
       if (!look.known) return { ...shown, kernel: null };
       const listed = new Set(shown.live.map((one) => keyOf(one)));
