@@ -70,6 +70,7 @@ async function setUp() {
     look,
     changes,
     rounds,
+    asked: () => asked.map(({ ip }) => ip),
     deafen: (to: boolean) => void (deaf = to),
     run: async (name: string, ip: string) => {
       await docker.createContainer({ name, image: 'busybox', attachments: [{ network: 'lan', ipv4: ip }] });
@@ -109,6 +110,19 @@ test('a station that comes later is a conflict, until it has gone, and is asked 
   await at.round();
   expect(at.watch.conflicts()).toEqual([]);
   expect(at.changes).toHaveLength(2);
+  await at.end();
+});
+
+test('an address that nobody could ask for when it was granted is asked for once its container has it', async () => {
+  const at = await setUp();
+  at.stations.set('172.16.0.17', foreign);
+  at.watch.soon({ networkId, ip: '172.16.0.17' });
+  await at.look();
+  await turns();
+  expect(at.asked()).toEqual([]);
+  await at.run('box1', '172.16.0.17');
+  await turns();
+  expect(at.watch.conflicts()).toMatchObject([{ container: 'box1', mac: foreign }]);
   await at.end();
 });
 

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Observed } from '../reconcile/observe.ts';
+import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
 import { addressesInUse, type AddressInUse } from './addresses-in-use.ts';
 import { keyOf, type LeaseKey } from './lease-record.ts';
-import type { NetworkWire } from './network-wire.ts';
+import type { AddressOnWire, NetworkWire } from './network-wire.ts';
 
 /** What the watch works with. */
 export type ConflictWatchDeps = {
@@ -28,6 +29,8 @@ export type ConflictWatch = {
   /** What is, as of a look. */
   readonly looked: (observed: Pick<Observed, 'docker'>) => void;
   readonly conflicts: () => readonly FoundConflict[];
+  /** Asks for an address as soon as a look sees it on a running container, out of its turn: nobody could ask before. */
+  readonly soon: (about: AddressOnWire) => void;
   /** Runs until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
@@ -36,6 +39,8 @@ export type ConflictWatch = {
 const roundMs = 30_000;
 /** Addresses of a round: two frames a second on average, whatever the host has. */
 const maxOfRound = 64;
+/** A container that is not seen on its address in this time did not start, in milliseconds. */
+const pressingMs = 300_000;
 /** Bound of a round's question, in milliseconds; it takes a second. */
 const askMs = 15_000;
 
@@ -49,6 +54,8 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
   let inUse: ReadonlyMap<LeaseKey, AddressInUse> = new Map();
   const askedAt = new Map<LeaseKey, number>();
   const found = new Map<LeaseKey, FoundConflict>();
+  const pressing = new Map<LeaseKey, number>();
+  const waker = createWaker();
 
   const hears = async (one: AddressInUse, signal: AbortSignal) => {
     const { networkId, ip, mac } = one;
@@ -75,7 +82,10 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
 
   async function round(signal: AbortSignal): Promise<void> {
     const turn = [...inUse].toSorted(([a], [b]) => whenOf(a) - whenOf(b)).slice(0, maxOfRound);
-    for (const [key] of turn) askedAt.set(key, timing.now());
+    for (const [key] of turn) {
+      askedAt.set(key, timing.now());
+      pressing.delete(key);
+    }
     const heard = await Promise.all(turn.map(([, one]) => hears(one, signal)));
     let isNews = false;
     for (const { one, answer } of heard) {
@@ -93,7 +103,8 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
     if (isNews) deps.onChange();
   }
 
-  const whenOf = (key: LeaseKey): number => (found.has(key) ? -1 : (askedAt.get(key) ?? 0));
+  const whenOf = (key: LeaseKey): number =>
+    found.has(key) || pressing.has(key) ? -1 : (askedAt.get(key) ?? 0);
 
   return {
     looked: ({ docker }) => {
@@ -103,11 +114,19 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
       for (const [key, { container }] of found) {
         if (inUse.get(key)?.container !== container) found.delete(key);
       }
+      for (const [key, since] of pressing) if (timing.now() - since > pressingMs) pressing.delete(key);
+      if ([...pressing.keys()].some((key) => inUse.has(key))) waker.wake('now');
+    },
+    soon: (about) => {
+      // More than a round has room for come in their turn.
+      if (pressing.size < maxOfRound) pressing.set(keyOf(about), timing.now());
     },
     conflicts: () => [...found.values()],
     run: async (signal) => {
       while (!signal.aborted) {
-        await timing.delay(roundMs * (0.8 + 0.4 * timing.random()), signal);
+        const until = AbortSignal.any([signal, waker.any()]);
+        await timing.delay(roundMs * (0.8 + 0.4 * timing.random()), until);
+        waker.reset();
         if (signal.aborted || inUse.size === 0) continue;
         await round(signal).catch((error: unknown) => {
           if (!signal.aborted) log.warn({ err: error }, 'addresses in use are asked for again later');

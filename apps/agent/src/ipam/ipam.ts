@@ -220,7 +220,15 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     now: timing.now,
     log,
   });
-  const guarded = guardedByWire({ book, store: giving, wire, onChange, now: timing.now, log });
+  const guarded = guardedByWire({
+    book,
+    store: giving,
+    wire,
+    onUnasked: conflictWatch.soon,
+    onChange,
+    now: timing.now,
+    log,
+  });
   const driver = createDriver({
     book: {
       ...guarded,
