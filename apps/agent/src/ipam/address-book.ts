@@ -204,6 +204,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       if (ip === null || isHeld) {
         if (isHeld && error instanceof ApiError && isNotOurs(error)) throw new DriverRefusal(detailOf(error));
         tried.reservation = true;
+        if (isHeld) tried.claim = reachability.away()?.why ?? 'the server cannot be asked';
         log.debug({ err: error }, 'not known whether something is reserved for a container');
         return null;
       }

@@ -81,7 +81,7 @@ describe('a reservation without an Ethernet address that this host holds, asked 
   const refused = { do: 'refuse', reason: expect.stringContaining(`${ip} is reserved for web`) };
 
   test.each(uses)('%s: goes to its owner', (use) => {
-    expect(given(asked(of({}, use), {}, { ip, mac, name: 'web' }))).toBe(ip);
+    expect(given(asked(of({}, use), told, { ip, mac, name: 'web' }))).toBe(ip);
   });
   test.each(uses)('%s: for another one the server is asked, whatever this disk says', (use) => {
     expect(asked(of({}, use), {}, other)).toEqual({ do: 'claim', ip });
@@ -92,7 +92,7 @@ describe('a reservation without an Ethernet address that this host holds, asked 
     expect(asked(of({}, use), { tried: { claim: 'it does not answer' } }, other)).toEqual(refused);
   });
   test.each(uses)('%s: anyone gets it where the reservation says so', (use) => {
-    expect(given(asked(of({ claim: 'anyone' }, use), {}, other))).toBe(ip);
+    expect(given(asked(of({ claim: 'anyone' }, use), told, other))).toBe(ip);
   });
   test.each(uses)('%s: where an older agent did not write down who may, the server says it', (use) => {
     expect(asked(of({ claim: undefined }, use), {}, other)).toEqual({ do: 'claim', ip });
