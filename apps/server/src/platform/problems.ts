@@ -5,6 +5,7 @@ import fp from 'fastify-plugin';
 import { inWords } from './body-limits.ts';
 import { apiErrorFromDatabase } from './database/database-errors.ts';
 import { ApiError } from './errors.ts';
+import { createFailureLog } from './failure-log.ts';
 import { fieldErrors } from './field-errors.ts';
 
 /** A text within its bound. What was sent may be quoted in it, and is as long as a body may be. */
@@ -129,10 +130,16 @@ export const problems = fp(
       const methods = [method].flat().filter((name) => name !== 'HEAD' && name !== 'OPTIONS');
       if (methods.length > 0 && !url.includes('*')) known.push({ methods, pattern: pathPattern(url) });
     });
+    const failures = createFailureLog(app.log);
+    app.addHook('onClose', async () => failures.close());
     app.setErrorHandler(async (thrown, request, reply) => {
       const error = apiErrorOf(thrown, request);
       if (error.code === 'internal') request.log.error({ err: thrown }, 'request failed');
-      else if (error.status >= 500) request.log.warn({ err: thrown }, 'request could not be served');
+      else if (error.status >= 500) {
+        // While a database is away thousands of these come: the requestId has its line, the cause one for all.
+        failures.note(error.code, thrown);
+        request.log.warn({ code: error.code }, 'request could not be served');
+      }
       await sendProblem(error, request, reply);
     });
     app.setNotFoundHandler(async (request, reply) => {

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { shortly } from './failure-log.ts';
 
 /**
  * Runs `work` every `intervalMs`, never twice at once, until stopped. A failure is logged and the next round tries
@@ -17,7 +18,7 @@ export function startSweep(
     try {
       await work();
     } catch (error) {
-      log.warn({ err: error, sweep: name }, 'sweep failed, will try again');
+      log.warn({ ...shortly(error), sweep: name }, 'sweep failed, will try again');
     }
     if (!stopped) schedule();
   };
