@@ -14,13 +14,14 @@ import type { RunCommand } from './host/command.ts';
 import type { DockerEngine } from './host/docker-engine.ts';
 import { DockerUnreachable } from './host/docker-errors.ts';
 import { collectFacts, type FactsSources } from './host/facts.ts';
-import { containerRoutes, setDefaultRoute } from './host/container-routes.ts';
+import { containerRoutes, removeDefaultRoute, setDefaultRoute } from './host/container-routes.ts';
 import { countInterfaces } from './host/container-interfaces.ts';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
 import type { Sandboxes } from './host/sandboxes.ts';
 import type { AddressProbe } from './ipam/address-probe.ts';
+import { createNoGatewayRoutes } from './ipam/no-gateway-routes.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
 import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
 import { hashedMarks, readMachineMarks } from './machine/machine-marks.ts';
@@ -200,6 +201,13 @@ async function runLocked(
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
   const wireTools = createToolCheck(deps.run, timing.now);
   const announcer = createAnnouncer({ docker, run: deps.run, timing, log });
+  const noGatewayRoutes = createNoGatewayRoutes({
+    docker,
+    routesOf: (pid) => containerRoutes(pid, deps.readFile),
+    addRoute: (pid, family, gateway) => setDefaultRoute(deps.run, pid, family, gateway),
+    removeRoute: (pid, route) => removeDefaultRoute(deps.run, pid, route),
+    log,
+  });
   const revival = createRevival({ docker, timing, log });
   const observer = createObserver(async (below) => {
     const observed = await observe(
@@ -213,7 +221,7 @@ async function runLocked(
         detached: detached.all,
         leftUp: confirmation.leftUp.all,
         wire: async () => ({ missing: await wireTools(), unannounced: announcer.failures() }),
-        book: () => ({ notServing: ipam.notServing() }),
+        book: () => ({ notServing: ipam.notServing(), standIns: ipam.standIns() }),
         // The first report does not wait for a slow Docker: a host that starts is heard of, and looked at again at once.
         ...(observer.latest() === null ? { dockerMs: firstLookMs } : {}),
         now: timing.now,
@@ -224,6 +232,7 @@ async function runLocked(
     if (observer.latest() === null && !observed.docker.reachable) reconciler.hostChanged();
     ipam.looked(observed);
     announcer.looked(observed);
+    noGatewayRoutes.looked(observed);
     revival.looked(observed);
     return observed;
   }, timing.now);
@@ -337,6 +346,7 @@ async function runLocked(
   } finally {
     stop.abort();
     announcer.close();
+    noGatewayRoutes.close();
     revival.close();
     await Promise.allSettled(parts);
     await client.close();

@@ -99,7 +99,7 @@ export const LeaseWant = Closed(
     subnet: Type.Optional(
       Described(CidrText, {
         description:
-          'Of this subnet alone, for what must lie in it: a gateway that nobody named. Left out: of any subnet of that IP version.',
+          'Of this subnet alone, for what must lie in it. Left out: of any subnet of that IP version.',
         examples: ['172.16.100.0/24'],
       }),
     ),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunCommand } from './command.ts';
-import { containerRoutes, setDefaultRoute } from './container-routes.ts';
+import { containerRoutes, removeDefaultRoute, setDefaultRoute } from './container-routes.ts';
 
 const ipv4 = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 eth1	00000000	010A10AC	0003	0	0	0	00000000	0	0	0
@@ -43,7 +43,7 @@ test.each([
   expect(await containerRoutes(7, filesOf(files))).toEqual(expected);
 });
 
-test('the route is set inside, by a program of the host', async () => {
+test('the route is set and removed inside, by a program of the host', async () => {
   const ran: string[] = [];
   const run: RunCommand = async (file, argv) => {
     ran.push([file, ...argv].join(' '));
@@ -51,8 +51,10 @@ test('the route is set inside, by a program of the host', async () => {
   };
   await setDefaultRoute(run, 7, 4, '172.16.100.1');
   await setDefaultRoute(run, 7, 6, '2001:db8::1');
+  await removeDefaultRoute(run, 7, { family: 4, gateway: '127.0.0.1', link: 'lo' });
   expect(ran).toEqual([
     'nsenter --net=/proc/7/ns/net -- ip -4 route replace default via 172.16.100.1',
     'nsenter --net=/proc/7/ns/net -- ip -6 route replace default via 2001:db8::1',
+    'nsenter --net=/proc/7/ns/net -- ip -4 route del default via 127.0.0.1 dev lo',
   ]);
 });

@@ -77,3 +77,13 @@ export async function setDefaultRoute(
   const argv = [`-${family}`, 'route', 'replace', 'default', 'via', gateway];
   await inContainerNetwork(run, pid)('ip', argv);
 }
+
+/** Takes a default route away there. Fails as `run` does, also when there is none. */
+export async function removeDefaultRoute(
+  run: RunCommand,
+  pid: number,
+  { family, gateway, link }: ContainerRoute,
+): Promise<void> {
+  const argv = [`-${family}`, 'route', 'del', 'default', 'via', gateway, 'dev', link];
+  await inContainerNetwork(run, pid)('ip', argv);
+}

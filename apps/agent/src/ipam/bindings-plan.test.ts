@@ -47,8 +47,8 @@ type Shown = {
   readonly asked?: boolean;
   /** It is an address of a Docker network itself. */
   readonly own?: boolean;
-  /** A Docker network has a gateway that Docker does not tell. */
-  readonly untold?: boolean;
+  /** A Docker network has a gateway that Docker does not tell: made before the address was granted, or since. */
+  readonly untold?: 'since' | 'before';
   readonly vague?: readonly string[];
 };
 
@@ -58,7 +58,7 @@ function look(
   shown: Shown = {},
   more: { memory?: ReadonlyMap<LeaseKey, Memory>; graceMs?: number } = {},
 ): BindingsPlan {
-  const { by, asked = false, own = false, untold = false } = shown;
+  const { by, asked = false, own = false, untold } = shown;
   return planBindings({
     held: new Map(records.map((one) => [keyOf(one), one])),
     seen: {
@@ -67,7 +67,7 @@ function look(
       kernel: by === 'docker-only' ? null : new Set(by === 'both' || by === 'kernel' ? [key] : []),
       asked: new Map(asked ? [[key, has()]] : []),
       own: new Set(own ? [key] : []),
-      untold: new Set(untold ? [id(1)] : []),
+      untold: new Map(untold === undefined ? [] : [[id(1), untold === 'before' ? 0 : at]]),
       vague: new Set(shown.vague),
     },
     memory: more.memory ?? new Map(),
@@ -170,13 +170,13 @@ describe('one look', () => {
     ['a suspect that a container has is used', { use: 'suspect' }, { by: 'both' }, { use: 'used' }],
     ['a suspect that nobody has waits for its grace', { use: 'suspect' }, {}, null],
     [
-      'the gateway that Docker made up is seen on nobody',
+      'a stand-in for no gateway, from an earlier agent, is seen on nobody',
       { lastName: '(gateway)', seen: false },
-      { untold: true },
+      { untold: 'before' },
       null,
     ],
     [
-      'the gateway that Docker made up and tells',
+      'a stand-in for no gateway that Docker tells',
       { lastName: '(gateway)', seen: false },
       { own: true },
       null,

@@ -41,8 +41,8 @@ export type SeenAddresses = {
   readonly asked: ReadonlyMap<LeaseKey, SeenAddress>;
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
   readonly own: ReadonlySet<LeaseKey>;
-  /** Networks with a gateway that Docker does not tell. */
-  readonly untold: ReadonlySet<string>;
+  /** Networks with a gateway that Docker does not tell, and when the first Docker network of each was made. */
+  readonly untold: ReadonlyMap<string, number>;
   /**
    * Running containers whose address on a network Docker does not tell at this moment, as `container networkId family`:
    * it is being connected, or not told in full. Nothing of theirs is taken for unused.
@@ -179,7 +179,10 @@ function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look)
 
 /** Whether a Docker network of this host can be the one that it was granted to. */
 function mayBeOwn(record: LeaseRecord, { own, untold }: SeenAddresses): boolean {
-  return own.has(keyOf(record)) || (record.lastName === namelessGateway.name && untold.has(record.networkId));
+  if (own.has(keyOf(record))) return true;
+  const madeAt = untold.get(record.networkId);
+  // What was granted before went with the Docker network that it was granted for.
+  return record.lastName === namelessGateway.name && madeAt !== undefined && record.since >= madeAt - 1000;
 }
 
 /**

@@ -1,9 +1,10 @@
-import { expect, test } from 'vitest';
+import type { DesiredNetwork } from '@trunkline/contracts';
+import { describe, expect, test } from 'vitest';
 import { document, id, network } from '../reconcile/test-subjects.ts';
 import { createDriver } from './driver.ts';
 import { DriverRefusal } from './refusal.ts';
 
-const subject = (harm: string | null) =>
+const subject = (harm: string | null, has: DesiredNetwork = network({ mode: 'passthru' })) =>
   createDriver({
     book: {
       request: async () => ({
@@ -13,7 +14,7 @@ const subject = (harm: string | null) =>
       }),
       release: async () => {},
     },
-    desired: () => document([network({ mode: 'passthru' })]),
+    desired: () => document([has]),
     isHeld: () => true,
     whyHarmful: async () => harm,
   });
@@ -39,4 +40,40 @@ test('no container gets an address on a network that would take a NIC from its h
   // Docker asks for the gateway when the network is made, and that harms nobody.
   const gateway = { Address: '172.16.100.1', Options: { RequestAddressType: 'com.docker.network.gateway' } };
   expect((await ask('this host needs it', gateway)).body).toMatchObject({ Address: '172.16.100.1/24' });
+});
+
+describe('a gateway that the network does not have takes no address, on any host', () => {
+  const has = network({
+    subnets: [
+      { cidr: '172.16.100.0/24', gateway: null },
+      { cidr: 'fd00:1::/64', gateway: null },
+    ],
+  });
+  const gatewayOf = async (subnet: string, address = '') => {
+    const request = subject('it would harm', has)['/IpamDriver.RequestAddress']!;
+    if (!request.body) throw new Error('it takes a body');
+    const Options = { RequestAddressType: 'com.docker.network.gateway' };
+    return (await request.call({ PoolID: `${id(1)}/${subnet}`, Address: address, Options })).body['Address'];
+  };
+
+  test.each([
+    ['172.16.100.0/24', '127.0.0.1', '127.0.0.1/8'],
+    ['fd00:1::/64', 'fe80::7472:756e:6b6c:696e', 'fe80::7472:756e:6b6c:696e/64'],
+  ])('%s', async (subnet, named, answer) => {
+    expect(await gatewayOf(subnet)).toBe(answer);
+    // Docker from 28 on names it when it restores the network.
+    expect(await gatewayOf(subnet, named)).toBe(answer);
+  });
+
+  test('a person may name an address of the subnet, and no other', async () => {
+    expect(await gatewayOf('172.16.100.0/24', '172.16.100.9')).toBe('172.16.100.9/24');
+    await expect(gatewayOf('172.16.100.0/24', '192.0.2.1')).rejects.toThrow('is not in 172.16.100.0/24');
+  });
+
+  test('the pool names none either', async () => {
+    const opened = subject(null, has)['/IpamDriver.RequestPool']!;
+    if (!opened.body) throw new Error('it takes a body');
+    const { body } = await opened.call({ Pool: '172.16.100.0/24', Options: { network: id(1) } });
+    expect(body['Data']).toEqual({});
+  });
 });

@@ -1,9 +1,10 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { AddressBook } from './address-book.ts';
 import { gatewayOf } from './choose.ts';
-import { auxiliary, namelessGateway, type Endpoint } from './lease-record.ts';
+import { auxiliary, type Endpoint } from './lease-record.ts';
+import { noGateway } from './no-gateway.ts';
 import { gatewayType, readAddressCall, readPoolId, readPoolRequest } from './plugin-protocol.ts';
-import { addressIn, parsePoolId, poolId, requestPool, withMask, type Pool } from './pools.ts';
+import { addressIn, addressOf, parsePoolId, poolId, requestPool, withMask, type Pool } from './pools.ts';
 import { DriverRefusal } from './refusal.ts';
 
 /** An answer to Docker, and what to undo where it could not be told. */
@@ -72,13 +73,12 @@ export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps):
       call: async (body) => {
         const { poolId: id, address, isGateway, endpoint } = readAddressCall(body);
         const pool = parsePoolId(id);
-        const gateway = isGateway ? gatewayFor(pool, address, desired()) : null;
-        if (gateway !== null) return addressAnswer(pool, gateway);
-        const harm = isGateway ? null : await whyHarmful(pool.networkId);
+        if (isGateway) return addressAnswer(gatewayFor(pool, address, desired()));
+        const harm = await whyHarmful(pool.networkId);
         if (harm !== null) throw new DriverRefusal(harm);
         const asked = address === '' ? null : address;
-        const { ip, subnet, takeBack } = await book.request(pool, asked, whoseOf(isGateway, endpoint));
-        return { ...addressAnswer({ ...pool, subnet }, ip), takeBack };
+        const { ip, subnet, takeBack } = await book.request(pool, asked, whoseOf(endpoint));
+        return { ...addressAnswer(withMask({ ...pool, subnet }, ip)), takeBack };
       },
     },
     '/IpamDriver.ReleaseAddress': {
@@ -93,14 +93,13 @@ export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps):
   };
 }
 
-/** The gateway of a network that has none, and whatever is asked for without an Ethernet address, is for no container. */
-function whoseOf(isGateway: boolean, endpoint: Endpoint): Endpoint {
-  if (isGateway) return namelessGateway;
+/** Whatever is asked for without an Ethernet address is for no container. */
+function whoseOf(endpoint: Endpoint): Endpoint {
   return endpoint.mac === null ? auxiliary : endpoint;
 }
 
-function addressAnswer(pool: Pool, ip: string): DriverAnswer {
-  return { body: { Address: withMask(pool, ip), Data: {} } };
+function addressAnswer(cidr: string): DriverAnswer {
+  return { body: { Address: cidr, Data: {} } };
 }
 
 /** Where the network has a gateway, Docker then knows it also when nobody named it (`--gateway`). */
@@ -109,11 +108,15 @@ function dataOf(pool: Pool, desired: DesiredDocument | null): Readonly<Record<st
   return gateway === null ? {} : { [gatewayType]: withMask(pool, gateway) };
 }
 
-/** The gateway is nobody's lease: the server gives it to no container. Null where there is none. */
-function gatewayFor(pool: Pool, asked: string, desired: DesiredDocument | null): string | null {
+/**
+ * The gateway as Docker wants it, with a mask. It is nobody's lease: the server gives it to no container. Where the network
+ * has none, what stands for it; Docker names that again when it restores the network.
+ */
+function gatewayFor(pool: Pool, asked: string, desired: DesiredDocument | null): string {
   const known = gatewayOf(pool, desired);
-  if (asked === '') return known;
+  if (asked === '') return known === null ? noGateway[pool.family].cidr : withMask(pool, known);
+  if (known === null && addressOf(asked) === noGateway[pool.family].ip) return noGateway[pool.family].cidr;
   const ip = addressIn(pool, asked);
-  if (known === null || ip === known) return ip;
+  if (known === null || ip === known) return withMask(pool, ip);
   throw new DriverRefusal(`${ip} is not the gateway of ${pool.subnet}: the Trunkline network has ${known}`);
 }

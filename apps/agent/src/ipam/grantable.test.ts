@@ -55,7 +55,11 @@ describe('nobody is seen on it', () => {
       { ...open, lastName: 'web' },
       'to container web (Ethernet address',
     ],
-    ['the gateway that Docker made up', { ...open, lastName: '(gateway)' }, 'belongs to a Docker network'],
+    [
+      'what an earlier agent gave Docker for no gateway',
+      { ...open, lastName: '(gateway)' },
+      'for the gateway that the network does not have',
+    ],
     ['an auxiliary address', { ...open, lastName: '(aux)' }, 'belongs to a Docker network'],
     ['known from the server alone', { use: 'suspect' }, 'not known yet whether a container uses it'],
   ])('%s', (_, change, expected) => {

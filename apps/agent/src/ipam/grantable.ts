@@ -1,5 +1,5 @@
 import { ipOption } from './ip-option.ts';
-import { isNetworksOwn, isOpen, type LeaseRecord } from './lease-record.ts';
+import { isNetworksOwn, isOpen, namelessGateway, type LeaseRecord } from './lease-record.ts';
 import type { Evidence, Holder } from './live-addresses.ts';
 
 /*
@@ -28,6 +28,9 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
   const live = whyLive(record.ip, evidence, record);
   if (live !== null) return live;
   const { ip, use } = record;
+  if (record.use === 'used' && record.lastName === namelessGateway.name) {
+    return `${ip} is what Docker was given on this host for the gateway that the network does not have: choose another address, or leave ${ipOption(ip)} out; it is free once the Docker network was made again, when no container is attached or by a change of the network with ?force=true`;
+  }
   if (isNetworksOwn(record)) {
     return `${ip} belongs to a Docker network of this host (its gateway or an --aux-address): choose another address, or leave ${ipOption(ip)} out`;
   }

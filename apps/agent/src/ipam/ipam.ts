@@ -5,7 +5,7 @@ import type { NotStarted } from '../reconcile/revival.ts';
 import type { Sandboxes } from '../host/sandboxes.ts';
 import type { ConditionDraft } from '../reconcile/conditions.ts';
 import type { StatePast } from '../machine/state-past.ts';
-import type { Observed } from '../reconcile/observe.ts';
+import type { Observed, StandIn } from '../reconcile/observe.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createAddressBook, longestCallMs } from './address-book.ts';
 import type { AddressProbe } from './address-probe.ts';
@@ -17,7 +17,7 @@ import { createDriver } from './driver.ts';
 import { createKeeper } from './keeper.ts';
 import { createLiveAddresses } from './live-addresses.ts';
 import type { LeaseSource } from './lease-source.ts';
-import { keyOf } from './lease-record.ts';
+import { keyOf, namelessGateway } from './lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './lease-store.ts';
 import { createNetworkWire } from './network-wire.ts';
 import { createPluginServer } from './plugin-server.ts';
@@ -78,6 +78,8 @@ export type Ipam = {
   readonly serverAnswers: () => void;
   /** Why Docker cannot ask for addresses; null: it can. */
   readonly notServing: () => string | null;
+  /** What Docker networks hold for a gateway that they do not have. */
+  readonly standIns: () => readonly StandIn[];
   readonly hostCondition: () => ConditionDraft;
   readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
   /** Addresses of running containers of a network that something foreign speaks for as well. */
@@ -339,6 +341,10 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
     serverAnswers: keeper.serverAnswers,
     notServing: () => notServing,
+    standIns: () =>
+      [...store.all().values()].filter(
+        ({ use, lastName }) => use === 'used' && lastName === namelessGateway.name,
+      ),
     hostCondition: () => driverCondition(state()),
     networkCondition: (network) => bookCondition(network, state()),
     conflictsOf: (networkId) => conflictWatch.conflicts().filter((one) => one.networkId === networkId),

@@ -53,8 +53,8 @@ export function keyOf({ networkId, ip }: { readonly networkId: string; readonly 
 export type Endpoint = { readonly mac: string | null; readonly name: string | null };
 
 /**
- * The endpoint of a gateway that nobody named: Docker before 29 wants one for every network. No container is ever seen on
- * it, and Docker gives it back with its network. No name of a container.
+ * The endpoint of a gateway that the network does not have, as earlier agents granted it (now: no-gateway.ts). No container is
+ * ever seen on it, and Docker gives it back with its network. No name of a container.
  */
 export const namelessGateway: Endpoint = { mac: null, name: '(gateway)' };
 

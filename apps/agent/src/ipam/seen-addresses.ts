@@ -3,7 +3,7 @@ import type { DockerContainer } from '../host/docker-engine.ts';
 import { ipamNetworkOption } from '../reconcile/marks.ts';
 import { isCoordinated } from '../reconcile/network-fit.ts';
 import type { Observed, ObservedDocker } from '../reconcile/observe.ts';
-import { vagueKey, type SeenAddress } from './bindings-plan.ts';
+import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
 import { keyOf, type LeaseKey } from './lease-record.ts';
 
 /**
@@ -90,8 +90,8 @@ export type ShownAddresses = {
   readonly vague: ReadonlySet<string>;
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
   readonly own: ReadonlySet<LeaseKey>;
-  /** Networks with a gateway that Docker does not tell. */
-  readonly untold: ReadonlySet<string>;
+  /** See `SeenAddresses`. */
+  readonly untold: SeenAddresses['untold'];
   /** Whether an address that the kernel shows is known to be another network's, with other neighbours. */
   readonly isElsewhere: (networkId: string, ip: string, mac: string | null) => boolean;
 };
@@ -149,13 +149,15 @@ function ownAddresses(
   ours: ReadonlyMap<string, string>,
 ): Pick<ShownAddresses, 'own' | 'untold'> {
   const own = new Set<LeaseKey>();
-  const untold = new Set<string>();
-  for (const { id, subnets } of networks) {
+  const untold = new Map<string, number>();
+  for (const { id, subnets, created } of networks) {
     const networkId = ours.get(id);
     if (networkId === undefined) continue;
     for (const { gateway, aux } of subnets) {
       for (const ip of canonical(gateway, ...Object.values(aux))) own.add(keyOf({ networkId, ip }));
-      if (gateway === null) untold.add(networkId);
+      if (gateway !== null) continue;
+      const madeAt = created === null ? 0 : Date.parse(created);
+      untold.set(networkId, Math.min(madeAt, untold.get(networkId) ?? madeAt));
     }
   }
   return { own, untold };

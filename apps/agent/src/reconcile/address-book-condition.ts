@@ -1,7 +1,7 @@
 import { addressBookType, movesWhenFree, type DesiredNetwork } from '@trunkline/contracts';
 import type { DockerNetwork } from '../host/docker-engine.ts';
 import { advises, type ConditionDraft } from './conditions.ts';
-import { attachedTo, isCoordinated, namesOf } from './network-fit.ts';
+import { attachedTo, isCoordinated, namesOf, standInOf } from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 
 /**
@@ -16,6 +16,15 @@ export function addressBookCondition(
   own: boolean,
 ): ConditionDraft | null {
   if (isCoordinated(found)) {
+    const standIn = own ? standInOf(found, network, book.standIns ?? []) : null;
+    const attached = attachedTo(docker, found);
+    if (book.notServing === null && standIn !== null && attached.length > 0) {
+      return advises(
+        addressBookType,
+        movesWhenFree,
+        `Docker has ${standIn} for the gateway of ${network.name} on this host, as networks without a gateway were made before, and no container gets it. The Docker network is made again without it when no container is attached (now: ${namesOf(attached)}), or at once when the network is changed with ?force=true, which disconnects them for a moment and connects them again with the same addresses`,
+      );
+    }
     if (book.notServing === null) return null;
     return advises(
       addressBookType,

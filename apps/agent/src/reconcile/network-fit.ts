@@ -1,7 +1,8 @@
 import type { DockerContainer, DockerEndpoint, DockerNetwork } from '../host/docker-engine.ts';
 import type { DetachedContainer } from './detached.ts';
 import { ipamDriver, ipamNetworkOption, networkLabel, plainCidr, plainIp, type FixedSpec } from './marks.ts';
-import type { ObservedDocker } from './observe.ts';
+import { isNoGateway } from '../ipam/no-gateway.ts';
+import type { ObservedDocker, StandIn } from './observe.ts';
 
 /** Whether a Docker network is the one that we made for this network: by mark, name and driver, all three. */
 export function isOurs(
@@ -89,6 +90,37 @@ export function differences(
     differ('IPAM driver', docker.ipamDriver, 'default');
   }
   return [...found, ...subnetDifferences(docker, wanted, ours)];
+}
+
+/** A gateway is asked for while its network is made, in milliseconds after what Docker calls its creation. */
+const creationMs = 60_000;
+
+/**
+ * The address that a network of ours has for a gateway where none is wanted; null: none. Earlier agents gave Docker an address
+ * of the subnet, and Docker shows it or not, by its version; and the gateway may have been taken out of the network since.
+ */
+export function standInOf(
+  docker: DockerNetwork,
+  network: { readonly id: string; readonly subnets: FixedSpec['subnets'] },
+  standIns: readonly StandIn[],
+): string | null {
+  if (!isCoordinated(docker)) return null;
+  const created = docker.created === null ? null : Date.parse(docker.created);
+  for (const { cidr, gateway } of network.subnets) {
+    if (gateway !== null) continue;
+    const shown = docker.subnets.find((one) => plainCidr(one.cidr) === plainCidr(cidr))?.gateway ?? null;
+    if (shown !== null && !isNoGateway(plainIp(shown))) return plainIp(shown);
+    const given = standIns.find(
+      ({ networkId, subnet, since }) =>
+        networkId === network.id &&
+        subnet === plainCidr(cidr) &&
+        created !== null &&
+        since >= created - 1000 &&
+        since <= created + creationMs,
+    );
+    if (shown === null && given !== undefined) return given.ip;
+  }
+  return null;
 }
 
 function subnetDifferences(docker: DockerNetwork, wanted: FixedSpec, ours: boolean): string[] {

@@ -40,6 +40,17 @@ export type Observed = {
 export type ObservedBook = {
   /** Why Docker cannot ask it; null: it can. */
   readonly notServing: string | null;
+  /** Addresses that Docker networks of this host were given for a gateway that they do not have, by earlier agents. */
+  readonly standIns?: readonly StandIn[];
+};
+
+/** An address of a subnet that Docker was given for its gateway, which the network does not have. */
+export type StandIn = {
+  readonly networkId: string;
+  readonly subnet: string;
+  readonly ip: string;
+  /** When, milliseconds since 1970. */
+  readonly since: number;
 };
 
 /** A book that serves. */

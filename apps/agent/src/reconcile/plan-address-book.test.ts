@@ -1,6 +1,6 @@
 /** Who gives the addresses of a network: the address book of all hosts, or Docker by itself. */
 import type { DesiredNetwork } from '@trunkline/contracts';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { DockerNetworkSpec } from '../host/docker-engine.ts';
 import { networkLabel } from './marks.ts';
 import { planHost } from './plan.ts';
@@ -218,4 +218,57 @@ test('moved once the last container is gone, without anybody asking', async () =
   expect(await host.settle(desired)).toEqual([]);
   await host.docker.behindOurBack.removeContainer('byhand', { force: true });
   expect((await host.settle(desired)).map((step) => step.do)).toEqual(['remove-network', 'create-network']);
+});
+
+const withGateway = (shown: string | null): DockerNetworkSpec => ({
+  ...coordinated(id(1)),
+  subnets: [{ cidr: '172.16.100.0/24', ...(shown === null ? {} : { gateway: shown }) }],
+});
+
+async function hostWith(shown: string | null, age: number | null): Promise<FakeHost> {
+  const host = createFakeHost();
+  await host.docker.behindOurBack.createNetwork(withGateway(shown));
+  const { created } = await host.docker.network('mac_net1');
+  const since = Date.parse(created ?? '') + (age ?? 0);
+  const standIn = { networkId: id(1), subnet: '172.16.100.0/24', ip: '172.16.100.1', since };
+  host.setBook({ notServing: null, standIns: age === null ? [] : [standIn] });
+  return host;
+}
+
+/** Earlier agents gave Docker an address of the subnet for a gateway that the network does not have. */
+describe('an address of the subnet that Docker has for a gateway, where there is none', () => {
+  const want = { subnets: [{ cidr: '172.16.100.0/24', gateway: null }] };
+  const replaced = ['remove-network', 'create-network'];
+  const rowsOf: [string, string | null, number | null, string[]][] = [
+    ['Docker shows it', '172.16.100.1', null, replaced],
+    ['this disk has it, and Docker does not show it', null, 5, replaced],
+    ['this disk has one of an earlier Docker network', null, -5000, []],
+    ['there is none', null, null, []],
+    ['what stands for none is no address of the subnet', '127.0.0.1', null, []],
+  ];
+  test.each(rowsOf)('%s', async (_, shown, age, steps) => {
+    const plan = await planOf(await hostWith(shown, age), want);
+    expect(plan.steps.map((step) => step.do)).toEqual(steps);
+  });
+
+  test('what is attached goes on, and the way out is told', async () => {
+    const host = await hostWith(null, 5);
+    await attach(host, 'byhand');
+    const plan = await planOf(host, want);
+    expect([plan.steps, told(plan, 'Ready'), told(plan, 'AddressBook')]).toEqual([
+      [],
+      'True Ready',
+      'False MovesWhenFree',
+    ]);
+    expect(said(plan)).toMatch(/has 172\.16\.100\.1 for the gateway.*\(now: byhand\).*\?force=true/);
+    const forced = await planOf(host, { ...want, force: true });
+    expect(forced.steps.map((step) => step.do)).toEqual(['detach-containers', ...replaced]);
+  });
+
+  test('made again once, and as it should be then', async () => {
+    const host = await hostWith('172.16.100.1', null);
+    const desired = document([network({ promiscuous: false, ...want })]);
+    expect((await host.settle(desired)).map((step) => step.do)).toEqual(replaced);
+    expect(await host.settle(desired)).toEqual([]);
+  });
 });

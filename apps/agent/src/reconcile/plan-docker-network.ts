@@ -21,6 +21,7 @@ import {
   isCoordinated,
   isOurs,
   namesOf,
+  standInOf,
 } from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 import { parentInUse } from './parent-use.ts';
@@ -120,8 +121,10 @@ function planOwn(
   const dead = differs.length === 0 && isDead(docker, found);
   const attached = attachedTo(docker, found);
   // One whose addresses Docker gives by itself works as it is; it is moved to the driver where that cuts nobody off.
+  // So does one that Docker was given an address of the subnet for, in place of the gateway that it does not have.
+  const standIn = standInOf(found, network, observed.book.standIns ?? []);
   const moves =
-    !isCoordinated(found) &&
+    (!isCoordinated(found) || standIn !== null) &&
     observed.book.notServing === null &&
     linkUsable &&
     (attached.length === 0 || network.force);
@@ -141,7 +144,9 @@ function planOwn(
     ? `Docker lost network ${network.name}: its parent was not there when Docker started`
     : differs.length > 0
       ? differs.join('; ')
-      : 'Docker gives its addresses by itself';
+      : standIn === null
+        ? 'Docker gives its addresses by itself'
+        : `Docker has ${standIn} for its gateway, and it has none`;
   // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
   const mayDetach = network.force || (dead && !isBusy(docker, found));
   if (attached.length > 0 && !mayDetach) {

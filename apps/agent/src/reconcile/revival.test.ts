@@ -14,6 +14,9 @@ const said = {
     'legacy plugin: Post "http://%2Frun%2Fdocker%2Fplugins%2Ftrunkline.sock/Plugin.Activate": dial unix /run/docker/plugins/trunkline.sock: connect: connection refused',
   noSocket: 'plugin "trunkline" not found',
   empty: 'remote: no address is left on this host in 172.16.100.0/24',
+  // 20.10.24 and 28.5.2, with the parent's cable out.
+  noCarrier:
+    'error running hook #0: level=fatal msg="failed to set IPv6 gateway while updating gateway: route for the gateway fe80::7472:756e:6b6c:696e could not be found: network is unreachable": unknown',
   wrapped: 'failed to set up container networking: remote: no address is left on this host',
 };
 const exited = {
@@ -33,6 +36,7 @@ test.each([
   ['nobody behind the socket', { error: said.refused }, 'now'],
   ['a refusal of the driver', { error: said.empty }, 'now'],
   ['a refusal as newer Engines tell it', { error: said.wrapped }, 'now'],
+  ['no carrier, on a network without a gateway', { error: said.noCarrier }, 'now'],
   ['unless-stopped', { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, 'now'],
   ['a network that Docker lost and that was made anew', { error: lost(gone) }, 'now'],
   ['a network that Docker lost and still lists', { error: lost(here) }, 'later'],

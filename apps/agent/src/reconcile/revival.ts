@@ -3,6 +3,7 @@ import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.
 import { DockerNotFound } from '../host/docker-errors.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createSlots } from '../wire/slots.ts';
+import { noGateway } from '../ipam/no-gateway.ts';
 import { lostNetworkIn, removedNetworkIn } from './lost-network.ts';
 import { containerLabel, ipamNetworkOption } from './marks.ts';
 import { attachedTo, isCoordinated } from './network-fit.ts';
@@ -120,7 +121,8 @@ function notStarted({ id, name }: DockerContainerDetail, seen: ObservedDocker, e
 
 /**
  * Whether a container should run and its last start failed at its network: at our driver, which was not there, did not
- * answer or refused, or at a network that Docker had lost or that was removed. `later`: that network has yet to be made
+ * answer or refused, at a network that Docker had lost or that was removed, or at
+ * the gateway that an IPv6 network does not have while the parent had no carrier. `later`: that network has yet to be made
  * anew, or the container to be connected to it.
  *
  * `networks`: ids of Docker's networks.
@@ -152,4 +154,6 @@ const driverWords = [
   /trunkline\.sock/,
   /(?:^|: )remote: /,
   /IpamDriver\.Request(?:Address|Pool)/,
+  // The parent had no carrier, so the container had no link-local address (libnetwork/osl, programGateway).
+  new RegExp(`route for the gateway ${noGateway.ipv6.ip} could not be found`),
 ];

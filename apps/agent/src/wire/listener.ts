@@ -2,8 +2,9 @@ import { formatIp, parseMac, type Ip } from '@trunkline/netaddr';
 import { list, record, texts } from '../host/json-read.ts';
 
 /**
- * What the kernel says of itself on a probe link: nothing. It answers no neighbour solicitation for an address that is
- * only being asked for, and takes no advice from routers. For `nft -f -`.
+ * Keeps the kernel from what it would say and hear by itself on a probe link: it answers no neighbour solicitation for an
+ * address that is only being asked for, and neither asks routers nor takes advice from them. It reports the groups that it
+ * listens to, since a switch that snoops delivers nothing else (ADR 0023). For `nft -f -`.
  */
 export const silence = `
 table ip6 silence {
@@ -13,7 +14,7 @@ table ip6 silence {
   }
   chain output {
     type filter hook output priority 0; policy accept;
-    icmpv6 type nd-neighbor-advert drop
+    icmpv6 type { nd-neighbor-advert, nd-router-solicit } drop
   }
 }
 `;

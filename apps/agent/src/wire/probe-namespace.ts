@@ -18,7 +18,7 @@ export type ProbeNamespaceDeps = {
   readonly solicitations: number;
 };
 
-/** A station of our own on the wire of a parent, to ask and to listen with; it has no address and says nothing of itself. */
+/** A station of our own on the wire of a parent, to ask and to listen with; what it says of itself is in ADR 0023. */
 export type ProbeLink = {
   readonly name: string;
   readonly mac: string;
