@@ -48,7 +48,8 @@ async function works(run: RunCommand, tool: string, asks: readonly string[]): Pr
     // Another program of the same name, whose options mean other things (package `arping`).
     return !/Habets/i.test(stdout + stderr);
   } catch (error) {
-    if (error instanceof CommandFailed) return false;
+    // One that is slow is there; what could not be begun, or ended badly, is not.
+    if (error instanceof CommandFailed) return error.kind === 'timeout';
     throw error;
   }
 }

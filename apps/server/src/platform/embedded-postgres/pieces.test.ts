@@ -1,5 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { restartDelay } from './keep-running.ts';
+import { untilAnswers } from './postmaster.ts';
 import { parseLogLine } from './postgres-log.ts';
 import { permits } from './reachable.ts';
 import { fitsSocket } from './socket-directory.ts';
@@ -81,5 +87,39 @@ describe('the user that PostgreSQL runs as', () => {
     await expect(findOrMakeDatabaseUser(machine([], false).run)).rejects.toThrow(
       /DATABASE_URL[^]*cannot lock/,
     );
+  });
+});
+
+/** Takes connections as PostgreSQL does, each time so late. */
+async function slowServer(afterMs: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-slow-'));
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    const answer = (): void => {
+      // AuthenticationOk and ReadyForQuery.
+      if (!socket.destroyed) socket.write(Buffer.from('5200000008000000005a0000000549', 'hex'));
+    };
+    socket.once('data', () => void setTimeout(answer, afterMs));
+  });
+  server.listen(join(folder, '.s.PGSQL.5432'));
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+const targetAt = (host: string) => ({ host, port: 5432, user: 'postgres', database: 'postgres' });
+
+describe('a PostgreSQL that starts', () => {
+  it('is given the time that a slow machine needs for one connection', async () => {
+    const host = await slowServer(1300);
+    expect(await untilAnswers(targetAt(host), 8_000, new AbortController().signal)).toBe(true);
+  });
+
+  it('is not waited for longer than its start may take, nor once it was given up', async () => {
+    expect(await untilAnswers(targetAt('/nowhere'), 100, new AbortController().signal)).toBe(false);
+    expect(await untilAnswers(targetAt('/nowhere'), 60_000, AbortSignal.abort())).toBe(false);
   });
 });

@@ -80,11 +80,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     ended.abort();
     return how;
   });
-  const deadline = performance.now() + startMs;
-  while (!ended.signal.aborted && !signal.aborted && performance.now() < deadline) {
-    if (await answers(target)) return postmaster;
-    await delay(25, undefined, { signal: AbortSignal.any([signal, ended.signal]) }).catch(() => {});
-  }
+  if (await untilAnswers(target, startMs, AbortSignal.any([signal, ended.signal]))) return postmaster;
   const diedByItself = ended.signal.aborted;
   await postmaster.stop();
   const { output } = await exit;
@@ -169,9 +165,30 @@ async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
   return inTime;
 }
 
-async function answers(target: ConnectionTarget): Promise<boolean> {
+/** What an answer may take at first, in milliseconds. One that was given up is given twice the time next: a machine may be that slow. */
+const firstAnswerMs = 1000;
+const maxAnswerMs = 60_000;
+
+/** Whether a database answers within the time. */
+export async function untilAnswers(
+  target: ConnectionTarget,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
+  for (let boundMs = firstAnswerMs; !signal.aborted && performance.now() < deadline;) {
+    const began = performance.now();
+    if (await answers(target, boundMs)) return true;
+    // Refused at once says nothing about how fast it is.
+    if (performance.now() - began >= boundMs) boundMs = Math.min(boundMs * 2, maxAnswerMs);
+    await delay(25, undefined, { signal }).catch(() => {});
+  }
+  return false;
+}
+
+async function answers(target: ConnectionTarget, boundMs: number): Promise<boolean> {
   const client = openClient(
-    { ...target, database: 'postgres', connectionTimeoutMillis: 1000 },
+    { ...target, database: 'postgres', connectionTimeoutMillis: boundMs },
     // Whether it answers is all that is asked.
     () => {},
   );
