@@ -4,6 +4,7 @@ import { must } from '../e2e/outside.ts';
 import { createFleet, type Fleet } from '../fleet/fleet.ts';
 import { waitFor } from '../lab/wait.ts';
 import { costOf, type ProcessCost } from './process-cost.ts';
+import { startAgain } from './start-again.ts';
 
 const networks = 50;
 const watchedMs = 120_000;
@@ -71,6 +72,7 @@ async function watch(pids: readonly number[]): Promise<{ cost: ProcessCost; cpuS
 export async function benchRest(progress: (text: string) => void): Promise<string[][]> {
   progress('starting a host, server and agent');
   await using fleet = await createFleet({ hosts: 1, name: `rest-${String(process.pid)}` });
+  await startAgain(fleet);
   progress(`making ${String(networks)} networks`);
   await plugNics(fleet);
   await makeNetworks(fleet);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createFleet } from '../fleet/fleet.ts';
 import { must } from '../e2e/outside.ts';
 import { msPerTick } from './process-cost.ts';
+import { startAgain } from './start-again.ts';
 import { warmPoolsFull } from './warm-pool.ts';
 
 const networks = 50;
@@ -40,6 +41,7 @@ export async function benchWarmFill(progress: (text: string) => void): Promise<s
   progress('starting a host, server and agent');
   await using fleet = await createFleet({ hosts: 1, name: `warm-${String(process.pid)}` });
   const host = fleet.lab.host('docker01');
+  await startAgain(fleet);
   for (let n = 1; n <= networks; n += 1) {
     const [nic, wall] = [`nic${String(n)}`, `wall${String(n)}`];
     await must(host, 'ip', 'link', 'add', nic, 'type', 'veth', 'peer', 'name', wall);

@@ -12,6 +12,12 @@ import { watchProgram, type Program } from './program.ts';
 import { compileCache, freePort, repository, startServerProcess } from './server-process.ts';
 
 const agentMain = path.join(repository, 'apps/agent/src/main.ts');
+/** As `npm run agent` and the unit start it (docs/decisions/0035-what-an-agent-may-weigh.md); a test compares them. */
+export const agentNodeFlags = [
+  '--max-semi-space-size=1',
+  '--initial-old-space-size=24',
+  '--optimize-for-size',
+];
 const agentStartMs = 90_000;
 const stopGraceMs = 20_000;
 
@@ -227,7 +233,7 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
 
   async function start(host: string): Promise<void> {
     if (running.get(host)?.running === true) return;
-    const child = lab.host(host).spawn([process.execPath, agentMain], {
+    const child = lab.host(host).spawn([process.execPath, ...agentNodeFlags, agentMain], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...env,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../apps/agent/src/config.ts';
 import { longestBootMs } from '../../apps/agent/src/boot.ts';
+import { agentNodeFlags } from '../fleet/fleet.ts';
 import { parseUnit, valueOf, wordsOf, type UnitFile } from './unit-file.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
@@ -128,14 +129,23 @@ describe('the agent as a service', () => {
   });
 
   test.each([
-    ['trunkline-agent.service', 'main.ts'],
-    ['trunkline-agent-boot.service', 'main.ts --boot'],
-  ])('%s runs a program that is in the repository', (name, command) => {
+    ['trunkline-agent.service', `${agentNodeFlags.join(' ')} `, ''],
+    ['trunkline-agent-boot.service', '', ' --boot'],
+  ])('%s runs a program that is in the repository', (name, flags, options) => {
     const start = service(read(name), 'ExecStart') ?? '';
     expect(start).toBe(
-      `/bin/sh /opt/trunkline/scripts/with-node.sh node /opt/trunkline/apps/agent/src/${command}`,
+      `/bin/sh /opt/trunkline/scripts/with-node.sh node ${flags}/opt/trunkline/apps/agent/src/main.ts${options}`,
     );
     expect(existsSync(path.join(repository, 'apps/agent/src/main.ts'))).toBe(true);
+  });
+
+  test('and `npm run agent` start the agent with the same memory as the tests and benchmarks do', () => {
+    const { scripts } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(scripts['agent']).toBe(
+      `exec sh scripts/with-node.sh node ${agentNodeFlags.join(' ')} apps/agent/src/main.ts`,
+    );
   });
 });
 

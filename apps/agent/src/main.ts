@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { openLogOutput } from '@trunkline/log';
@@ -119,6 +120,9 @@ const agent = runAgent(
   },
   ended.signal,
 );
+
+// Node writes it at an orderly end only, and the next start may come after a kill. By now the driver serves.
+setTimeout(flushCompileCache, 5_000).unref();
 
 closeWithGrace({ delay: 15_000, logger: false }, async ({ err, signal }) => {
   if (err !== undefined) log.fatal({ err }, 'agent failed');
