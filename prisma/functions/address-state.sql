@@ -235,6 +235,21 @@ CREATE FUNCTION revoke_subnet(subnet uuid) RETURNS uuid[] LANGUAGE sql AS $$
   SELECT COALESCE(array_agg(DISTINCT x.host_id), '{}') FROM (SELECT host_id FROM told UNION ALL SELECT host_id FROM waits) AS x
 $$;
 
+-- Addresses that keep their subnet: what is quarantined, or held and on no container, does not.
+CREATE FUNCTION keeps_subnet(a address) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT a.state <> 'quarantined' AND (a.state IN ('reserved', 'bound') OR is_reserved(a))
+$$;
+
+-- Drops what does not keep a subnet that leaves. What hosts hold of it was revoked before (revoke_subnet).
+CREATE FUNCTION drop_of_subnet(subnet uuid) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM address x WHERE x.subnet_id = drop_of_subnet.subnet AND NOT keeps_subnet(x)
+$$;
+
+-- Drops what does not keep a network that leaves. Its hosts have removed it, or are given up.
+CREATE FUNCTION drop_of_network(network uuid) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM address x WHERE x.network_id = drop_of_network.network AND x.state <> 'reserved' AND NOT is_reserved(x)
+$$;
+
 -- Keeps out of a subnet what a host has not let go of yet, from an earlier subnet; the subnet is locked.
 CREATE FUNCTION keep_for_awaited(subnet uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

@@ -345,7 +345,7 @@ test('a network needs no more than the name of a Trunkline network, and none but
   book.desired = desiredOf({ networks: [] });
   expect(await run('box1')).toMatch(/^172\.16\.100\./);
   await docker(host, 'rm', '-f', 'box1');
-  // Without a gateway Docker before 29 is told of one that is no address of the pool, and nothing is held for it.
+  // Without a gateway Docker before 29 gets one that is no address of the pool, and nothing is held for it.
   await docker(host, 'network', 'rm', 'mac_net1');
   const [subnet] = smallNet.subnets;
   const without = { ...smallNet, subnets: [{ cidr: subnet?.cidr ?? '', gateway: null }] };

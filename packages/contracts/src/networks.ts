@@ -34,7 +34,7 @@ export const RangeText = Type.String({
 const gateway = {
   description:
     'The router of the subnet, never given out; null for a subnet without a way out. It must lie inside the subnet. ' +
-    'Engines before 29 want a gateway all the same: they are told of one that is no address of the subnet, and the agent takes the route over it away.',
+    'Engines before 29 want a gateway all the same: they get one that is no address of the subnet, and the agent takes the route over it away.',
   examples: ['172.16.100.1'],
 };
 

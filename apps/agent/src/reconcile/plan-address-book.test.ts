@@ -251,7 +251,7 @@ describe('an address of the subnet that Docker has for a gateway, where there is
     expect(plan.steps.map((step) => step.do)).toEqual(steps);
   });
 
-  test('what is attached goes on, and the way out is told', async () => {
+  test('what is attached goes on, and the condition names the way out', async () => {
     const host = await hostWith(null, 5);
     await attach(host, 'byhand');
     const plan = await planOf(host, want);

@@ -261,10 +261,7 @@ export function listHolders(query: Query, networkId: string, limit: number): Pro
 
 /** Drops the addresses of a network that do not keep it. */
 export async function forgetAddresses(query: Query, networkId: string): Promise<void> {
-  await query(
-    `DELETE FROM address a WHERE a.network_id = $1::uuid AND a.state <> 'reserved' AND NOT is_reserved(a)`,
-    [networkId],
-  );
+  await query('SELECT drop_of_network($1::uuid)::text', [networkId]);
 }
 
 /**

@@ -232,8 +232,6 @@ export async function updateSubnet(
   await db.subnet.update({ where: { id }, data: { ordinal, gateway, ranges, exclude } });
 }
 
-const keepsSubnet = Prisma.sql`((state IN ('reserved', 'bound') OR is_reserved(address)) AND state <> 'quarantined')`;
-
 /** Up to `limit` addresses of a subnet that keep it; what rests, or is in a warm pool only, does not. */
 export function heldInSubnet(
   db: TransactionClient,
@@ -242,7 +240,7 @@ export function heldInSubnet(
 ): Promise<{ ip: string; owner: string | null }[]> {
   return db.$queryRaw`
     SELECT host(ip) AS ip, owner FROM address
-    WHERE subnet_id = ${subnetId}::uuid AND ${keepsSubnet} ORDER BY ip LIMIT ${limit}`;
+    WHERE subnet_id = ${subnetId}::uuid AND keeps_subnet(address) ORDER BY ip LIMIT ${limit}`;
 }
 
 export interface AddressInTheWay {
@@ -285,7 +283,7 @@ export async function deleteSubnet(db: TransactionClient, subnetId: string): Pro
   >`SELECT revoke_subnet(${subnetId}::uuid)::text[] AS hosts`;
   await db.$executeRaw`
     DELETE FROM station x USING subnet s WHERE s.id = ${subnetId}::uuid AND x.network_id = s.network_id AND x.ip <<= s.cidr`;
-  await db.$executeRaw`DELETE FROM address WHERE subnet_id = ${subnetId}::uuid AND NOT ${keepsSubnet}`;
+  await db.$executeRaw`SELECT drop_of_subnet(${subnetId}::uuid)`;
   await db.subnet.delete({ where: { id: subnetId } });
   return row?.hosts ?? [];
 }
