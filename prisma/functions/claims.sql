@@ -12,9 +12,9 @@ $$;
 -- Gives a host one address for a container that is being started: `wanted`, or the one reserved for a MAC or a name.
 -- Outcomes: held, created (the host holds it from now on), none (nothing is reserved); elsewhere (unused on another host,
 -- which is asked to return it), taken, other_mac, other_host, not_for (see who_may_not), revoked (it was taken away from this
--- host, and something runs on it there), conflicted, quarantined (the address in the way is answered); those of
+-- host, and something runs on it there), unused (the host holds as many as it may, see lease_room), conflicted, quarantined (the address in the way is answered); those of
 -- claim_address; no_network, deleting, not_placed, no_family. Fails as `station_pkey` does for a MAC that another host has.
-CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text)
+CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text, most_unused integer)
 RETURNS TABLE (outcome text, ip text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -72,6 +72,9 @@ BEGIN
   IF until_gone AND held.host_id IS DISTINCT FROM claimant THEN
     outcome := CASE WHEN held.host_id IS NOT NULL OR held.state = 'reserved' THEN 'taken' ELSE 'revoked' END;
     RETURN NEXT; RETURN;
+  END IF;
+  IF (held.ip IS NULL OR held.state = 'quarantined') AND lease_room(net, fam, claimant, most_unused) = 0 THEN
+    outcome := 'unused'; RETURN NEXT; RETURN;
   END IF;
   IF held.state = 'quarantined' THEN
     IF held.awaiting_host_id IS NOT NULL THEN outcome := 'awaiting'; RETURN NEXT; RETURN; END IF;

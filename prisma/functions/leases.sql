@@ -91,11 +91,19 @@ BEGIN
   END LOOP;
 END $$;
 
+-- How many more addresses a host may be given of a network that no container was seen on yet: its warm pool, and beside it
+-- `most`, or as many as its containers use where that is more. What is reserved for somebody is not counted. The subnets are locked.
+CREATE FUNCTION lease_room(net network, fam integer, holder uuid, most integer) RETURNS integer LANGUAGE sql STABLE AS $$
+  SELECT GREATEST(0, net.warm + GREATEST(most, count(*) FILTER (WHERE a.state = 'bound'))
+    - count(*) FILTER (WHERE a.state = 'leased' AND NOT is_reserved(a)))::integer
+  FROM address a WHERE a.host_id = holder AND a.network_id = net.id AND family(a.ip) = fam
+$$;
+
 -- What hosts return and want, several hosts in one step.
--- asked: [{pos, host, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
+-- asked: [{pos, host, unused: see `most` of lease_room, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
 -- One row `granted` for each address, and one `short` for each want that was not met in full, with the subnet that it named
 -- and the reason: no_network, deleting, not_placed, no_family, no_subnet, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
--- (nobody has anything to return).
+-- (nobody has anything to return), unused (the host holds as many that no container was seen on as it may).
 CREATE FUNCTION lease_batch(asked jsonb)
 RETURNS TABLE (pos integer, kind text, network_id uuid, fam integer, ip text, cidr text, generation bigint, missing integer, reason text)
 LANGUAGE plpgsql AS $$
@@ -110,6 +118,7 @@ DECLARE
   returned boolean := false;
   why text;
   got integer;
+  room integer;
 BEGIN
   -- In the order of the allocator: by the names of networks, then IPv4 before IPv6.
   FOR k IN
@@ -131,8 +140,8 @@ BEGIN
   END LOOP;
 
   FOR w IN
-    SELECT g.pos, g.host, x."networkId" AS network, x.family AS fam, x.subnet, x.count, x.urgent
-    FROM jsonb_to_recordset(asked) AS g (pos integer, host uuid, wants jsonb),
+    SELECT g.pos, g.host, g.unused, x."networkId" AS network, x.family AS fam, x.subnet, x.count, x.urgent
+    FROM jsonb_to_recordset(asked) AS g (pos integer, host uuid, unused integer, wants jsonb),
       ROWS FROM (jsonb_to_recordset(g.wants) AS ("networkId" uuid, family integer, subnet inet, count integer, urgent boolean))
       WITH ORDINALITY AS x ("networkId", family, subnet, count, urgent, place)
     ORDER BY x.urgent DESC, g.pos, x.place
@@ -148,13 +157,16 @@ BEGIN
     END;
     got := 0;
     IF why IS NULL THEN
+      room := lease_room(net, w.fam, w.host, w.unused);
       RETURN QUERY
       INSERT INTO address AS a (space, ip, subnet_id, network_id, cidr, state, host_id)
       SELECT net.space, t.ip, t.subnet_id, net.id, t.cidr, 'leased', w.host
-      FROM take_leases(net.id, w.fam, w.subnet, w.count, w.urgent) AS t
+      FROM take_leases(net.id, w.fam, w.subnet, LEAST(w.count, room), w.urgent) AS t
       RETURNING w.pos, 'granted', net.id, w.fam, host(a.ip), text(a.cidr), a.generation, NULL::integer, NULL::text;
       GET DIAGNOSTICS got = ROW_COUNT;
-      IF got < w.count THEN
+      IF got < w.count AND got = room THEN
+        why := 'unused';
+      ELSIF got < w.count THEN
         why := 'exhausted';
         IF w.urgent THEN
           SELECT array_agg(DISTINCT a.host_id) INTO told FROM address a

@@ -50,6 +50,8 @@ export interface TestServerOptions {
   connectionString?: string;
   /** As of a server with a PostgreSQL of its own. */
   pastMark?: PastMark;
+  /** As TRUNKLINE_UNUSED_LEASES. */
+  unusedLeases?: number;
 }
 
 const keepNowhere = async (): Promise<void> => {};
@@ -80,7 +82,11 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     now: clock.now,
     stopping: stopping.signal,
   };
-  const features = await buildApp(platform, { version: '0.0.0-test', pastMark: options.pastMark });
+  const features = await buildApp(platform, {
+    version: '0.0.0-test',
+    pastMark: options.pastMark,
+    unusedLeases: options.unusedLeases,
+  });
   const undo: (() => Promise<unknown>)[] = [
     async () => own?.drop(),
     () => database.close(),

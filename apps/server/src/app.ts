@@ -47,6 +47,8 @@ export interface AppOptions {
   version: string;
   /** TLS key and certificate chain, PEM; undefined: plain HTTP. */
   tls?: { key: Buffer; cert: Buffer } | undefined;
+  /** How many addresses of a network a host may hold that no container was seen on, beside its warm pool. */
+  unusedLeases?: number | undefined;
   /** Proxies that are believed; see `ServerConfig`. */
   trustProxy?: readonly string[] | undefined;
   /** The mark in the data directory of a server with its own PostgreSQL. */
@@ -63,6 +65,9 @@ export interface Features {
   /** Makes the first admin token when there is none. */
   ensureAdminToken: TokensService['ensureAdminToken'];
 }
+
+/** Enough for every container that one host starts before it has said so. */
+export const defaultUnusedLeases = 128;
 
 /** Half a head is given up sooner than half a body; Node looks for such connections this often. */
 const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };
@@ -95,7 +100,9 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   const events = createEventsService(platform);
   const joinTokens = createJoinTokensService(platform);
   const addresses = createAddressesService(platform);
+  const mostUnused = options.unusedLeases ?? defaultUnusedLeases;
   const hosts = createHostsService(platform, {
+    mostUnused,
     // Which networks a host should have follows from its labels.
     selectionChanged: (change, host) => networks.placeHost(change, host),
     leaving: async (change, host) => {
@@ -106,6 +113,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
   const leases = createLeasesService(platform, {
     addresses,
+    mostUnused,
     // Containers are made on networks, which take leases back.
     containers: { moveFromConflicts: (...conflicts) => containers.moveFromConflicts(...conflicts) },
   });

@@ -112,6 +112,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
       version,
       tls: await readTls(config),
       trustProxy: config.trustProxy,
+      unusedLeases: config.unusedLeases,
       pastMark,
     });
     let stopSweeps: (() => Promise<void>) | undefined;

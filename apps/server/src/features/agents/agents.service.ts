@@ -14,6 +14,7 @@ import {
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { poolQuery, transactionQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
+import { createRate } from '../../platform/places.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import type { HostRef, HostsService } from '../hosts/hosts.service.ts';
@@ -108,6 +109,8 @@ export interface AgentsService {
   startSweep(): () => Promise<void>;
 }
 
+/** Starts of the agent of a host: so many at once, and a second. More is no agent. */
+const starts = { burst: 120, perSecond: 1 };
 const sweepMs = 5_000;
 const keepInstancesMs = 30 * 24 * 3_600_000;
 /** Nonces outlive their requests by more than the clocks of replicas may differ, in milliseconds. */
@@ -149,6 +152,8 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
   const documents = createDesiredDocuments(async (hostIds) =>
     readDocuments(query, hostIds, parts, await hosts.heartbeatSeconds()),
   );
+
+  const started = createRate(starts, () => performance.now());
 
   /** A process that was not heard before speaks for the host from now on. */
   const takeOver = (host: AgentRow, instance: string, requestId: string): Promise<AgentRow> =>
@@ -228,6 +233,16 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         );
       }
       const isNew = found.instance !== instance && found.superseded_at === null;
+      if (isNew) {
+        const seconds = started.waitSeconds(hostId);
+        if (seconds > 0)
+          throw new ApiError(
+            'limit_reached',
+            `the agent of ${found.name} was started too often: see why it ends (its log), it is heard again in a moment`,
+            { retryAfterSeconds: seconds },
+          );
+        started.count(hostId);
+      }
       const agent = isNew ? await takeOver(found, instance, requestId) : found;
       if (agent.instance !== instance) {
         const isCopy = machineAfter(agent.machine, instance) === 'copied';

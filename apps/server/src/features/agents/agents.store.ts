@@ -15,6 +15,9 @@ export interface AgentRow {
   superseded_at: Date | null;
 }
 
+/** Processes of a host that are remembered as superseded. */
+export const mostInstances = 1000;
+
 const agentColumns = 'h.id, h.name, h.labels, h.instance, h.machine, i.superseded_at';
 const agentJoin = 'host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2';
 
@@ -74,6 +77,11 @@ export async function putInstance(
 ): Promise<void> {
   await db.agentInstance.updateMany({ where: { hostId, supersededAt: null }, data: { supersededAt: at } });
   await db.agentInstance.create({ data: { hostId, instance, firstSeenAt: at } });
+  // Those that were superseded longest ago go first; starts are bounded by time (agents.service.ts).
+  await db.$executeRaw`
+    DELETE FROM agent_instance i WHERE i.host_id = ${hostId}::uuid AND i.instance IN (
+      SELECT o.instance FROM agent_instance o WHERE o.host_id = ${hostId}::uuid AND o.superseded_at IS NOT NULL
+      ORDER BY o.superseded_at DESC OFFSET ${mostInstances})`;
   await db.host.update({ where: { id: hostId }, data: { instance, machine }, select: { id: true } });
 }
 

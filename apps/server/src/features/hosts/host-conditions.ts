@@ -173,3 +173,30 @@ export function recoveryConditions(
     },
   ];
 }
+
+/** What is said of a host that holds many addresses which no container was seen on; nothing where it does not. */
+export function unusedConditions(
+  host: { name: string; version: number },
+  networks: readonly { network: string; unused: number; warm: number; since: Date }[],
+): Condition[] {
+  const [first] = networks;
+  if (first === undefined) return [];
+  const named = networks
+    .slice(0, 5)
+    .map(({ network, unused, warm }) => `${unused} of ${network} (warm: ${warm})`);
+  const more =
+    networks.length > named.length ? ` and of ${networks.length - named.length} more networks` : '';
+  return [
+    {
+      type: 'LeasesUsed',
+      status: 'False',
+      reason: 'ManyUnused',
+      message: `${host.name} holds addresses that no container was seen on: ${named.join(', ')}${more}; it is given no more beyond its bound, see the log of its agent, or start that again`,
+      observedGeneration: host.version,
+      lastTransitionTime: networks
+        .map(({ since }) => since)
+        .reduce((a, b) => (a < b ? a : b), first.since)
+        .toISOString(),
+    },
+  ];
+}

@@ -7,7 +7,12 @@ import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platfor
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
 import { createFleet, isAwaited, isHeard } from './fleet.ts';
-import { agentConnected, presentConditions, recoveryConditions } from './host-conditions.ts';
+import {
+  agentConnected,
+  presentConditions,
+  recoveryConditions,
+  unusedConditions,
+} from './host-conditions.ts';
 import { createHostReports, type HostReports } from './host-reports.ts';
 import {
   countHosts,
@@ -18,10 +23,12 @@ import {
   keepHost,
   listHosts,
   lockHost,
+  manyUnused,
   selectableHosts,
   writeLabels,
   type HostRow,
   type LabelFilter,
+  type UnusedLeases,
 } from './hosts.store.ts';
 
 /** A host as other features see it. */
@@ -37,6 +44,8 @@ export interface HostsDeps {
   selectionChanged(change: Change, host: HostRef): Promise<void>;
   /** The host leaves the fleet: its containers are forgotten and their addresses go into quarantine. */
   leaving(change: Change, host: HostRef): Promise<void>;
+  /** See `manyUnused`. */
+  mostUnused: number;
 }
 
 export interface HostsService extends HostReports {
@@ -109,7 +118,24 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
     isHeard(host.lastSeenAt, now(), fleet.heartbeatSeconds());
   const listeningSince = now();
 
-  const present = (row: HostRow): Host => ({
+  /** As they are shown. */
+  const presentAll = async (db: TransactionClient, rows: readonly HostRow[]): Promise<Host[]> => {
+    const ids = rows.map(({ id }) => id);
+    const unused = ids.length === 0 ? [] : await manyUnused(db, ids, deps.mostUnused, now());
+    return rows.map((row) =>
+      present(
+        row,
+        unused.filter(({ hostId }) => hostId === row.id),
+      ),
+    );
+  };
+  const presentOne = async (db: TransactionClient, row: HostRow): Promise<Host> => {
+    const [host] = await presentAll(db, [row]);
+    if (host === undefined) throw new Error('a host is not shown');
+    return host;
+  };
+
+  const present = (row: HostRow, unused: readonly UnusedLeases[]): Host => ({
     id: row.id,
     name: row.name,
     labels: row.labels as Record<string, string>,
@@ -124,6 +150,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         now(),
       ),
       ...recoveryConditions(row, now()),
+      ...unusedConditions(row, unused),
     ],
     desiredRevision: (row.desired?.revision ?? 0n).toString(),
     observedRevision: row.observedRevision.toString(),
@@ -138,12 +165,12 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
       await fleet.refresh();
       const rows = await listHosts(prisma, filter, decodeCursor('hosts', cursor, isNamePosition), limit + 1);
       const page = pageOf('hosts', rows, limit, ({ name }) => name);
-      return { ...page, items: page.items.map(present) };
+      return { ...page, items: await presentAll(prisma, page.items) };
     },
 
     async get(name) {
       await fleet.refresh();
-      return present(found(await findHost(prisma, name), name));
+      return presentOne(prisma, found(await findHost(prisma, name), name));
     },
 
     patch: (name, patch, check, context) =>
@@ -170,7 +197,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
           change.record({ type: 'host.updated', subject: hostPath(name), host: name, data: { labels } });
           await deps.selectionChanged(change, { ...before, labels });
         }
-        return present(found(await findHost(change.db, name), name));
+        return presentOne(change.db, found(await findHost(change.db, name), name));
       }),
 
     retire: (name, force, check, context) =>

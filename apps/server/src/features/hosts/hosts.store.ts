@@ -25,6 +25,37 @@ export function keepHost(
   return db.$queryRaw`SELECT id, name, labels FROM host WHERE name = ${name} FOR KEY SHARE`;
 }
 
+/** Addresses of a network that a host has held for a while and that no container was seen on. */
+export interface UnusedLeases {
+  hostId: string;
+  network: string;
+  unused: number;
+  warm: number;
+  since: Date;
+}
+
+/**
+ * Where hosts hold many such addresses: more than the warm pool and half of what `lease_room` in prisma/functions gives them
+ * beside it, for a minute.
+ */
+export function manyUnused(
+  db: TransactionClient,
+  hostIds: readonly string[],
+  most: number,
+  now: Date,
+): Promise<UnusedLeases[]> {
+  return db.$queryRaw`
+    SELECT a.host_id AS "hostId", n.name AS network, n.warm,
+           (count(*) FILTER (WHERE a.state = 'leased' AND NOT is_reserved(a)))::int AS unused,
+           min(a.updated_at) FILTER (WHERE a.state = 'leased' AND NOT is_reserved(a)) AS since
+    FROM address a JOIN network n ON n.id = a.network_id
+    WHERE a.host_id = ANY (${[...hostIds]}::uuid[]) AND (a.state = 'bound' OR a.updated_at < ${new Date(now.getTime() - 60_000)})
+    GROUP BY a.host_id, n.name, n.warm, family(a.ip)
+    HAVING count(*) FILTER (WHERE a.state = 'leased' AND NOT is_reserved(a))
+      > n.warm + GREATEST(${most}::int, count(*) FILTER (WHERE a.state = 'bound')) / 2
+    ORDER BY n.name COLLATE "C"`;
+}
+
 /** A label to have. */
 export interface LabelFilter {
   key: string;

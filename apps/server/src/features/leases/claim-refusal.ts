@@ -3,6 +3,7 @@ import { addressPath, type AddressRow } from '../addresses/address-rows.ts';
 import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
 import { holderOf } from '../addresses/holder-of.ts';
 import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
+import { unusedDetail } from './short-detail.ts';
 
 /** What a refused claim is explained with. */
 export interface ClaimFacts {
@@ -55,6 +56,8 @@ export function claimRefusal(
         holder,
         `${ip} is held ahead of need by host ${holder?.host ?? 'unknown'}, which was asked for it and has not returned it: try again, or choose another`,
       );
+    case 'unused':
+      return new ApiError('limit_reached', unusedDetail(host, network), { retryAfterSeconds: 5 });
     case 'other_mac':
       return taken(
         network,

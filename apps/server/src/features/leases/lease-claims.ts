@@ -33,13 +33,13 @@ function readClaim(claim: LeaseClaim): ClaimItem {
 
 export function createLeaseClaims(
   { database, feed, metrics, stopping }: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping'>,
-  { addresses }: { addresses: Pick<AddressesService, 'explain'> },
+  { addresses, mostUnused }: { addresses: Pick<AddressesService, 'explain'>; mostUnused: number },
 ): LeaseClaims {
   const query = poolQuery(database.pool);
 
   const claimOnce = async (host: LeaseHost, claim: ClaimItem, tries = 1): ReturnType<typeof claimLease> => {
     try {
-      return await claimLease(query, host.id, claim);
+      return await claimLease(query, host.id, claim, mostUnused);
     } catch (failure) {
       const { networkId: network, family, mac } = claim;
       const error = await sayWhoHasMac(query, apiErrorFromDatabase(failure) ?? failure, {
@@ -60,13 +60,15 @@ export function createLeaseClaims(
       const claim = readClaim(asked);
       const ended = AbortSignal.any([gone, stopping]);
       let made = await claimOnce(host, claim);
-      if (made.outcome === 'elsewhere') {
-        metrics.recalls.inc();
+      // Another host is asked for it; or this one has to say first what runs on what it was given.
+      const awaited = ['elsewhere', 'unused'];
+      if (awaited.includes(made.outcome)) {
+        if (made.outcome === 'elsewhere') metrics.recalls.inc();
         await holdUntil(
           feed,
           async () => {
             if (!ended.aborted) made = await claimOnce(host, claim);
-            return made.outcome !== 'elsewhere';
+            return !awaited.includes(made.outcome);
           },
           addressWaitMs,
           ended,

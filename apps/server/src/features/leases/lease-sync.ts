@@ -2,6 +2,7 @@ import { recallSeconds, type Lease, type LeaseSync, type LeaseSyncAnswer } from 
 import { parseMac } from '@trunkline/netaddr';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery } from '../../platform/database/query.ts';
+import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { addressPath } from '../addresses/address-rows.ts';
 import { readCidr, readIp } from '../addresses/address-wish.ts';
@@ -19,7 +20,7 @@ import {
   type LeaseAsk,
   type WantItem,
 } from './leases.store.ts';
-import { shortDetail } from './short-detail.ts';
+import { shortDetail, unusedDetail } from './short-detail.ts';
 
 export interface LeaseSyncs {
   /** Takes what a host returns, grants what it wants, and compares what it says it holds. */
@@ -54,9 +55,10 @@ const stillWanted = ({ network_id: networkId, fam: family, cidr, missing: count 
  * What a host asks, in canonical form. An item that means nothing here (of a network that is gone, an address outside, a
  * foreign station with a MAC that none should have) is no reason to refuse: the host would say it again for ever.
  */
-function readSync(host: LeaseHost, sync: LeaseSync): LeaseAsk {
+function readSync(host: LeaseHost, sync: LeaseSync, unused: number): LeaseAsk {
   return {
     host: host.id,
+    unused,
     returns: sync.returns.map(({ mac, ...item }, n) => ({
       ...item,
       ip: readIp(item.ip, `/returns/${n}/ip`),
@@ -76,6 +78,22 @@ export interface ContainersOfLeases {
   moveFromConflicts(host: LeaseHost, conflicted: readonly { networkId: string; ip: string }[]): Promise<void>;
 }
 
+/** What a container may wait for: other hosts return something, or this one reports what runs. */
+const worthAWait = (reason: Short['reason']): boolean => reason === 'full' || reason === 'unused';
+
+const wantKey = ({ networkId, family }: Pick<WantItem, 'networkId' | 'family'>): string =>
+  `${networkId} ${family}`;
+
+/** A host that asks for nothing but more of what it has too much of is refused as a whole. Throws limit_reached. */
+const refuseUnused = (
+  host: LeaseHost,
+  { held, returns, granted, left }: LeaseSync & { granted: number; left: readonly Short[] },
+): void => {
+  const isAll = held === null && returns.length === 0 && granted === 0 && left.length > 0;
+  if (!isAll || !left.every(({ reason }) => reason === 'unused')) return;
+  throw new ApiError('limit_reached', unusedDetail(host.name, 'a network'), { retryAfterSeconds: 5 });
+};
+
 export function createLeaseSyncs(
   {
     database,
@@ -85,7 +103,7 @@ export function createLeaseSyncs(
     stopping,
     log,
   }: Pick<Platform, 'database' | 'changes' | 'feed' | 'metrics' | 'stopping' | 'log'>,
-  containers: ContainersOfLeases,
+  { containers, mostUnused }: { containers: ContainersOfLeases; mostUnused: number },
 ): LeaseSyncs {
   const query = poolQuery(database.pool);
   const batches = createLeaseBatches(query);
@@ -111,23 +129,15 @@ export function createLeaseSyncs(
   const keptOf = async (host: LeaseHost, returns: LeaseAsk['returns']): Promise<HeldRow[]> =>
     returns.length === 0 ? [] : await stillHeld(query, host.id, returns);
 
-  /** What urgent wants still miss while other hosts are asked to return theirs. */
+  /** What urgent wants still miss while other hosts are asked to return theirs, and this one to say what runs. */
   const waitFor = async (
     host: LeaseHost,
-    wants: readonly WantItem[],
+    waits: readonly Short[],
     gone: AbortSignal,
-  ): Promise<{ granted: Granted[]; left: Short[] }> => {
-    metrics.recalls.inc();
+  ): Promise<{ granted: Granted[]; left: readonly Short[] }> => {
+    if (waits.some(({ reason }) => reason === 'full')) metrics.recalls.inc();
     const granted: Granted[] = [];
-    let left: Short[] = wants.map((want) => ({
-      pos: 0,
-      kind: 'short',
-      network_id: want.networkId,
-      fam: want.family,
-      cidr: want.subnet ?? null,
-      missing: want.count,
-      reason: 'full',
-    }));
+    let left: readonly Short[] = waits;
     const tryAgain = async (): Promise<boolean> => {
       const worth: Short[] = [];
       let hopeless = true;
@@ -137,10 +147,15 @@ export function createLeaseSyncs(
         hopeless &&= !spare && !hope;
       }
       if (worth.length === 0 || gone.aborted) return hopeless;
-      const rows = await ask({ host: host.id, returns: [], wants: worth.map(stillWanted) });
+      const rows = await ask({
+        host: host.id,
+        unused: mostUnused,
+        returns: [],
+        wants: worth.map(stillWanted),
+      });
       granted.push(...grantedOf(rows));
       left = [...left.filter((one) => !worth.includes(one)), ...shortOf(rows)];
-      return left.every((one) => one.reason !== 'full');
+      return left.every(({ reason }) => !worthAWait(reason));
     };
     await holdUntil(feed, tryAgain, recallSeconds * 1000, gone);
     return { granted, left };
@@ -174,7 +189,7 @@ export function createLeaseSyncs(
     async sync(host, sync, gone) {
       const ended = AbortSignal.any([gone, stopping]);
       if (sync.confirms !== undefined && sync.confirms.length > 0) await confirm(host, sync.confirms);
-      const asked = readSync(host, sync);
+      const asked = readSync(host, sync, mostUnused);
       const rows = await ask(asked);
       await movedFromConflicts(host, asked.returns);
       const granted = grantedOf(rows);
@@ -187,12 +202,15 @@ export function createLeaseSyncs(
               sync.held.map((item, n) => ({ ...item, ip: readIp(item.ip, `/held/${n}/ip`) })),
             );
       const short = shortOf(rows);
-      const waits = short.filter(({ reason }) => reason === 'full');
-      const waited = await (waits.length === 0
-        ? { granted: [], left: [] }
-        : waitFor(host, waits.map(stillWanted), ended));
+      const urgent = new Set(asked.wants.filter((want) => want.urgent).map(wantKey));
+      const waits = short.filter(
+        ({ reason, network_id: networkId, fam: family }) =>
+          worthAWait(reason) && urgent.has(wantKey({ networkId, family })),
+      );
+      const waited = await (waits.length === 0 ? { granted: [], left: [] } : waitFor(host, waits, ended));
       const fresh = new Set(granted.map(({ network_id: id, ip, generation }) => `${id} ${ip} ${generation}`));
-      const left = [...short.filter(({ reason }) => reason !== 'full'), ...waited.left];
+      const left = [...short.filter((one) => !waits.includes(one)), ...waited.left];
+      refuseUnused(host, { ...sync, granted: granted.length + waited.granted.length, left });
       return {
         granted: [...granted, ...waited.granted].map(newLease),
         unlisted: compared.unlisted

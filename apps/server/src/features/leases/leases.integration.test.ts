@@ -18,7 +18,8 @@ let one: TestAgent;
 let two: TestAgent;
 let three: TestAgent;
 beforeAll(async () => {
-  server = await createTestServer();
+  // Some of these take all of a subnet ahead of need.
+  server = await createTestServer({ unusedLeases: 4096 });
   call = callNetworks(server);
   one = await server.joinHost('docker01');
   two = await server.joinHost('docker02');

@@ -39,11 +39,16 @@ const sweepMost = 1_000;
 
 export function createLeasesService(
   platform: Pick<Platform, 'database' | 'changes' | 'feed' | 'metrics' | 'log' | 'stopping'>,
-  deps: { addresses: Pick<AddressesService, 'explain'>; containers: ContainersOfLeases },
+  deps: {
+    addresses: Pick<AddressesService, 'explain'>;
+    containers: ContainersOfLeases;
+    /** See `lease_room` in prisma/functions. */
+    mostUnused: number;
+  },
 ): LeasesService {
   const { changes } = platform;
   return {
-    ...createLeaseSyncs(platform, deps.containers),
+    ...createLeaseSyncs(platform, deps),
     ...createLeaseClaims(platform, deps),
     ...createRecallFirst(platform),
 

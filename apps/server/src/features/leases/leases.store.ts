@@ -25,11 +25,21 @@ export interface WantItem {
 
 /** Why a want was not met: see `lease_batch` in prisma/migrations. */
 export type ShortReason =
-  'no_network' | 'deleting' | 'not_placed' | 'no_family' | 'no_subnet' | 'recalled' | 'full' | 'exhausted';
+  | 'no_network'
+  | 'deleting'
+  | 'not_placed'
+  | 'no_family'
+  | 'no_subnet'
+  | 'recalled'
+  | 'full'
+  | 'exhausted'
+  | 'unused';
 
 /** What one host returns and wants. */
 export interface LeaseAsk {
   host: string;
+  /** How many it may hold of a network that no container was seen on: see `lease_room` in prisma/functions. */
+  unused: number;
   returns: readonly ReturnItem[];
   wants: readonly WantItem[];
 }
@@ -120,6 +130,7 @@ export type ClaimOutcome =
   | 'none'
   | 'elsewhere'
   | 'taken'
+  | 'unused'
   | 'other_mac'
   | 'other_host'
   | 'not_for'
@@ -149,10 +160,11 @@ export async function claimLease(
   query: Query,
   hostId: string,
   { networkId, family, ip, mac, name }: ClaimItem,
+  mostUnused: number,
 ): Promise<{ outcome: ClaimOutcome; ip: string | null }> {
   const [row] = await query<{ outcome: ClaimOutcome; ip: string | null }>(
-    'SELECT * FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text)',
-    [hostId, networkId, family, ip, mac, name],
+    'SELECT * FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text, $7::int)',
+    [hostId, networkId, family, ip, mac, name, mostUnused],
   );
   if (row === undefined) throw new Error('the database gave no answer to a claim');
   return row;

@@ -36,6 +36,11 @@ export function fullDetail(rows: readonly HoldersRow[]): string {
     .slice(0, 4096);
 }
 
+/** Why a host is given no more. Pure. */
+export function unusedDetail(host: string, network: string): string {
+  return `${host} holds as many addresses of ${network} as it may that no container was seen on (TRUNKLINE_UNUSED_LEASES beside its warm pool): its agent has to report what runs, or return them`;
+}
+
 /** Why a want was not met. Pure: the same facts, the same words. */
 export function shortDetail(
   reason: ShortReason,
@@ -61,6 +66,8 @@ export function shortDetail(
       return `network ${network} has no IPv${family} subnet ${subnet ?? ''}`;
     case 'recalled':
       return `network ${network} is short of addresses: a container waits for one, so nothing is given ahead of need; ${fullDetail(holders)}`;
+    case 'unused':
+      return unusedDetail(host, network);
     case 'full':
     case 'exhausted':
       return fullDetail(holders);
