@@ -35,7 +35,7 @@ test(
       'urgent',
       'answer lost',
       'stale return',
-      'fenced',
+      'taken away',
       'excluded',
       'server killed',
     ])
