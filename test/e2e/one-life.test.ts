@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
+import { makeSpareLinks, secondLink } from '../chaos/spare-links.ts';
 import { createLab, type Lab, type LabHost } from '../lab/lab.ts';
 import { waitFor } from '../lab/wait.ts';
 import { desiredOf, ipamOn, smallNet, type IpamOnHost, type RunningIpam } from './ipam-host.ts';
@@ -228,6 +229,57 @@ test('containers whose start failed hold nothing, also where Docker goes on list
   }
   await holds();
   expect(await run('box1')).toMatch(/^172\.16\.100\./);
+});
+
+test('a container whose start fails at its second network holds nothing of its first (A12)', async () => {
+  const own = ['--ipam-driver', 'trunkline', '--ipam-opt', `network=${smallNet.id}`];
+  await makeSpareLinks(host);
+  await docker(
+    host,
+    'network',
+    'create',
+    '-d',
+    'macvlan',
+    ...own,
+    ...subnet,
+    '-o',
+    `parent=${secondLink}`,
+    'zz',
+  );
+  try {
+    expect(await run('box1', '--ip', pinnedIp)).toBe(pinnedIp);
+    for (const name of ['bad1', 'bad2', 'bad3']) {
+      await docker(host, 'create', '--name', name, '--network', dockerNetwork, 'busybox', 'sleep', '1000');
+      await docker(host, 'network', 'connect', '--ip', pinnedIp, 'zz', name);
+      expect((await host.exec(['docker', 'start', name])).stderr).toContain(
+        `${pinnedIp} is on container box1`,
+      );
+    }
+    await holds(pinnedIp);
+  } finally {
+    const names = await containerNames(host);
+    if (names.length > 0) await docker(host, 'rm', '-f', ...names);
+    await removeNetwork(lab, host, 'zz');
+  }
+});
+
+test('an address that the server has taken away is given by no disk, also after the agent was killed and without a server (A5)', async () => {
+  expect(await run('box1', '--ip', pinnedIp)).toBe(pinnedIp);
+  const key = `${smallNet.id}/${pinnedIp}`;
+  const lease = book.source.held.get(key);
+  book.source.held.delete(key);
+  book.source.taken.set(pinnedIp, 'docker02');
+  await running.kill();
+  book.source.mode = 'away';
+  // Its document is on disk; nobody has carried it out yet.
+  const { generation } = lease ?? { generation: 0 };
+  book.desired = { ...book.desired, revocations: [{ networkId: smallNet.id, ip: pinnedIp, generation }] };
+  await startAgain();
+  expect((await host.exec(['docker', 'restart', '-t', '0', 'box1'])).stderr).toContain(pinnedIp);
+  expect(await isUp('box1')).toBe(false);
+  book.source.mode = 'well';
+  running.ipam.serverAnswers();
+  expect(await run('box2', '--ip', pinnedIp)).toContain('docker02');
 });
 
 test('an address that a container asks for by name is given to no other, also at a start of Docker without a server (B4)', async () => {

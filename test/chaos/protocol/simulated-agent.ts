@@ -161,7 +161,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
 
   /** Of few that are asked for by name, so that several ask for one, or Docker's choice, which follows from nothing here. */
   const macFor = (): string => {
-    if (random.chance(0.3)) return `02:42:00:00:00:0${random.below(8)}`;
+    if (random.chance(0.4)) return `02:42:00:00:00:0${random.below(4)}`;
     const byte = (): string => random.below(256).toString(16).padStart(2, '0');
     return `02:43:${byte()}:${byte()}:${byte()}:${byte()}`;
   };
