@@ -39,22 +39,21 @@ RETURNS TABLE (kind text, network text, ip text, container text, docker_id text,
 #variable_conflict use_column
 BEGIN
   DELETE FROM endpoint e WHERE e.host_id = put_inventory.host AND NOT EXISTS (
-    SELECT 1 FROM jsonb_to_recordset(seen) AS x ("networkId" uuid, "dockerId" text)
-    WHERE x."networkId" = e.network_id AND x."dockerId" = e.docker_id
+    SELECT 1 FROM jsonb_to_recordset(seen) AS x ("networkId" uuid, "dockerId" text, ipv4 inet, ipv6 inet)
+    WHERE x."networkId" = e.network_id AND x."dockerId" = e.docker_id AND (x.ipv4, x.ipv6) IS NOT DISTINCT FROM (e.ipv4, e.ipv6)
   );
   INSERT INTO endpoint AS e (host_id, network_id, docker_id, name, state, ipv4, ipv6, mac, since)
   SELECT put_inventory.host, y.*, seen_at FROM (
-    SELECT DISTINCT ON (x."networkId", x."dockerId") x."networkId", x."dockerId", x.name, x.state, x.ipv4, x.ipv6, x.mac
+    SELECT DISTINCT ON (x."networkId", x."dockerId", x.ipv4, x.ipv6) x."networkId", x."dockerId", x.name, x.state, x.ipv4, x.ipv6, x.mac
     FROM jsonb_to_recordset(seen)
       AS x ("networkId" uuid, "dockerId" text, name text, state text, ipv4 inet, ipv6 inet, mac text)
     JOIN network n ON n.id = x."networkId"
     EXCEPT
     SELECT o.network_id, o.docker_id, o.name, o.state, o.ipv4, o.ipv6, o.mac FROM endpoint o WHERE o.host_id = put_inventory.host
   ) AS y
-  ON CONFLICT (host_id, network_id, docker_id) DO UPDATE
-  SET name = EXCLUDED.name, state = EXCLUDED.state, ipv4 = EXCLUDED.ipv4, ipv6 = EXCLUDED.ipv6, mac = EXCLUDED.mac,
-      since = CASE WHEN (e.state IN ('running', 'paused')) = (EXCLUDED.state IN ('running', 'paused'))
-        AND (e.ipv4, e.ipv6) IS NOT DISTINCT FROM (EXCLUDED.ipv4, EXCLUDED.ipv6) THEN e.since ELSE EXCLUDED.since END;
+  ON CONFLICT (host_id, network_id, docker_id, ipv4, ipv6) DO UPDATE
+  SET name = EXCLUDED.name, state = EXCLUDED.state, mac = EXCLUDED.mac,
+      since = CASE WHEN (e.state IN ('running', 'paused')) = (EXCLUDED.state IN ('running', 'paused')) THEN e.since ELSE EXCLUDED.since END;
   RETURN QUERY
   UPDATE address a
   SET state = 'bound', container_name = s.name, docker_id = s.docker_id, seen_mac = s.mac, since = s.since, updated_at = now()
@@ -74,16 +73,16 @@ BEGIN
     SELECT 1 FROM endpoint e WHERE e.host_id = r.host_id AND e.state IN ('running', 'paused') AND (e.ipv4 = r.ip OR e.ipv6 = r.ip));
   RETURN QUERY
   WITH found AS (
-    SELECT e.network_id, e.docker_id, v.ip, seen_conflict(e.network_id, v.ip, e.mac, e.host_id) AS why
+    SELECT e.id, v.ip, seen_conflict(e.network_id, v.ip, e.mac, e.host_id) AS why
     FROM endpoint e CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
     WHERE e.host_id = put_inventory.host AND v.ip IS NOT NULL AND e.state IN ('running', 'paused')
   ), worst AS (
-    SELECT e.network_id, e.docker_id, min(f.ip) FILTER (WHERE f.why IS NOT NULL) AS ip, min(f.why) AS why
-    FROM endpoint e LEFT JOIN found f ON f.network_id = e.network_id AND f.docker_id = e.docker_id
-    WHERE e.host_id = put_inventory.host GROUP BY e.network_id, e.docker_id
+    SELECT e.id, min(f.ip) FILTER (WHERE f.why IS NOT NULL) AS ip, min(f.why) AS why
+    FROM endpoint e LEFT JOIN found f ON f.id = e.id
+    WHERE e.host_id = put_inventory.host GROUP BY e.id
   )
   UPDATE endpoint e SET conflict = w.why FROM worst w, network n
-  WHERE e.host_id = put_inventory.host AND e.network_id = w.network_id AND e.docker_id = w.docker_id AND n.id = e.network_id
+  WHERE e.host_id = put_inventory.host AND e.id = w.id AND n.id = e.network_id
     AND e.conflict IS DISTINCT FROM w.why
   RETURNING 'conflict', n.name, host(w.ip), e.name, e.docker_id, e.mac, NULL::bigint, w.why;
   RETURN QUERY

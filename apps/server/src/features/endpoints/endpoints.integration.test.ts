@@ -117,3 +117,36 @@ test('what a host sees on an address that it does not hold binds nothing (promis
     container: null,
   });
 });
+
+test('each address of a container on two Docker networks of one network is seen by itself (promises 1 and 4)', async () => {
+  const id = await make('twice');
+  const [first, second] = (await takeLeases(at.one, id, 2)).granted as [Lease, Lease];
+  // Of an adopted network, whose addresses nobody gave.
+  const adopted = first.ip.replace(/\d+$/, '200');
+  const both = [
+    seenContainer(id, 'web', first.ip),
+    { ...seenContainer(id, 'web', second.ip), mac: '02:42:ac:10:64:98' },
+    { ...seenContainer(id, 'web', adopted), mac: '02:42:ac:10:64:97' },
+  ];
+  for (const inventory of [both, both.toReversed()]) {
+    await reportInventory(at.one, inventory);
+    for (const { ip, generation } of [first, second])
+      expect(await address('twice', ip)).toMatchObject({ state: 'bound', container: 'web', generation });
+    expect(await address('twice', adopted)).toMatchObject({
+      state: 'bound',
+      container: 'web',
+      host: 'docker01',
+    });
+  }
+  expect((await endpoints('?network=twice')).items).toHaveLength(3);
+  const pages = await endpoints('?network=twice&limit=2');
+  expect((await endpoints(`?network=twice&limit=2&cursor=${pages.nextCursor as string}`)).items).toHaveLength(
+    1,
+  );
+  // What one Docker network no longer shows goes; the others stay.
+  await reportInventory(at.one, both.slice(0, 2));
+  expect((await at.server.request('GET', `/v1/networks/twice/addresses/${adopted}`)).body.state).not.toBe(
+    'bound',
+  );
+  expect(await address('twice', second.ip)).toMatchObject({ state: 'bound', container: 'web' });
+});

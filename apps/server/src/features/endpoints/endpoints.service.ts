@@ -48,7 +48,7 @@ export interface EndpointsService {
 
 const isEndpointPosition = (position: string): boolean => {
   const parts = position.split('\n');
-  return parts.length === 3 && parts.every(isNamePosition);
+  return parts.length === 4 && parts.every(isNamePosition) && /^\d{1,18}$/.test(parts[3] ?? '');
 };
 
 const mostCompared = 1_000;
@@ -102,7 +102,7 @@ export function createEndpointsService(
       const position = after === undefined ? undefined : (after.split('\n') as EndpointPosition);
       const rows = await listEndpoints(query, filter, position, limit + 1);
       const page = pageOf('endpoints', rows, limit, (row) =>
-        [row.host, row.network, row.docker_id].join('\n'),
+        [row.host, row.network, row.docker_id, row.id].join('\n'),
       );
       return { ...page, items: page.items.map(present) };
     },

@@ -49,6 +49,7 @@ export function takeIn(
 }
 
 export interface EndpointRow {
+  id: string;
   host: string;
   network: string;
   container: string;
@@ -69,7 +70,7 @@ export interface EndpointFilter {
 }
 
 /** A place in the list. */
-export type EndpointPosition = [host: string, network: string, dockerId: string];
+export type EndpointPosition = [host: string, network: string, dockerId: string, id: string];
 
 /** Endpoints after a place, in the order of hosts, networks and Docker's ids. */
 export function listEndpoints(
@@ -79,13 +80,13 @@ export function listEndpoints(
   limit: number,
 ): Promise<EndpointRow[]> {
   return query(
-    `SELECT h.name AS host, n.name AS network, e.name AS container, e.docker_id, e.state, host(e.ipv4) AS ipv4, host(e.ipv6) AS ipv6,
+    `SELECT text(e.id) AS id, h.name AS host, n.name AS network, e.name AS container, e.docker_id, e.state, host(e.ipv4) AS ipv4, host(e.ipv6) AS ipv6,
             e.mac, e.since, h.observed_at,
             EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id) AS ours
      FROM endpoint e JOIN host h ON h.id = e.host_id JOIN network n ON n.id = e.network_id
      WHERE ($1::text IS NULL OR h.name = $1) AND ($2::text IS NULL OR n.name = $2) AND ($3::text IS NULL OR e.name = $3)
-       AND ($4::text IS NULL OR (h.name, n.name, e.docker_id) > ($4::text, $5::text, $6::text))
-     ORDER BY h.name, n.name, e.docker_id LIMIT $7::int`,
+       AND ($4::text IS NULL OR (h.name, n.name, e.docker_id, e.id) > ($4::text, $5::text, $6::text, $7::bigint))
+     ORDER BY h.name, n.name, e.docker_id, e.id LIMIT $8::int`,
     [
       filter.host ?? null,
       filter.network ?? null,
@@ -93,6 +94,7 @@ export function listEndpoints(
       after?.[0] ?? null,
       after?.[1] ?? null,
       after?.[2] ?? null,
+      after?.[3] ?? null,
       limit,
     ],
   );
