@@ -126,3 +126,17 @@ test('a container does not wait for ever for an agent that does not come to know
   const { call } = await serving(timingOf((ms) => ms === 4000));
   expect((await askForBox(call))['Error']).toMatch(/still starting: try again/);
 });
+
+test('what the server took away is given to nobody by an agent that starts, though no server answers it (A5)', async () => {
+  const { call, join: joinHost } = await serving(timingOf(() => false));
+  const host = hostOf(null);
+  const source = createFakeLeaseSource([{ networkId, subnet }]);
+  source.mode = 'away';
+  // Its document is on disk: the agent was killed before it carried that out.
+  const revoked = {
+    ...document([passthru]),
+    revocations: [{ networkId, ip: '172.16.100.7', generation: 3 }],
+  };
+  joinHost({ ...host, source, desired: () => revoked });
+  expect((await askForBox(call))['Error']).toContain('no address is left on this host');
+});
