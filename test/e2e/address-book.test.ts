@@ -1,9 +1,8 @@
 /** What becomes of Docker networks and containers around the address book: old networks, several subnets, a late agent. */
-import { ApiError } from '@trunkline/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../lab/wait.ts';
 import { containerNamed, docker, networksNamed, pings } from './outside.ts';
-import { conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
+import { conditionOf, emptyFleet, macNet1, placementOn, useFleet } from './setup.ts';
 
 // What an agent misses while it is down is found soon.
 const fleet = useFleet('book', { agentEnv: { TRUNKLINE_LEAK_SECONDS: '2' } });
@@ -26,29 +25,7 @@ async function run(on: string, name: string, ...options: string[]): Promise<stri
   return (await addressOf(on, name)) ?? '';
 }
 
-afterEach(async () => {
-  for (const { name } of fleet().lab.hosts) {
-    const ids = await docker(host(name), 'ps', '-aq');
-    if (ids !== '') await docker(host(name), 'rm', '-f', ...ids.split('\n'));
-  }
-  // Hosts say within seconds that nobody has the addresses any more.
-  await waitFor('everything removed', isEmptied, 180_000, 500).catch(async (error: unknown) => {
-    const held = await fleet().client.addresses.list('mac_net1');
-    throw new Error(`held: ${JSON.stringify(held.body.items)}`, { cause: error });
-  });
-});
-
-/** False while addresses are held; anything else is a failure. */
-async function isEmptied(): Promise<boolean> {
-  try {
-    await removeAll(fleet());
-    // A removal that takes longer than its request waited is still under way.
-    return (await fleet().client.networks.list()).body.items.length === 0;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'network_in_use') return false;
-    throw error;
-  }
-}
+afterEach(() => emptyFleet(fleet()));
 
 /** As older versions made it: our mark, and addresses of Docker's own. */
 async function madeBefore(on: string, container: string | null): Promise<void> {

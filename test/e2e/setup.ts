@@ -3,6 +3,7 @@ import { ApiError, type WriteOptions } from '@trunkline/client';
 import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
 import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
+import { docker } from './outside.ts';
 import { createFleet, type Fleet, type FleetOptions } from '../fleet/fleet.ts';
 
 /** The network of scenario S1 (scenarios.md). Freed addresses can be used again at once, or one test would hinder the next. */
@@ -89,6 +90,34 @@ export async function removeAll(fleet: Fleet): Promise<void> {
   await Promise.all(containers.filter(({ networkMode }) => networkMode !== null).map(remove));
   await Promise.all(containers.filter(({ networkMode }) => networkMode === null).map(remove));
   for await (const { name } of client.networks.all()) await removeNetwork(fleet, name).catch(tolerateGone);
+}
+
+/**
+ * Removes the containers of every host, also those that the API knows nothing of, and then everything through the API. Hosts
+ * say within seconds that nobody has the addresses any more; a failure says who has.
+ */
+export async function emptyFleet(fleet: Fleet, timeoutMs = 180_000): Promise<void> {
+  const { client, lab } = fleet;
+  await Promise.all(
+    lab.hosts.map(async (host) => {
+      const ids = await docker(host, 'ps', '-aq');
+      if (ids !== '') await docker(host, 'rm', '-f', ...ids.split('\n'));
+    }),
+  );
+  const isEmptied = async (): Promise<boolean> => {
+    try {
+      await removeAll(fleet);
+      // A removal that takes longer than its request waited is still under way.
+      return (await client.networks.list()).body.items.length === 0;
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'network_in_use') return false;
+      throw error;
+    }
+  };
+  await waitFor('everything removed', isEmptied, timeoutMs, 500).catch(async (error: unknown) => {
+    const held = await client.addresses.list(macNet1.name);
+    throw new Error(`held: ${JSON.stringify(held.body.items)}`, { cause: error });
+  });
 }
 
 /** With the reservations that nobody's container holds; what hosts hold ahead of need goes with the network. */

@@ -1,0 +1,189 @@
+/** Promise 1 over two real hosts and their server: what is taken away, adopted or moved by hand; one MAC on two hosts. */
+import { ApiError } from '@trunkline/client';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
+import { waitFor } from '../lab/wait.ts';
+import { containerNamed, docker, pings } from './outside.ts';
+import { emptyFleet, macNet1, useFleet } from './setup.ts';
+
+const fleet = useFleet('edges', { agentEnv: { TRUNKLINE_LEAK_SECONDS: '5' } });
+const host = (name: string) => fleet().lab.host(name);
+const network = macNet1.name;
+const soonMs = 30_000;
+
+afterEach(() => emptyFleet(fleet()));
+
+const ipamOf = (on: string, name: string): Promise<string> =>
+  docker(host(on), 'inspect', '-f', `{{.NetworkSettings.Networks.${network}.IPAddress}}`, name);
+
+/** `docker run` of a container that ends at once when it is stopped; its address, or what Docker said. */
+async function run(on: string, name: string, ...options: string[]): Promise<string> {
+  const argv = ['docker', 'run', '-d', '--name', name, '--stop-signal', 'KILL', '--network', network];
+  const { code, stderr } = await host(on).exec([...argv, ...options, 'busybox', 'sleep', '10000']);
+  if (code === 0) return await ipamOf(on, name);
+  await host(on).exec(['docker', 'rm', '-f', name]);
+  return stderr;
+}
+
+/** The same by Docker's API: its client from 25 on refuses `--mac-address` for an Engine as old as the lab's. */
+async function runWithMac(on: string, name: string, mac: string, ipv4?: string): Promise<string> {
+  const engine = createDockerEngine({ socketPath: host(on).dockerSocket });
+  const address = ipv4 === undefined ? {} : { ipv4 };
+  const { id } = await engine.createContainer({
+    name,
+    image: 'busybox',
+    command: ['sleep', '10000'],
+    attachments: [{ network, mac, ...address }],
+  });
+  try {
+    await engine.startContainer(id);
+    return await ipamOf(on, name);
+  } catch (error) {
+    await docker(host(on), 'rm', '-f', name);
+    return String(error);
+  }
+}
+
+const again = async (on: string, ...argv: string[]): Promise<string> =>
+  (await host(on).exec(['docker', ...argv])).stderr;
+const isUp = async (on: string, name: string): Promise<boolean> =>
+  (await containerNamed(host(on), name))?.State.Running === true;
+const row = async (ip: string) => (await fleet().client.addresses.get(network, ip)).body;
+const isBound = async (ip: string): Promise<boolean> =>
+  await row(ip).then(
+    ({ state }) => state === 'bound',
+    (error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return false;
+      throw error;
+    },
+  );
+
+describe('an address that is released by force (A5)', () => {
+  const ip = '172.16.100.150';
+
+  test('is not given to its loser again, which is refused at its restart, and then runs for whom asks', async () => {
+    const { client } = fleet();
+    await client.networks.create(macNet1, { wait: '30s' });
+    expect(await run('docker02', 'svc', '--ip', ip)).toBe(ip);
+    await waitFor('svc in the book', () => isBound(ip), soonMs, 100);
+    await client.addresses.release(network, ip, { force: true });
+    // It runs on, and answers on the wire: nobody else has its address before it is gone.
+    expect(await isUp('docker02', 'svc')).toBe(true);
+    expect(await again('docker02', 'restart', 'svc')).toContain(ip);
+    expect(await isUp('docker02', 'svc')).toBe(false);
+    await waitFor(
+      'its run on docker01',
+      async () => (await run('docker01', 'svc', '--ip', ip)) === ip,
+      soonMs,
+      500,
+    );
+    expect(await again('docker02', 'start', 'svc')).toContain(ip);
+    expect(await isUp('docker02', 'svc')).toBe(false);
+    expect(await isUp('docker01', 'svc')).toBe(true);
+    const peer = await run('docker02', 'peer');
+    expect(await pings(host('docker01'), 'svc', peer)).toBe(true);
+  });
+
+  test('of a host that cannot be heard is given to nobody before that host has heard it', async () => {
+    const { client, lab } = fleet();
+    await client.networks.create(macNet1, { wait: '30s' });
+    expect(await run('docker02', 'svc', '--ip', ip)).toBe(ip);
+    await waitFor('svc in the book', () => isBound(ip), soonMs, 100);
+    await lab.cut('docker02');
+    try {
+      const released = client.addresses.release(network, ip, { force: true });
+      await expect(released).rejects.toMatchObject({ code: 'release_unconfirmed' });
+      expect(await run('docker01', 'svc', '--ip', ip)).toContain('docker02');
+      // It has not heard it: what runs there keeps running.
+      expect(await again('docker02', 'restart', 'svc')).toBe('');
+      expect(await row(ip)).toMatchObject({ state: 'quarantined', awaitingHost: 'docker02' });
+    } finally {
+      await lab.mend('docker02');
+    }
+    const isAwaited = async (): Promise<boolean> =>
+      await row(ip).then(
+        ({ awaitingHost }) => awaitingHost !== null,
+        () => false,
+      );
+    await waitFor('docker02 to hear it', async () => !(await isAwaited()), 60_000, 200);
+    expect(await again('docker02', 'restart', 'svc')).toContain(ip);
+    await waitFor(
+      'its run on docker01',
+      async () => (await run('docker01', 'svc', '--ip', ip)) === ip,
+      soonMs,
+      500,
+    );
+    expect(await again('docker02', 'start', 'svc')).toContain(ip);
+    expect(await isUp('docker02', 'svc')).toBe(false);
+  });
+});
+
+test('what runs on an adopted network is in the book, and its address is had by nobody else (A9)', async () => {
+  const { client } = fleet();
+  const ip = '172.16.100.50';
+  const subnet = ['--subnet', '172.16.100.0/24', '--gateway', '172.16.100.1', '-o', 'parent=ens33'];
+  await docker(host('docker02'), 'network', 'create', '-d', 'macvlan', ...subnet, network);
+  try {
+    expect(await run('docker02', 'old2', '--ip', ip)).toBe(ip);
+    await client.networks.create(macNet1, { wait: '30s' });
+    await waitFor('old2 in the book', () => isBound(ip), soonMs, 100);
+    expect(await row(ip)).toMatchObject({ host: 'docker02', container: 'old2' });
+    await expect(client.addresses.reserve(network, { address: ip })).rejects.toMatchObject({
+      code: 'address_taken',
+    });
+    expect(await run('docker01', 'thief', '--ip', ip)).toContain('container old2 on host docker02');
+    const { body } = await client.checks.create({ kind: 'addresses', network }, { wait: '30s' });
+    expect(body.result).toMatchObject({ consistent: true });
+  } finally {
+    await emptyFleet(fleet());
+    // It was there before, so it stays.
+    await docker(host('docker02'), 'network', 'rm', network);
+  }
+});
+
+test('one MAC is on one host, whoever starts the other one, also on an address that its host holds (A10)', async () => {
+  const { client } = fleet();
+  const mac = '02:42:ac:10:64:aa';
+  await client.networks.create(macNet1, { wait: '30s' });
+  const ip = await runWithMac('docker01', 'first', mac);
+  await waitFor('first in the book', () => isBound(ip), soonMs, 100);
+  const held = async (): Promise<string | undefined> =>
+    (await client.addresses.list(network, { state: 'leased', host: 'docker02' })).body.items[0]?.ip;
+  await waitFor('a warm pool of docker02', async () => (await held()) !== undefined, soonMs, 100);
+  for (const asked of [undefined, '172.16.100.90', await held()])
+    expect(await runWithMac('docker02', 'second', mac, asked)).toContain('container first on host docker01');
+  const box = { host: 'docker02', image: 'busybox', command: ['sleep', '10000'] };
+  await expect(
+    client.containers.create({ ...box, name: 'third', attachments: [{ network, mac }] }),
+  ).rejects.toMatchObject({ code: 'mac_in_use', message: expect.stringContaining('first on host docker01') });
+
+  // The other way round: the container of the API came first.
+  const own = '02:42:ac:10:64:ab';
+  await client.containers.create(
+    { ...box, name: 'fourth', attachments: [{ network, mac: own }] },
+    { wait: '60s' },
+  );
+  expect(await runWithMac('docker01', 'fifth', own)).toContain('fourth');
+  await docker(host('docker01'), 'rm', '-f', 'first');
+  await waitFor(
+    'its MAC to be free',
+    async () => (await runWithMac('docker02', 'second', mac)).startsWith('172.'),
+    soonMs,
+    500,
+  );
+});
+
+test('a container that is moved by hand has its address on the other host within seconds, whatever the quarantine (B9)', async () => {
+  const { client } = fleet();
+  const ip = '172.16.100.70';
+  await client.networks.create({ ...macNet1, quarantineSeconds: 300 }, { wait: '30s' });
+  expect(await run('docker01', 'svc', '--ip', ip)).toBe(ip);
+  await waitFor('svc in the book', () => isBound(ip), soonMs, 100);
+  await docker(host('docker01'), 'rm', '-f', 'svc');
+  await waitFor(
+    'its run on docker02',
+    async () => (await run('docker02', 'svc', '--ip', ip)) === ip,
+    soonMs,
+    500,
+  );
+});
