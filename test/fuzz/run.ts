@@ -42,6 +42,14 @@ const heldMs = ({ operation, url }: FuzzRequest): number =>
 const shown = ({ operation, method, url, headers, body, by }: FuzzRequest): string =>
   `${operation.name}: ${method} ${url.slice(0, 400)} ${JSON.stringify(headers)} ${body?.slice(0, 600) ?? ''} (by ${by})`;
 
+let sources = 0;
+/** Requests that are going to be refused for who sends them say that they come from another place each time. */
+function sourceOf({ by, url }: FuzzRequest): Record<string, string> {
+  if (by === 'right' && !url.startsWith('/agent/v1/join')) return {};
+  sources += 1;
+  return { 'x-forwarded-for': `2001:db8:${(sources % 60_000).toString(16)}::1` };
+}
+
 const boundOf = (request: FuzzRequest): number => boundMs + heldMs(request);
 
 /** Sends generated requests to a server that listens, and judges every answer. The same seed sends the same requests. */
@@ -64,7 +72,7 @@ export async function fuzz(server: TestServer, baseUrl: string, options: FuzzOpt
   };
 
   const ask = async (request: FuzzRequest): Promise<Answer> => {
-    const headers = await world.signed(request, options.of);
+    const headers = { ...(await world.signed(request, options.of)), ...sourceOf(request) };
     const began = performance.now();
     const answer = await pool.request({
       method: request.method,

@@ -50,6 +50,8 @@ export interface TestServerOptions {
   connectionString?: string;
   /** As of a server with a PostgreSQL of its own. */
   pastMark?: PastMark;
+  /** As TRUNKLINE_TRUST_PROXY. */
+  trustProxy?: readonly string[];
   /** As TRUNKLINE_UNUSED_LEASES. */
   unusedLeases?: number;
 }
@@ -86,6 +88,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     version: '0.0.0-test',
     pastMark: options.pastMark,
     unusedLeases: options.unusedLeases,
+    trustProxy: options.trustProxy,
   });
   const undo: (() => Promise<unknown>)[] = [
     async () => own?.drop(),
