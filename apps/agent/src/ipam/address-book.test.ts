@@ -1,9 +1,9 @@
 /** Requests against a server in memory: what is given, what is asked, and what is bounded. */
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
-import { ApiError } from '@trunkline/client';
+import { describe, expect, test } from 'vitest';
+import { ApiError, ServerUnreachable } from '@trunkline/client';
 import type { DesiredDocument, ErrorCode } from '@trunkline/contracts';
-import { id, network } from '../reconcile/test-subjects.ts';
+import { container, id, network } from '../reconcile/test-subjects.ts';
 import { temporaryFolder } from '../sync/temporary-folder.ts';
 import { createManualTime, turns } from '../sync/manual-time.ts';
 import { createAddressBook, type AddressBook } from './address-book.ts';
@@ -330,4 +330,57 @@ test('a compare takes what nobody listed for suspect, and forgets what is not ou
   await turns();
   expect(uses(it.store)).toMatchObject({ 3: 'free', 9: 'suspect' });
   expect(uses(it.store)[2]).not.toBe('free');
+});
+
+describe('what a container may have is granted to no other by an answer of the server about it (A4)', () => {
+  const mac = '02:00:5e:00:00:07';
+  const ip = '172.16.100.2';
+  const tryFor = async (it: Rig, named: string | null = null): Promise<string> =>
+    await it.book.request(pool, named, { mac, name: null }).then(
+      (gift) => gift.ip,
+      (error: Error) => error.message,
+    );
+  const promised = container({
+    attachments: container().attachments.map((one) => ({ ...one, networkId: id(1), address: ip })),
+  });
+
+  test('granted and not seen yet, and reserved for the MAC of all who ask', async () => {
+    await using it = await rig();
+    await it.keeper.flush(1000);
+    it.source.reserved.set(mac, '172.16.100.9');
+    const got = [await tryFor(it), ...(await Promise.all([tryFor(it), tryFor(it)])), await tryFor(it)];
+    expect(got[0]).toBe('172.16.100.9');
+    expect(new Set(got).size).toBe(got.length);
+  });
+
+  test.each(['claimed for a MAC', 'asked for at once', 'come for the warm pool'])(
+    "granted on the document's word, and %s",
+    async (how) => {
+      await using it = await rig();
+      it.document = { ...it.document, networks: [{ ...small, warm: 0 }], containers: [promised] };
+      it.source.mode = 'away';
+      it.reachability.failed(new ServerUnreachable('http://fake', 'ECONNREFUSED', null));
+      expect(await tryFor(it, ip)).toBe(ip);
+      it.source.mode = 'well';
+      it.reachability.answered();
+      if (how === 'claimed for a MAC') it.source.reserved.set(mac, ip);
+      if (how === 'come for the warm pool') {
+        it.document = { ...it.document, networks: [small] };
+        await it.keeper.flush(1000);
+      }
+      expect(await tryFor(it)).not.toBe(ip);
+      expect(it.store.get(`${id(1)}/${ip}`)).toMatchObject({ use: 'used', seen: false, pinned: true });
+    },
+  );
+
+  test('seen on a container by Docker before it was held, the kernel not to be asked', async () => {
+    await using it = await rig();
+    await it.keeper.flush(1000);
+    it.source.reserved.set(mac, '172.16.100.9');
+    const docker = { holder: { name: 'box7', mac }, at: 0 };
+    it.evidence.set('172.16.100.9', { kernel: 'unknown', docker });
+    const got = [await tryFor(it), await tryFor(it, '172.16.100.9'), await tryFor(it)];
+    expect(got).not.toContain('172.16.100.9');
+    expect(got[1]).toContain('172.16.100.9 is on container box7');
+  });
 });

@@ -12,14 +12,13 @@ import {
 import { whyNot } from './grantable.ts';
 import { createKeyTurns } from './key-turns.ts';
 import {
-  arrived,
   given,
   isHere,
   keyOf,
   released,
-  renewed,
   rightsOf,
   seenInUse,
+  takenIn,
   type Endpoint,
   type LeaseKey,
   type LeaseRecord,
@@ -143,13 +142,10 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   /** The record to give for a lease that the server answered; null where what this disk says of it stands against it. */
   function recordFor(lease: Lease): LeaseRecord | null {
     const known = store.get(keyOf(lease));
-    if (known !== undefined && isHere(known) && known.generation < lease.generation)
-      return renewed(known, lease);
+    const news = takenIn(known, lease, now());
+    if (news !== null) return news;
     // What is on its way back under this generation may be freed at any moment.
-    if (known === undefined || known.use === 'suspect' || known.generation < lease.generation) {
-      return arrived(lease, 'probing', now());
-    }
-    if (!isAtHand(known)) return null;
+    if (known === undefined || !isAtHand(known)) return null;
     const isSame = known.owner === lease.owner && known.mac === lease.mac && known.claim === lease.claim;
     return isSame ? known : { ...known, ...rightsOf(lease) };
   }
@@ -222,7 +218,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     const only = !mayLieElsewhere(request.endpoint) || beside?.size === 1;
     const got = await deps.urgent.ask(request.pool, timeoutMs, only);
     if ('lease' in got) {
-      const gift = await give(arrived(got.lease, 'probing', now()), request, tried);
+      const record = takenIn(store.get(keyOf(got.lease)), got.lease, now());
+      const gift = record === null ? null : await give(record, request, tried);
       // Chosen again from what is held now, this among it.
       if (gift === null) await keep(got.lease);
       return gift;
@@ -233,10 +230,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
 
   /** Takes in a lease that could not be given at once. */
   async function keep(lease: Lease): Promise<void> {
-    const known = store.get(keyOf(lease));
-    if (known !== undefined && known.generation >= lease.generation) return;
-    const isOurs = known !== undefined && (isHere(known) || known.use === 'used');
-    await write([isOurs ? renewed(known, lease) : arrived(lease, 'probing', now())]);
+    const news = takenIn(store.get(keyOf(lease)), lease, now());
+    if (news !== null) await write([news]);
   }
 
   /** What may be chosen from: for any address, without those that somebody else is about to be granted. */

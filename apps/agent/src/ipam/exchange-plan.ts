@@ -1,5 +1,13 @@
 import type { DesiredDocument, DesiredNetwork, LeaseSyncAnswer, LeaseWant } from '@trunkline/contracts';
-import { arrived, keyOf, returning, rightsOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import {
+  arrived,
+  keyOf,
+  renewed,
+  returning,
+  takenIn,
+  type LeaseKey,
+  type LeaseRecord,
+} from './lease-record.ts';
 import { misfitOf } from './lease-fit.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
@@ -116,18 +124,17 @@ export function changesOf(
     else changes.push({ drop: key });
   }
   for (const lease of answer.granted) {
-    if (isNewer(lease.generation, held.get(keyOf(lease)))) changes.push(arrived(lease, 'probing', now));
+    const news = takenIn(held.get(keyOf(lease)), lease, now);
+    if (news !== null) changes.push(news);
   }
   for (const lease of answer.unlisted) {
     const current = held.get(keyOf(lease));
-    if (current?.use === 'used' && current.generation === 0) {
-      changes.push({ ...current, generation: lease.generation, ...rightsOf(lease) });
-    } else if (isNewer(lease.generation, current)) changes.push(arrived(lease, 'suspect', now));
+    if (current?.use === 'used' && isNewer(lease.generation, current)) changes.push(renewed(current, lease));
+    else if (isNewer(lease.generation, current)) changes.push(arrived(lease, 'suspect', now));
   }
   return changes;
 }
 
-/** A grant that became known as `suspect` by another answer is a grant all the same. */
 function isNewer(generation: number, current: LeaseRecord | undefined): boolean {
   return current === undefined || current.generation < generation;
 }

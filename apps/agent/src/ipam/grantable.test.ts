@@ -87,6 +87,8 @@ test.each<[string, Partial<LeaseRecord>, Evidence, string | null]>([
   ['a used one at a look since its grant', used, dockerShows(95_000), onA1],
   ['a used one at a look before its grant', used, dockerShows(85_000), null],
   ['a free one', {}, dockerShows(95_000), onA1],
+  ['a free one that came after the look: that says nothing of who has it', {}, dockerShows(85_000), onA1],
+  ['one that is being probed, and came after the look', { use: 'probing' }, dockerShows(85_000), onA1],
   [
     'a released one, as Docker does until it has noted the end',
     { use: 'resting' },

@@ -19,7 +19,10 @@ const instead = (ip: string): string => `stop that one, choose another address, 
 export function whyLive(ip: string, { kernel, docker }: Evidence, record: LeaseRecord | undefined): WhyNot {
   if (kernel !== null && kernel !== 'unknown') return `${ip} is on ${describe(kernel)}: ${instead(ip)}`;
   const isReleased = record?.use === 'resting' || record?.use === 'kept';
-  if (docker === null || isReleased || (record !== undefined && docker.at <= record.since)) return null;
+  if (docker === null || isReleased) return null;
+  // What was granted or released since says more than an older look; that a lease arrived says nothing of who has it.
+  const isJustHeld = record?.use === 'free' || record?.use === 'probing';
+  if (record !== undefined && !isJustHeld && docker.at <= record.since) return null;
   return `${ip} is on ${describe(docker.holder)}: ${instead(ip)}`;
 }
 

@@ -5,7 +5,7 @@ import { fatalFailure } from '../sync/failure.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { revokedChanges } from './lease-fit.ts';
 import { changesOf, familyOf, planExchange, warmKey } from './exchange-plan.ts';
-import { arrived, heldOf, keyOf, notReturned, returnOf, type LeaseRecord } from './lease-record.ts';
+import { heldOf, keyOf, notReturned, returnOf, takenIn, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
@@ -196,8 +196,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     },
     take: async (leases) => {
       const now = timing.now();
-      const news = leases.filter((lease) => (store.get(keyOf(lease))?.generation ?? -1) < lease.generation);
-      await store.apply(news.map((lease) => arrived(lease, 'probing', now)));
+      await store.apply(leases.flatMap((lease) => takenIn(store.get(keyOf(lease)), lease, now) ?? []));
       deps.onChange();
     },
     revoke: () => store.apply(revokedChanges(store.all(), deps.desired())),

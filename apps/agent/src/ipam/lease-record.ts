@@ -113,6 +113,17 @@ export function renewed(record: LeaseRecord, lease: Lease): LeaseRecord {
   return { ...record, generation: lease.generation, ...rightsOf(lease) };
 }
 
+/**
+ * What becomes of what this disk says when the server grants a lease. Whoever has it, or may have it, keeps it: only what is on its
+ * way back begins again, and what became known as `suspect` by an earlier answer about this very grant. Null: nothing new.
+ */
+export function takenIn(known: LeaseRecord | undefined, lease: Lease, now: number): LeaseRecord | null {
+  if (known === undefined) return arrived(lease, 'probing', now);
+  const isSameGrant = known.use === 'suspect' && known.generation === lease.generation;
+  if (!isSameGrant && known.generation >= lease.generation) return null;
+  return isSameGrant || known.use === 'returning' ? arrived(lease, 'probing', now) : renewed(known, lease);
+}
+
 /** What a record says that nobody was granted yet. */
 export const idle = { cleared: false, grants: 0, seen: false, pinned: false } as const;
 

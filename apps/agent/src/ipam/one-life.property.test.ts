@@ -312,6 +312,13 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       await host.hear();
     }),
   ),
+  fc.tuple(someIp, fc.boolean()).map(([ip, isReserved]) =>
+    step(`${ip} is ${isReserved ? '' : 'no longer '}reserved for a MAC`, async (host) => {
+      const [mac = ''] = macs;
+      if (isReserved) host.source.reserved.set(mac, ip);
+      else if (host.source.reserved.get(mac) === ip) host.source.reserved.delete(mac);
+    }),
+  ),
   fc.tuple(someMac, fc.boolean()).map(([mac, isThere]) =>
     step(`${mac} ${isThere ? 'is' : 'is no longer'} on another host`, async (host) => {
       if (isThere) host.source.stations.set(mac, 'docker02');
@@ -351,8 +358,8 @@ test('no address is granted while somebody has it, and none is lost', async () =
         for (const { run } of history) await run(host);
         // Everybody rests. What asked for nothing by name holds nothing, though it is still there.
         host.source.mode = 'well';
-        const { taken, stations, excluded } = host.source;
-        for (const one of [taken, stations, excluded, host.revoked]) one.clear();
+        const { taken, stations, excluded, reserved } = host.source;
+        for (const one of [taken, stations, excluded, reserved, host.revoked]) one.clear();
         await host.hear();
         for (const one of host.owners) {
           one.state = one.state === 'gone' || one.asked || one.mac === null ? 'gone' : 'over';
