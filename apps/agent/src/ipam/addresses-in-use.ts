@@ -1,7 +1,7 @@
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
-import { ipamNetworkOption } from '../reconcile/marks.ts';
 import { isCoordinated } from '../reconcile/network-fit.ts';
 import type { ObservedDocker } from '../reconcile/observe.ts';
+import type { NetworkResolver } from '../reconcile/stands-for.ts';
 
 /** An address that a running container has on a network of ours, and the MAC that it has it with. */
 export type AddressInUse = {
@@ -15,19 +15,18 @@ export type AddressInUse = {
 /** What running containers have, as far as Docker says with which MAC. Pure. */
 export function addressesInUse(
   docker: Pick<ObservedDocker, 'networks' | 'containers'>,
-  idOf: (named: string) => string,
+  standsFor: NetworkResolver,
 ): readonly AddressInUse[] {
   const ours = new Map(
-    docker.networks
-      .filter(isCoordinated)
-      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[ipamNetworkOption] ?? '')]),
+    docker.networks.filter(isCoordinated).map((network) => [network.id, standsFor(network).ids]),
   );
   return docker.containers
     .filter(({ status }) => status === 'running')
     .flatMap(({ name, endpoints }) =>
       endpoints.flatMap(({ networkId, ipv4, ipv6, mac }) => {
-        const own = ours.get(networkId);
-        if (own === undefined || mac === null) return [];
+        // Of one that may be of several networks nobody knows on which wire a foreign station would be.
+        const [own, ...others] = ours.get(networkId) ?? [];
+        if (own === undefined || others.length > 0 || mac === null) return [];
         return [ipv4, ipv6].flatMap((text) => {
           const ip = text === null ? undefined : tryParseIp(text.split('/')[0] ?? '');
           if (ip === undefined) return [];

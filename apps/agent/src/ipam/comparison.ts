@@ -2,6 +2,7 @@ import type { AgentClient } from '@trunkline/client';
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { Observed } from '../reconcile/observe.ts';
+import type { NetworkResolver } from '../reconcile/stands-for.ts';
 import { createWaker } from '../reconcile/waker.ts';
 import { fatalFailure } from '../sync/failure.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
@@ -13,7 +14,7 @@ import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 export type ComparisonDeps = {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
-  readonly idOf: (named: string) => string;
+  readonly standsFor: NetworkResolver;
   /** Null until this host has joined. */
   readonly source: () => Pick<AgentClient, 'compareLeases'> | null;
   readonly look: () => Promise<Pick<Observed, 'at' | 'docker'> | null>;
@@ -63,7 +64,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
     const ended = new AbortController();
     const bound = timing.delay(lookMs, ended.signal).then(() => null);
     const fresh = deps.look().then(
-      (observed) => (observed === null ? null : shownAddresses(observed, deps.idOf)),
+      (observed) => (observed === null ? null : shownAddresses(observed, deps.standsFor)),
       () => null,
     );
     const seen = await Promise.race([fresh, bound]);
@@ -102,7 +103,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
       ended.abort();
     },
     looked: (observed) => {
-      lastSeen = shownAddresses(observed, deps.idOf) ?? lastSeen;
+      lastSeen = shownAddresses(observed, deps.standsFor) ?? lastSeen;
     },
     desiredChanged: () => {
       if (wanted() !== null) waker.wake('now');

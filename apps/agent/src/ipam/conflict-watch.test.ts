@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createFakeDockerEngine } from '../host/fake-docker-engine.ts';
 import { ipamNetworkOption } from '../reconcile/marks.ts';
+import { standsFor } from '../reconcile/stands-for.ts';
 import { createManualTime, turns } from '../sync/manual-time.ts';
 import type { ProbeAnswer } from './address-probe.ts';
 import { createConflictWatch } from './conflict-watch.ts';
@@ -55,7 +56,7 @@ async function setUp() {
           : { answer: 'taken', mac };
       },
     },
-    idOf: (named) => named,
+    standsFor: (network) => standsFor(network, { networks: [], held: [] }),
     look,
     onChange: () => void changes.push(time.now()),
     timing: time,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Observed } from '../reconcile/observe.ts';
+import type { NetworkResolver } from '../reconcile/stands-for.ts';
 import { createWaker } from '../reconcile/waker.ts';
 import type { Timing } from '../sync/timing.ts';
 import { addressesInUse, type AddressInUse } from './addresses-in-use.ts';
@@ -10,7 +11,7 @@ import type { AddressOnWire, NetworkWire } from './network-wire.ts';
 export type ConflictWatchDeps = {
   readonly wire: Pick<NetworkWire, 'ask'>;
   /** Our network's id for what was named by `--ipam-opt`. */
-  readonly idOf: (named: string) => string;
+  readonly standsFor: NetworkResolver;
   readonly look: () => Promise<unknown>;
   /** What is in conflict has changed. */
   readonly onChange: () => void;
@@ -109,7 +110,7 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
   return {
     looked: ({ docker }) => {
       if (!docker.reachable) return;
-      inUse = new Map(addressesInUse(docker, deps.idOf).map((one) => [keyOf(one), one]));
+      inUse = new Map(addressesInUse(docker, deps.standsFor).map((one) => [keyOf(one), one]));
       for (const key of askedAt.keys()) if (!inUse.has(key)) askedAt.delete(key);
       for (const [key, { container }] of found) {
         if (inUse.get(key)?.container !== container) found.delete(key);

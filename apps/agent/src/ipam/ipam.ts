@@ -6,6 +6,7 @@ import type { Sandboxes } from '../host/sandboxes.ts';
 import type { ConditionDraft } from '../reconcile/conditions.ts';
 import type { StatePast } from '../machine/state-past.ts';
 import type { Observed, StandIn } from '../reconcile/observe.ts';
+import { standsFor as standsForAny, type NetworkResolver } from '../reconcile/stands-for.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createAddressBook, longestCallMs } from './address-book.ts';
 import type { AddressProbe } from './address-probe.ts';
@@ -117,14 +118,15 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   let wasRecovering = false;
   let placed: ReadonlyMap<string, readonly (readonly string[])[]> = new Map();
   const desired = (): DesiredDocument | null => host?.desired() ?? null;
-  const idOf = (named: string): string => desired()?.networks.find(({ name }) => name === named)?.id ?? named;
+  const standsFor: NetworkResolver = (network) =>
+    standsForAny(network, { networks: desired()?.networks ?? [], held: store.all().values() });
   // While nothing is confirmed nothing is exchanged either: one answer after the other.
   const source = (): LeaseSource | null => (comparison.pending() === null ? (host?.source ?? null) : null);
   const isRecovering = (): boolean => (desired()?.recovering ?? null) !== null;
   const comparison = createComparison({
     store,
     desired,
-    idOf,
+    standsFor,
     source: () => {
       const compareLeases = host?.source.compareLeases;
       return compareLeases === undefined ? null : { compareLeases };
@@ -176,10 +178,10 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       desired()?.networks.some(({ id, mode }) => id === networkId && mode === 'passthru') === true,
   });
   const prober = createProber({ store, wire, onChange, timing, log });
-  const live = createLiveAddresses({ sandboxes: deps.sandboxes, idOf, log });
+  const live = createLiveAddresses({ sandboxes: deps.sandboxes, standsFor, log });
   const conflictWatch = createConflictWatch({
     wire,
-    idOf,
+    standsFor,
     look: async () => await host?.look(),
     onChange: () => host?.onNews(),
     timing,
@@ -267,7 +269,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       blind: wire.blind(),
       unheld: bindings.unheld(),
       notStarted: (host?.notStarted() ?? []).flatMap(({ networks, name, why }) =>
-        networks.map((named) => ({ networkId: idOf(named), name, why })),
+        networks.flatMap((one) => standsFor(one).ids.map((networkId) => ({ networkId, name, why }))),
       ),
     };
   }
@@ -324,7 +326,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       comparison.looked(observed);
       void bindings.looked(observed);
       conflictWatch.looked(observed);
-      const found = placedNetworks(observed, idOf);
+      const found = placedNetworks(observed, standsFor);
       if (found === null) return;
       const isNews = [...found.keys()].some((networkId) => !placed.has(networkId));
       placed = found;

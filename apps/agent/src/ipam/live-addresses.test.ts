@@ -3,16 +3,19 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { SandboxLook, Sandboxes } from '../host/sandboxes.ts';
 import type { Observed } from '../reconcile/observe.ts';
-import { createFakeHost, id } from '../reconcile/test-subjects.ts';
+import { standsFor, type NetworkResolver, type StandsFor } from '../reconcile/stands-for.ts';
+import { createFakeHost, id, network as desired } from '../reconcile/test-subjects.ts';
 import { arrived, keyOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 import { createLiveAddresses } from './live-addresses.ts';
 
 const ip = '172.16.100.30';
 const address = { networkId: id(1), ip };
 const mac = '02:42:ac:10:64:1e';
+const lan = desired({ name: 'lan' });
 const sandbox = { file: '/netns/1a2b', inode: 401 };
 
-const idOf = (named: string): string => (named === 'lan' ? id(1) : named);
+const known = (one: Parameters<NetworkResolver>[0]): StandsFor =>
+  standsFor(one, { networks: [lan], held: [] });
 
 /** A host with two Docker networks of one Trunkline network on `ens33`, and one of Docker's own on `ens34`. */
 async function setUp() {
@@ -42,7 +45,7 @@ async function setUp() {
       return { mac };
     },
   };
-  const live = createLiveAddresses({ sandboxes, idOf, log: pino({ level: 'silent' }) });
+  const live = createLiveAddresses({ sandboxes, standsFor: known, log: pino({ level: 'silent' }) });
   let at = 1000;
   let outage: { from: number; to: number } | null = null;
   return {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Sandbox, SandboxInterface, SandboxLook, Sandboxes } from '../host/sandboxes.ts';
 import type { Observed } from '../reconcile/observe.ts';
+import type { NetworkResolver } from '../reconcile/stands-for.ts';
 import type { SeenAddress, SeenAddresses } from './bindings-plan.ts';
 import { keyOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
@@ -27,15 +28,15 @@ export type LiveAddresses = {
   ) => Promise<SeenAddresses | null>;
 };
 
-/** What it works with. `idOf`: our network's id for what a Docker network names. */
+/** What it works with. */
 export type LiveAddressesDeps = {
   readonly sandboxes: Sandboxes;
-  readonly idOf: (named: string) => string;
+  readonly standsFor: NetworkResolver;
   readonly log: Logger;
 };
 
 /** Makes it. */
-export function createLiveAddresses({ sandboxes, idOf, log }: LiveAddressesDeps): LiveAddresses {
+export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddressesDeps): LiveAddresses {
   let last: ShownAddresses | null = null;
   /** What Docker showed at the last look and the kernel did not, as `container address`. */
   let missed: ReadonlySet<string> = new Set();
@@ -125,7 +126,7 @@ export function createLiveAddresses({ sandboxes, idOf, log }: LiveAddressesDeps)
       return { kernel: doubted ? 'unknown' : null, docker };
     },
     looked: async (observed, held) => {
-      const shown = shownAddresses(observed, idOf);
+      const shown = shownAddresses(observed, standsFor);
       if (shown === null) return null;
       const look = await sandboxes.look();
       last = shown;

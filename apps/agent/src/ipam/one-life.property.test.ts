@@ -10,6 +10,7 @@ import type { DesiredDocument, Lease, Revocation } from '@trunkline/contracts';
 import type { DockerContainer, DockerNetwork } from '../host/docker-engine.ts';
 import type { Sandboxes } from '../host/sandboxes.ts';
 import type { Observed } from '../reconcile/observe.ts';
+import { standsFor } from '../reconcile/stands-for.ts';
 import { id, network } from '../reconcile/test-subjects.ts';
 import { createManualTime } from '../sync/manual-time.ts';
 import { temporaryFolder } from '../sync/temporary-folder.ts';
@@ -163,7 +164,11 @@ async function hostWith(folder: string) {
       log,
     };
     const keeper = createKeeper(common);
-    const live = createLiveAddresses({ sandboxes, idOf: (named) => named, log });
+    const live = createLiveAddresses({
+      sandboxes,
+      standsFor: (one) => standsFor(one, { networks: desired.networks, held: store.all().values() }),
+      log,
+    });
     const bindings = createBindings({ ...common, live, look: async () => {}, graceMs });
     const urgent = createUrgent({ ...common, onSpare: (leases) => void keeper.take(leases) });
     const book = createAddressBook({ ...common, urgent, live, flushReturns: keeper.flush, now: timing.now });

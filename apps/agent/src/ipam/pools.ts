@@ -1,6 +1,7 @@
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import { cidrContains, formatCidr, formatIp, InvalidAddress, parseCidr, parseIp } from '@trunkline/netaddr';
 import { ipamNetworkOption } from '../reconcile/marks.ts';
+import { namedNetwork, plainNetworkId } from '../reconcile/stands-for.ts';
 import { DriverRefusal } from './refusal.ts';
 
 /** What Docker calls a pool: one subnet of one network. Its id says all of it, so nothing of it must be remembered. */
@@ -23,7 +24,6 @@ export type PoolRequest = {
 };
 
 const howToName = `docker network create --ipam-driver trunkline --ipam-opt ${ipamNetworkOption}=<id or name of the Trunkline network>`;
-const networkIdForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function poolId({ networkId, subnet }: Pool): string {
   return `${networkId}/${subnet}`;
@@ -33,8 +33,8 @@ export function poolId({ networkId, subnet }: Pool): string {
 export function parsePoolId(id: string): Pool {
   const slash = id.indexOf('/');
   // One network has one name here, or one address would have two.
-  const networkId = id.slice(0, slash).toLowerCase();
-  if (slash === -1 || !networkIdForm.test(networkId)) {
+  const networkId = slash === -1 ? null : plainNetworkId(id.slice(0, slash));
+  if (networkId === null) {
     throw new DriverRefusal(`${JSON.stringify(id.slice(0, 100))} is no pool of Trunkline`);
   }
   return poolOf(networkId, id.slice(slash + 1));
@@ -50,9 +50,10 @@ export function requestPool(
   isHeld: (networkId: string) => boolean,
 ): Pool {
   const named = options[ipamNetworkOption] ?? '';
-  const network = findNetwork(named, subnet, desired);
-  const networkId = (network?.id ?? named).toLowerCase();
-  if (!networkIdForm.test(networkId)) {
+  // Docker may ask again without the options that it was given: a subnet that only one network has says which.
+  const network = namedNetwork(named, subnet, desired?.networks ?? []);
+  const networkId = plainNetworkId(network?.id ?? named);
+  if (networkId === null) {
     throw new DriverRefusal(
       named === ''
         ? `the Trunkline network is not named: ${howToName}`
@@ -70,18 +71,6 @@ export function requestPool(
     );
   }
   return poolOf(networkId, subnet === '' ? onlySubnet(network, ipv6) : checkedSubnet(network, subnet));
-}
-
-function findNetwork(
-  named: string,
-  subnet: string,
-  desired: DesiredDocument | null,
-): DesiredNetwork | undefined {
-  const networks = desired?.networks ?? [];
-  if (named !== '') return networks.find(({ id, name }) => id === named.toLowerCase() || name === named);
-  // Docker may ask again without the options that it was given: a subnet that only one network has tells which.
-  const having = networks.filter(({ subnets }) => subnets.some(({ cidr }) => cidr === subnet));
-  return having.length === 1 ? having[0] : undefined;
 }
 
 function onlySubnet(network: DesiredNetwork | undefined, ipv6: boolean): string {

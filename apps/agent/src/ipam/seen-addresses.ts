@@ -1,8 +1,9 @@
-import { formatCidr, formatIp, parseCidr, tryParseIp } from '@trunkline/netaddr';
+import { formatIp, tryParseIp } from '@trunkline/netaddr';
 import type { DockerContainer } from '../host/docker-engine.ts';
-import { ipamNetworkOption } from '../reconcile/marks.ts';
+import { plainCidr } from '../reconcile/marks.ts';
 import { isCoordinated } from '../reconcile/network-fit.ts';
 import type { Observed, ObservedDocker } from '../reconcile/observe.ts';
+import type { NetworkResolver, StandsFor } from '../reconcile/stands-for.ts';
 import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
 import { keyOf, type LeaseKey } from './lease-record.ts';
 
@@ -13,19 +14,12 @@ import { keyOf, type LeaseKey } from './lease-record.ts';
  */
 const liveStatus = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
 
-/**
- * Docker's networks whose addresses our driver gives: their ids, and the networks of ours that they stand for. `idOf`: our
- * network's id for what was named by `--ipam-opt`.
- */
+/** Docker's networks whose addresses our driver gives: their ids, and the networks of ours that they stand for. */
 function drivenNetworks(
   docker: Pick<ObservedDocker, 'networks'>,
-  idOf: (named: string) => string,
-): ReadonlyMap<string, string> {
-  return new Map(
-    docker.networks
-      .filter(isCoordinated)
-      .map(({ id, ipamOptions }) => [id, idOf(ipamOptions[ipamNetworkOption] ?? '')]),
-  );
+  standsFor: NetworkResolver,
+): ReadonlyMap<string, StandsFor> {
+  return new Map(docker.networks.filter(isCoordinated).map((network) => [network.id, standsFor(network)]));
 }
 
 /**
@@ -34,14 +28,14 @@ function drivenNetworks(
  */
 export function placedNetworks(
   { docker }: Pick<Observed, 'docker'>,
-  idOf: (named: string) => string,
+  standsFor: NetworkResolver,
 ): ReadonlyMap<string, readonly (readonly string[])[]> | null {
   if (!docker.reachable) return null;
   const placed = new Map<string, string[][]>();
-  for (const [dockerId, networkId] of drivenNetworks(docker, idOf)) {
+  for (const [dockerId, { ids }] of drivenNetworks(docker, standsFor)) {
     const subnets = docker.networks.find(({ id }) => id === dockerId)?.subnets ?? [];
-    const cidrs = subnets.map(({ cidr }) => canonicalCidr(cidr));
-    placed.set(networkId, [...(placed.get(networkId) ?? []), cidrs]);
+    const cidrs = subnets.map(({ cidr }) => plainCidr(cidr));
+    for (const networkId of ids) placed.set(networkId, [...(placed.get(networkId) ?? []), cidrs]);
   }
   return placed;
 }
@@ -61,22 +55,17 @@ export function subnetsBeside(
   return new Set([subnet, ...first.filter((one) => having.every((subnets) => subnets.includes(one)))]);
 }
 
-function canonicalCidr(text: string): string {
-  try {
-    return formatCidr(parseCidr(text));
-  } catch {
-    return text;
-  }
-}
-
-/** An address that a running container has on a network that is not driven, or on another one of ours. */
+/** An address that a running container has, on whichever network. */
 type Placed = {
-  readonly networkId: string | null;
+  readonly of: StandsFor;
   /** Interface of the host below it; null where Docker does not tell. */
   readonly parent: string | null;
   readonly ip: string;
   readonly mac: string | null;
 };
+
+/** What a Docker network with another driver stands for. */
+const notDriven: StandsFor = { ids: [], certain: true };
 
 /** What one look at Docker shows of networks with our driver. */
 export type ShownAddresses = {
@@ -102,11 +91,11 @@ export type ShownAddresses = {
  */
 export function shownAddresses(
   observed: Pick<Observed, 'at' | 'docker'>,
-  idOf: (named: string) => string,
+  standsFor: NetworkResolver,
 ): ShownAddresses | null {
   const { docker, at } = observed;
   if (!docker.reachable) return null;
-  const ours = drivenNetworks(docker, idOf);
+  const ours = drivenNetworks(docker, standsFor);
   const idByName = new Map(docker.networks.map(({ id, name }) => [name, id]));
   const parentById = new Map(docker.networks.map(({ id, options }) => [id, options['parent'] ?? null]));
   const live: SeenAddress[] = [];
@@ -118,27 +107,29 @@ export function shownAddresses(
     for (const endpoint of container.endpoints) {
       // A container that never ran knows its networks by name only.
       const dockerId = endpoint.networkId === '' ? idByName.get(endpoint.networkName) : endpoint.networkId;
-      const networkId = ours.get(dockerId ?? '') ?? null;
+      const of = ours.get(dockerId ?? '') ?? notDriven;
       const { mac } = endpoint;
       const has = liveStatus.has(status) ? canonical(endpoint.ipv4, endpoint.ipv6) : [];
       const parent = parentById.get(dockerId ?? '') ?? null;
-      placed.push(...has.map((ip) => ({ networkId, parent, ip, mac })));
-      if (networkId === null) continue;
-      for (const ip of canonical(endpoint.requestedIpv4, endpoint.requestedIpv6)) {
-        asked.set(keyOf({ networkId, ip }), { networkId, ip, container: id, name, mac });
+      placed.push(...has.map((ip) => ({ of, parent, ip, mac })));
+      for (const networkId of of.ids) {
+        for (const ip of canonical(endpoint.requestedIpv4, endpoint.requestedIpv6)) {
+          asked.set(keyOf({ networkId, ip }), { networkId, ip, container: id, name, mac });
+        }
+        live.push(...has.map((ip) => ({ networkId, ip, container: id, name, mac })));
+        if (!liveStatus.has(status)) continue;
+        if (endpoint.ipv4 === null) vague.add(vagueKey(id, networkId, 'ipv4'));
+        if (endpoint.ipv6 === null) vague.add(vagueKey(id, networkId, 'ipv6'));
       }
-      live.push(...has.map((ip) => ({ networkId, ip, container: id, name, mac })));
-      if (!liveStatus.has(status)) continue;
-      if (endpoint.ipv4 === null) vague.add(vagueKey(id, networkId, 'ipv4'));
-      if (endpoint.ipv6 === null) vague.add(vagueKey(id, networkId, 'ipv6'));
     }
   }
   const isElsewhere: ShownAddresses['isElsewhere'] = (networkId, ip, mac) => {
     const parents = new Set(
-      [...ours].flatMap(([id, one]) => (one === networkId ? [parentById.get(id)] : [])),
+      [...ours].flatMap(([id, { ids }]) => (ids.includes(networkId) ? [parentById.get(id)] : [])),
     );
     return placed.some(
-      (one) => one.ip === ip && one.mac === mac && one.networkId !== networkId && !parents.has(one.parent),
+      ({ of, parent, ...one }) =>
+        one.ip === ip && one.mac === mac && of.certain && !of.ids.includes(networkId) && !parents.has(parent),
     );
   };
   return { at, live, asked, vague, ...ownAddresses(docker, ours), isElsewhere };
@@ -146,18 +137,18 @@ export function shownAddresses(
 
 function ownAddresses(
   { networks }: Pick<ObservedDocker, 'networks'>,
-  ours: ReadonlyMap<string, string>,
+  ours: ReadonlyMap<string, StandsFor>,
 ): Pick<ShownAddresses, 'own' | 'untold'> {
   const own = new Set<LeaseKey>();
   const untold = new Map<string, number>();
   for (const { id, subnets, created } of networks) {
-    const networkId = ours.get(id);
-    if (networkId === undefined) continue;
-    for (const { gateway, aux } of subnets) {
-      for (const ip of canonical(gateway, ...Object.values(aux))) own.add(keyOf({ networkId, ip }));
-      if (gateway !== null) continue;
-      const madeAt = created === null ? 0 : Date.parse(created);
-      untold.set(networkId, Math.min(madeAt, untold.get(networkId) ?? madeAt));
+    for (const networkId of ours.get(id)?.ids ?? []) {
+      for (const { gateway, aux } of subnets) {
+        for (const ip of canonical(gateway, ...Object.values(aux))) own.add(keyOf({ networkId, ip }));
+        if (gateway !== null) continue;
+        const madeAt = created === null ? 0 : Date.parse(created);
+        untold.set(networkId, Math.min(madeAt, untold.get(networkId) ?? madeAt));
+      }
     }
   }
   return { own, untold };

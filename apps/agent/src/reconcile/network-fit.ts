@@ -3,6 +3,7 @@ import type { DetachedContainer } from './detached.ts';
 import { ipamDriver, ipamNetworkOption, networkLabel, plainCidr, plainIp, type FixedSpec } from './marks.ts';
 import { isNoGateway } from '../ipam/no-gateway.ts';
 import type { ObservedDocker, StandIn } from './observe.ts';
+import { plainNetworkId } from './stands-for.ts';
 
 /** Whether a Docker network is the one that we made for this network: by mark, name and driver, all three. */
 export function isOurs(
@@ -85,7 +86,9 @@ export function differences(
   differ('internal flag', String(docker.internal), String(wanted.internal));
   if (isCoordinated(docker)) {
     const named = docker.ipamOptions[ipamNetworkOption] ?? '';
-    if (named !== network.name) differ('Trunkline network', named === '' ? 'not named' : named, network.id);
+    if (named !== network.name) {
+      differ('Trunkline network', named === '' ? 'not named' : (plainNetworkId(named) ?? named), network.id);
+    }
   } else {
     differ('IPAM driver', docker.ipamDriver, 'default');
   }

@@ -107,32 +107,39 @@ test('S1: wanted network and container become real, and the report says what is'
   expect(told.inventory).toMatchObject([{ name: 'box1', networkId: id(1), ipv4: '172.16.100.10' }]);
 });
 
-test('what runs on a Docker network by hand with our driver is told too, once for each container', async () => {
-  const { host, want, happen, report } = start();
-  await want(document([network()], [], '1'));
-  await happen();
-  const docker = host.docker.behindOurBack;
-  for (const name of ['second', 'third']) {
-    await docker.createNetwork({
-      name,
-      driver: 'macvlan',
-      options: { parent: `ens3${name.length}` },
-      ipamDriver: 'trunkline',
-      ipamOptions: { network: 'mac_net1' },
-      subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+test.each<[string, Record<string, string>]>([
+  ['names the Trunkline network', { network: 'mac_net1' }],
+  ['names its id in capitals', { network: id(1).toUpperCase() }],
+  ['names its subnet alone', {}],
+])(
+  'what runs on a Docker network by hand that %s is reported, once for each container',
+  async (_, ipamOptions) => {
+    const { host, want, happen, report } = start();
+    await want(document([network()], [], '1'));
+    await happen();
+    const docker = host.docker.behindOurBack;
+    for (const name of ['second', 'third']) {
+      await docker.createNetwork({
+        name,
+        driver: 'macvlan',
+        options: { parent: `ens3${name.length}` },
+        ipamDriver: 'trunkline',
+        ipamOptions,
+        subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+      });
+    }
+    await docker.createContainer({
+      name: 'byhand',
+      image: 'busybox',
+      attachments: [{ network: 'second', ipv4: '172.16.100.30' }, { network: 'third' }],
     });
-  }
-  await docker.createContainer({
-    name: 'byhand',
-    image: 'busybox',
-    attachments: [{ network: 'second', ipv4: '172.16.100.30' }, { network: 'third' }],
-  });
-  await docker.startContainer('byhand');
-  await happen();
-  expect((await report()).inventory).toMatchObject([
-    { name: 'byhand', networkId: id(1), ipv4: '172.16.100.30' },
-  ]);
-});
+    await docker.startContainer('byhand');
+    await happen();
+    expect((await report()).inventory).toMatchObject([
+      { name: 'byhand', networkId: id(1), ipv4: '172.16.100.30' },
+    ]);
+  },
+);
 
 test('one bad item never blocks the rest', async () => {
   const { host, want, happen, report } = start(createFakeHost({ version: '27.0.0', apiVersion: '1.46' }));

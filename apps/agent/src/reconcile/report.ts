@@ -14,10 +14,10 @@ import type { DockerContainerDetail, DockerContainerStatus } from '../host/docke
 import { conflictCondition, type ForeignStation } from './conflict-condition.ts';
 import { stamp, type ConditionDraft } from './conditions.ts';
 import { withFailure, type StepFailure } from './failures.ts';
-import { ipamNetworkOption } from './marks.ts';
 import { isCoordinated } from './network-fit.ts';
 import type { Observed } from './observe.ts';
 import { hostConditions, planHost, type HostPlan, type ItemKey } from './plan.ts';
+import { standsFor } from './stands-for.ts';
 
 /** What is remembered of an item between looks. */
 export type ItemMemory = {
@@ -159,25 +159,27 @@ function containerReport(
  */
 function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed): InventoryItem[] {
   if (!observed.docker.reachable) return [];
-  const managed = new Map<string, string>();
-  for (const { id, ipamOptions } of observed.docker.networks.filter(isCoordinated)) {
-    const named = ipamOptions[ipamNetworkOption];
-    const network = desired.networks.find((one) => one.id === named || one.name === named);
-    if (network !== undefined) managed.set(id, network.id);
+  const managed = new Map<string, readonly string[]>();
+  const { networks } = desired;
+  for (const network of observed.docker.networks.filter(isCoordinated)) {
+    const { ids } = standsFor(network, { networks, held: [] });
+    managed.set(
+      network.id,
+      ids.filter((one) => networks.some(({ id }) => id === one)),
+    );
   }
   for (const [networkId, network] of plan.networks) {
     const { dockerNetworkId } = network();
-    if (dockerNetworkId !== null) managed.set(dockerNetworkId, networkId);
+    if (dockerNetworkId !== null) managed.set(dockerNetworkId, [networkId]);
   }
   return observed.docker.containers.flatMap((container) => {
     // On several Docker networks of one network it is told of once: the book has a row for each container and network.
     const said = new Set<string>();
     return container.endpoints.flatMap((endpoint) => {
-      const networkId = managed.get(endpoint.networkId);
-      if (networkId === undefined || said.has(networkId)) return [];
-      said.add(networkId);
-      return [
-        {
+      const networkIds = (managed.get(endpoint.networkId) ?? []).filter((one) => !said.has(one));
+      return networkIds.map((networkId) => {
+        said.add(networkId);
+        return {
           dockerId: container.id,
           name: container.name,
           state: stateOf(container.status),
@@ -185,8 +187,8 @@ function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed)
           ipv4: endpoint.ipv4 ?? endpoint.requestedIpv4,
           ipv6: endpoint.ipv6 ?? endpoint.requestedIpv6,
           mac: endpoint.mac,
-        },
-      ];
+        };
+      });
     });
   });
 }

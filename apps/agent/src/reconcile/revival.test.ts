@@ -162,7 +162,11 @@ test('a container that cannot be started again is told with its network, until i
   refuse(true);
   await look();
   expect(notStarted()).toMatchObject([
-    { name: 'byhand', networks: [network().id], why: expect.stringContaining(said.empty) },
+    {
+      name: 'byhand',
+      networks: [{ ipamOptions: { network: network().id } }],
+      why: expect.stringContaining(said.empty),
+    },
   ]);
   refuse(false);
   await time.advance(3000);

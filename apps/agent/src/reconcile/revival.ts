@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import type { DockerContainerDetail, DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
 import { createSlots } from '../wire/slots.ts';
 import { noGateway } from '../ipam/no-gateway.ts';
 import { lostNetworkIn, removedNetworkIn } from './lost-network.ts';
-import { containerLabel, ipamNetworkOption } from './marks.ts';
+import { containerLabel } from './marks.ts';
 import { attachedTo, isCoordinated } from './network-fit.ts';
 import type { Observed, ObservedDocker } from './observe.ts';
 
@@ -19,8 +19,8 @@ export type RevivalDeps = {
 /** A container that should run and that could not be started again. */
 export type NotStarted = {
   readonly name: string;
-  /** What the Docker networks that it is on name as their Trunkline network: an id or a name. */
-  readonly networks: readonly string[];
+  /** The Docker networks with our driver that it is on. */
+  readonly networks: readonly DockerNetwork[];
   /** Docker's words. */
   readonly why: string;
 };
@@ -112,10 +112,9 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
 }
 
 function notStarted({ id, name }: DockerContainerDetail, seen: ObservedDocker, error: unknown): NotStarted {
-  const on = seen.networks.filter(
+  const networks = seen.networks.filter(
     (network) => isCoordinated(network) && attachedTo(seen, network).some((one) => one.id === id),
   );
-  const networks = on.flatMap(({ ipamOptions }) => ipamOptions[ipamNetworkOption] ?? []);
   return { name, networks, why: error instanceof Error ? error.message : String(error) };
 }
 

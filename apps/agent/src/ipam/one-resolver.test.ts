@@ -1,0 +1,122 @@
+/** A Docker network is of the same Trunkline network when an address is granted, and whenever it is looked at (promises 1, 4). */
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import type { DesiredDocument } from '@trunkline/contracts';
+import { createFakeHost, document, id, network } from '../reconcile/test-subjects.ts';
+import { standsFor, type KnownNetworks } from '../reconcile/stands-for.ts';
+import { addressesInUse } from './addresses-in-use.ts';
+import { planBindings, type Memory } from './bindings-plan.ts';
+import { arrived, auxiliary, given, keyOf, type LeaseKey } from './lease-record.ts';
+import { createLiveAddresses } from './live-addresses.ts';
+import { requestPool } from './pools.ts';
+
+const mac = '02:42:ac:10:64:07';
+const [subnet] = network().subnets;
+const cidr = subnet?.cidr ?? '';
+const address = { networkId: id(1), ip: '172.16.100.7' };
+const lease = { ...address, subnet: cidr, generation: 3, owner: null, mac: null, bound: false };
+const aux = { ...lease, ip: '172.16.100.60' };
+
+const here = document([network()]);
+/** Another network of this host with the same subnet, in another space. */
+const beside = document([network(), network({ id: id(2), name: 'other' })]);
+const gone = document([]);
+
+/** How a Docker network on another NIC came to its addresses, and what the document says now. */
+const ways: readonly [string, Record<string, string>, DesiredDocument, DesiredDocument | null][] = [
+  ['names its id', { network: id(1) }, here, here],
+  ['names its id in capitals', { network: id(1).toUpperCase() }, here, here],
+  ['names its name', { network: 'mac_net1' }, here, here],
+  ['names its name, the document being unreadable', { network: 'mac_net1' }, here, null],
+  ['names its name, which the document does not any more', { network: 'mac_net1' }, here, gone],
+  ['names nothing but its subnet', {}, here, here],
+  ['names nothing but its subnet, the document being unreadable', {}, here, null],
+  ['names nothing but its subnet, which another has by now', {}, here, beside],
+  [
+    'names nothing but its subnet, which only another has by now',
+    {},
+    here,
+    document([network({ id: id(2), name: 'other' })]),
+  ],
+];
+
+async function dockerNetwork(options: Record<string, string>) {
+  const host = createFakeHost({ version: '28.0.0', apiVersion: '1.48' });
+  await host.docker.createNetwork({
+    name: 'second',
+    driver: 'macvlan',
+    options: { parent: 'eth1' },
+    ipamDriver: 'trunkline',
+    ipamOptions: options,
+    subnets: [{ cidr, gateway: '172.16.100.1', aux: { router: aux.ip } }],
+  });
+  await host.docker.createContainer({
+    name: 'svc',
+    image: 'busybox',
+    attachments: [{ network: 'second', ipv4: address.ip, mac }],
+  });
+  await host.docker.startContainer('svc');
+  const observed = await host.look(here);
+  if (!observed.docker.reachable) throw new Error('the Docker of this test answers');
+  return { ...observed, docker: observed.docker };
+}
+
+function liveAddresses(known: KnownNetworks) {
+  return createLiveAddresses({
+    sandboxes: {
+      look: async () => ({
+        known: true,
+        having: new Map([[address.ip, [{ file: '/run/docker/netns/1', inode: 7 }]]]),
+      }),
+      macvlanWith: async () => ({ mac }),
+    },
+    standsFor: (one) => standsFor(one, known),
+    log: pino({ level: 'silent' }),
+  });
+}
+
+describe.each(ways)('a Docker network that %s', (_, options, then, now) => {
+  const held = new Map(
+    [
+      given(arrived(lease, 'probing', 0), { mac, name: null }, 1000),
+      given(arrived(aux, 'probing', 0), auxiliary, 1000),
+    ].map((record) => [keyOf(record), record]),
+  );
+  const known = { networks: now?.networks ?? [], held: [...held.values()] };
+
+  test('keeps what its container and it itself were granted', async () => {
+    const granted = requestPool({ subnet: cidr, range: '', options, ipv6: false }, then, () => false);
+    expect(granted.networkId).toBe(address.networkId);
+    const observed = await dockerNetwork(options);
+    const live = liveAddresses(known);
+    let memory: ReadonlyMap<LeaseKey, Memory> = new Map();
+    for (const at of [2000, 60_000, 120_000]) {
+      const seen = await live.looked({ ...observed, at }, held);
+      if (seen === null) throw new Error('the Docker of this test answers');
+      const plan = planBindings({ held, seen, memory, graceMs: 45_000, now: at });
+      memory = plan.memory;
+      expect(plan.changes).toMatchObject([{ ip: address.ip, use: 'used', seen: true }]);
+    }
+    expect(await live.of(address)).toMatchObject({ kernel: { mac }, docker: { holder: { name: 'svc' } } });
+  });
+
+  test('has what the kernel shows on it counted, also where nothing is held', async () => {
+    const live = liveAddresses({ networks: now?.networks ?? [], held: [] });
+    await live.looked(await dockerNetwork(options), new Map());
+    expect(await live.of(address)).toMatchObject({ kernel: { mac } });
+  });
+});
+
+test('an address on a Docker network that names another network, with other neighbours, is that one’s', async () => {
+  const live = liveAddresses({ networks: beside.networks, held: [] });
+  await live.looked(await dockerNetwork({ network: id(2).toUpperCase() }), new Map());
+  expect(await live.of(address)).toEqual({ kernel: null, docker: null });
+});
+
+test('the wire is asked for foreign stations where it is known which wire that is', async () => {
+  const { docker } = await dockerNetwork({});
+  const inUse = (networks: KnownNetworks['networks']) =>
+    addressesInUse(docker, (one) => standsFor(one, { networks, held: [] }));
+  expect(inUse(here.networks)).toEqual([{ ...address, container: 'svc', mac }]);
+  expect(inUse(beside.networks)).toEqual([]);
+});
