@@ -25,7 +25,13 @@ import { createNoGatewayRoutes } from './ipam/no-gateway-routes.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
 import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
 import { hashedMarks, readMachineMarks } from './machine/machine-marks.ts';
-import { markStatePast, readBoot, readStatePast, type StatePast } from './machine/state-past.ts';
+import {
+  markDisowned,
+  markStatePast,
+  readBoot,
+  readStatePast,
+  type StatePast,
+} from './machine/state-past.ts';
 import { openAdoptionStore } from './reconcile/adoption.ts';
 import { openDetachedStore } from './reconcile/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
@@ -38,7 +44,8 @@ import { watchDocker } from './reconcile/watch-docker.ts';
 import { makePrivateFolder } from './sync/atomic-file.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
 import { pollDesired } from './sync/desired-poll.ts';
-import { loadIdentity } from './sync/identity.ts';
+import { heedingNotJoined } from './sync/failure.ts';
+import { loadIdentity, readHostId } from './sync/identity.ts';
 import { ensureJoined } from './sync/join.ts';
 import { createReportLoop } from './sync/report-loop.ts';
 import { lockStateFolder } from './sync/state-lock.ts';
@@ -121,20 +128,37 @@ async function ownMachine(deps: AgentDeps, signal: AbortSignal): Promise<Binding
 async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
   const { config, timing, log, probe, sandboxes, pluginSocketDescriptor } = deps;
   const boot = await readBoot(deps.readFile);
-  const past = await readStatePast(config.stateDir, boot);
+  const past = await readStatePast(config.stateDir, boot, await readHostId(config.stateDir));
   if (past === 'restored')
     log.warn(
       { folder: config.stateDir },
       'the state folder was put back from a copy: nothing is given or changed before the server has been heard',
     );
-  const mark = (): Promise<void> =>
-    markStatePast(config.stateDir, boot).catch((error: unknown) =>
-      log.warn({ err: error }, 'the state folder is not marked: a copy that is put back may not be noticed'),
+  if (past === 'disowned')
+    log.warn(
+      { folder: config.stateDir },
+      'the server did not know this host as the one that holds what is in the state folder: nothing is given before it confirms it',
     );
+  // One after the other: the last one is what holds.
+  let marked: Promise<void> = Promise.resolve();
+  const marking = (write: () => Promise<void>): Promise<void> => {
+    marked = marked
+      .then(write)
+      .catch((error: unknown) =>
+        log.warn(
+          { err: error },
+          'the state folder is not marked: a copy that is put back may not be noticed',
+        ),
+      );
+    return marked;
+  };
+  const mark = (): Promise<void> =>
+    marking(async () => markStatePast(config.stateDir, boot, await readHostId(config.stateDir)));
   const ipam = await openIpam({
     stateFolder: config.stateDir,
     past,
     onConfirmed: () => void mark(),
+    onDisowned: () => void marking(() => markDisowned(config.stateDir)),
     socket: { path: config.pluginSocket, descriptor: pluginSocketDescriptor },
     graceMs: config.leakSeconds * 1000,
     probe,
@@ -142,22 +166,35 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
     timing,
     log,
   });
-  // A folder that was put back stays known as one until the server has confirmed what it holds.
-  if (past !== 'restored') await mark();
+  // A folder that was put back, or is of another host, stays known as one until the server has confirmed what it holds.
+  const isOwn = past === 'continued' || past === 'rebooted';
+  if (isOwn) await mark();
   const ended = new AbortController();
   const serving = ipam.serve(ended.signal);
   try {
-    await runLocked(deps, { machine, ipam, past }, signal);
+    await runLocked(deps, { machine, ipam, past, onJoined: isOwn ? mark : () => marked }, signal);
   } finally {
     ended.abort();
     await serving;
     await ipam.close();
+    await marked;
   }
 }
 
 async function runLocked(
   deps: AgentDeps,
-  { machine, ipam, past }: { readonly machine: Binding; readonly ipam: Ipam; readonly past: StatePast },
+  {
+    machine,
+    ipam,
+    past,
+    onJoined,
+  }: {
+    readonly machine: Binding;
+    readonly ipam: Ipam;
+    readonly past: StatePast;
+    /** The identity of this host is known, and on disk. */
+    readonly onJoined: () => Promise<void>;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const { config, links, docker, kernel, timing, log } = deps;
@@ -175,6 +212,7 @@ async function runLocked(
     await loadIdentity(config.stateDir),
     signal,
   );
+  await onJoined();
   const cache = await openDesiredCache({ stateFolder: config.stateDir, hostId: identity.hostId, log });
   const adoption = await openAdoptionStore(config.stateDir, log);
   const detached = await openDetachedStore(config.stateDir, log);
@@ -187,15 +225,18 @@ async function runLocked(
     log,
   });
   const client = confirmation.witness(
-    createAgentClient({
-      ...server,
-      identity: { hostId: identity.hostId, privateKey: identity.privateKey },
-      instance: instanceOf(
-        randomBytes(16).toString('base64url'),
-        hashedMarks(machine.marks),
-        machine.accepted,
-      ),
-    }),
+    heedingNotJoined(
+      createAgentClient({
+        ...server,
+        identity: { hostId: identity.hostId, privateKey: identity.privateKey },
+        instance: instanceOf(
+          randomBytes(16).toString('base64url'),
+          hashedMarks(machine.marks),
+          machine.accepted,
+        ),
+      }),
+      ipam.disowned,
+    ),
   );
 
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;

@@ -21,7 +21,7 @@ import { handedOverSocket } from './ipam/plugin-socket.ts';
 import { refuseDocker } from './ipam/refuse-docker.ts';
 import { acceptMachine, CopiedState } from './machine/machine-binding.ts';
 import { readMachineMarks } from './machine/machine-marks.ts';
-import { markStatePast, readBoot } from './machine/state-past.ts';
+import { markNotCopied, readBoot } from './machine/state-past.ts';
 import { AgentSuperseded, IdentityCopied } from './sync/failure.ts';
 import { UnreadableIdentity } from './sync/identity.ts';
 import { JoinRefused } from './sync/join.ts';
@@ -78,7 +78,7 @@ if (asked['accept-machine']) {
     const unlock = await lockStateFolder(stateDir);
     const marks = await readMachineMarks({ links: createLinks(createCommandRunner()), readFile: readText });
     const did = await acceptMachine(stateDir, marks, Date.now());
-    await markStatePast(stateDir, await readBoot(readText));
+    await markNotCopied(stateDir, await readBoot(readText));
     await unlock();
     process.stdout.write(`${did}\n`);
     process.exit(0);

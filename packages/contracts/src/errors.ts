@@ -48,6 +48,7 @@ export const errorTable = {
     title: 'The signed request is too old or from the future',
     retryable: true,
   },
+  host_not_joined: { status: 401, title: 'No such host has joined', retryable: false },
   agent_superseded: { status: 409, title: 'Another agent speaks for this host', retryable: false },
   identity_copied: {
     status: 409,

@@ -3,14 +3,16 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ApiError } from '@trunkline/client';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { document, id, network } from '../reconcile/test-subjects.ts';
+import { heedingNotJoined } from '../sync/failure.ts';
 import { temporaryFolder } from '../sync/temporary-folder.ts';
 import type { Timing } from '../sync/timing.ts';
 import { noProbe } from './address-probe.ts';
 import { createFakeLeaseSource } from './fake-lease-source.ts';
-import { openIpam, type IpamHost } from './ipam.ts';
+import { openIpam, type Ipam, type IpamHost } from './ipam.ts';
 import { arrived } from './lease-record.ts';
 import { openLeaseStore } from './lease-store.ts';
 
@@ -32,7 +34,7 @@ const timingOf = (isEarly: (ms: number) => boolean): Timing => ({
 });
 
 /** An address book that holds a free lease on its disk and serves; the rest of the agent has not started. */
-async function serving(timing: Timing): Promise<{ call: Call; join: Join }> {
+async function serving(timing: Timing): Promise<{ call: Call; join: Join; ipam: Ipam }> {
   const folder = await temporaryFolder();
   cleanup.push(() => folder[Symbol.asyncDispose]());
   const before = await openLeaseStore(folder.path, log, Date.now);
@@ -72,6 +74,7 @@ async function serving(timing: Timing): Promise<{ call: Call; join: Join }> {
   return {
     call: (method, body) => callDriver(path, method, body),
     join: (host) => void parts.push(ipam.run(host, ended.signal)),
+    ipam,
   };
 }
 
@@ -139,4 +142,46 @@ test('what the server took away is given to nobody by an agent that starts, thou
   };
   joinHost({ ...host, source, desired: () => revoked });
   expect((await askForBox(call))['Error']).toContain('no address is left on this host');
+});
+
+/** Any call of an agent whose host was retired. */
+const gone = () =>
+  Promise.reject(
+    new ApiError({
+      method: 'POST',
+      path: '/agent/v1/leases',
+      status: 401,
+      problem: {
+        type: '/docs/errors#host_not_joined',
+        title: 'No such host has joined',
+        status: 401,
+        code: 'host_not_joined',
+        detail: 'no host docker02 has joined this server: it was retired',
+        instance: '/agent/v1/leases',
+        requestId: 'r',
+        retryable: false,
+      },
+      retryAfter: null,
+      text: '',
+    }),
+  );
+
+test('promise 1: an agent whose host the server knows no more gives nothing of what it held, by whatever call it heard so', async () => {
+  const { call, join: joinHost, ipam } = await serving(timingOf(() => false));
+  const client = heedingNotJoined(
+    {
+      desired: gone,
+      report: gone,
+      checkResult: gone,
+      syncLeases: gone,
+      claimLease: gone,
+      compareLeases: gone,
+      close: () => Promise.resolve(),
+    },
+    ipam.disowned,
+  );
+  joinHost({ ...hostOf(null), source: client });
+  await expect(client.desired()).rejects.toThrow('host_not_joined');
+  expect((await askForBox(call))['Error']).toMatch(/does not know this host.*it was retired/);
+  expect(ipam.hostCondition()).toMatchObject({ type: 'AddressDriver', status: 'False' });
 });

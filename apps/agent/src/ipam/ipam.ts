@@ -36,8 +36,10 @@ export type IpamDeps = {
   readonly stateFolder: string;
   /** What the state folder was doing before this start; `continued` unless given. */
   readonly past?: StatePast;
-  /** The server confirmed what this host holds, for the first time since the start. */
+  /** The server confirmed what this host holds, for the first time since the start or since it knew no such host. */
   readonly onConfirmed?: () => void;
+  /** The server knows no such host: what this host held may be another's by now, also after a restart. */
+  readonly onDisowned?: () => void;
   /** Where Docker looks for the driver, and the descriptor of the socket where systemd holds it. */
   readonly socket: { readonly path: string; readonly descriptor: number | null };
   readonly graceMs: number;
@@ -77,6 +79,8 @@ export type Ipam = {
   readonly desiredChanged: () => void;
   /** The server was heard by another way. */
   readonly serverAnswers: () => void;
+  /** The server knows no such host, for this reason: nothing more is given from the disk until it confirms what this host holds. */
+  readonly disowned: (why: string) => void;
   /** Why Docker cannot ask for addresses; null: it can. */
   readonly notServing: () => string | null;
   /** What Docker networks hold for a gateway that they do not have. */
@@ -109,6 +113,12 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     onOpen: () => {
       deps.onConfirmed?.();
       onChange();
+    },
+    onDisowned: () => {
+      deps.onDisowned?.();
+      // Nothing but a comparison opens it again.
+      keeper.compare();
+      host?.onNews();
     },
     timing,
   });
@@ -159,7 +169,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     source,
     reachability,
     onChange,
-    onCompared: gate.confirmed,
+    comparing: gate.comparing,
     onFailed: gate.notReached,
     timing,
     log,
@@ -342,6 +352,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       keeper.wake();
     },
     serverAnswers: keeper.serverAnswers,
+    disowned: gate.disowned,
     notServing: () => notServing,
     standIns: () =>
       [...store.all().values()].filter(

@@ -21,8 +21,8 @@ export type KeeperDeps = {
   readonly reachability: Reachability;
   /** What this host holds has changed by an answer of the server. */
   readonly onChange: () => void;
-  /** The server compared all that this host holds; what it did not confirm is gone here. */
-  readonly onCompared?: () => void;
+  /** All that this host holds is put to the server; what comes back is called once what the server did not confirm is gone here. */
+  readonly comparing?: () => () => void;
   /** An exchange failed: why, in a clause. */
   readonly onFailed?: (why: string) => void;
   readonly timing: Timing;
@@ -113,6 +113,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     await store.apply([...fresh, ...drops.map((drop) => ({ drop }))]);
     if (returns.length === 0 && wants.length === 0 && confirms.length === 0 && !compares) return;
     const said = new Map([...store.all()].filter(([, { use }]) => use !== 'returning'));
+    const compared = compares ? deps.comparing?.() : undefined;
     try {
       const answer = await client.syncLeases(
         {
@@ -131,7 +132,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       noteShort(wants, answer);
       if (compares) {
         compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
-        deps.onCompared?.();
+        compared?.();
       }
       logAnswer(log, { returns: returns.length, ...answer });
       deps.onChange();

@@ -1,4 +1,4 @@
-import { ApiError } from '@trunkline/client';
+import { ApiError, type AgentClient } from '@trunkline/client';
 
 /** Another agent speaks for this host: this one must stop, or the two would undo each other's work. */
 export class AgentSuperseded extends Error {
@@ -20,6 +20,35 @@ export class IdentityCopied extends Error {
   constructor(cause: ApiError) {
     super(cause.problem?.detail ?? cause.message, { cause });
   }
+}
+
+/** The server knows no such host, whatever this state folder says; its words. Null: it says nothing of the kind. */
+export function notJoined(error: unknown): string | null {
+  return error instanceof ApiError && error.code === 'host_not_joined'
+    ? (error.problem?.detail ?? error.message)
+    : null;
+}
+
+/** A client whose calls say when the server knows no such host, before they fail. */
+export function heedingNotJoined(client: AgentClient, onNotJoined: (why: string) => void): AgentClient {
+  const heed = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      const why = notJoined(error);
+      if (why !== null) onNotJoined(why);
+      throw error;
+    }
+  };
+  return {
+    desired: (...asked) => heed(client.desired(...asked)),
+    report: (...asked) => heed(client.report(...asked)),
+    checkResult: (...asked) => heed(client.checkResult(...asked)),
+    syncLeases: (...asked) => heed(client.syncLeases(...asked)),
+    claimLease: (...asked) => heed(client.claimLease(...asked)),
+    compareLeases: (...asked) => heed(client.compareLeases(...asked)),
+    close: client.close,
+  };
 }
 
 /** The error that ends the agent, or null for one that time can mend. */

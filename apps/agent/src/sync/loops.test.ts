@@ -148,7 +148,7 @@ const notEmpty: [string, (response: ServerResponse) => unknown][] = [
     json(200, { ...document, revision: '9', hostId: '0192f0c1-6d7e-7a52-9c1b-000000000000' }),
   ],
   ['an older document', json(200, { ...document, revision: '4' })],
-  ['a host that is no longer known', problem(401, 'signature_invalid')],
+  ['a host that is no longer known', problem(401, 'host_not_joined')],
 ];
 
 test.each(notEmpty)(

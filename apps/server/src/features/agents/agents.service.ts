@@ -85,7 +85,7 @@ export interface AgentsService {
   /** Trades a join token for an identity. Throws join_token_invalid, host_exists, agent_too_old. */
   join(request: JoinRequest, requestId: string): Promise<JoinAnswer>;
   /**
-   * Who signed a request. Throws signature_invalid, signature_expired, signature_replayed, identity_copied for a
+   * Who signed a request. Throws host_not_joined, signature_invalid, signature_expired, signature_replayed, identity_copied for a
    * process on another machine, and agent_superseded for one after which another one has spoken for the host.
    */
   authenticate(request: ReceivedRequest, requestId: string): Promise<HostRef>;
@@ -319,7 +319,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 
 function unknownHost(keyid: string): ApiError {
   return new ApiError(
-    'signature_invalid',
+    'host_not_joined',
     `no host ${keyid} has joined this server: it was retired, or the agent talks to another server; to join anew, give the agent a new join token and an empty state directory`,
   );
 }

@@ -166,7 +166,7 @@ test('a host that holds nothing is retired, and its agent is not heard any more'
   expect(gone.status).toBe(204);
   expect((await get('leaving')).status).toBe(404);
   const refused = await agent.desired();
-  expect([refused.status, refused.body.code]).toEqual([401, 'signature_invalid']);
+  expect([refused.status, refused.body.code]).toEqual([401, 'host_not_joined']);
   expect(refused.body.detail).toMatch(/retired/);
   // The name is free again.
   expect((await server.joinHost('leaving')).hostId).not.toBe(agent.hostId);

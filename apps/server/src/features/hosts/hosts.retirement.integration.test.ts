@@ -82,7 +82,7 @@ test('the agent of a retired host that comes back is told so, and changes nothin
     }),
     await agent.restarted().report(),
   ]) {
-    expect([answer.status, answer.body.code]).toEqual([401, 'signature_invalid']);
+    expect([answer.status, answer.body.code]).toEqual([401, 'host_not_joined']);
     expect(answer.body.detail).toMatch(/it was retired.*a new join token and an empty state directory/);
   }
   expect(await call.revision()).toBe(before);
@@ -98,7 +98,7 @@ test('an agent that waits for news while its host is retired gets no empty docum
     .toContain('trunkline_agent_polls 1');
   expect((await retire('waiting')).status).toBe(204);
   const answer = await poll;
-  expect([answer.status, answer.body.code]).toEqual([401, 'signature_invalid']);
+  expect([answer.status, answer.body.code]).toEqual([401, 'host_not_joined']);
 });
 
 test('the name of a retired host can join again, as another host: it gets its networks, and nothing of what it held', async () => {
