@@ -197,26 +197,34 @@ BEGIN
   END LOOP;
 END $$;
 
--- Takes an address away from the host that holds it: the host is told in its desired document, and the address is given to
--- nobody before the host confirms. The subnets are locked. Answers the host; NULL where none holds it.
+-- The host that may give an address to a container: the one that holds it, else the one whose container it is reserved for.
+-- That host has a promise of it in its document, and may have it on its disk after the container stopped.
+CREATE FUNCTION may_give(a address) RETURNS uuid LANGUAGE sql STABLE AS $$
+  SELECT COALESCE(a.host_id, (SELECT c.host_id FROM container c WHERE c.id = a.container_id))
+$$;
+
+-- Takes an address away from the host that may give it: the host is notified in its desired document, and the address is given
+-- to nobody before the host confirms. The subnets are locked. Answers the host; NULL where there is none.
 CREATE FUNCTION revoke_address(network uuid, wanted inet) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
   held address;
+  loser uuid;
 BEGIN
-  SELECT * INTO held FROM address a WHERE a.network_id = network AND a.ip = wanted AND a.host_id IS NOT NULL;
-  IF NOT FOUND THEN RETURN NULL; END IF;
+  SELECT * INTO held FROM address a WHERE a.network_id = network AND a.ip = wanted;
+  loser := may_give(held);
+  IF loser IS NULL THEN RETURN NULL; END IF;
   INSERT INTO revocation AS r (space, ip, host_id, network_id, generation)
-  VALUES (held.space, held.ip, held.host_id, held.network_id, held.generation)
+  VALUES (held.space, held.ip, loser, held.network_id, held.generation)
   ON CONFLICT (space, ip, host_id) DO UPDATE
   SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL;
   PERFORM leave_stations(network, ARRAY[wanted]);
   UPDATE address x
-  SET state = 'quarantined', quarantined_until = now(), previous_owner = NULL, previous_host_id = NULL, awaiting_host_id = held.host_id,
+  SET state = 'quarantined', quarantined_until = now(), previous_owner = NULL, previous_host_id = NULL, awaiting_host_id = loser,
       owner = NULL, container_id = NULL, host_id = NULL, mac = NULL, reservation = false, container_name = NULL, docker_id = NULL,
       seen_mac = NULL, since = NULL, claim = 'owner', for_host_id = NULL, gone = false, from_inventory = false,
       generation = nextval('address_generation'), updated_at = now()
   WHERE x.space = held.space AND x.ip = held.ip;
-  RETURN held.host_id;
+  RETURN loser;
 END $$;
 
 -- Takes what a host holds of a subnet that leaves; the rows go with the subnet, and nobody is given the addresses before

@@ -200,6 +200,13 @@ export const DesiredContainer = Closed(
           address: Nullable(IpAddress),
           address6: Nullable(IpAddress),
           mac: Nullable(MacAddress),
+          withdrawn: Type.Optional(
+            Type.Array(IpAddress, {
+              maxItems: 2,
+              description:
+                'Of its addresses, those that were taken away from the container: no address is given on the word of this document for them. Left out: none.',
+            }),
+          ),
         },
         { description: 'A place on a network.' },
       ),

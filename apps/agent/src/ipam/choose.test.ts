@@ -289,6 +289,23 @@ describe('an address that is asked for', () => {
   });
 });
 
+test('an address that was taken away from a container of this host is not given on the word of the document', () => {
+  const withdrawn = ['172.16.100.10'];
+  const [attachment] = container().attachments;
+  if (attachment === undefined) throw new Error('the container has no place');
+  const desired = { ...document, containers: [container({ attachments: [{ ...attachment, withdrawn }] })] };
+  const request = { ip: '172.16.100.10', mac };
+  expect(asked([], { ...away, desired }, request)).toEqual({ do: 'claim', ip: request.ip });
+  // Given on that word before: the server never gave it.
+  const word = [record(10, { generation: 0, owner: 'container:box1', use: 'kept', cleared: true })];
+  const failed = { ...away, desired, tried: { reservation: true, claim: 'the server is away' } };
+  for (const held of [[], word])
+    expect(asked(held, failed, request)).toMatchObject({
+      do: 'refuse',
+      reason: expect.stringContaining('cannot be proven free'),
+    });
+});
+
 describe('what a container of this host asks for by name', () => {
   const pinned = record(8, { pinned: true, since: 1 });
 

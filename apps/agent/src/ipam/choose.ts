@@ -240,7 +240,7 @@ function quarantineMs({ networkId }: Pool, desired: DesiredDocument | null): num
 
 /**
  * An address that the desired document promises to a container of this host: its reservation is proof enough where the
- * server cannot be asked. Null where it promises it to nobody.
+ * server cannot be asked. Null where it promises it to nobody, or it was taken away from that container.
  */
 function unclaimedOf(
   pool: Pool,
@@ -252,8 +252,10 @@ function unclaimedOf(
     ({ state, attachments }) =>
       state === 'present' &&
       attachments.some(
-        ({ networkId, address, address6 }) =>
-          networkId === pool.networkId && (isSame(address, ip) || isSame(address6, ip)),
+        ({ networkId, address, address6, withdrawn = [] }) =>
+          networkId === pool.networkId &&
+          (isSame(address, ip) || isSame(address6, ip)) &&
+          !withdrawn.some((one) => isSame(one, ip)),
       ),
   );
   if (promised === undefined) return null;

@@ -1,8 +1,9 @@
 /** What becomes of an address, by its state and by who asks: the table of docs/decisions/0028-what-becomes-of-an-address.md. */
-import type { InventoryItem, Lease } from '@trunkline/contracts';
+import type { ContainerReport, InventoryItem, Lease } from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
 import type { TestAgent } from '../../../../../test/integration/server.ts';
 import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import { containerDone } from '../networks/reports.fixture.ts';
 import {
   claimLease,
   held,
@@ -133,6 +134,43 @@ describe('an address that is taken away from a host', () => {
       awaitingHost: null,
     });
     await reportInventory(at.two, []);
+  });
+
+  test('of a stopped container that Trunkline runs is taken away from its host first, and promised to it no more (A5)', async () => {
+    const net = await network('stopped');
+    const ip = net.ip(10);
+    await at.call.runOn('docker02', 'box1', net.name, { attachments: [{ network: net.name, address: ip }] });
+    const { lease } = (await claimLease(at.two, net.id, { ip })).body as { lease: Lease };
+    const box = async () => (await at.two.document()).containers.find(({ name }) => name === 'box1');
+    const made = await box();
+    if (made === undefined) throw new Error('docker02 has no box1');
+    const report = (more: Partial<ContainerReport>) =>
+      at.two.report({ observedRevision: '1', containers: [containerDone(made, more)] });
+    await report({});
+    expect(await address(net, ip)).toMatchObject({ state: 'bound', host: 'docker02' });
+    await report({ state: 'exited', endpoints: [], exitCode: 0 });
+    expect(await address(net, ip)).toMatchObject({ state: 'reserved', host: null, container: 'box1' });
+
+    const releasing = release(net, ip, '?force=true');
+    await expect.poll(() => revocationsOf(at.two, net)).toMatchObject([{ networkId: net.id, ip }]);
+    const [revocation] = (await revocationsOf(at.two, net)) ?? [];
+    expect(revocation?.generation).toBeGreaterThan(lease.generation);
+    expect((await box())?.attachments).toMatchObject([{ address: ip, withdrawn: [ip] }]);
+    expect((await claimLease(at.one, net.id, { ip })).body.code).toBe('address_quarantined');
+    await syncLeases(at.two, { confirms: revocation === undefined ? [] : [revocation] });
+    expect((await releasing).status).toBe(204);
+    expect((await claimLease(at.one, net.id, { ip })).status).toBe(200);
+    expect((await box())?.attachments).toMatchObject([{ address: ip, withdrawn: [ip] }]);
+  });
+
+  test('is promised to the container that it is reserved for while nobody took it away', async () => {
+    const net = await network('again');
+    await at.call.runOn('docker02', 'box2', net.name, {
+      attachments: [{ network: net.name, address: net.ip(11) }],
+    });
+    const box = (await at.two.document()).containers.find(({ name }) => name === 'box2');
+    expect(box?.attachments).toMatchObject([{ address: net.ip(11) }]);
+    expect(box?.attachments[0]).not.toHaveProperty('withdrawn');
   });
 
   test('with its subnet is kept from everybody when the same addresses come back in another one (B2)', async () => {

@@ -57,7 +57,7 @@ export async function releaseAddress(
         const host = await revokeAddress(query, id, ip);
         if (host !== undefined) change.concerns([host]);
         record('address.revoked');
-        return { awaited: row.host ?? 'unknown' };
+        return { awaited: row.giver ?? 'unknown' };
       }
       case 'leased':
         throw new ApiError('address_taken', decision.detail, {

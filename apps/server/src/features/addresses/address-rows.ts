@@ -22,6 +22,8 @@ export interface AddressRow {
   for_host: string | null;
   /** Whether its subnet gives it out by itself. */
   allocatable: boolean;
+  /** The host that may give it to a container (`may_give` in prisma/functions); left out where none can: the address is new. */
+  giver?: string | null;
   /** The host that it was taken away from and that has not confirmed it. */
   awaiting_host: string | null;
   quarantined_until: Date | null;
@@ -33,6 +35,7 @@ export interface AddressRow {
 export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS network, a.state::text AS state, a.owner, h.name AS host,
   COALESCE(c.name, a.container_name) AS container, a.docker_id, a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at, a.claim,
   (SELECT f.name FROM host f WHERE f.id = a.for_host_id) AS for_host,
+  (SELECT g.name FROM host g WHERE g.id = may_give(a)) AS giver,
   (SELECT w.name FROM revocation v JOIN host w ON w.id = v.host_id
    WHERE v.space = a.space AND v.ip = a.ip AND v.confirmed_at IS NULL ORDER BY v.created_at DESC LIMIT 1) AS awaiting_host,
   EXISTS (SELECT 1 FROM subnet_range g WHERE g.subnet_id = a.subnet_id AND g.kind = 'allocatable'

@@ -8,6 +8,8 @@ export interface HeldAddress {
   container: string | null;
   host: string | null;
   mac: string | null;
+  /** The host that may give it to a container: it holds it, or runs the container that it is reserved for. */
+  giver?: string | null;
   /** The host that has to confirm that it lets go of it. */
   awaiting_host: string | null;
 }
@@ -35,7 +37,7 @@ export function decideRelease(address: HeldAddress, force: boolean | 'unconfirme
   if (force === 'unconfirmed') return { release: true, immediately: true };
   if (force && address.awaiting_host !== null && address.state === 'quarantined')
     return { release: false, because: 'awaited' };
-  if (force && address.host !== null) return { release: false, because: 'revoke' };
+  if (force && (address.giver ?? null) !== null) return { release: false, because: 'revoke' };
   if (force) return { release: true, immediately: true };
   if (address.state === 'quarantined') return { release: false, because: 'resting' };
   const { ip, state, container, host, mac } = address;

@@ -1,11 +1,17 @@
 import type { DesiredContainer } from '@trunkline/contracts';
+import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma } from '../../platform/database/database.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
 import type { ContainerSpec } from './container-wish.ts';
 
 /** A container as the database tells of it; addresses in PostgreSQL's spelling. */
-type Row = Omit<DesiredContainer, keyof ContainerSpec> & { spec: ContainerSpec };
+type Row = Omit<DesiredContainer, keyof ContainerSpec | 'attachments'> & {
+  spec: ContainerSpec;
+  attachments: (Omit<DesiredContainer['attachments'][number], 'withdrawn'> & {
+    withdrawn: string[] | null;
+  })[];
+};
 
 /** Containers that hosts should run, and those that they should remove; in the order of their ids. */
 export const containersOfHosts: PartOfHosts<DesiredContainer> = {
@@ -16,8 +22,14 @@ export const containersOfHosts: PartOfHosts<DesiredContainer> = {
       'spec', c.spec, 'labels', c.labels, 'networkMode', 'container:' || owner.name,
       'attachments', (
         SELECT coalesce(jsonb_agg(jsonb_build_object('networkId', n.id, 'network', n.name, 'address', host(a.ipv4),
-                                                     'address6', host(a.ipv6), 'mac', a.mac) ORDER BY a.ordinal), '[]')
-        FROM attachment a JOIN network n ON n.id = a.network_id WHERE a.container_id = c.id
+                                                     'address6', host(a.ipv6), 'mac', a.mac, 'withdrawn', w.ips) ORDER BY a.ordinal), '[]')
+        FROM attachment a JOIN network n ON n.id = a.network_id
+        CROSS JOIN LATERAL (
+          SELECT array_agg(host(v.ip)) AS ips FROM (VALUES (a.ipv4), (a.ipv6)) AS v (ip)
+          WHERE v.ip IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM address x WHERE x.space = n.space AND x.ip = v.ip AND x.container_id = c.id)
+        ) AS w
+        WHERE a.container_id = c.id
       )
     )
     FROM container c LEFT JOIN container owner ON owner.id = c.shares_stack_of
@@ -25,10 +37,11 @@ export const containersOfHosts: PartOfHosts<DesiredContainer> = {
   read: ({ spec, attachments, ...row }: Row) => ({
     ...row,
     ...spec,
-    attachments: attachments.map((attachment) => ({
+    attachments: attachments.map(({ withdrawn, ...attachment }) => ({
       ...attachment,
       address: canonicalIp(attachment.address),
       address6: canonicalIp(attachment.address6),
+      ...(withdrawn === null ? {} : { withdrawn: withdrawn.map((ip) => formatIp(parseIp(ip))) }),
     })),
   }),
 };
