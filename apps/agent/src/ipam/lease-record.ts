@@ -171,7 +171,7 @@ export function unkept(record: LeaseRecord, now: number): LeaseRecord {
   return { ...moved(record, 'resting', now), cleared: true, pinned: false };
 }
 
-/** The wire was asked: nobody else has it, or nobody could tell. */
+/** The wire was asked: nobody else has it. */
 export function admitted(record: LeaseRecord, now: number): LeaseRecord {
   return moved(record, 'free', now);
 }

@@ -14,7 +14,10 @@ export type ProberDeps = {
   readonly log: Logger;
 };
 
-/** Asks the wire for each address before it enters a warm pool. */
+/**
+ * Asks the wire for each address before it enters a warm pool. Where it could not be asked, that is no answer: the address stays
+ * `probing`, which is asked for at its grant, and the network is asked again later and later.
+ */
 export type Prober = {
   /** There may be something to ask for. */
   readonly wake: () => void;
@@ -27,19 +30,35 @@ const probeMs = 15_000;
 /** Probes at a time: what is asked for together shares the programs that listen. */
 const maxProbes = 256;
 const idleMs = 60_000;
+/** A network whose wire could not be asked is asked again after this, doubled each time up to {@link idleMs}, in milliseconds. */
+const firstRetryMs = 1000;
 
 /** Makes it. */
 export function createProber(deps: ProberDeps): Prober {
   const { store, timing, log } = deps;
   const waker = createWaker();
   const running = new Map<LeaseKey, Promise<void>>();
+  /** Networks whose wire could not be asked. */
+  const retries = new Map<string, { readonly at: number; readonly waitMs: number }>();
+
+  function retryLater(networkId: string): void {
+    const before = retries.get(networkId);
+    const now = timing.now();
+    // What was asked for together failed once.
+    if (before !== undefined && before.at > now) return;
+    const waitMs = Math.min(idleMs, before === undefined ? firstRetryMs : before.waitMs * 2);
+    retries.set(networkId, { at: now + waitMs, waitMs });
+  }
 
   async function probeOne(record: LeaseRecord, signal: AbortSignal): Promise<void> {
     const { networkId, ip } = record;
     const bound = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
     const answer = await deps.wire.ask('probe', { networkId, ip }, bound);
+    if (signal.aborted) return;
+    if (answer.answer === 'unknown') return retryLater(networkId);
+    retries.delete(networkId);
     // Given meanwhile to a container that could not wait, or gone: the answer is about nothing that is still to be decided.
-    if (signal.aborted || store.get(keyOf(record)) !== record) return;
+    if (store.get(keyOf(record)) !== record) return;
     const now = timing.now();
     if (answer.answer === 'taken') {
       log.warn(
@@ -52,10 +71,18 @@ export function createProber(deps: ProberDeps): Prober {
     deps.onChange();
   }
 
-  function begin(signal: AbortSignal): void {
+  /** Asks for what is due; returns in how many milliseconds something may be again. */
+  function begin(signal: AbortSignal): number {
+    const now = timing.now();
+    let waitMs = idleMs;
     for (const [key, record] of store.all()) {
-      if (running.size >= maxProbes) return;
+      if (running.size >= maxProbes) return waitMs;
       if (record.use !== 'probing' || running.has(key)) continue;
+      const dueMs = (retries.get(record.networkId)?.at ?? now) - now;
+      if (dueMs > 0) {
+        waitMs = Math.min(waitMs, dueMs);
+        continue;
+      }
       const probing = probeOne(record, signal)
         .catch((error: unknown) => log.warn({ err: error }, 'an address is probed again later'))
         .finally(() => {
@@ -64,6 +91,7 @@ export function createProber(deps: ProberDeps): Prober {
         });
       running.set(key, probing);
     }
+    return waitMs;
   }
 
   return {
@@ -71,8 +99,8 @@ export function createProber(deps: ProberDeps): Prober {
     run: async (signal) => {
       while (!signal.aborted) {
         waker.reset();
-        begin(signal);
-        await timing.delay(idleMs, AbortSignal.any([signal, waker.any()]));
+        const waitMs = begin(signal);
+        await timing.delay(waitMs, AbortSignal.any([signal, waker.any()]));
       }
       await Promise.all(running.values());
     },

@@ -181,6 +181,19 @@ test('a station that answers before a container asks is asked for again, and ref
   expect(asked.map(({ ip }) => ip)).toEqual(['172.16.100.18', '172.16.100.17', '172.16.100.18']);
 });
 
+test('a wire that could not be asked a moment ago is asked when the container comes', async () => {
+  const stations: Record<string, string> = { '172.16.100.18': 'deaf' };
+  const { guarded, asked } = setUp(
+    [recordOf('172.16.100.17', 'kept'), recordOf('172.16.100.18', 'kept')],
+    stations,
+  );
+  await guarded.request(pool, '172.16.100.17', box);
+  expect(asked.map(({ ip }) => ip)).toContain('172.16.100.18');
+  // The carrier comes with the station.
+  stations['172.16.100.18'] = foreign;
+  await expect(guarded.request(pool, '172.16.100.18', box)).rejects.toThrow(foreign);
+});
+
 test('silence that is old counts for nothing', async () => {
   const { guarded, asked, later } = setUp(
     [recordOf('172.16.100.17', 'kept'), recordOf('172.16.100.18', 'kept')],

@@ -57,14 +57,14 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     return wire.ask('ask', about, AbortSignal.timeout(questionMs));
   }
 
-  /** As it was a moment ago, while it was not somebody's; else as it is. */
+  /** As it was a moment ago, where it was nobody's; else as it is. */
   async function answerFor(about: AddressOnWire): Promise<ProbeAnswer> {
     const key = keyOf(about);
     const earlier = ahead.get(key);
     ahead.delete(key);
     if (earlier !== undefined && now() - earlier.at < aheadMs) {
       const answer = await earlier.answer;
-      if (answer.answer !== 'taken') return answer;
+      if (answer.answer === 'clear') return answer;
     }
     return put(about);
   }
