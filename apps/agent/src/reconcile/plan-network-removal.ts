@@ -1,13 +1,17 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
+import type { DockerNetwork } from '../host/docker-engine.ts';
 import { fails, mending, unknown, type ConditionDraft } from './conditions.ts';
-import { leftLink } from './link-users.ts';
-import { attachedTo, isOurs, namesOf } from './network-fit.ts';
+import { leftLink, linkOf } from './link-users.ts';
+import { fixedSpec, networkLabel } from './marks.ts';
+import { attachedTo, differences, isCoordinated, isOurs, namesOf } from './network-fit.ts';
 import type { NetworkPlan } from './network-plan.ts';
-import type { Observed } from './observe.ts';
+import type { Observed, ObservedDocker } from './observe.ts';
+import { standsFor } from './stands-for.ts';
 
 /**
  * What to do for a network that should leave this host. Pure. Docker's network first, then our link; promiscuous mode
- * stays, since nobody knows who else relies on it.
+ * stays, since nobody knows who else relies on it. While containers are on any Docker network of it, nothing is taken away: not gone
+ * is what has them, whoever made it (promise 4).
  */
 export function planNetworkRemoval(
   network: DesiredNetwork,
@@ -17,6 +21,18 @@ export function planNetworkRemoval(
   const { docker } = observed;
   if (!docker.reachable) return result(unknown('NetworkReady', 'DockerUnreachable', docker.message));
   const adoptedId = observed.adopted[network.id];
+  const own = docker.networks.find((candidate) => isOurs(candidate, network));
+  const attached = docker.networks
+    .filter(({ id }) => id === adoptedId || id === own?.id)
+    .concat(othersOf(network, observed, docker, others))
+    .flatMap((one) => attachedTo(docker, one));
+  if (attached.length > 0) {
+    const names = namesOf([...new Map(attached.map((one) => [one.id, one])).values()]);
+    return result(
+      fails('NetworkReady', 'RemovalBlocked', `containers are still attached: ${names}; remove them first`),
+      { dockerNetworkId: own?.id ?? adoptedId ?? null },
+    );
+  }
   if (adoptedId !== undefined) {
     const name = docker.networks.find(({ id }) => id === adoptedId)?.name ?? network.name;
     return result(
@@ -28,19 +44,7 @@ export function planNetworkRemoval(
       { steps: [{ do: 'forget-adoption', networkId: network.id, name }] },
     );
   }
-  const own = docker.networks.find((candidate) => isOurs(candidate, network));
   if (own !== undefined) {
-    const attached = attachedTo(docker, own);
-    if (attached.length > 0) {
-      return result(
-        fails(
-          'NetworkReady',
-          'RemovalBlocked',
-          `containers are still attached: ${namesOf(attached)}; remove them first`,
-        ),
-        { dockerNetworkId: own.id },
-      );
-    }
     return result(mending('NetworkReady', 'Removing', `Docker network ${network.name} is being removed`), {
       steps: [{ do: 'remove-network', dockerId: own.id, name: own.name, why: 'absent' }],
       dockerNetworkId: own.id,
@@ -54,6 +58,26 @@ export function planNetworkRemoval(
   }
   return result(fails('NetworkReady', 'Removed', `nothing of ${network.name} is left on this host`), {
     removed: true,
+  });
+}
+
+/**
+ * Docker networks besides the own and the adopted one whose containers have addresses of this network: those with our driver that
+ * stand for it, and one that would be adopted for it, as when the note of an adoption was lost.
+ */
+function othersOf(
+  network: DesiredNetwork,
+  { defaultRoute }: Observed,
+  docker: ObservedDocker,
+  others: readonly DesiredNetwork[],
+): DockerNetwork[] {
+  const networks = [network, ...others.filter(({ id }) => id !== network.id)];
+  const link = linkOf(network, defaultRoute);
+  return docker.networks.filter((one) => {
+    const mark = one.labels[networkLabel];
+    if (isCoordinated(one)) return standsFor(one, { networks, held: [] }).ids.includes(network.id);
+    const isFree = mark === undefined && one.name === network.name;
+    return isFree && link !== null && differences(one, network, fixedSpec(network, link), false).length === 0;
   });
 }
 

@@ -87,11 +87,11 @@ const putNetwork =
     await plain(host);
     await host.docker.behindOurBack.createNetwork(spec);
   };
-const attach = async (host: FakeHost, name: string, start: boolean): Promise<void> => {
+const attach = async (host: FakeHost, name: string, start: boolean, to = 'mac_net1'): Promise<void> => {
   const { id: dockerId } = await host.docker.behindOurBack.createContainer({
     name,
     image: 'busybox',
-    attachments: [{ network: 'mac_net1' }],
+    attachments: [{ network: to }],
   });
   if (start) await host.docker.behindOurBack.startContainer(dockerId);
 };
@@ -407,6 +407,57 @@ const rows: Row[] = [
     steps: ['forget-adoption'],
     conditions: { NetworkReady: 'False LeftInPlace' },
   },
+  {
+    name: 'absent: an adopted network with a container stays ours until that is gone (promise 4)',
+    arrange: async (host) => {
+      await putNetwork(fitting)(host);
+      host.adopted[id(1)] = (await host.docker.network('mac_net1')).id;
+      await attach(host, 'old2', true);
+    },
+    want: { state: 'absent' },
+    steps: [],
+    conditions: { NetworkReady: 'False RemovalBlocked' },
+    says: ['NetworkReady', /old2/],
+  },
+  {
+    name: 'absent: so does one whose adoption was forgotten, with a container that came in between',
+    arrange: async (host) => {
+      await putNetwork(fitting)(host);
+      await attach(host, 'old2', false);
+    },
+    want: { state: 'absent' },
+    steps: [],
+    conditions: { NetworkReady: 'False RemovalBlocked' },
+    says: ['NetworkReady', /old2/],
+  },
+  {
+    name: 'absent: containers on a network of that name that never fitted are not its own',
+    arrange: async (host) => {
+      await putNetwork({ ...fitting, options: { parent: 'ens34' } })(host);
+      await attach(host, 'theirs', true);
+    },
+    want: { state: 'absent' },
+    steps: [],
+    conditions: { NetworkReady: 'False Removed' },
+  },
+  ...[{ network: 'mac_net1' }, { network: id(1).toUpperCase() }, {}].map((ipamOptions): Row => ({
+    name: `absent: a container on another Docker network of it (${JSON.stringify(ipamOptions)}) has an address of it (promise 4)`,
+    arrange: async (host) => {
+      await putNetwork(ours)(host);
+      await putNetwork({
+        ...fitting,
+        name: 'second',
+        options: { parent: 'ens34' },
+        ipamDriver: 'trunkline',
+        ipamOptions,
+      })(host);
+      await attach(host, 'svc', true, 'second');
+    },
+    want: { state: 'absent' },
+    steps: [],
+    conditions: { NetworkReady: 'False RemovalBlocked' },
+    says: ['NetworkReady', /svc/],
+  })),
   {
     name: 'absent with Docker down: nothing is said to be gone',
     arrange: (host) => host.docker.setReachable(false),

@@ -7,7 +7,6 @@ import {
   type DesiredDocument,
   type JoinAnswer,
   type JoinRequest,
-  type PlacementReport,
   type Report,
   type ReportAnswer,
 } from '@trunkline/contracts';
@@ -50,7 +49,7 @@ export interface AgentsDeps {
     recordPlacements(
       change: Change,
       host: HostRef,
-      reports: readonly PlacementReport[],
+      report: Pick<Report, 'placements' | 'inventory'>,
       observedAt: Date,
       mayBeAhead: boolean,
     ): Promise<void>;
@@ -288,7 +287,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         if (turn.newest) {
           // Only a database that was restored gave a host more than it knows; the next poll says so.
           const mayBeAhead = BigInt(observedRevision) > turn.before.desiredRevision;
-          await networks.recordPlacements(change, host, report.placements, turn.observedAt, mayBeAhead);
+          await networks.recordPlacements(change, host, report, turn.observedAt, mayBeAhead);
           await containers.recordReports(change, host, report.containers, turn.observedAt, mayBeAhead);
           takesIn = await endpoints.recordInventory(change, host, report, turn.observedAt);
         }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { seenContainer } from '../leases/lease-calls.fixture.ts';
 import { callNetworks, freshSubnet, type NetworkCalls } from './network-calls.fixture.ts';
 import { carryOut, placementDone, placementFailed } from './reports.fixture.ts';
 
@@ -161,6 +162,32 @@ describe('where networks are', () => {
     expect((await server.request('GET', '/v1/networks/outside/placements/docker01')).status).toBe(404);
     expect((await server.request('GET', '/v1/networks/outside')).body.status.ready).toBe(true);
   });
+
+  test.each([
+    ['left', (name: string) => call.patch(name, { hosts: { names: ['docker02'] } })],
+    ['ended', (name: string) => call.remove(name, '*')],
+  ])(
+    'a network that is %s is not gone by the word of a host that shows a container on it (promise 4)',
+    async (how, change) => {
+      const name = `seen-${how}`;
+      const { body } = await call.make(name, { hosts: { names: ['docker01', 'docker02'] } });
+      const ip = (body.subnets[0].cidr as string).replace('.0/24', '.50');
+      const shown = { observedRevision: '1', inventory: [seenContainer(body.id, 'old2', ip)] };
+      const path = `/v1/networks/${name}/addresses/${ip}`;
+      await carryOut(docker02);
+      await docker01.report({ placements: [placementDone((await toldOf(docker01, name))!)], ...shown });
+      expect((await server.request('GET', path)).body).toMatchObject({ state: 'bound', host: 'docker01' });
+      expect((await change(name)).status).toBeLessThan(300);
+      const gone = placementDone((await toldOf(docker01, name))!);
+      expect(gone).toMatchObject({ removed: true });
+      await docker01.report({ placements: [gone], ...shown });
+      await carryOut(docker02);
+      expect((await server.request('GET', path)).body).toMatchObject({ state: 'bound', host: 'docker01' });
+      expect(await toldOf(docker01, name)).toMatchObject({ state: 'absent' });
+      await docker01.report({ placements: [gone] });
+      expect(await toldOf(docker01, name)).toBeUndefined();
+    },
+  );
 
   test('a host that joins gets what is for all hosts and for its name, and by labels only once it has them', async () => {
     await call.make('for-all');

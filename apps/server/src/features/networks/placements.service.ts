@@ -4,6 +4,7 @@ import {
   type Condition,
   type DesiredNetwork,
   type PlacementReport,
+  type Report,
 } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
@@ -66,7 +67,7 @@ export interface PlacementsService {
   recordPlacements(
     change: Change,
     host: HostRef,
-    reports: readonly PlacementReport[],
+    report: Pick<Report, 'placements' | 'inventory'>,
     observedAt: Date,
     /** The agent heard more than the database knows, which was restored: what it says of later generations is passed over. */
     mayBeAhead?: boolean,
@@ -128,7 +129,7 @@ export async function finishRemoval(
 
 /**
  * The agent looked after it was told, and nothing is left. A report that speaks of an older generation may have been
- * made before the network even came there, so it proves nothing (promise 4).
+ * made before the network even came there, so it proves nothing (promise 4). Neither does one that shows containers on it.
  */
 const provesRemoval = (row: ReportedRow, report: PlacementReport): boolean =>
   row.leaving && report.removed && report.generation >= row.generation && wasSeen(report.conditions);
@@ -219,7 +220,8 @@ export function createPlacements(
 
     desired: networksOfHosts,
 
-    async recordPlacements(change, host, reports, observedAt, mayBeAhead = false) {
+    async recordPlacements(change, host, { placements: reports, inventory }, observedAt, mayBeAhead = false) {
+      const inUse = new Set(inventory.map(({ networkId }) => networkId));
       const rows = new Map(
         (await placementsForReport(change.db, host.id)).map((row) => [row.networkId, row]),
       );
@@ -229,8 +231,10 @@ export function createPlacements(
         return [{ row, report, name: `network ${row.network}`, generation: row.generation }];
       });
       const believed = notAhead('/placements', known, mayBeAhead);
-      const left = believed.filter(({ row, report }) => provesRemoval(row, report));
-      const seen = believed.filter(({ row, report }) => !provesRemoval(row, report));
+      const isGone = ({ row, report }: (typeof believed)[number]): boolean =>
+        provesRemoval(row, report) && !inUse.has(report.networkId);
+      const left = believed.filter(isGone);
+      const seen = believed.filter((one) => !isGone(one));
       await removeLeft(
         change,
         host,
