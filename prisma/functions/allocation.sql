@@ -23,8 +23,14 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The IP versions in which an owner that asks for its address may have one: where the request names none, what the owner has
+-- comes before what the network would give first. Its subnets may have changed meanwhile.
+CREATE FUNCTION families_asked(named integer) RETURNS integer[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN named IS NULL THEN ARRAY[4, 6] ELSE ARRAY[named] END
+$$;
+
 -- Answers the items of a group that are not `left_out`: an owner that has an address, or a named address.
-CREATE FUNCTION settle_one_by_one(net network, wanted_family integer, items jsonb, left_out integer[])
+CREATE FUNCTION settle_one_by_one(net network, wanted_family integer, had_in integer[], items jsonb, left_out integer[])
 RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, fam integer) LANGUAGE plpgsql AS $$
 DECLARE
   item record;
@@ -33,7 +39,10 @@ BEGIN
     SELECT i.pos, i.address, i.owner, i.mac, i.labels, i.container, i.claim, i."forHost", a.ip AS owned_ip
     FROM jsonb_to_recordset(items)
       AS i (pos integer, address inet, owner text, mac text, labels jsonb, container uuid, claim text, "forHost" uuid)
-    LEFT JOIN address a ON a.network_id = net.id AND family(a.ip) = wanted_family AND a.owner = i.owner
+    LEFT JOIN LATERAL (
+      SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = ANY (had_in) AND y.owner = i.owner
+      ORDER BY family(y.ip) = wanted_family DESC LIMIT 1
+    ) AS a ON true
     WHERE left_out IS NULL OR i.pos <> ALL (left_out)
     ORDER BY i.pos
   LOOP
@@ -44,6 +53,7 @@ BEGIN
       -- The same owner asking again gets what it has.
       outcome := CASE WHEN item.address IS NULL OR item.address = item.owned_ip THEN 'existing' ELSE 'owner_has_other' END;
       address_ip := item.owned_ip;
+      fam := family(item.owned_ip);
     ELSE
       outcome := claim_address(net, item.address, item.owner, item.container, item.mac, item.labels,
                                item.claim, item."forHost");
@@ -61,6 +71,7 @@ RETURNS TABLE (pos integer, outcome text, address_space text, address_ip inet, f
 DECLARE
   net network;
   wanted_family integer := (asked ->> 'family')::integer;
+  had_in CONSTANT integer[] := families_asked(wanted_family);
   result text;
   -- One entry for each address that is to be the next free one.
   positions integer[];
@@ -110,12 +121,12 @@ BEGIN
     CROSS JOIN generate_series(1, COALESCE(x.count, 1))
     -- LIMIT keeps the planner from joining all owners of the network against a handful of items.
     LEFT JOIN LATERAL (
-      SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = wanted_family AND y.owner = x.owner LIMIT 1
+      SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = ANY (had_in) AND y.owner = x.owner LIMIT 1
     ) AS owned ON true
     ORDER BY x.pos
   ) AS i;
   IF others > 0 THEN
-    RETURN QUERY SELECT * FROM settle_one_by_one(net, wanted_family, asked -> 'items', positions);
+    RETURN QUERY SELECT * FROM settle_one_by_one(net, wanted_family, had_in, asked -> 'items', positions);
   END IF;
   IF positions IS NULL THEN RETURN; END IF;
 
@@ -154,6 +165,7 @@ RETURNS TABLE (pos integer, ip text, cidr text, generation bigint, created_at ti
 DECLARE
   net network;
   wanted_family integer;
+  had_in CONSTANT integer[] := families_asked(asked_family);
   -- The requests whose owner has no address yet.
   positions integer[];
   fresh_owners text[];
@@ -177,7 +189,7 @@ BEGIN
   FROM unnest(owners, actors, request_ids) WITH ORDINALITY AS o (owner, actor, request_id, pos)
   -- LIMIT keeps the planner from joining all owners of the network against a handful of requests.
   LEFT JOIN LATERAL (
-    SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = wanted_family AND y.owner = o.owner LIMIT 1
+    SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = ANY (had_in) AND y.owner = o.owner LIMIT 1
   ) AS owned ON true
   WHERE owned.ip IS NULL;
   SELECT array_agg(t.subnet_id), array_agg(t.cidr), array_agg(t.ip) INTO subnets, cidrs, ips

@@ -107,7 +107,8 @@ export type Address = Static<typeof Address>;
 
 const family = Type.Optional(
   Described(Family, {
-    description: 'Which IP version; left out: IPv4 where the network has it.',
+    description:
+      'Which IP version; left out: that of the address that the owner has, else IPv4 where the network has it.',
     examples: ['ipv4'],
   }),
 );

@@ -376,6 +376,37 @@ describe('who may take a reservation (B8)', () => {
       });
   });
 
+  test('reaches the host that holds the address when it is changed', async () => {
+    const net = await network('rights');
+    const { ip } = (await reserve(net, { address: net.ip(70), owner: 'db', claim: 'anyone' })).body;
+    const { lease } = (await claimLease(at.one, net.id, { ip })).body as { lease: Lease };
+    expect(lease).toMatchObject({ owner: 'db', claim: 'anyone', mac: null });
+    const put = async (body: unknown) => {
+      const { body: shown } = await at.server.request('PUT', `${path(net)}/by-owner/db`, body);
+      return shown as { generation: number };
+    };
+    const compared = async (one: Lease) => {
+      const { unlisted, unknown } = await syncLeases(at.one, { held: held([one]) });
+      return {
+        unlisted: unlisted.filter(({ networkId }) => networkId === net.id),
+        unknown: unknown.filter(({ networkId }) => networkId === net.id),
+      };
+    };
+    expect((await put({ labels: { tier: 'data' } })).generation).toBe(lease.generation);
+    expect(await compared(lease)).toEqual({ unlisted: [], unknown: [] });
+
+    const { generation } = await put({ claim: 'owner', mac: macOf(70) });
+    expect(generation).toBeGreaterThan(lease.generation);
+    const news = await compared(lease);
+    expect(news).toMatchObject({
+      unlisted: [{ ip, generation, owner: 'db', mac: macOf(70) }],
+      unknown: [{ ip }],
+    });
+    const moved = await put({ forHost: 'docker02' });
+    expect(moved.generation).toBeGreaterThan(generation);
+    expect((await compared({ ...lease, generation })).unlisted).toMatchObject([{ ip, claim: 'owner' }]);
+  });
+
   test('is changed and shown by PUT', async () => {
     const net = await network('put');
     const put = async (body: unknown) =>
@@ -385,6 +416,30 @@ describe('who may take a reservation (B8)', () => {
     expect(changed).toMatchObject({ claim: 'anyone', forHost: 'docker02' });
     expect((await claimLease(at.one, net.id, { ip: changed.ip })).status).toBe(409);
     expect(await put({ forHost: 'nobody' })).toMatchObject({ code: 'host_not_found' });
+  });
+});
+
+describe('an owner that asks again', () => {
+  test('has the address that it had before its network got IPv4 beside IPv6 (promise 2)', async () => {
+    const [v4, v6] = [{ cidr: '10.97.7.0/24' }, { cidr: 'fd97:7::/64' }];
+    const net = await network('both', { subnets: [v6] });
+    const put = (owner: string, body = {}) =>
+      at.server.request('PUT', `${path(net)}/by-owner/${owner}`, body);
+    const had = (await put('db')).body as { ip: string };
+    expect((await at.call.patch('both', { subnets: [v6, v4] })).status).toBe(200);
+    const answers = [
+      await put('db'),
+      await put('db', { labels: { tier: 'data' } }),
+      await reserve(net, { owner: 'db' }),
+      await at.server.request('PUT', `${path(net)}/by-owner/db?dryRun=true`, {}),
+    ];
+    for (const { status, body } of answers) expect([status, body.ip]).toEqual([200, had.ip]);
+    // Who names the IP version, or had none, is given what it asks for.
+    expect((await put('web')).body.ip).toBe('10.97.7.1');
+    const second = (await put('db', { family: 'ipv4' })).body as { ip: string };
+    expect(second.ip).toMatch(/^10\.97\.7\./);
+    expect((await put('db')).body.ip).toBe(second.ip);
+    expect((await put('db', { family: 'ipv6' })).body.ip).toBe(had.ip);
   });
 });
 

@@ -159,7 +159,11 @@ export async function writeWish(
   const [row] = await query<Pick<ReservationWish, 'mac' | 'labels' | 'claim'>>(
     `UPDATE address a
      SET mac = COALESCE($3::text, a.mac), labels = COALESCE($4::jsonb, a.labels), claim = COALESCE($5::text, a.claim),
-         for_host_id = COALESCE($6::uuid, a.for_host_id), updated_at = now()
+         for_host_id = COALESCE($6::uuid, a.for_host_id), updated_at = now(),
+         -- The host that holds it has on its disk who may take it: it hears of a change by a new generation (compareHeld).
+         generation = CASE WHEN a.host_id IS NOT NULL AND (a.mac, a.claim, a.for_host_id)
+           IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($5::text, a.claim), COALESCE($6::uuid, a.for_host_id))
+           THEN nextval('address_generation') ELSE a.generation END
      WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished} RETURNING a.mac, a.labels, a.claim`,
     [networkId, ip, ...wishValues(wish)],
   );
