@@ -373,6 +373,22 @@ describe('what a container may have is granted to no other by an answer of the s
     },
   );
 
+  test("given on the document's word, and its container starts again with a MAC of another host (A10)", async () => {
+    await using it = await rig();
+    it.document = { ...it.document, networks: [{ ...small, warm: 0 }], containers: [promised] };
+    it.source.mode = 'away';
+    it.reachability.failed(new ServerUnreachable('http://fake', 'ECONNREFUSED', null));
+    expect(await tryFor(it, ip)).toBe(ip);
+    await it.book.release(pool, ip);
+    it.source.mode = 'well';
+    it.reachability.answered();
+    it.source.stations.set(mac, 'docker02');
+    expect(await tryFor(it, ip)).toBe(`${mac} is on docker02`);
+    it.source.stations.clear();
+    expect(await tryFor(it, ip)).toBe(ip);
+    expect(it.store.get(`${id(1)}/${ip}`)).toMatchObject({ use: 'used', generation: 1, pinned: true });
+  });
+
   test('seen on a container by Docker before it was held, the kernel not to be asked', async () => {
     await using it = await rig();
     await it.keeper.flush(1000);

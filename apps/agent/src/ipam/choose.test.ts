@@ -338,6 +338,14 @@ describe('the MAC of a container', () => {
     expect(given(asked([held], told, request))).toBe(held.ip);
     expect(given(asked([held], away, request))).toBe(held.ip);
   });
+
+  test("is asked about also where the address was given on the document's word, once the server can be asked (A10)", () => {
+    const request = { ip: '172.16.100.10', mac };
+    const onWord = record(10, { generation: 0, owner: 'container:box1', use: 'kept', cleared: true });
+    expect(asked([onWord], {}, request)).toEqual({ do: 'claim', ip: request.ip });
+    expect(given(asked([onWord], { tried: { claim: 'no answer' } }, request))).toBe(request.ip);
+    expect(given(asked([onWord], away, request))).toBe(request.ip);
+  });
 });
 
 describe('what somebody has', () => {

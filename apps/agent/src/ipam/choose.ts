@@ -92,10 +92,11 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: 
     const stranger = ours === null ? whyStranger(record, endpoint) : null;
     if (stranger !== null && serverAway === null && tried.claim === undefined) return { do: 'claim', ip };
     if (stranger !== null && record.claim !== undefined) return refuse(stranger);
-    // What the server never gave, or gives no longer, is claimed like what is not held.
     // That it is ours says nothing of the MAC: who has that on another host is known to the server alone.
-    if (record.generation > 0 && mayAskFor(endpoint, around)) return { do: 'claim', ip };
-    if (record.generation > 0 || ours !== null) return { do: 'give', record };
+    if (record.generation > 0)
+      return mayAskFor(endpoint, around) ? { do: 'claim', ip } : { do: 'give', record };
+    // What the server never gave, or gives no longer, is claimed like what is not held; the document stands in where it is away.
+    if (ours !== null && (serverAway !== null || tried.claim !== undefined)) return { do: 'give', record };
   }
   if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
     if (ours !== null) return { do: 'give', record: ours };
