@@ -216,7 +216,7 @@ BEGIN
   INSERT INTO revocation AS r (space, ip, host_id, network_id, generation)
   VALUES (held.space, held.ip, loser, held.network_id, held.generation)
   ON CONFLICT (space, ip, host_id) DO UPDATE
-  SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL;
+  SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL, until_unseen = false;
   PERFORM leave_stations(network, ARRAY[wanted]);
   UPDATE address x
   SET state = 'quarantined', quarantined_until = now(), previous_owner = NULL, previous_host_id = NULL, awaiting_host_id = loser,
@@ -228,13 +228,14 @@ BEGIN
 END $$;
 
 -- Takes what a host holds of a subnet that leaves; the rows go with the subnet, and nobody is given the addresses before
--- the host confirms, in whatever subnet they are then. Answers the hosts.
+-- the host confirms and is seen to use them no more, in whatever subnet they are then: it may have been cut off, with a container
+-- on one of them that no report showed yet. Answers the hosts.
 CREATE FUNCTION revoke_subnet(subnet uuid) RETURNS uuid[] LANGUAGE sql AS $$
   WITH told AS (
-    INSERT INTO revocation AS r (space, ip, host_id, network_id, generation)
-    SELECT a.space, a.ip, a.host_id, a.network_id, a.generation FROM address a WHERE a.subnet_id = subnet AND a.host_id IS NOT NULL
+    INSERT INTO revocation AS r (space, ip, host_id, network_id, generation, until_unseen)
+    SELECT a.space, a.ip, a.host_id, a.network_id, a.generation, true FROM address a WHERE a.subnet_id = subnet AND a.host_id IS NOT NULL
     ON CONFLICT (space, ip, host_id) DO UPDATE
-    SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL
+    SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL, until_unseen = true
     RETURNING host_id
   ), waits AS (
     -- What was awaited in the subnet that leaves is awaited on; the rows of the book go.
@@ -267,7 +268,7 @@ BEGIN
   SELECT x.* INTO s FROM subnet x WHERE x.id = keep_for_awaited.subnet;
   FOR waiting IN
     SELECT DISTINCT ON (r.ip) r.ip, r.host_id FROM revocation r
-    WHERE r.space = s.space AND r.confirmed_at IS NULL AND r.ip <<= s.cidr AND r.ip IS DISTINCT FROM s.gateway
+    WHERE r.space = s.space AND (r.confirmed_at IS NULL OR r.until_unseen) AND r.ip <<= s.cidr AND r.ip IS DISTINCT FROM s.gateway
       AND NOT EXISTS (SELECT 1 FROM address a WHERE a.space = r.space AND a.ip = r.ip)
     ORDER BY r.ip, r.created_at DESC
   LOOP
@@ -277,7 +278,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- A host has it on its disk that these holds are over. What nobody else awaits is free. Answers what was.
+-- A host has it on its disk that these holds are over. What nobody else awaits is free, unless it is to be seen unused first
+-- (`until_unseen`: take_in). Answers what was.
 -- confirmed: [{networkId, ip, generation}]
 CREATE FUNCTION confirm_revocations(host uuid, confirmed jsonb) RETURNS TABLE (network text, ip text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -298,9 +300,10 @@ BEGIN
       FROM jsonb_to_recordset(confirmed) AS c ("networkId" uuid, ip inet, generation bigint)
       WHERE r.host_id = confirm_revocations.host AND r.ip = c.ip AND r.network_id = c."networkId" AND r.generation = c.generation
         AND r.confirmed_at IS NULL
-      RETURNING r.space, r.ip
+      RETURNING r.space, r.ip, r.until_unseen
     )
     SELECT x.* FROM heard h JOIN address x ON x.space = h.space AND x.ip = h.ip AND x.awaiting_host_id = confirm_revocations.host
+    WHERE NOT h.until_unseen
     ORDER BY x.space, x.ip
   LOOP
     DELETE FROM address x WHERE x.space = a.space AND x.ip = a.ip;

@@ -171,5 +171,5 @@ $$;
 -- The host that has not confirmed yet that it lets go of an address.
 CREATE FUNCTION awaited_host(of_space text, of_ip inet) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT h.name FROM revocation r JOIN host h ON h.id = r.host_id
-  WHERE r.space = of_space AND r.ip = of_ip AND r.confirmed_at IS NULL ORDER BY r.created_at DESC LIMIT 1
+  WHERE r.space = of_space AND r.ip = of_ip AND (r.confirmed_at IS NULL OR r.until_unseen) ORDER BY r.created_at DESC LIMIT 1
 $$;

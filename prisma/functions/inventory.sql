@@ -30,10 +30,15 @@ CREATE FUNCTION seen_conflict(of_network uuid, seen_ip inet, its_mac text, mine 
   FROM network n LEFT JOIN address a ON a.space = n.space AND a.ip = seen_ip WHERE n.id = of_network
 $$;
 
+-- What was awaited from a host is let go of there: it confirmed that, and a later report showed nothing on it.
+CREATE FUNCTION is_let_go(a address) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT NOT EXISTS (SELECT 1 FROM revocation r WHERE r.space = a.space AND r.ip = a.ip AND r.host_id = a.awaiting_host_id)
+$$;
+
 -- Puts what a host saw on managed networks in place of what it saw before; writes only what differs. Addresses that the
 -- host holds become bound to the running container that is seen on them. Answers by `kind`, what is news: `bound`; `conflict`
 -- (why: see seen_conflict); and what take_in has to look at: `free` (in use, and nobody's in the book), `left` (in the book
--- since it was seen in use, and seen no longer).
+-- since it was seen in use, and seen no longer; or awaited from this host, and over).
 CREATE FUNCTION put_inventory(host uuid, seen jsonb, seen_at timestamptz)
 RETURNS TABLE (kind text, network text, ip text, container text, docker_id text, mac text, generation bigint, why text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -96,7 +101,10 @@ BEGIN
   SELECT 'left', NULL, host(a.ip), a.container_name, a.docker_id, a.seen_mac, a.generation, NULL
   FROM address a WHERE a.host_id = put_inventory.host AND a.from_inventory AND NOT EXISTS (
     SELECT 1 FROM endpoint e WHERE e.host_id = a.host_id AND e.network_id = a.network_id AND e.state IN ('running', 'paused')
-      AND (e.ipv4 = a.ip OR e.ipv6 = a.ip));
+      AND (e.ipv4 = a.ip OR e.ipv6 = a.ip))
+  UNION ALL
+  SELECT 'left', NULL, host(a.ip), NULL, NULL, NULL, a.generation, NULL
+  FROM address a WHERE a.awaiting_host_id = put_inventory.host AND is_let_go(a);
 END $$;
 ALTER FUNCTION put_inventory SET plan_cache_mode = force_generic_plan;
 
@@ -114,6 +122,7 @@ BEGIN
       SELECT e.network_id, v.fam FROM endpoint e CROSS JOIN LATERAL (VALUES (4, e.ipv4), (6, e.ipv6)) AS v (fam, ip)
       WHERE e.host_id = take_in.host AND v.ip IS NOT NULL
       UNION SELECT o.network_id, family(o.ip) FROM address o WHERE o.host_id = take_in.host AND o.from_inventory
+      UNION SELECT o.network_id, family(o.ip) FROM address o WHERE o.awaiting_host_id = take_in.host
     ) AS f (network_id, fam) JOIN network n ON n.id = f.network_id ORDER BY n.name COLLATE "C", f.fam OFFSET 0
   ) AS k;
   FOR a IN
@@ -124,6 +133,13 @@ BEGIN
   LOOP
     PERFORM end_hold(a, 'released', NULL, true);
     RETURN QUERY SELECT 'released', n.name, host(a.ip), a.container_name, a.seen_mac FROM network n WHERE n.id = a.network_id;
+  END LOOP;
+  FOR a IN
+    SELECT o.* FROM address o WHERE o.awaiting_host_id = take_in.host AND is_let_go(o) ORDER BY o.space, o.ip
+  LOOP
+    DELETE FROM address o WHERE o.space = a.space AND o.ip = a.ip;
+    PERFORM give_back(a.subnet_id, a.ip);
+    RETURN QUERY SELECT 'released', n.name, host(a.ip), NULL::text, NULL::text FROM network n WHERE n.id = a.network_id;
   END LOOP;
   FOR x IN
     SELECT DISTINCT ON (n.space, v.ip) n.space, v.ip, s.id AS subnet_id, s.cidr, n.id AS network_id, n.name AS network, e.name, e.docker_id, e.mac, e.since

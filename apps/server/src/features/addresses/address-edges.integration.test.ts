@@ -184,7 +184,32 @@ describe('an address that is taken away from a host', () => {
     ]);
     expect((await claimLease(at.one, net.id, { ip: lease.ip })).body.code).toBe('address_quarantined');
     await syncLeases(at.two, { confirms: held([lease]) });
+    await reportInventory(at.two, []);
     expect((await claimLease(at.one, net.id, { ip: lease.ip })).status).toBe(200);
+  });
+
+  test('with its subnet is given to nobody while a container that started unseen runs on it (promise 4, A9)', async () => {
+    const net = await network('unseen');
+    const [lease] = (await takeLeases(at.two, net.id, 1)).granted as [Lease];
+    const subnets = [{ cidr: net.cidr.replace('.0/24', '.0/25'), gateway: net.ip(1) }];
+    expect((await at.call.patch('unseen', { subnets })).status).toBe(200);
+    await syncLeases(at.two, { confirms: held([lease]) });
+    const refused = async () => {
+      expect((await reserve(net, { address: lease.ip })).body.code).toBe('address_quarantined');
+      expect((await claimLease(at.one, net.id, { ip: lease.ip })).body.code).toBe('address_quarantined');
+    };
+    await refused();
+    const web = { ...seenContainer(net.id, 'web', lease.ip), mac: macOf(77) };
+    for (let n = 0; n < 2; n += 1) {
+      await reportInventory(at.two, [web]);
+      await refused();
+    }
+    expect(await address(net, lease.ip)).toMatchObject({ awaitingHost: 'docker02' });
+    expect((await placement(net, 'docker02')).conditions).toContainEqual(
+      expect.objectContaining({ type: 'AddressesAgree', status: 'False', reason: 'AddressTakenAway' }),
+    );
+    await reportInventory(at.two, []);
+    expect((await reserve(net, { address: lease.ip })).status).toBe(201);
   });
 });
 

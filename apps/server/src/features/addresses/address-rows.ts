@@ -37,7 +37,7 @@ export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS
   (SELECT f.name FROM host f WHERE f.id = a.for_host_id) AS for_host,
   (SELECT g.name FROM host g WHERE g.id = may_give(a)) AS giver,
   (SELECT w.name FROM revocation v JOIN host w ON w.id = v.host_id
-   WHERE v.space = a.space AND v.ip = a.ip AND v.confirmed_at IS NULL ORDER BY v.created_at DESC LIMIT 1) AS awaiting_host,
+   WHERE v.space = a.space AND v.ip = a.ip AND (v.confirmed_at IS NULL OR v.until_unseen) ORDER BY v.created_at DESC LIMIT 1) AS awaiting_host,
   EXISTS (SELECT 1 FROM subnet_range g WHERE g.subnet_id = a.subnet_id AND g.kind = 'allocatable'
           AND g.first <= a.ip AND g.last >= a.ip) AS allocatable`;
 
