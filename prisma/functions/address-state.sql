@@ -132,6 +132,28 @@ BEGIN
   WHERE x.space = a.space AND x.ip = a.ip;
 END $$;
 
+-- Whether what answered for an address on the wire is this container: no foreign station then. What is kept for somebody, and
+-- what several containers claim, stays in conflict.
+CREATE FUNCTION is_explained(a address, its_mac text) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT a.state = 'conflicted' AND a.seen_mac = its_mac AND NOT is_reserved(a) AND NOT a.labels ? 'io.trunkline.claimed-by'
+$$;
+
+-- Binds an address in conflict to the container that answered for it, where a host reported that one already. Answers it; no
+-- row: it stays in conflict. The subnets are locked.
+CREATE FUNCTION bind_explained(of_network uuid, wanted inet)
+RETURNS TABLE (host text, container text, docker_id text, mac text, generation bigint) LANGUAGE sql AS $$
+  UPDATE address x
+  SET state = 'bound', host_id = e.host_id, container_name = e.name, docker_id = e.docker_id, since = e.since, recheck_at = NULL,
+      from_inventory = true, generation = nextval('address_generation'), updated_at = now()
+  FROM (
+    SELECT o.*, h.name AS host FROM endpoint o JOIN host h ON h.id = o.host_id
+    WHERE o.network_id = bind_explained.of_network AND o.state IN ('running', 'paused') AND bind_explained.wanted IN (o.ipv4, o.ipv6)
+    ORDER BY o.since, o.docker_id LIMIT 1
+  ) AS e
+  WHERE x.network_id = bind_explained.of_network AND x.ip = bind_explained.wanted AND is_explained(x, e.mac)
+  RETURNING e.host, e.name, e.docker_id, e.mac, x.generation
+$$;
+
 -- Frees addresses whose quarantine is over. Answers how many.
 CREATE FUNCTION end_quarantine(subnet uuid, most integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE

@@ -22,7 +22,7 @@ CREATE FUNCTION seen_conflict(of_network uuid, seen_ip inet, its_mac text, mine 
       AND a.host_id IS DISTINCT FROM mine THEN 'revoked'
     WHEN a.host_id <> mine THEN 'held'
     WHEN a.state = 'reserved' THEN 'reserved'
-    WHEN a.state = 'conflicted' THEN 'conflicted'
+    WHEN a.state = 'conflicted' AND is_explained(a, its_mac) IS NOT TRUE THEN 'conflicted'
     WHEN EXISTS (SELECT 1 FROM station x WHERE x.network_id = of_network AND x.family = family(seen_ip) AND x.mac = its_mac
                  AND (x.host_id IS DISTINCT FROM mine OR x.reserved AND x.ip <> seen_ip)) THEN 'mac'
     WHEN a.ip IS NULL AND EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = of_network AND s.gateway = seen_ip) THEN 'gateway'
@@ -95,7 +95,7 @@ BEGIN
   FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
   LEFT JOIN address a ON a.space = n.space AND a.ip = v.ip
   WHERE e.host_id = put_inventory.host AND v.ip IS NOT NULL AND e.state IN ('running', 'paused') AND (e.conflict IS NULL OR e.conflict = 'mac')
-    AND (a.ip IS NULL OR a.state = 'quarantined' AND a.awaiting_host_id IS NULL)
+    AND (a.ip IS NULL OR a.state = 'quarantined' AND a.awaiting_host_id IS NULL OR is_explained(a, e.mac))
     AND EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = n.id AND s.cidr >>= v.ip)
   UNION ALL
   SELECT 'left', NULL, host(a.ip), a.container_name, a.docker_id, a.seen_mac, a.generation, NULL
@@ -146,7 +146,7 @@ BEGIN
     FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
     JOIN subnet s ON s.network_id = n.id AND s.cidr >>= v.ip AND s.gateway IS DISTINCT FROM v.ip
     LEFT JOIN address o ON o.space = n.space AND o.ip = v.ip
-    WHERE e.host_id = take_in.host AND e.state IN ('running', 'paused') AND (o.ip IS NULL OR o.state = 'quarantined' AND o.awaiting_host_id IS NULL)
+    WHERE e.host_id = take_in.host AND e.state IN ('running', 'paused') AND (o.ip IS NULL OR o.state = 'quarantined' AND o.awaiting_host_id IS NULL OR is_explained(o, e.mac))
       AND NOT EXISTS (SELECT 1 FROM revocation r WHERE r.space = n.space AND r.ip = v.ip AND r.host_id = e.host_id)
     ORDER BY n.space, v.ip, e.since, e.docker_id
   LOOP

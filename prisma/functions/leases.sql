@@ -39,6 +39,7 @@ CREATE FUNCTION return_leases(host uuid, returned jsonb) RETURNS jsonb LANGUAGE 
 DECLARE
   held address;
   x record;
+  its record;
   events jsonb := '[]';
 BEGIN
   FOR x IN
@@ -53,6 +54,16 @@ BEGIN
     FOR UPDATE;
     CONTINUE WHEN NOT FOUND;
     PERFORM end_hold(held, x.reason, x.mac, true);
+    IF x.reason = 'conflicted' THEN
+      SELECT * INTO its FROM bind_explained(held.network_id, held.ip);
+      IF FOUND THEN
+        events := events || jsonb_build_object(
+          'type', 'address.bound', 'subject', '/v1/networks/' || x.network || '/addresses/' || host(held.ip), 'network', x.network,
+          'host', its.host, 'actor', 'agent:' || x.host,
+          'data', jsonb_build_object('container', its.container, 'dockerId', its.docker_id, 'mac', its.mac, 'generation', its.generation));
+        CONTINUE;
+      END IF;
+    END IF;
     IF x.reason = 'conflicted' OR x.reason = 'released' OR held.state = 'bound' THEN
       events := events || jsonb_build_object(
         'type', CASE x.reason WHEN 'conflicted' THEN 'address.conflicted' ELSE 'address.released' END,

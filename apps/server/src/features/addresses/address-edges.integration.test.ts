@@ -285,6 +285,36 @@ describe('what a report shows in use', () => {
     expect((await claimLease(at.one, net.id, { ip, mac: macOf(50) })).status).toBe(200);
   });
 
+  test.each(['reported before it answers', 'answers before it is reported'])(
+    'and that answers on the wire is bound there, and no foreign station: %s (A9)',
+    async (order) => {
+      const net = await network(order.startsWith('reported') ? 'reported-first' : 'answered-first');
+      const [lease] = (await takeLeases(at.one, net.id, 1)).granted;
+      const container = { ...seenContainer(net.id, 'old', lease!.ip), mac: macOf(51) };
+      const conflicted = () => syncLeases(at.one, { returns: returning([lease!], 'conflicted', macOf(51)) });
+      if (order.startsWith('reported')) {
+        await reportInventory(at.two, [container]);
+        await conflicted();
+      } else {
+        await conflicted();
+        expect(await address(net, lease!.ip)).toMatchObject({ state: 'conflicted', host: null });
+        await reportInventory(at.two, [container]);
+      }
+      const bound = { state: 'bound', host: 'docker02', container: 'old' };
+      expect(await address(net, lease!.ip)).toMatchObject(bound);
+      // It is the container's own: it may be connected again.
+      expect((await claimLease(at.two, net.id, { ip: lease!.ip, mac: macOf(51) })).status).toBe(200);
+    },
+  );
+
+  test('and whose MAC is not the one that answered stays in conflict', async () => {
+    const net = await network('not-explained');
+    const [lease] = (await takeLeases(at.one, net.id, 1)).granted;
+    await syncLeases(at.one, { returns: returning([lease!], 'conflicted', macOf(52)) });
+    await reportInventory(at.two, [{ ...seenContainer(net.id, 'old', lease!.ip), mac: macOf(53) }]);
+    expect(await address(net, lease!.ip)).toMatchObject({ state: 'conflicted', host: null });
+  });
+
   test('and is reserved for somebody, or held elsewhere, is a conflict that is shown', async () => {
     const net = await network('disputed');
     await reserve(net, { address: net.ip(60), owner: 'db' });
