@@ -61,7 +61,7 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
     { name: network, parent: 'ens33', hosts: { all: true }, subnets, warm, quarantineSeconds },
     { wait: '60s' },
   );
-  for (const host of fleet.lab.hosts) await makeSecondNetwork(host, network);
+  for (const host of fleet.lab.hosts) await makeSecondNetwork(host, network, pool);
   const hosts = fleet.lab.hosts.map((host) => host.name);
   const view = kernelView(fleet.lab);
   const recorder = startRecorder(view, fleet.client, network, pool.addresses, show);

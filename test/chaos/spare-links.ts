@@ -1,5 +1,6 @@
 import { docker, must } from '../e2e/outside.ts';
 import type { LabHost } from '../lab/lab.ts';
+import type { Pool } from './pool.ts';
 
 /** Parents of the other Docker networks: before Engine 27 a parent has room for one. Their cables end in the host. */
 export const secondLink = 'spare0';
@@ -9,7 +10,11 @@ export const auxLink = 'spare1';
 export const secondNetwork = 'chaos-second';
 
 /** Makes it on a host, its parent first. */
-export async function makeSecondNetwork(host: LabHost, network: string): Promise<void> {
+export async function makeSecondNetwork(
+  host: LabHost,
+  network: string,
+  { cidr, gateway }: Pick<Pool, 'cidr' | 'gateway'>,
+): Promise<void> {
   await makeSpareLinks(host);
   const ipam = ['--ipam-driver', 'trunkline', '--ipam-opt', `network=${network}`];
   await docker(
@@ -19,6 +24,11 @@ export async function makeSecondNetwork(host: LabHost, network: string): Promise
     '-d',
     'macvlan',
     ...ipam,
+    // Docker refuses `--ip` on a network whose subnet nobody named.
+    '--subnet',
+    cidr,
+    '--gateway',
+    gateway,
     '-o',
     `parent=${secondLink}`,
     secondNetwork,

@@ -1,4 +1,4 @@
-/** Promise 1 over two real hosts and their server: what is taken away, adopted or moved by hand; one MAC on two hosts. */
+/** Promise 1 over two real hosts and their server: what is taken away, adopted, moved, or of another subnet; one MAC on two hosts. */
 import { ApiError } from '@trunkline/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
@@ -171,6 +171,19 @@ test('one MAC is on one host, whoever starts the other one, also on an address t
     soonMs,
     500,
   );
+});
+
+test('after another subnet containers run at once, with addresses of it (B2)', async () => {
+  const { client } = fleet();
+  await client.networks.create(macNet1, { wait: '30s' });
+  const subnets = [{ cidr: '172.16.103.0/24', gateway: '172.16.103.1' }];
+  await client.networks.patch(network, { subnets }, { ifMatch: '*', wait: '30s' });
+  const names = ['a1', 'a2', 'a3', 'a4'];
+  const all = await Promise.all(
+    ['docker01', 'docker02'].flatMap((on) => names.map(async (name) => await run(on, name))),
+  );
+  for (const ip of all) expect(ip).toMatch(/^172\.16\.103\.\d+$/);
+  expect(new Set(all).size).toBe(all.length);
 });
 
 test('a container that is moved by hand has its address on the other host within seconds, whatever the quarantine (B9)', async () => {
