@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { ApiError, ServerUnreachable } from '@trunkline/client';
-import type { DesiredDocument, ErrorCode } from '@trunkline/contracts';
+import type { DesiredDocument, ErrorCode, Lease } from '@trunkline/contracts';
 import { container, id, network } from '../reconcile/test-subjects.ts';
 import { temporaryFolder } from '../sync/temporary-folder.ts';
 import { createManualTime, turns } from '../sync/manual-time.ts';
@@ -11,6 +11,7 @@ import { createFakeLeaseSource, type FakeLeaseSource } from './fake-lease-source
 import { createKeeper, type Keeper } from './keeper.ts';
 import type { Evidence } from './live-addresses.ts';
 import { admitted, cleared, namelessGateway, unkept } from './lease-record.ts';
+import type { LeaseSource } from './lease-source.ts';
 import { openLeaseStore, type LeaseStore } from './lease-store.ts';
 import type { Pool } from './pools.ts';
 import { createReachability, type Reachability } from './reachability.ts';
@@ -28,6 +29,8 @@ type Rig = {
   readonly store: LeaseStore;
   readonly reachability: Reachability;
   document: DesiredDocument;
+  /** What the answers to claims and urgent asks wait for on their way here. */
+  heldBack: Promise<void>;
   /** What containers of the host have, by address. */
   readonly evidence: Map<string, Evidence>;
 } & AsyncDisposable;
@@ -38,7 +41,8 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
   const store = await openLeaseStore(folder.path, log, timing.now);
   const source = createFakeLeaseSource(subnets.map((subnet) => ({ networkId: id(1), subnet })));
   const reachability = createReachability('nobody asked yet', timing.now, () => {});
-  const own: { document: DesiredDocument } = {
+  const own: { document: DesiredDocument; heldBack: Promise<void> } = {
+    heldBack: Promise.resolve(),
     document: {
       hostId: id(999),
       revision: '1',
@@ -49,11 +53,23 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
       checks: [],
     },
   };
+  const late: LeaseSource = {
+    claimLease: async (...asked) => {
+      const answer = await source.claimLease(...asked);
+      await own.heldBack;
+      return answer;
+    },
+    syncLeases: async (...asked) => {
+      const answer = await source.syncLeases(...asked);
+      if (asked[0].wants.some(({ urgent }) => urgent)) await own.heldBack;
+      return answer;
+    },
+  };
   const common = {
     store,
     desired: () => own.document,
     isPlaced: () => true,
-    source: () => source,
+    source: () => late,
     reachability,
     onChange: () => {},
     timing,
@@ -399,4 +415,61 @@ describe('what a container may have is granted to no other by an answer of the s
     expect(got).not.toContain('172.16.100.9');
     expect(got[1]).toContain('172.16.100.9 is on container box7');
   });
+});
+
+/** A container asks, the server grants, and takes it away again before its answer is here. */
+async function overtaken(it: Rig, ip: string | null): Promise<{ given: Promise<string>; taken: string }> {
+  await it.keeper.flush(1000);
+  it.reachability.answered();
+  const answer = Promise.withResolvers<void>();
+  it.heldBack = answer.promise;
+  const given = it.book.request(pool, ip, nobody).then(
+    (gift) => gift.ip,
+    (error: unknown) => String(error),
+  );
+  await expect.poll(() => it.source.held.size).toBe(1);
+  const [[key, lease]] = [...it.source.held] as [[string, Lease]];
+  const revocations = [{ networkId: id(1), ip: lease.ip, generation: lease.generation }];
+  it.document = { ...it.document, revision: '2', revocations };
+  await it.keeper.flush(1000);
+  // It is confirmed, so another host has it, and the document speaks of it no more.
+  it.source.held.delete(key);
+  it.source.taken.set(lease.ip, 'docker02');
+  it.document = { ...it.document, revision: '3', revocations: [] };
+  it.heldBack = Promise.resolve();
+  answer.resolve();
+  return { given, taken: lease.ip };
+}
+const none = { networks: [{ ...small, warm: 0 }] };
+
+describe('promise 1: an answer that comes after this host confirmed that its hold is over', () => {
+  test('gives a container that named the address nothing', async () => {
+    await using it = await rig();
+    it.document = { ...it.document, ...none };
+    const { given } = await overtaken(it, '172.16.100.9');
+    expect(await given).toContain('172.16.100.9 was taken away from this host a moment ago');
+    expect([...it.store.all()]).toEqual([]);
+  });
+
+  test('gives one that named none another', async () => {
+    await using it = await rig();
+    it.document = { ...it.document, ...none };
+    const { given, taken } = await overtaken(it, null);
+    const ip = await given;
+    expect(ip).toMatch(/^172\.16\.100\.\d+$/);
+    expect(ip).not.toBe(taken);
+    expect([...it.store.all().values()].map((one) => one.ip)).toEqual([ip]);
+  });
+});
+
+test('promise 1: an address that is taken away while its grant is written is not given', async () => {
+  await using it = await rig();
+  await it.keeper.flush(1000);
+  const { store } = it;
+  const [first] = [...store.all().values()];
+  const given = it.book.request(pool, first!.ip, nobody);
+  await expect.poll(() => store.get(`${id(1)}/${first!.ip}`)?.use).toBe('used');
+  await store.revoke([{ networkId: id(1), ip: first!.ip, generation: first!.generation }]);
+  await expect(given).rejects.toThrow('was taken away from this host a moment ago');
+  expect(store.get(`${id(1)}/${first!.ip}`)).toMatchObject({ use: 'kept', generation: 0 });
 });

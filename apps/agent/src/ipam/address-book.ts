@@ -10,6 +10,7 @@ import {
   type Circumstances,
 } from './choose.ts';
 import { whyNot } from './grantable.ts';
+import { ipOption } from './ip-option.ts';
 import { createKeyTurns } from './key-turns.ts';
 import {
   given,
@@ -102,9 +103,16 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       else if (record !== base) await write([record]);
       return { why };
     }
+    // An answer that came after the server had taken it away again, or the document said so while it was written.
+    if (store.isOver(record)) return { why: takenAway(record.ip) };
     const gift = given(record, request.endpoint, now(), request.ip !== null);
     await write([gift]);
     deps.onChange();
+    if (store.isOver(gift)) {
+      const left = store.get(key);
+      if (left?.since === gift.since && left.grants === gift.grants) await write([released(left, now())]);
+      return { why: takenAway(record.ip) };
+    }
     return {
       ip: record.ip,
       subnet: record.subnet,
@@ -300,6 +308,10 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       deps.onChange();
     },
   };
+}
+
+function takenAway(ip: string): string {
+  return `${ip} was taken away from this host a moment ago: choose another address, or leave ${ipOption(ip)} out`;
 }
 
 /** Another container of the network has the Ethernet address, on whatever host: no address makes that right. */

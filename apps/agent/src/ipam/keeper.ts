@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { createWaker } from '../reconcile/waker.ts';
 import { fatalFailure } from '../sync/failure.ts';
 import { backoffMs, type Timing } from '../sync/timing.ts';
-import { revokedChanges } from './lease-fit.ts';
 import { changesOf, familyOf, planExchange, warmKey } from './exchange-plan.ts';
 import { heldOf, keyOf, notReturned, returnOf, takenIn, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
@@ -96,7 +95,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       reachability.answered();
     }
     const desired = deps.desired();
-    await store.apply(revokedChanges(store.all(), desired));
+    await store.revoke(desired?.revocations ?? []);
     const confirms = (desired?.revocations ?? []).filter((one) => !confirmed.has(revocationKey(one)));
     const now = timing.now();
     const { returns, drops, wants } = planExchange({
@@ -200,7 +199,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       await store.apply(leases.flatMap((lease) => takenIn(store.get(keyOf(lease)), lease, now) ?? []));
       deps.onChange();
     },
-    revoke: () => store.apply(revokedChanges(store.all(), deps.desired())),
+    revoke: () => store.revoke(deps.desired()?.revocations ?? []),
     flush: async (timeoutMs) => {
       const bound = AbortSignal.timeout(Math.max(1, timeoutMs));
       await Promise.race([exchange(bound).catch(() => {}), timing.delay(timeoutMs, bound)]);

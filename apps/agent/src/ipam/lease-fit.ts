@@ -1,7 +1,7 @@
-import type { DesiredDocument } from '@trunkline/contracts';
+import type { DesiredDocument, Revocation } from '@trunkline/contracts';
 import { parseIp, parseRange, rangeContains } from '@trunkline/netaddr';
 import type { LeaseKey, LeaseRecord } from './lease-record.ts';
-import { keyOf } from './lease-record.ts';
+import { keyOf, unheld } from './lease-record.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
 /** Why an address is given to nobody, or not by itself, as the network is now. */
@@ -56,13 +56,13 @@ export function refusalOf(place: Place, desired: DesiredDocument | null): string
  */
 export function revokedChanges(
   held: ReadonlyMap<LeaseKey, LeaseRecord>,
-  desired: DesiredDocument | null,
+  revocations: readonly Revocation[],
 ): LeaseChange[] {
-  return (desired?.revocations ?? []).flatMap((revocation): LeaseChange[] => {
+  return revocations.flatMap((revocation): LeaseChange[] => {
     const key = keyOf(revocation);
     const record = held.get(key);
     if (record === undefined || record.generation === 0 || record.generation > revocation.generation)
       return [];
-    return [record.use === 'used' ? { ...record, generation: 0, owner: null, mac: null } : { drop: key }];
+    return [record.use === 'used' ? unheld(record) : { drop: key }];
   });
 }

@@ -145,6 +145,11 @@ export function seenInUse(record: LeaseRecord, now: number): LeaseRecord {
   return { ...moved(record, 'used', now), touched: true, grants: 1, seen: true, lastMac, lastName };
 }
 
+/** A container uses it, and this host does not hold it any more. */
+export function unheld(record: LeaseRecord): LeaseRecord {
+  return { ...record, generation: 0, owner: null, mac: null };
+}
+
 /** The container that it was granted to last was seen on it: there was nobody else when it was granted. */
 export function confirmed(record: LeaseRecord): LeaseRecord {
   return { ...record, grants: 1, seen: true };

@@ -125,3 +125,22 @@ test('the file does not grow with the number of changes', async () => {
   expect(records).toEqual(store.all());
   await store.close();
 });
+
+test('promise 1: a hold that was taken away comes back by no change; a later one does, and what a container uses stays known', async () => {
+  await using folder = await temporaryFolder();
+  const store = await openLeaseStore(folder.path, log);
+  await store.apply([lease(2), given(lease(3), nobody, 5)]);
+  const { networkId } = lease(2);
+  await store.revoke([2, 3, 4].map((last) => ({ networkId, ip: `172.16.100.${last}`, generation: last })));
+  // A question on the wire that was under way, a look, and an answer of the server.
+  await store.apply([admitted(lease(2), 6), given(lease(3), nobody, 6), lease(4)]);
+  expect([...store.all().values()]).toMatchObject([{ ip: '172.16.100.3', use: 'used', generation: 0 }]);
+  expect([lease(2), lease(4), lease(5)].map((one) => store.isOver(one))).toEqual([true, true, false]);
+  const later = { ...lease(4), generation: 9 };
+  await store.apply([later]);
+  await store.apply([lease(4)]);
+  expect(store.get(keyOf(later))).toEqual(later);
+  const again = await openLeaseStore(folder.path, log);
+  expect(again.all()).toEqual(store.all());
+  await store.close();
+});

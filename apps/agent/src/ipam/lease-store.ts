@@ -1,9 +1,11 @@
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HeldLease, Revocation } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
 import { journalLine, readJournal, type LeaseChange } from './lease-journal.ts';
-import { keyOf, type LeaseKey, type LeaseRecord } from './lease-record.ts';
+import { revokedChanges } from './lease-fit.ts';
+import { keyOf, unheld, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 
 /** The addresses that this host holds, in memory and on disk. */
 export type LeaseStore = {
@@ -15,6 +17,13 @@ export type LeaseStore = {
    * to anybody before. When the disk does not take them it fails, and they, and all that were made since, are undone.
    */
   readonly apply: (changes: readonly LeaseChange[]) => Promise<void>;
+  /**
+   * Ends holds that the server took away, on disk when it resolves. From the call on no record of them is taken in, by whatever
+   * answer or change: one that was on its way is late.
+   */
+  readonly revoke: (revocations: readonly Revocation[]) => Promise<void>;
+  /** Whether the hold that a record or lease tells of was taken away. */
+  readonly isOver: (hold: HeldLease) => boolean;
   /** Waits for what is on its way, and closes the file. */
   readonly close: () => Promise<void>;
 };
@@ -22,6 +31,11 @@ export type LeaseStore = {
 const fileName = 'leases.jsonl';
 /** The file is written anew when it has more lines than this and four times the addresses. */
 const linesBeforeCompaction = 2000;
+/**
+ * Revocations that are remembered for answers that are still on their way. One exchange confirms 4096 at most, and a call ends
+ * after 20 s at the latest. The server never grants an address again under an old generation, so to remember longer harms nobody.
+ */
+const mostRevoked = 32_768;
 
 type Waiting = {
   readonly changes: readonly LeaseChange[];
@@ -47,6 +61,7 @@ export async function openLeaseStore(
   let file: FileHandle | null = null;
   let lines = 0;
   let closed = false;
+  const revoked = new Map<LeaseKey, number>();
 
   async function rewrite(next: ReadonlyMap<LeaseKey, LeaseRecord>): Promise<void> {
     await file?.close().catch(() => {});
@@ -95,16 +110,44 @@ export async function openLeaseStore(
     writing = null;
   }
 
+  const isOver = (hold: HeldLease): boolean =>
+    hold.generation > 0 && hold.generation <= (revoked.get(keyOf(hold)) ?? 0);
+
+  /** A change as it is to be made: one of a hold that is over leaves no more than that a container uses the address. */
+  function fitting(change: LeaseChange): readonly LeaseChange[] {
+    if ('drop' in change || !isOver(change)) return [change];
+    const known = current.get(keyOf(change));
+    if (known !== undefined && known.generation > change.generation && !isOver(known)) return [];
+    if (change.use === 'used') return [unheld(change)];
+    return known === undefined || known.generation === 0 ? [] : [{ drop: keyOf(change) }];
+  }
+
+  function apply(changes: readonly LeaseChange[]): Promise<void> {
+    const made = changes.flatMap((change) => fitting(change));
+    if (made.length === 0) return Promise.resolve();
+    if (closed) return Promise.reject(new Error('the agent has stopped'));
+    for (const change of made) put(current, change);
+    const done = new Promise<void>((resolve, reject) => waiting.push({ changes: made, resolve, reject }));
+    writing ??= writeAll();
+    return done;
+  }
+
   return {
     all: () => current,
     get: (key) => current.get(key),
-    apply: (changes) => {
-      if (changes.length === 0) return Promise.resolve();
-      if (closed) return Promise.reject(new Error('the agent has stopped'));
-      for (const change of changes) put(current, change);
-      const done = new Promise<void>((resolve, reject) => waiting.push({ changes, resolve, reject }));
-      writing ??= writeAll();
-      return done;
+    apply,
+    isOver,
+    revoke: (revocations) => {
+      for (const one of revocations) {
+        const key = keyOf(one);
+        const generation = Math.max(one.generation, revoked.get(key) ?? 0);
+        // The oldest go first.
+        revoked.delete(key);
+        revoked.set(key, generation);
+        const [oldest] = revoked.keys();
+        if (revoked.size > mostRevoked && oldest !== undefined) revoked.delete(oldest);
+      }
+      return apply(revokedChanges(current, revocations));
     },
     close: async () => {
       closed = true;
