@@ -73,7 +73,7 @@ async function netnsOf(host: LabHost): Promise<string> {
 }
 
 /** Prepares one; nothing runs yet. */
-export function ipamOn(host: LabHost, stateFolder: string, graceMs = 10_000): IpamOnHost {
+export function ipamOn(host: LabHost, stateFolder: string, graceMs = 20_000): IpamOnHost {
   const socket = path.join(path.dirname(host.dockerSocket), 'docker/plugins/trunkline.sock');
   const source = createFakeLeaseSource(
     smallNet.subnets.map(({ cidr }) => ({ networkId: smallNet.id, subnet: cidr })),
