@@ -57,7 +57,6 @@ export function createDockerSession(options: {
   readonly silenceMs: number;
 }): DockerSession {
   const { socketPath } = options;
-  // Not kept alive: a connection from before the daemon's restart would fail the first call after it.
   // A look, what it leads to and the next look follow one another: connections are kept, as many as a look asks at once. A
   // daemon that ends closes them, and Node drops what was closed.
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 2 });
