@@ -183,6 +183,28 @@ test('a host that holds a container is not retired by accident: its silence free
   expect(address.body).toMatchObject({ state: 'reserved', container });
 });
 
+test('a silent host is not retired by accident while its warm pool is full: it may still give from it (promise 4)', async () => {
+  const agent = await server.joinHost('cut-off');
+  await server.request('POST', '/v1/networks', {
+    name: 'held-there',
+    parent: 'ens33',
+    hosts: { names: [agent.name] },
+    subnets: [{ cidr: '10.96.77.0/24' }],
+  });
+  const { id } = (await server.request('GET', '/v1/networks/held-there')).body;
+  const wants = [{ networkId: id, family: 'ipv4', count: 2, urgent: false }];
+  const { status, body } = await agent.send('POST', '/agent/v1/leases', { held: null, returns: [], wants });
+  expect([status, body.granted?.length ?? body]).toEqual([200, 2]);
+  server.clock.advance(3_600_000);
+  const retire = (query = '') =>
+    server.request('DELETE', `/v1/hosts/cut-off${query}`, undefined, { 'if-match': '*' });
+  const refused = await retire();
+  expect([refused.status, refused.body.code]).toEqual([409, 'host_in_use']);
+  expect(refused.body.data.addresses).toHaveLength(2);
+  expect(refused.body.detail).toMatch(/2 addresses: it is silent/);
+  expect((await retire('?force=true')).status).toBe(204);
+});
+
 test('force retires a host with what it holds: containers are forgotten, addresses rest before they are reused', async () => {
   const agent = await server.joinHost('broken');
   const { container, network, ip } = await runContainer(agent, 51);

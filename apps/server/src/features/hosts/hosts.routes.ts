@@ -116,7 +116,7 @@ export async function hostRoutes(
         operationId: 'retireHost',
         summary: 'Retire a host',
         description:
-          'Takes it out of the fleet: its agent is not heard any more. 409 `host_in_use` while it holds containers or addresses. ' +
+          'Takes it out of the fleet: its agent is not heard any more. 409 `host_in_use` while it holds containers or addresses; for a silent host also those of its warm pools, which it may still give to containers. ' +
           'What runs on the machine is left as it is. Needs If-Match.',
         headers: IfMatchHeader,
         params: OfHost,

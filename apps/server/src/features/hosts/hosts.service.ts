@@ -95,6 +95,7 @@ const count = (n: number, what: string): string =>
 function inUse(
   name: string,
   holds: { containers: string[]; addresses: string[]; others: string[] },
+  isSilent: boolean,
 ): ApiError {
   const { others } = holds;
   const more = others.length > 5 ? ` and ${others.length - 5} more` : '';
@@ -103,7 +104,10 @@ function inUse(
   return new ApiError(
     'host_in_use',
     `${name} still holds ${count(holds.containers.length, 'container')} and ${count(holds.addresses.length, 'address')}${also}: ` +
-      'remove them first, or retire it with ?force=true, which says that nothing of it runs any more',
+      (isSilent
+        ? 'it is silent, and may still give them to containers; start its agent and try again, '
+        : 'remove them first, ') +
+      'or retire it with ?force=true, which says that nothing of it runs any more',
     { data: holds },
   );
 }
@@ -204,12 +208,15 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
       changes.make(context, async (change) => {
         const row = found(await findHost(change.db, name), name);
         check(hostTag(row));
-        const holds = await holdingsOf(change.db, row.id, mostHoldings);
-        if (!force && holds.containers.length + holds.addresses.length > 0) throw inUse(name, holds);
+        // A host that is heard gives nothing from the moment it is retired. One that is silent does not hear of it.
+        const isSilent = !isOnline(row);
+        const holds = await holdingsOf(change.db, row.id, mostHoldings, isSilent);
+        if (!force && holds.containers.length + holds.addresses.length > 0)
+          throw inUse(name, holds, isSilent);
         // Networks, addresses and containers are locked before the host, as everywhere.
         await deps.leaving(change, refOf(row));
-        const left = await holdingsOf(change.db, row.id, mostHoldings);
-        if (left.containers.length + left.addresses.length > 0) throw inUse(name, left);
+        const left = await holdingsOf(change.db, row.id, mostHoldings, isSilent);
+        if (left.containers.length + left.addresses.length > 0) throw inUse(name, left, isSilent);
         check(hostTag(found(await lockHost(change.db, name), name)));
         await deleteHost(change.db, row.id);
         change.record({

@@ -185,6 +185,7 @@ export async function holdingsOf(
   db: TransactionClient,
   id: string,
   most: number,
+  isSilent: boolean,
 ): Promise<{ containers: string[]; addresses: string[]; others: string[] }> {
   const containers = await db.$queryRaw<{ path: string }[]>`
     SELECT '/v1/containers/' || name AS path FROM container WHERE host_id = ${id}::uuid ORDER BY name LIMIT ${most}`;
@@ -192,7 +193,7 @@ export async function holdingsOf(
     SELECT '/v1/networks/' || n.name || '/addresses/' || host(a.ip) AS path
     FROM address a JOIN network n ON n.id = a.network_id LEFT JOIN container c ON c.id = a.container_id
     WHERE (a.host_id = ${id}::uuid OR c.host_id = ${id}::uuid) AND a.state <> 'quarantined'
-      AND (a.state <> 'leased' OR is_reserved(a)) ORDER BY n.name, a.ip LIMIT ${most}`;
+      AND (a.state <> 'leased' OR is_reserved(a) OR ${isSilent}) ORDER BY n.name, a.ip LIMIT ${most}`;
   const others = await db.$queryRaw<{ name: string }[]>`
     SELECT DISTINCT e.name FROM endpoint e
     WHERE e.host_id = ${id}::uuid AND e.state IN ('running', 'paused')
