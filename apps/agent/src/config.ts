@@ -51,10 +51,10 @@ export type ConfigSources = {
  * | `TRUNKLINE_STATE_DIR` | `/var/lib/trunkline-agent` | identity and desired state; private to one agent |
  * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
- * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | how long a network that moved to another parent or VLAN may leave the agent without the server before it is put back; 5 to 3600 |
+ * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | seconds that a network that moved to another parent or VLAN may cut the agent off from the server before the change is rolled back; 5 to 3600 |
  * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver: where Docker looks for it; its name is the driver's. Not used where systemd hands a socket over |
  * | `TRUNKLINE_NETNS_DIR` | `/var/run/docker/netns` | folder with the network namespaces of the containers: `netns` in the Docker Engine's `--exec-root` |
- * | `TRUNKLINE_LEAK_SECONDS` | `45` | how long no container must be seen on an address that Docker was given before the address is taken back (10 at most where it is reserved for an owner); 1 to 3600 |
+ * | `TRUNKLINE_LEAK_SECONDS` | `45` | seconds after which an address given to Docker is reclaimed if no container uses it (at most 10 where it is reserved for an owner); 1 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.

@@ -91,11 +91,9 @@ function apiErrorOf(error: unknown, request: FastifyRequest): ApiError {
   }
   return (
     apiErrorFromDatabase(error) ??
-    new ApiError(
-      'internal',
-      'the server failed in a way nobody thought of: its log has the cause under this requestId',
-      { cause: error },
-    )
+    new ApiError('internal', 'unexpected error: the log of the server has it under this requestId', {
+      cause: error,
+    })
   );
 }
 

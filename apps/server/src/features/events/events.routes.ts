@@ -36,7 +36,7 @@ export async function eventRoutes(
         summary: 'What happened',
         description:
           'Oldest first. With `Accept: text/event-stream` the answer is a stream (Server-Sent Events) that goes on: from `Last-Event-ID` or `after` where given, else from now. ' +
-          '410 `event_log_truncated` where the log no longer reaches so far back: read the resources anew, then follow.',
+          '410 `event_log_truncated` where the log no longer reaches so far back: read the resources again, then follow.',
         querystring: Type.Object({
           ...PageQuery,
           ...filterFields,

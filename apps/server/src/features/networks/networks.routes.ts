@@ -144,7 +144,7 @@ export async function networkRoutes(
       schema: {
         tags,
         operationId: 'replaceNetwork',
-        summary: 'Say anew what a network should be',
+        summary: 'Replace a network',
         description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. ${refusal} ${dryRun}`,
         headers: IfMatchHeader,
         params: OfNetwork,
