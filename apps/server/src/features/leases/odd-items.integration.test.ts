@@ -98,9 +98,13 @@ describe('one item that means nothing to the server holds up no other', () => {
   });
 
   test('of a subnet that was removed a moment ago: returned for nothing, unknown, and not in the way', async () => {
-    const subnets = [freshSubnet(), freshSubnet()];
+    // Four addresses each, so that a host may hold all of both.
+    const subnets = [freshSubnet(), freshSubnet()].map((subnet) => {
+      const one = (last: number): string => subnet.cidr.replace('.0/24', `.${last}`);
+      return { ...subnet, ranges: [`${one(10)}-${one(13)}`] };
+    });
     const id = await network('shrunk', { subnets });
-    const all = (await takeLeases(at.one, id, 256)).granted;
+    const all = (await takeLeases(at.one, id, 8)).granted;
     const [gone, also] = all.filter(({ subnet }) => subnet === subnets[1]!.cidr) as [Lease, Lease];
     await syncLeases(at.one, {
       returns: returning(
