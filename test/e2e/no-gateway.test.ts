@@ -34,6 +34,11 @@ async function isEmptied(): Promise<boolean> {
   }
 }
 
+async function run(on: string, name: string, ...options: string[]): Promise<void> {
+  const asked = ['--name', name, '--network', macNet1.name, ...options];
+  await docker(host(on), 'run', '-d', ...asked, 'busybox', 'sleep', '10000');
+}
+
 test('its first addresses are free for whoever needs them, and no container has a way out', async () => {
   const { client, lab } = fleet();
   stations.push((await lab.addStation({ ip: '172.16.100.1', mac: '02:00:00:00:06:04' })).name);
@@ -41,24 +46,10 @@ test('its first addresses are free for whoever needs them, and no container has 
   const { body } = await client.networks.create({ ...macNet1, subnets }, { wait: '30s' });
   expect(body.status.ready).toBe(true);
 
-  // Each asks for what the other would have had in place of a gateway.
+  // Each asks for what the other would have had in place of a gateway, before anybody is given one of the pool.
   const named = { docker01: '172.16.100.2', docker02: '172.16.100.3' };
-  for (const on of hosts) {
-    const options = ['--network', macNet1.name, '--ip', named[on]];
-    await docker(host(on), 'run', '-d', '--name', 'named', ...options, 'busybox', 'sleep', '10000');
-    await docker(
-      host(on),
-      'run',
-      '-d',
-      '--name',
-      'plain',
-      '--network',
-      macNet1.name,
-      'busybox',
-      'sleep',
-      '10000',
-    );
-  }
+  for (const on of hosts) await run(on, 'named', '--ip', named[on]);
+  for (const on of hosts) await run(on, 'plain');
   for (const on of hosts) {
     for (const name of ['named', 'plain']) {
       const routes = async (): Promise<string> =>
