@@ -9,7 +9,7 @@ import { makeSpareLinks, secondLink } from '../chaos/spare-links.ts';
 import { createLab, type Lab, type LabHost } from '../lab/lab.ts';
 import { waitFor } from '../lab/wait.ts';
 import { desiredOf, ipamOn, smallNet, type IpamOnHost, type RunningIpam } from './ipam-host.ts';
-import { containerNames, docker, removeNetwork } from './outside.ts';
+import { containerNames, docker, must, removeNetwork } from './outside.ts';
 
 const settleMs = 60_000;
 const dockerNetwork = 'mac_net1';
@@ -262,6 +262,33 @@ test('a container whose start fails at its second network holds nothing of its f
     await removeNetwork(lab, host, 'zz');
   }
 });
+
+test.each([
+  ['by its subnet alone', []],
+  ['by its id in capitals', ['--ipam-opt', `network=${smallNet.id.toUpperCase()}`]],
+])(
+  'a container on a Docker network of another NIC that says its Trunkline network %s keeps its address',
+  async (_, own) => {
+    await must(host, 'ip', 'link', 'add', 'own0', 'type', 'veth', 'peer', 'name', 'own0-end');
+    await must(host, 'ip', 'link', 'set', 'own0', 'up');
+    const ipam = ['--ipam-driver', 'trunkline', ...own, ...subnet, '-o', 'parent=own0'];
+    try {
+      await docker(host, 'network', 'create', '-d', 'macvlan', ...ipam, 'second');
+      const svc = ['docker', 'run', '-d', '--name', 'svc', '--network', 'second', '--ip', pinnedIp];
+      expect((await host.exec([...svc, 'busybox', 'sleep', '1000'])).code).toBe(0);
+      // As long as one takes that nobody is seen on, and longer.
+      const until = Date.now() + 25_000;
+      await waitFor('the time after which it would go back', async () => Date.now() > until, settleMs, 500);
+      expect(await run('box1', '--ip', pinnedIp)).toContain(`${pinnedIp} is on container svc`);
+      expect([...book.source.held.keys()]).toEqual([`${smallNet.id}/${pinnedIp}`]);
+    } finally {
+      const names = await containerNames(host);
+      if (names.length > 0) await docker(host, 'rm', '-f', ...names);
+      await removeNetwork(lab, host, 'second');
+      await must(host, 'ip', 'link', 'delete', 'own0');
+    }
+  },
+);
 
 test('an address that the server has taken away is given by no disk, also after the agent was killed and without a server (A5)', async () => {
   expect(await run('box1', '--ip', pinnedIp)).toBe(pinnedIp);
