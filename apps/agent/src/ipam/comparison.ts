@@ -5,7 +5,7 @@ import type { Observed } from '../reconcile/observe.ts';
 import type { NetworkResolver } from '../reconcile/stands-for.ts';
 import { createWaker } from '../reconcile/waker.ts';
 import { fatalFailure } from '../sync/failure.ts';
-import { backoffMs, type Timing } from '../sync/timing.ts';
+import { backoffMs, within, type Timing } from '../sync/timing.ts';
 import { comparedChanges, comparedItems } from './comparison-plan.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
@@ -98,9 +98,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
         ? null
         : 'the database of the Trunkline server was restored, and what this host holds is not confirmed yet: try again in a moment',
     done: async (timeoutMs) => {
-      const ended = new AbortController();
-      if (wanted() !== null) await Promise.race([finished.promise, timing.delay(timeoutMs, ended.signal)]);
-      ended.abort();
+      if (wanted() !== null) await within(finished.promise, timeoutMs, timing);
     },
     looked: (observed) => {
       lastSeen = shownAddresses(observed, deps.standsFor) ?? lastSeen;

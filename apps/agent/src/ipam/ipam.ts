@@ -7,7 +7,7 @@ import type { ConditionDraft } from '../reconcile/conditions.ts';
 import type { StatePast } from '../machine/state-past.ts';
 import type { Observed, StandIn } from '../reconcile/observe.ts';
 import { standsFor as standsForAny, type NetworkResolver } from '../reconcile/stands-for.ts';
-import { backoffMs, type Timing } from '../sync/timing.ts';
+import { backoffMs, within, type Timing } from '../sync/timing.ts';
 import { createAddressBook, longestCallMs } from './address-book.ts';
 import type { AddressProbe } from './address-probe.ts';
 import { createBindings } from './bindings.ts';
@@ -377,18 +377,4 @@ async function askAgain(store: LeaseStore, log: Logger): Promise<void> {
 
 function withoutPromises(document: DesiredDocument | null, isRecovering: boolean): DesiredDocument | null {
   return document === null || !isRecovering ? document : { ...document, containers: [] };
-}
-
-/** What a promise gives; null when that is not within the time. */
-async function within<T>(
-  promise: Promise<T>,
-  ms: number,
-  { delay }: Pick<Timing, 'delay'>,
-): Promise<T | null> {
-  const over = new AbortController();
-  try {
-    return await Promise.race([promise, delay(ms, over.signal).then(() => null)]);
-  } finally {
-    over.abort();
-  }
 }

@@ -1,5 +1,5 @@
 import type { StatePast } from '../machine/state-past.ts';
-import type { Timing } from '../sync/timing.ts';
+import { within, type Timing } from '../sync/timing.ts';
 
 /** Holds grants from the disk until the server has confirmed what this host holds: after a start, and once the server does not know the host. */
 export type StartGate = {
@@ -71,9 +71,7 @@ export function createStartGate({
       if (isOpen || state === 'disowned') return;
       const boundMs = state === 'restored' ? timeoutMs : Math.min(timeoutMs, until - timing.now());
       if (boundMs <= 0) return;
-      const ended = new AbortController();
-      await Promise.race([opening.promise, timing.delay(boundMs, ended.signal)]);
-      ended.abort();
+      await within(opening.promise, boundMs, timing);
     },
     comparing: () => {
       const turn = turns;

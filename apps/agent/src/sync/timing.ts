@@ -20,3 +20,17 @@ export function backoffMs(failures: number, { firstMs, longestMs }: Backoff, ran
   const ceiling = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 30));
   return Math.round(ceiling * random());
 }
+
+/** What a promise gives; null when that is not within the time. */
+export async function within<T>(
+  promise: Promise<T>,
+  ms: number,
+  { delay }: Pick<Timing, 'delay'>,
+): Promise<T | null> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([promise, delay(ms, over.signal).then(() => null)]);
+  } finally {
+    over.abort();
+  }
+}

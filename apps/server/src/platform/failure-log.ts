@@ -10,7 +10,7 @@ export interface FailureLog {
 }
 
 const intervalMs = 10_000;
-/** Kinds that are told apart; beyond, all are one. */
+/** Kinds that are counted separately; further ones are counted as one. */
 const mostKinds = 50;
 
 /** What a database said, as short as it comes: a stack tells nothing of a server that is away. */
