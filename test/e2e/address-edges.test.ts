@@ -61,6 +61,18 @@ const isBound = async (ip: string): Promise<boolean> =>
 describe('an address that is released by force (A5)', () => {
   const ip = '172.16.100.150';
 
+  /** From now on svc runs on docker01, and starts on docker02 no more. */
+  async function movesTo01(): Promise<void> {
+    await waitFor(
+      'its run on docker01',
+      async () => (await run('docker01', 'svc', '--ip', ip)) === ip,
+      soonMs,
+      500,
+    );
+    expect(await again('docker02', 'start', 'svc')).toContain(ip);
+    expect(await isUp('docker02', 'svc')).toBe(false);
+  }
+
   test('is not given to its loser again, which is refused at its restart, and then runs for whom asks', async () => {
     const { client } = fleet();
     await client.networks.create(macNet1, { wait: '30s' });
@@ -71,14 +83,7 @@ describe('an address that is released by force (A5)', () => {
     expect(await isUp('docker02', 'svc')).toBe(true);
     expect(await again('docker02', 'restart', 'svc')).toContain(ip);
     expect(await isUp('docker02', 'svc')).toBe(false);
-    await waitFor(
-      'its run on docker01',
-      async () => (await run('docker01', 'svc', '--ip', ip)) === ip,
-      soonMs,
-      500,
-    );
-    expect(await again('docker02', 'start', 'svc')).toContain(ip);
-    expect(await isUp('docker02', 'svc')).toBe(false);
+    await movesTo01();
     expect(await isUp('docker01', 'svc')).toBe(true);
     const peer = await run('docker02', 'peer');
     expect(await pings(host('docker01'), 'svc', peer)).toBe(true);
@@ -107,14 +112,7 @@ describe('an address that is released by force (A5)', () => {
       );
     await waitFor('docker02 to hear it', async () => !(await isAwaited()), 60_000, 200);
     expect(await again('docker02', 'restart', 'svc')).toContain(ip);
-    await waitFor(
-      'its run on docker01',
-      async () => (await run('docker01', 'svc', '--ip', ip)) === ip,
-      soonMs,
-      500,
-    );
-    expect(await again('docker02', 'start', 'svc')).toContain(ip);
-    expect(await isUp('docker02', 'svc')).toBe(false);
+    await movesTo01();
   });
 });
 
