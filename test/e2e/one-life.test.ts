@@ -306,7 +306,18 @@ test('an address that the server has taken away is given by no disk, also after 
   expect(await isUp('box1')).toBe(false);
   book.source.mode = 'well';
   running.ipam.serverAnswers();
-  expect(await run('box2', '--ip', pinnedIp)).toContain('docker02');
+  // Hearing the server again takes one exchange; until then Docker is refused at once.
+  const refusal = async (): Promise<string> => {
+    const answer = await run('box2', '--ip', pinnedIp);
+    expect(await isUp('box2')).toBe(false);
+    await docker(host, 'rm', '-f', 'box2');
+    return answer;
+  };
+  await waitFor(
+    'a refusal that names the holder',
+    async () => (await refusal()).includes('docker02'),
+    settleMs,
+  );
 });
 
 test('an address that a container asks for by name is given to no other, also at a start of Docker without a server (B4)', async () => {
