@@ -13,6 +13,7 @@ import {
   type Operation,
   type ServerOperation,
 } from './operation.ts';
+import { createTurns, thingsOf } from './turns.ts';
 
 /** How an operation went. */
 export interface Outcome {
@@ -69,6 +70,7 @@ export function createPerformer(
   edges: Edges,
 ): (operation: Operation) => Promise<Outcome> {
   const { lab } = fleet;
+  const inTurn = createTurns();
 
   async function callDocker(host: string, argv: readonly string[]): Promise<Omit<Outcome, 'tookMs'>> {
     const timeoutMs = patient(dockerBoundMs);
@@ -160,7 +162,7 @@ export function createPerformer(
       if (operation.do === 'crash') return crash(operation.container);
       return await callDocker(operation.host, dockerArguments(operation, network));
     };
-    const result = await outcome();
+    const result = await inTurn(thingsOf(operation), outcome);
     return { ...result, tookMs: performance.now() - began };
   };
 }
