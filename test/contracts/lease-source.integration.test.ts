@@ -1,6 +1,6 @@
 import { createAgentClient } from '@trunkline/client';
 import { afterAll, beforeAll } from 'vitest';
-import { describeLeaseSourceContract } from '../../apps/agent/src/ipam/lease-source.contract.ts';
+import { describeLeaseSourceContract } from '../../apps/agent/src/ipam/leases/lease-source.contract.ts';
 import type { InventoryItem } from '@trunkline/contracts';
 import { createTestServer, type TestAgent, type TestAnswer, type TestServer } from '../integration/server.ts';
 

@@ -3,17 +3,20 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
 import type { DesiredDocument } from '@trunkline/contracts';
-import type { AddressProbe } from '../../apps/agent/src/ipam/address-probe.ts';
-import { createFakeLeaseSource, type FakeLeaseSource } from '../../apps/agent/src/ipam/fake-lease-source.ts';
+import type { AddressProbe } from '../../apps/agent/src/wire/address-probe.ts';
+import {
+  createFakeLeaseSource,
+  type FakeLeaseSource,
+} from '../../apps/agent/src/ipam/leases/lease-source.fake.ts';
 import { openIpam, type Ipam } from '../../apps/agent/src/ipam/ipam.ts';
 import { createCommandRunner } from '../../apps/agent/src/host/command.ts';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
 import { DockerError } from '../../apps/agent/src/host/docker-errors.ts';
 import { createSandboxes } from '../../apps/agent/src/host/sandboxes.ts';
 import { realTiming } from '../../apps/agent/src/host/spawn.ts';
-import type { Observed } from '../../apps/agent/src/reconcile/observe.ts';
-import { network } from '../../apps/agent/src/reconcile/test-subjects.ts';
-import { watchDocker } from '../../apps/agent/src/reconcile/watch-docker.ts';
+import type { Observed } from '../../apps/agent/src/observation/observed.ts';
+import { network } from '../../apps/agent/src/reconcile/subjects.fixture.ts';
+import { watchDocker } from '../../apps/agent/src/observation/watch-docker.ts';
 import type { LabHost } from '../lab/lab.ts';
 
 /** A network of the test: 13 addresses for containers. */

@@ -8,7 +8,7 @@ import { createCommandRunner, type RunCommand } from '../../apps/agent/src/host/
 import { createLinks } from '../../apps/agent/src/host/ip-links.ts';
 import type { OpenDialogue } from '../../apps/agent/src/host/resident-ip.ts';
 import { createDialogueOpener } from '../../apps/agent/src/host/spawn.ts';
-import type { AddressProbe } from '../../apps/agent/src/ipam/address-probe.ts';
+import type { AddressProbe } from '../../apps/agent/src/wire/address-probe.ts';
 import { announceAddress } from '../../apps/agent/src/wire/announce.ts';
 import { createAddressProbe, type ProbeDeps } from '../../apps/agent/src/wire/probe.ts';
 import { run as runHere } from '../lab/commands.ts';

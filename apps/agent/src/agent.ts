@@ -20,8 +20,8 @@ import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { watchLinks, type SpawnCommand } from './host/watch-links.ts';
 import type { Sandboxes } from './host/sandboxes.ts';
-import type { AddressProbe } from './ipam/address-probe.ts';
-import { createNoGatewayRoutes } from './ipam/no-gateway-routes.ts';
+import type { AddressProbe } from './wire/address-probe.ts';
+import { createNoGatewayRoutes } from './ipam/bindings/no-gateway-routes.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
 import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
 import { hashedMarks, readMachineMarks } from './machine/machine-marks.ts';
@@ -32,24 +32,26 @@ import {
   readStatePast,
   type StatePast,
 } from './machine/state-past.ts';
-import { openAdoptionStore } from './reconcile/adoption.ts';
-import { openDetachedStore } from './reconcile/detached.ts';
+import { openAdoptionStore } from './observation/adoption.ts';
+import { openDetachedStore } from './observation/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
-import { linkOf } from './reconcile/link-users.ts';
-import { createObserver, observe, type Observed } from './reconcile/observe.ts';
-import { whyHarmfulNow } from './reconcile/passthru-harm.ts';
+import { linkOf } from './plan/link-users.ts';
+import { createObserver } from './observation/observer.ts';
+import { observe } from './observation/observe.ts';
+import type { Observed } from './observation/observed.ts';
+import { whyHarmfulNow } from './plan/passthru-harm.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRevival } from './reconcile/revival.ts';
-import { watchDocker } from './reconcile/watch-docker.ts';
-import { makePrivateFolder } from './sync/atomic-file.ts';
+import { watchDocker } from './observation/watch-docker.ts';
+import { makePrivateFolder } from './lib/atomic-file.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
 import { pollDesired } from './sync/desired-poll.ts';
-import { heedingNotJoined } from './sync/failure.ts';
-import { loadIdentity, readHostId } from './sync/identity.ts';
+import { heedingNotJoined } from './lib/failure.ts';
+import { loadIdentity, readHostId } from './machine/identity.ts';
 import { ensureJoined } from './sync/join.ts';
 import { createReportLoop } from './sync/report-loop.ts';
 import { lockStateFolder } from './sync/state-lock.ts';
-import type { Timing } from './sync/timing.ts';
+import type { Timing } from './lib/timing.ts';
 import { createAnnouncer } from './wire/announcer.ts';
 import { createToolCheck } from './wire/tools.ts';
 

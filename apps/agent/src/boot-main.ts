@@ -16,7 +16,7 @@ import { watchLinks } from './host/watch-links.ts';
 import { checkMachine } from './machine/machine-binding.ts';
 import { readMachineMarks } from './machine/machine-marks.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
-import { readHostId } from './sync/identity.ts';
+import { readHostId } from './machine/identity.ts';
 
 /**
  * The boot stage as a program: from the agent's own disk alone, before Docker and without a server. It only reads the

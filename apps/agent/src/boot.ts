@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
 import { applyLinkSteps, type LinkApplyDeps } from './reconcile/apply.ts';
-import type { ConditionDraft } from './reconcile/conditions.ts';
-import { servingBook, type Observed } from './reconcile/observe.ts';
-import { planLink, type LinkPlan } from './reconcile/plan-link.ts';
-import { touchesLinks } from './reconcile/steps.ts';
-import { createWaker } from './reconcile/waker.ts';
-import type { Timing } from './sync/timing.ts';
-import { wholeWire } from './wire/wire-state.ts';
+import type { ConditionDraft } from './plan/conditions.ts';
+import { servingBook, type Observed } from './observation/observed.ts';
+import { planLink, type LinkPlan } from './plan/plan-link.ts';
+import { touchesLinks } from './plan/steps.ts';
+import { createWaker } from './lib/waker.ts';
+import type { Timing } from './lib/timing.ts';
+import { wholeWire } from './observation/wire-state.ts';
 
 /** What the boot stage works with. */
 export type BootDeps = {

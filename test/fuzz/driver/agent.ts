@@ -10,9 +10,9 @@ import { pino } from 'pino';
 import type { DockerNetwork } from '../../../apps/agent/src/host/docker-engine.ts';
 import { noSandboxes } from '../../../apps/agent/src/host/sandboxes.ts';
 import { realTiming } from '../../../apps/agent/src/host/spawn.ts';
-import { noProbe } from '../../../apps/agent/src/ipam/address-probe.ts';
+import { noProbe } from '../../../apps/agent/src/wire/address-probe.ts';
 import { openIpam } from '../../../apps/agent/src/ipam/ipam.ts';
-import type { Observed } from '../../../apps/agent/src/reconcile/observe.ts';
+import type { Observed } from '../../../apps/agent/src/observation/observed.ts';
 
 /** What the process is given. */
 export interface FuzzedAgent {

@@ -1,7 +1,7 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { CheckReport, DesiredCheck } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import { backoffMs, type Timing } from '../sync/timing.ts';
+import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** What checks are run with. */
 export type CheckRunnerDeps = {

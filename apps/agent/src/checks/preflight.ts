@@ -1,8 +1,8 @@
 import type { CheckReport, DesiredDocument, DesiredPreflightCheck } from '@trunkline/contracts';
-import { stamp, type ConditionDraft } from '../reconcile/conditions.ts';
-import type { Observed } from '../reconcile/observe.ts';
-import { planHost } from '../reconcile/plan.ts';
-import { describeIntent } from '../reconcile/steps.ts';
+import { stamp, type ConditionDraft } from '../plan/conditions.ts';
+import type { Observed } from '../observation/observed.ts';
+import { planHost } from '../plan/plan.ts';
+import { describeIntent } from '../plan/steps.ts';
 
 /** What a preflight looks at. */
 export type PreflightDeps = {

@@ -4,7 +4,8 @@ import type { DesiredDocument, Problem, Report } from '@trunkline/contracts';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { collectFacts } from '../host/facts.ts';
-import { createObserver, observe } from '../reconcile/observe.ts';
+import { createObserver } from '../observation/observer.ts';
+import { observe } from '../observation/observe.ts';
 import { createReconciler } from '../reconcile/reconciler.ts';
 import {
   container,
@@ -13,8 +14,8 @@ import {
   id,
   network,
   type FakeHost,
-} from '../reconcile/test-subjects.ts';
-import { createManualTime, turns, type ManualTime } from '../sync/manual-time.ts';
+} from '../reconcile/subjects.fixture.ts';
+import { createManualTime, turns, type ManualTime } from '../lib/manual-time.fake.ts';
 import { createConfirmation } from './confirmation.ts';
 import type { TrialStore } from './trial-store.ts';
 import type { Trials } from './trials.ts';

@@ -1,12 +1,12 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { DesiredDocument, DesiredNetwork, Report } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import type { LeftUpStore } from '../reconcile/left-up.ts';
-import type { Observed } from '../reconcile/observe.ts';
-import type { ItemKey } from '../reconcile/plan.ts';
-import type { Step } from '../reconcile/steps.ts';
-import { createWaker } from '../reconcile/waker.ts';
-import type { Timing } from '../sync/timing.ts';
+import type { LeftUpStore } from '../observation/left-up.ts';
+import type { Observed } from '../observation/observed.ts';
+import type { ItemKey } from '../plan/plan.ts';
+import type { Step } from '../plan/steps.ts';
+import { createWaker } from '../lib/waker.ts';
+import type { Timing } from '../lib/timing.ts';
 import { isInPlace, withRollbacks } from './placement-evidence.ts';
 import type { TrialStore } from './trial-store.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Condition, PlacementReport } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
-import { id } from '../reconcile/test-subjects.ts';
+import { id } from '../reconcile/subjects.fixture.ts';
 import { isInPlace } from './placement-evidence.ts';
 
 const condition = (text: string): Condition => {

@@ -2,8 +2,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { id, network } from '../reconcile/test-subjects.ts';
-import { temporaryFolder } from '../sync/temporary-folder.ts';
+import { id, network } from '../reconcile/subjects.fixture.ts';
+import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import { openTrialStore, readTrials } from './trial-store.ts';
 import type { NetworkRecord } from './trials.ts';
 

@@ -3,8 +3,8 @@ import { DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { readFileIfAny } from '../sync/atomic-file.ts';
-import { createStoredValue } from '../sync/stored-value.ts';
+import { readFileIfAny } from '../lib/atomic-file.ts';
+import { createStoredValue } from '../lib/stored-value.ts';
 import type { NetworkRecord, Trials } from './trials.ts';
 
 /** What networks were last confirmed to be, and what is on trial: on disk, since an agent may be killed at any moment. */

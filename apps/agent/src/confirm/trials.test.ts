@@ -2,7 +2,7 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { document, id, network } from '../reconcile/test-subjects.ts';
+import { document, id, network } from '../reconcile/subjects.fixture.ts';
 import {
   beginSteps,
   clampDeadlines,

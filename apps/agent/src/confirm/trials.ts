@@ -1,6 +1,6 @@
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
-import type { LeftUp } from '../reconcile/left-up.ts';
-import { linkOf } from '../reconcile/link-users.ts';
+import type { LeftUp } from '../observation/left-up.ts';
+import { linkOf } from '../plan/link-users.ts';
 
 /** A change of a network's link that the server has yet to be reached after. */
 export type Trial = {

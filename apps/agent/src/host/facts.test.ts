@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { collectFacts, osPrettyName, reportedLinks } from './facts.ts';
 import type { FactsSources } from './facts.ts';
-import { createFakeDockerEngine } from './fake-docker-engine.ts';
-import { createFakeKernel } from './fake-kernel.ts';
-import { createFakeLinks } from './fake-links.ts';
+import { createFakeDockerEngine } from './docker-engine.fake.ts';
+import { createFakeKernel } from './kernel.fake.ts';
+import { createFakeLinks } from './links.fake.ts';
 
 const sources = (change: Partial<FactsSources> = {}): FactsSources => ({
   links: createFakeLinks([

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
-import { createSlots } from '../wire/slots.ts';
+import { createSlots } from '../lib/slots.ts';
 import type { RunCommand } from './command.ts';
 import { parseLinks } from './ip-json.ts';
 import { ipv4In, ipv6In } from './proc-net.ts';

@@ -1,6 +1,6 @@
 /** Condition of a network's addresses on a host: the worst first. */
 import { expect, test } from 'vitest';
-import { id, network } from '../reconcile/test-subjects.ts';
+import { id, network } from '../reconcile/subjects.fixture.ts';
 import { bookCondition, type BookState } from './book-conditions.ts';
 
 const quiet: BookState = {

@@ -1,8 +1,8 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
-import { advises, fails, holds, type ConditionDraft } from '../reconcile/conditions.ts';
-import type { UnheldAddress } from './bindings.ts';
-import { familyOf, warmKey } from './exchange-plan.ts';
-import type { LeaseRecord } from './lease-record.ts';
+import { advises, fails, holds, type ConditionDraft } from '../plan/conditions.ts';
+import type { UnheldAddress } from './bindings/bindings.ts';
+import { familyOf, warmKey } from './leases/exchange-plan.ts';
+import type { LeaseRecord } from './leases/lease-record.ts';
 
 /** What is known of the address book of this host. */
 export type BookState = {

@@ -2,13 +2,13 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { DesiredDocument } from '@trunkline/contracts';
-import { createFakeHost, document, id, network } from '../reconcile/test-subjects.ts';
-import { standsFor, type KnownNetworks } from '../reconcile/stands-for.ts';
-import { addressesInUse } from './addresses-in-use.ts';
-import { planBindings, type Memory } from './bindings-plan.ts';
-import { arrived, auxiliary, given, keyOf, type LeaseKey } from './lease-record.ts';
-import { createLiveAddresses } from './live-addresses.ts';
-import { requestPool } from './pools.ts';
+import { createFakeHost, document, id, network } from '../reconcile/subjects.fixture.ts';
+import { standsFor, type KnownNetworks } from '../observation/stands-for.ts';
+import { addressesInUse } from './bindings/addresses-in-use.ts';
+import { planBindings, type Memory } from './bindings/bindings-plan.ts';
+import { arrived, auxiliary, given, keyOf, type LeaseKey } from './leases/lease-record.ts';
+import { createLiveAddresses } from './bindings/live-addresses.ts';
+import { requestPool } from './allocation/pools.ts';
 
 const mac = '02:42:ac:10:64:07';
 const [subnet] = network().subnets;

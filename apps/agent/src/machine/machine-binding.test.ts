@@ -2,9 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MachineMarks } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
-import { createFakeLinks } from '../host/fake-links.ts';
-import { loadIdentity, saveHostId } from '../sync/identity.ts';
-import { temporaryFolder } from '../sync/temporary-folder.ts';
+import { createFakeLinks } from '../host/links.fake.ts';
+import { loadIdentity, saveHostId } from './identity.ts';
+import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import { acceptMachine, bindToMachine, CopiedState, putStateAside } from './machine-binding.ts';
 import { hashedMarks, readMachineMarks } from './machine-marks.ts';
 

@@ -1,9 +1,9 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareMachines, type MachineMarks } from '@trunkline/contracts';
-import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
-import { readHostId } from '../sync/identity.ts';
-import type { Timing } from '../sync/timing.ts';
+import { readFileIfAny, writeFileAtomically } from '../lib/atomic-file.ts';
+import { readHostId } from './identity.ts';
+import type { Timing } from '../lib/timing.ts';
 
 /** What a state folder says of its machine. */
 export type Binding = {

@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../sync/temporary-folder.ts';
+import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import { markDisowned, markNotCopied, markStatePast, readStatePast } from './state-past.ts';
 
 const host = '0198c0de-0000-7000-8000-000000000001';

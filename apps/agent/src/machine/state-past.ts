@@ -1,6 +1,6 @@
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readFileIfAny, writeFileAtomically } from '../sync/atomic-file.ts';
+import { readFileIfAny, writeFileAtomically } from '../lib/atomic-file.ts';
 
 /**
  * What a state folder was doing before this start. `continued`: the agent alone was restarted. `rebooted`: the machine was. `restored`:

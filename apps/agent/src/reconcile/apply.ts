@@ -2,11 +2,11 @@ import type { DockerEngine } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { LinkConflict, type Links } from '../host/links.ts';
-import type { AdoptionStore } from './adoption.ts';
-import type { DetachedStore } from './detached.ts';
-import { attachmentOf, withAliases } from './detachment.ts';
-import type { LeftUpStore } from './left-up.ts';
-import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from './steps.ts';
+import type { AdoptionStore } from '../observation/adoption.ts';
+import type { DetachedStore } from '../observation/detached.ts';
+import { attachmentOf, withAliases } from '../plan/detachment.ts';
+import type { LeftUpStore } from '../observation/left-up.ts';
+import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from '../plan/steps.ts';
 
 /** What steps are carried out with. */
 export type ApplyDeps = {

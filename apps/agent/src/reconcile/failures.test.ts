@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { CommandFailed } from '../host/command.ts';
 import { DockerConflict, DockerRefused, DockerUnreachable } from '../host/docker-errors.ts';
 import { readFailure } from './failures.ts';
-import type { Step } from './steps.ts';
+import type { Step } from '../plan/steps.ts';
 
 const removal: Step = { do: 'remove-network', dockerId: 'n1', name: 'mac_net1', why: 'absent' };
 const conflict = (words: string): DockerConflict => new DockerConflict('remove network', words);

@@ -6,8 +6,8 @@ import {
   DockerUnsupported,
 } from '../host/docker-errors.ts';
 import { LinkConflict } from '../host/links.ts';
-import { fails, summary, type ConditionDraft } from './conditions.ts';
-import type { Step } from './steps.ts';
+import { fails, summary, type ConditionDraft } from '../plan/conditions.ts';
+import type { Step } from '../plan/steps.ts';
 
 /** A step that failed, as the conditions say it. */
 export type StepFailure = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createManualTime, turns } from '../sync/manual-time.ts';
+import { createManualTime, turns } from '../lib/manual-time.fake.ts';
 import { createWorkQueue, type WorkOutcome } from './queue.ts';
 
 /** A queue whose work is ended by the test. */

@@ -1,4 +1,4 @@
-import { backoffMs, type Timing } from '../sync/timing.ts';
+import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** How the work on a key ended. `parked`: trying again cannot help until something changes. */
 export type WorkOutcome = 'done' | 'retry' | 'parked';

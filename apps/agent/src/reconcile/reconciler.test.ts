@@ -3,11 +3,12 @@ import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { DockerConflict } from '../host/docker-errors.ts';
 import { collectFacts } from '../host/facts.ts';
-import { createManualTime, turns } from '../sync/manual-time.ts';
-import { createObserver, observe } from './observe.ts';
+import { createManualTime, turns } from '../lib/manual-time.fake.ts';
+import { createObserver } from '../observation/observer.ts';
+import { observe } from '../observation/observe.ts';
 import { createReconciler } from './reconciler.ts';
-import { watchDocker } from './watch-docker.ts';
-import { container, createFakeHost, document, id, network } from './test-subjects.ts';
+import { watchDocker } from '../observation/watch-docker.ts';
+import { container, createFakeHost, document, id, network } from './subjects.fixture.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {

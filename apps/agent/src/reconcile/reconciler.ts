@@ -1,14 +1,15 @@
 import type { DesiredDocument, HostFacts, Report } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import type { Timing } from '../sync/timing.ts';
+import type { Timing } from '../lib/timing.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { readFailure, type StepFailure } from './failures.ts';
-import type { Observed, Observer } from './observe.ts';
-import { planHost, type ItemKey } from './plan.ts';
+import type { Observed } from '../observation/observed.ts';
+import type { Observer } from '../observation/observer.ts';
+import { planHost, type ItemKey } from '../plan/plan.ts';
 import { createWorkQueue, type WorkOutcome, type WorkReason } from './queue.ts';
 import { buildReport, type ReportInput } from './report.ts';
-import { changesLinks, type Step } from './steps.ts';
-import { createWaker } from './waker.ts';
+import { changesLinks, type Step } from '../plan/steps.ts';
+import { createWaker } from '../lib/waker.ts';
 
 /** What the reconciler works with. */
 export type ReconcilerDeps = {

@@ -11,13 +11,13 @@ import {
   type Report,
 } from '@trunkline/contracts';
 import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
-import { conflictCondition, type ForeignStation } from './conflict-condition.ts';
-import { stamp, type ConditionDraft } from './conditions.ts';
+import { conflictCondition, type ForeignStation } from '../plan/conflict-condition.ts';
+import { stamp, type ConditionDraft } from '../plan/conditions.ts';
 import { withFailure, type StepFailure } from './failures.ts';
-import { isCoordinated } from './network-fit.ts';
-import type { Observed } from './observe.ts';
-import { hostConditions, planHost, type HostPlan, type ItemKey } from './plan.ts';
-import { standsFor } from './stands-for.ts';
+import { isCoordinated } from '../observation/network-fit.ts';
+import type { Observed } from '../observation/observed.ts';
+import { hostConditions, planHost, type HostPlan, type ItemKey } from '../plan/plan.ts';
+import { standsFor } from '../observation/stands-for.ts';
 
 /** What is remembered of an item between looks. */
 export type ItemMemory = {

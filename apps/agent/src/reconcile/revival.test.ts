@@ -2,11 +2,12 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
 import { DockerRefused } from '../host/docker-errors.ts';
-import { createManualTime, turns } from '../sync/manual-time.ts';
-import { containerLabel } from './marks.ts';
-import { observe, type Observed, type ObservedDocker } from './observe.ts';
+import { createManualTime, turns } from '../lib/manual-time.fake.ts';
+import { containerLabel } from '../observation/marks.ts';
+import { observe } from '../observation/observe.ts';
+import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import { createRevival, startsAgain } from './revival.ts';
-import { createFakeHost, document, network } from './test-subjects.ts';
+import { createFakeHost, document, network } from './subjects.fixture.ts';
 
 // Seen with 20.10.24; the last is how 28 puts others before.
 const said = {

@@ -1,28 +1,20 @@
 import type { Logger } from 'pino';
-import type { DockerContainerDetail, DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
+import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
-import { backoffMs, type Timing } from '../sync/timing.ts';
-import { createSlots } from '../wire/slots.ts';
-import { noGateway } from '../ipam/no-gateway.ts';
-import { lostNetworkIn, removedNetworkIn } from './lost-network.ts';
-import { containerLabel } from './marks.ts';
-import { attachedTo, isCoordinated } from './network-fit.ts';
-import type { Observed, ObservedDocker } from './observe.ts';
+import { backoffMs, type Timing } from '../lib/timing.ts';
+import { createSlots } from '../lib/slots.ts';
+import { noGateway } from '../observation/no-gateway.ts';
+import { lostNetworkIn, removedNetworkIn } from '../observation/lost-network.ts';
+import { containerLabel } from '../observation/marks.ts';
+import { attachedTo, isCoordinated } from '../observation/network-fit.ts';
+import type { NotStarted } from '../observation/not-started.ts';
+import type { Observed, ObservedDocker } from '../observation/observed.ts';
 
 /** What containers are started again with. */
 export type RevivalDeps = {
   readonly docker: Pick<DockerEngine, 'container' | 'startContainer'>;
   readonly timing: Pick<Timing, 'now' | 'random'>;
   readonly log: Logger;
-};
-
-/** A container that should run and that could not be started again. */
-export type NotStarted = {
-  readonly name: string;
-  /** The Docker networks with our driver that it is on. */
-  readonly networks: readonly DockerNetwork[];
-  /** Docker's words. */
-  readonly why: string;
 };
 
 /** Starts containers whose start failed at their network: Docker could not ask for their address, or had lost the network. */

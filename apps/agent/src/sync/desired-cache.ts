@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DesiredDocument } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import { Value } from 'typebox/value';
-import { readFileIfAny, writeFileAtomically } from './atomic-file.ts';
+import { readFileIfAny, writeFileAtomically } from '../lib/atomic-file.ts';
 
 /** Why a document was not taken. */
 export type Refusal =

@@ -1,8 +1,8 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { Logger } from 'pino';
 import type { DesiredCache } from './desired-cache.ts';
-import { fatalFailure } from './failure.ts';
-import { backoffMs, type Timing } from './timing.ts';
+import { fatalFailure } from '../lib/failure.ts';
+import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** What the poll works with. */
 export type DesiredPollDeps = {

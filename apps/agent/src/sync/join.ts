@@ -1,8 +1,8 @@
 import { ApiError, joinHost, ServerUnreachable, type ServerLocation } from '@trunkline/client';
 import { agentProtocolVersion, type HostFacts } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import { saveHostId, type Identity } from './identity.ts';
-import { backoffMs, type Timing } from './timing.ts';
+import { saveHostId, type Identity } from '../machine/identity.ts';
+import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** The server refused the join; to try again with the same settings is no use. */
 export class JoinRefused extends Error {

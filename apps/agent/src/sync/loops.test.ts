@@ -8,12 +8,12 @@ import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import { openDesiredCache } from './desired-cache.ts';
 import { pollDesired } from './desired-poll.ts';
-import { AgentSuperseded } from './failure.ts';
-import { loadIdentity } from './identity.ts';
+import { AgentSuperseded } from '../lib/failure.ts';
+import { loadIdentity } from '../machine/identity.ts';
 import { ensureJoined, JoinRefused } from './join.ts';
-import { createManualTime, type ManualTime } from './manual-time.ts';
+import { createManualTime, type ManualTime } from '../lib/manual-time.fake.ts';
 import { createReportLoop } from './report-loop.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 
 const hostId = '0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11';
 const log = pino({ level: 'silent' });

@@ -1,8 +1,8 @@
 import type { AgentClient } from '@trunkline/client';
 import type { Report } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import { fatalFailure } from './failure.ts';
-import { backoffMs, type Timing } from './timing.ts';
+import { fatalFailure } from '../lib/failure.ts';
+import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** What the loop works with. */
 export type ReportLoopDeps = {

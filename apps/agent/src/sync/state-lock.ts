@@ -1,6 +1,6 @@
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readFileIfAny } from './atomic-file.ts';
+import { readFileIfAny } from '../lib/atomic-file.ts';
 
 /** Another agent works with this state folder. */
 export class StateFolderBusy extends Error {

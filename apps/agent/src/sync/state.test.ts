@@ -4,9 +4,9 @@ import type { DesiredDocument } from '@trunkline/contracts';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { openDesiredCache } from './desired-cache.ts';
-import { loadIdentity, saveHostId, UnreadableIdentity } from './identity.ts';
+import { loadIdentity, saveHostId, UnreadableIdentity } from '../machine/identity.ts';
 import { lockStateFolder, startTimeOf, StateFolderBusy } from './state-lock.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 
 const hostId = '0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11';
 const log = pino({ level: 'silent' });

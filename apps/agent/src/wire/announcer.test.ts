@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
-import { createFakeDockerEngine, type FakeDockerEngine } from '../host/fake-docker-engine.ts';
-import { networkLabel } from '../reconcile/marks.ts';
-import type { Observed } from '../reconcile/observe.ts';
-import { turns } from '../sync/manual-time.ts';
+import { createFakeDockerEngine, type FakeDockerEngine } from '../host/docker-engine.fake.ts';
+import { networkLabel } from '../observation/marks.ts';
+import type { Observed } from '../observation/observed.ts';
+import { turns } from '../lib/manual-time.fake.ts';
 import { createAnnouncer } from './announcer.ts';
 
 const log = pino({ level: 'silent' });

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 import type { RunCommand } from '../host/command.ts';
 import type { DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
-import { networkLabel } from '../reconcile/marks.ts';
-import type { Observed } from '../reconcile/observe.ts';
-import type { Timing } from '../sync/timing.ts';
+import { networkLabel } from '../observation/marks.ts';
+import type { Observed } from '../observation/observed.ts';
+import type { Timing } from '../lib/timing.ts';
 import { announceAddress } from './announce.ts';
-import { createSlots } from './slots.ts';
+import { createSlots } from '../lib/slots.ts';
+import type { AnnounceFailure } from '../observation/wire-state.ts';
 
 /** What addresses are announced with. */
 export type AnnouncerDeps = {
@@ -14,9 +15,6 @@ export type AnnouncerDeps = {
   readonly timing: Pick<Timing, 'now'>;
   readonly log: Logger;
 };
-
-/** An announcement that did not go out. */
-export type AnnounceFailure = { readonly container: string; readonly ip: string; readonly message: string };
 
 /** Announces the addresses that containers took. */
 export type Announcer = {

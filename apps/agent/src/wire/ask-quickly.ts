@@ -1,6 +1,6 @@
 import { formatIp } from '@trunkline/netaddr';
-import type { ProbeAnswer } from '../ipam/address-probe.ts';
-import type { Timing } from '../sync/timing.ts';
+import type { ProbeAnswer } from './address-probe.ts';
+import type { Timing } from '../lib/timing.ts';
 import type { Question } from './ask-together.ts';
 import { askLine, forgetLine, stationOf } from './neighbour.ts';
 import type { ProbeNamespace } from './probe-namespace.ts';

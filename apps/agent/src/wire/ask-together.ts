@@ -1,6 +1,6 @@
 import { formatIp, type Ip } from '@trunkline/netaddr';
-import type { ProbeAnswer } from '../ipam/address-probe.ts';
-import type { Timing } from '../sync/timing.ts';
+import type { ProbeAnswer } from './address-probe.ts';
+import type { Timing } from '../lib/timing.ts';
 import { listenFor, readHeard, type Listener } from './listener.ts';
 import { askLine, forgetLine } from './neighbour.ts';
 import { isProbeMac } from './probe-mac.ts';

@@ -1,5 +1,5 @@
 import type { Link } from '../host/links.ts';
-import type { Timing } from '../sync/timing.ts';
+import type { Timing } from '../lib/timing.ts';
 import type { ProbeLink, ProbeNamespace } from './probe-namespace.ts';
 
 /** A link that is in use. */

@@ -4,8 +4,8 @@ import { list, number, record, text, texts, type JsonRecord } from '../host/json
 import type { Link } from '../host/links.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
 import type { OpenDialogue } from '../host/resident-ip.ts';
-import type { Timing } from '../sync/timing.ts';
-import { createBatches } from './batches.ts';
+import type { Timing } from '../lib/timing.ts';
+import { createBatches } from '../lib/batches.ts';
 import { silence } from './listener.ts';
 import { linkLocalOf, probeMac } from './probe-mac.ts';
 

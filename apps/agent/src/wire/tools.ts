@@ -1,7 +1,5 @@
 import { CommandFailed, type RunCommand } from '../host/command.ts';
-
-/** A program that the wire is asked or told with, and the package that Debian and Ubuntu have it in. */
-export type WireTool = { readonly tool: string; readonly package: string };
+import type { WireTool } from '../observation/wire-state.ts';
 
 const arping: WireTool = { tool: 'arping', package: 'iputils-arping' };
 const tools: readonly (WireTool & { readonly asks: readonly string[] })[] = [

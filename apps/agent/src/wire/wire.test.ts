@@ -1,7 +1,7 @@
 import { formatIp, parseIp, parseMac } from '@trunkline/netaddr';
 import { expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
-import { createBatches } from './batches.ts';
+import { createBatches } from '../lib/batches.ts';
 import { listenFor, readHeard } from './listener.ts';
 import { askLine, stationOf } from './neighbour.ts';
 import { isProbeMac, linkLocalOf, probeMac } from './probe-mac.ts';

@@ -1,0 +1,58 @@
+import { ipOption } from './ip-option.ts';
+import { isNetworksOwn, isOpen, namelessGateway, type LeaseRecord } from '../leases/lease-record.ts';
+import type { Evidence, Holder } from '../bindings/live-addresses.ts';
+
+/*
+ * Whether an address of this host may be granted (ADR 0022): the one rule for every request, whatever Ethernet address or
+ * name it comes with.
+ */
+
+/** Why an address is not granted, as a sentence for whoever typed `docker run`; null: it is. Pure. */
+export type WhyNot = string | null;
+
+const instead = (ip: string): string => `stop that one, choose another address, or leave ${ipOption(ip)} out`;
+
+/**
+ * What a container of this host shows of an address, whatever the record says. A release counts for more than what Docker
+ * showed before it, and for less than what the kernel shows.
+ */
+export function whyLive(ip: string, { kernel, docker }: Evidence, record: LeaseRecord | undefined): WhyNot {
+  if (kernel !== null && kernel !== 'unknown') return `${ip} is on ${describe(kernel)}: ${instead(ip)}`;
+  const isReleased = record?.use === 'resting' || record?.use === 'kept';
+  if (docker === null || isReleased) return null;
+  // What was granted or released since says more than an older look; that a lease arrived says nothing of who has it.
+  const isJustHeld = record?.use === 'free' || record?.use === 'probing';
+  if (record !== undefined && !isJustHeld && docker.at <= record.since) return null;
+  return `${ip} is on ${describe(docker.holder)}: ${instead(ip)}`;
+}
+
+/** What stands against granting what this host holds. What is on its way back is not asked about. Pure. */
+export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): WhyNot {
+  const live = whyLive(record.ip, evidence, record);
+  if (live !== null) return live;
+  const { ip, use } = record;
+  if (record.use === 'used' && record.lastName === namelessGateway.name) {
+    return `${ip} is what Docker was given on this host for the gateway that the network does not have: choose another address, or leave ${ipOption(ip)} out; it is free once the Docker network was made again, when no container is attached or by a change of the network with ?force=true`;
+  }
+  if (isNetworksOwn(record)) {
+    return `${ip} belongs to a Docker network of this host (its gateway or an --aux-address): choose another address, or leave ${ipOption(ip)} out`;
+  }
+  if (isOpen(record)) {
+    const ago = Math.max(0, Math.round((now - record.since) / 1000));
+    return `${ip} was granted ${ago} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave ${ipOption(ip)} out; where that start failed, it is free again within a minute or two`;
+  }
+  if (use === 'suspect') {
+    return `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`;
+  }
+  // Somebody was granted it, and only a look tells that it is over: the kernel's now, or one that ended since.
+  const wasGranted = use === 'used' || ((use === 'resting' || use === 'kept') && !record.cleared);
+  if (wasGranted && evidence.kernel === 'unknown') {
+    return `${ip} was given to a container of this host, and it cannot be seen yet whether that has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;
+  }
+  return null;
+}
+
+function describe({ name, mac }: Holder): string {
+  const who = name === null ? 'a container of this host' : `container ${name}`;
+  return mac === null ? who : `${who} (Ethernet address ${mac})`;
+}

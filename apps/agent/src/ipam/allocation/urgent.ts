@@ -1,0 +1,129 @@
+import { recallSeconds, type Lease } from '@trunkline/contracts';
+import type { LeaseSource } from '../leases/lease-source.ts';
+import type { Reachability } from '../leases/reachability.ts';
+import type { Pool } from './pools.ts';
+
+/** What came of an urgent ask: a lease, or why there is none; `refused`: the server said so itself. */
+export type UrgentAnswer = { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
+
+/** Asks for addresses that containers wait for. Those who ask at the same time share a call. */
+export type Urgent = {
+  /**
+   * An address of the network, of the pool's subnet before all others; `only`: of no other. Bounded by `timeoutMs`; never
+   * fails.
+   */
+  readonly ask: (pool: Pool, timeoutMs: number, only?: boolean) => Promise<UrgentAnswer>;
+};
+
+/** What it works with. */
+export type UrgentDeps = {
+  readonly source: () => LeaseSource | null;
+  readonly reachability: Reachability;
+  /** Leases that nobody waits for any more. */
+  readonly onSpare: (leases: readonly Lease[]) => void;
+};
+
+type Waiter = {
+  readonly pool: Pool;
+  readonly only: boolean;
+  readonly timeoutMs: number;
+  readonly resolve: (answer: UrgentAnswer) => void;
+};
+
+/** How long one call may take at most, in milliseconds: the server holds an urgent want for `recallSeconds`. */
+export const urgentMs = recallSeconds * 1000 + 1000;
+/** Calls at a time for one pool; who asks while so many run shares the next. */
+const mostCalls = 8;
+/** Most of one want, as the contract has it. */
+const mostAtOnce = 256;
+
+/** Makes it. */
+export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urgent {
+  const waiting = new Map<string, Waiter[]>();
+  const running = new Map<string, number>();
+
+  async function flush(name: string): Promise<void> {
+    const calls = running.get(name) ?? 0;
+    const waiters = (waiting.get(name) ?? []).slice(0, mostAtOnce);
+    if (calls >= mostCalls || waiters.length === 0) return;
+    const [first] = waiters;
+    if (first === undefined) return;
+    waiting.set(name, (waiting.get(name) ?? []).slice(waiters.length));
+    running.set(name, calls + 1);
+    try {
+      await call(first, waiters);
+    } finally {
+      const left = (running.get(name) ?? 1) - 1;
+      if (left === 0) running.delete(name);
+      else running.set(name, left);
+      void flush(name);
+    }
+  }
+
+  async function call({ pool, only }: Waiter, waiters: readonly Waiter[]): Promise<void> {
+    const client = source();
+    if (client === null) {
+      answerAll(waiters, { why: reachability.away()?.why ?? 'the server cannot be asked', refused: false });
+      return;
+    }
+    const timeoutMs = Math.max(...waiters.map((waiter) => waiter.timeoutMs));
+    try {
+      const { granted, short } = await client.syncLeases(
+        {
+          held: null,
+          returns: [],
+          wants: [
+            {
+              networkId: pool.networkId,
+              family: pool.family,
+              ...(only ? { subnet: pool.subnet } : {}),
+              count: waiters.length,
+              urgent: true,
+            },
+          ],
+        },
+        { timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
+      );
+      reachability.answered();
+      // For a container Docker takes one of another subnet of the network as well.
+      const fitting = granted
+        .filter(({ subnet }) => !only || subnet === pool.subnet)
+        .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
+      for (const [index, waiter] of waiters.entries()) {
+        const lease = fitting[index];
+        const why = short.find(({ networkId }) => networkId === pool.networkId)?.detail;
+        waiter.resolve(
+          lease === undefined
+            ? { why: why ?? `the server gave no address of ${pool.subnet}`, refused: true }
+            : { lease },
+        );
+      }
+      const given = new Set(fitting.slice(0, waiters.length));
+      onSpare(granted.filter((lease) => !given.has(lease)));
+    } catch (error) {
+      reachability.failed(error);
+      const why = reachability.away()?.why ?? messageOf(error);
+      answerAll(waiters, { why, refused: reachability.away() === null });
+    }
+  }
+
+  return {
+    ask: (pool, timeoutMs, only = false) => {
+      const name = `${pool.networkId}/${pool.subnet}${only ? ' only' : ''}`;
+      const answer = new Promise<UrgentAnswer>((resolve) => {
+        waiting.set(name, [...(waiting.get(name) ?? []), { pool, only, timeoutMs, resolve }]);
+      });
+      // Those who ask in the same turn go together.
+      setImmediate(() => void flush(name));
+      return answer;
+    },
+  };
+}
+
+function answerAll(waiters: readonly Waiter[], answer: UrgentAnswer): void {
+  for (const { resolve } of waiters) resolve(answer);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

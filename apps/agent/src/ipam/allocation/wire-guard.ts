@@ -1,0 +1,134 @@
+import type { Logger } from 'pino';
+import type { AddressBook, Gift } from './address-book.ts';
+import type { ProbeAnswer } from '../../wire/address-probe.ts';
+import { keyOf, returning, type Endpoint, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
+import type { LeaseStore } from '../leases/lease-store.ts';
+import type { AddressOnWire, NetworkWire } from '../bindings/network-wire.ts';
+import type { Pool } from './pools.ts';
+import { DriverRefusal } from './refusal.ts';
+
+/** What the guard works with. */
+export type WireGuardDeps = {
+  readonly book: AddressBook;
+  readonly store: Pick<LeaseStore, 'get' | 'all' | 'apply'>;
+  readonly wire: Pick<NetworkWire, 'ask'>;
+  /** An address was granted that the wire could not be asked for in time: to be asked for as soon as its container has it. */
+  readonly onUnasked: (about: AddressOnWire) => void;
+  /** What this host holds has changed. */
+  readonly onChange: () => void;
+  readonly now: () => number;
+  readonly log: Logger;
+};
+
+/** After this no other address is tried, in milliseconds: Docker has to be answered. */
+const longestMs = 5000;
+/**
+ * Bound of the question that a container waits for, in milliseconds: with the rest of a grant it is half a second. Where the link to ask
+ * from is there it takes 260 ms and what the machine adds, and 10 to 40 ms where somebody answers.
+ */
+const questionMs = 450;
+/**
+ * At boot Docker asks for one address after the other. Those that are kept for containers of a network are asked for together with the
+ * first of them, this many at once; silence then counts for `aheadMs` milliseconds.
+ */
+const maxAhead = 16;
+const aheadMs = 10_000;
+/** A container that is restarted, or connected again, takes the address that it had: nobody else came to it in this time, in milliseconds. */
+const justReleasedMs = 10_000;
+
+/**
+ * An address book that asks the wire before Docker hears of an address. What is of the warm pool was asked for when it came and
+ * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen, but for what a container of
+ * this host released a moment ago. It is granted first, on disk, so that nobody else can get it meanwhile.
+ *
+ * The MACs that the container has, and that the last one on this address had, are not foreign: the kernel of this host
+ * says better whether that one is gone. What is taken goes back to the server as in conflict, so that no other host gives it; a
+ * container that named no address gets another one.
+ *
+ * Docker waits no longer than {@link questionMs} for it. Without an answer by then the address is granted, and asked for again as soon as
+ * the container has it: what is found then is a conflict that is shown.
+ */
+export function guardedByWire(deps: WireGuardDeps): AddressBook {
+  const { book, store, wire, onChange, now, log } = deps;
+  /** Asked for before a container asks. */
+  const ahead = new Map<LeaseKey, { readonly at: number; readonly answer: Promise<ProbeAnswer> }>();
+
+  function put(about: AddressOnWire): Promise<ProbeAnswer> {
+    return wire.ask('ask', about, AbortSignal.timeout(questionMs));
+  }
+
+  /** As it was a moment ago, where it was nobody's; else as it is. */
+  async function answerFor(about: AddressOnWire): Promise<ProbeAnswer> {
+    const key = keyOf(about);
+    const earlier = ahead.get(key);
+    ahead.delete(key);
+    if (earlier !== undefined && now() - earlier.at < aheadMs) {
+      const answer = await earlier.answer;
+      if (answer.answer === 'clear') return answer;
+    }
+    return put(about);
+  }
+
+  /** The others that are kept for containers of a network: they may be asked for next. */
+  function askAhead(networkId: string): void {
+    for (const [key, { at }] of ahead) if (now() - at >= aheadMs) ahead.delete(key);
+    const others = [...store.all().values()].filter(
+      (record) => record.networkId === networkId && record.use === 'kept' && !isKnownFree(record, now()),
+    );
+    for (const record of others.slice(0, Math.max(0, maxAhead - ahead.size))) {
+      const key = keyOf(record);
+      const known = record.lastMac === null ? [] : [record.lastMac.toLowerCase()];
+      if (!ahead.has(key)) ahead.set(key, { at: now(), answer: put({ networkId, ip: record.ip, known }) });
+    }
+  }
+
+  async function takenBy(gift: Gift, pool: Pool, endpoint: Endpoint, before: Before): Promise<string | null> {
+    const { networkId } = pool;
+    const { ip } = gift;
+    const key = keyOf({ networkId, ip });
+    const old = before.get(key);
+    if (old !== undefined && isKnownFree(old, now())) return null;
+    const known = [old?.lastMac ?? null, endpoint.mac].flatMap((mac) =>
+      mac === null ? [] : [mac.toLowerCase()],
+    );
+    if (old?.use === 'kept' && !ahead.has(key)) askAhead(networkId);
+    const answer = await answerFor({ networkId, ip, known });
+    if (answer.answer === 'unknown') deps.onUnasked({ networkId, ip });
+    if (answer.answer !== 'taken') return null;
+    const { mac } = answer;
+    log.warn({ networkId, ip, mac }, 'something foreign answers for an address, it is given to nobody');
+    const record = store.get(key);
+    if (record?.use === 'used') await store.apply([returning(record, now(), mac)]);
+    onChange();
+    return mac;
+  }
+
+  return {
+    release: book.release,
+    request: async (pool, ip, endpoint) => {
+      const until = now() + longestMs;
+      const taken: string[] = [];
+      for (;;) {
+        const before: Before = new Map(store.all());
+        const gift = await book.request(pool, ip, endpoint);
+        const mac = await takenBy(gift, pool, endpoint, before);
+        if (mac === null) return gift;
+        taken.push(`${gift.ip} is in use on the network by ${mac}`);
+        if (ip !== null || now() >= until) throw new DriverRefusal(refusalOf(taken));
+      }
+    },
+  };
+}
+
+/** Asked for when it came, Docker's already, or a container's of this host until a moment ago. */
+function isKnownFree({ use, since }: LeaseRecord, now: number): boolean {
+  if (use === 'free' || use === 'used') return true;
+  return (use === 'resting' || use === 'kept') && now - since < justReleasedMs;
+}
+
+type Before = ReadonlyMap<LeaseKey, LeaseRecord>;
+
+function refusalOf(taken: readonly string[]): string {
+  const more = taken.length > 1 ? ` (${taken.length} addresses in a row are)` : '';
+  return `${taken.at(-1) ?? ''}, which is no container of this host${more}: choose another address, or give that machine another one`;
+}

@@ -1,0 +1,175 @@
+import { ApiError } from '@trunkline/client';
+import type { Lease } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import type { Observed } from '../../observation/observed.ts';
+import { createWaker } from '../../lib/waker.ts';
+import type { Timing } from '../../lib/timing.ts';
+import { planBindings, planClaimed, type Memory, type SeenAddress } from './bindings-plan.ts';
+import { familyOf } from '../leases/exchange-plan.ts';
+import { isNetworksOwn, keyOf, type LeaseKey } from '../leases/lease-record.ts';
+import type { LeaseSource } from '../leases/lease-source.ts';
+import type { LeaseStore } from '../leases/lease-store.ts';
+import type { Reachability } from '../leases/reachability.ts';
+import type { LiveAddresses } from './live-addresses.ts';
+
+/** What the bindings work with. */
+export type BindingsDeps = {
+  readonly store: LeaseStore;
+  readonly live: Pick<LiveAddresses, 'looked'>;
+  readonly source: () => LeaseSource | null;
+  readonly reachability: Reachability;
+  /** Asks for a look at Docker; its result comes by {@link Bindings.looked}. */
+  readonly look: () => Promise<unknown>;
+  readonly onChange: () => void;
+  /** How long nobody must be seen on an address before it counts as unused, in milliseconds. */
+  readonly graceMs: number;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+/** An address that a container has and that this host could not get hold of. */
+export type UnheldAddress = SeenAddress & { readonly why: string };
+
+/** Compares what this host holds with what its containers have, at every look. */
+export type Bindings = {
+  /** A look came to an end. Never fails. */
+  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => Promise<void>;
+  /** What this host holds has changed: there may be something to look for that no event of Docker tells. */
+  readonly wake: () => void;
+  /** What runs on addresses that this host does not hold. */
+  readonly unheld: () => readonly UnheldAddress[];
+  /** Looks when a grace is over and claims what is not held, until aborted. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+const claimMs = 10_000;
+/** How soon a claim that failed is tried again, in milliseconds. */
+const againMs = 60_000;
+/** Docker's own events come sooner; this is for what it has no event for, in milliseconds. */
+const soonMs = 2000;
+const idleMs = 3_600_000;
+
+/** Makes it. */
+export function createBindings(deps: BindingsDeps): Bindings {
+  const { store, reachability, timing, log } = deps;
+  const waker = createWaker();
+  let memory: ReadonlyMap<LeaseKey, Memory> = new Map();
+  let unheld: readonly SeenAddress[] = [];
+  let nextAt: number | null = null;
+  let last: Promise<void> = Promise.resolve();
+  const refused = new Map<LeaseKey, { readonly why: string; readonly at: number }>();
+
+  /** One look after the other, as they came. */
+  function looked(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
+    last = last
+      .then(() => lookedNow(observed))
+      .catch((error: unknown) => log.warn({ err: error }, 'a look at containers came to nothing'));
+    return last;
+  }
+
+  async function lookedNow(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
+    const seen = await deps.live.looked(observed, store.all());
+    if (seen === null) return;
+    const plan = planBindings({
+      held: store.all(),
+      seen,
+      memory,
+      graceMs: deps.graceMs,
+      now: timing.now(),
+    });
+    ({ memory, unheld, nextAt } = plan);
+    const named = new Set(unheld.map((one) => keyOf(one)));
+    for (const key of refused.keys()) if (!named.has(key)) refused.delete(key);
+    if (unheld.length > 0 || nextAt !== null) waker.wake('soon');
+    if (plan.changes.length === 0) return;
+    void store.apply(plan.changes).then(
+      () => deps.onChange(),
+      // Said by the store; the next look comes to the same.
+      () => {},
+    );
+  }
+
+  /** When somebody has to look at what was not seen at any look yet, milliseconds since 1970; null: at nothing. */
+  function unlookedAt(): number | null {
+    const due = [...store.all()].flatMap(([key, record]) => {
+      const isReleased = record.use === 'resting' || record.use === 'kept';
+      if (isReleased && !record.cleared) return [timing.now() + soonMs];
+      const isGranted = record.use === 'suspect' || (record.use === 'used' && !isNetworksOwn(record));
+      return isGranted && !memory.has(key) ? [record.since + soonMs] : [];
+    });
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  async function claim(one: SeenAddress): Promise<void> {
+    const client = deps.source();
+    if (client === null) return;
+    const { networkId, ip, mac } = one;
+    const key = keyOf(one);
+    try {
+      const { lease } = await client.claimLease(
+        { networkId, family: familyOf(ip), ip, mac, name: null },
+        { timeoutMs: claimMs, signal: AbortSignal.timeout(claimMs) },
+      );
+      reachability.answered();
+      refused.delete(key);
+      if (lease !== null) await take(lease, one);
+    } catch (error) {
+      reachability.failed(error);
+      const why =
+        error instanceof ApiError ? (error.problem?.detail ?? error.message) : 'the server was not reached';
+      if (!refused.has(key)) {
+        log.warn(
+          { networkId, ip, container: one.name, why },
+          'a container has an address that this host does not hold',
+        );
+      }
+      refused.set(key, { why, at: timing.now() });
+    }
+    deps.onChange();
+  }
+
+  async function take(lease: Lease, { mac, name }: SeenAddress): Promise<void> {
+    const change = planClaimed(store.get(keyOf(lease)), lease, { mac, name }, timing.now());
+    if (change !== null) await store.apply([change]);
+  }
+
+  async function claimAll(signal: AbortSignal): Promise<void> {
+    for (const one of unheld) {
+      if (signal.aborted || reachability.away() !== null) return;
+      const before = refused.get(keyOf(one));
+      if (before === undefined || timing.now() - before.at >= againMs) await claim(one);
+    }
+  }
+
+  return {
+    looked,
+    wake: () => {
+      const at = unlookedAt();
+      if (at === null || (nextAt !== null && nextAt <= at)) return;
+      nextAt = at;
+      waker.wake('soon');
+    },
+    unheld: () =>
+      unheld.flatMap((one) => ({ ...one, why: refused.get(keyOf(one))?.why ?? 'it is being claimed' })),
+    run: async (signal) => {
+      while (!signal.aborted) {
+        waker.reset();
+        await claimAll(signal).catch((error: unknown) =>
+          log.warn({ err: error }, 'addresses are claimed later'),
+        );
+        const dueAt = Math.min(
+          nextAt ?? timing.now() + idleMs,
+          ...[...refused.values()].map(({ at }) => at + againMs),
+        );
+        await timing.delay(Math.max(50, dueAt - timing.now()), AbortSignal.any([signal, waker.any()]));
+        const isDue = nextAt !== null && timing.now() >= nextAt;
+        if (isDue && !signal.aborted) {
+          nextAt = null;
+          await deps
+            .look()
+            .catch((error: unknown) => log.debug({ err: error }, 'Docker could not be looked at'));
+        }
+      }
+    },
+  };
+}

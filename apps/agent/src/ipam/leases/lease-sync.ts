@@ -1,0 +1,245 @@
+import type { DesiredDocument, Lease, LeaseSyncAnswer, LeaseWant, Revocation } from '@trunkline/contracts';
+import type { Logger } from 'pino';
+import { createWaker } from '../../lib/waker.ts';
+import { fatalFailure } from '../../lib/failure.ts';
+import { backoffMs, type Timing } from '../../lib/timing.ts';
+import { changesOf, familyOf, planExchange, warmKey } from './exchange-plan.ts';
+import { heldOf, keyOf, notReturned, returnOf, takenIn, type LeaseRecord } from './lease-record.ts';
+import type { LeaseSource } from './lease-source.ts';
+import type { LeaseStore } from './lease-store.ts';
+import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
+
+/** What the keeper works with. */
+export type KeeperDeps = {
+  readonly store: LeaseStore;
+  readonly desired: () => DesiredDocument | null;
+  /** Whether Docker has the network on this host. */
+  readonly isPlaced: (networkId: string) => boolean;
+  /** Null until this host has joined. */
+  readonly source: () => LeaseSource | null;
+  readonly reachability: Reachability;
+  /** What this host holds has changed by an answer of the server. */
+  readonly onChange: () => void;
+  /** All that this host holds is put to the server; what comes back is called once what the server did not confirm is gone here. */
+  readonly comparing?: () => () => void;
+  /** An exchange failed: why, in a clause. */
+  readonly onFailed?: (why: string) => void;
+  readonly timing: Timing;
+  readonly log: Logger;
+};
+
+/** Keeps the warm pools filled, brings back what is not needed, and compares with the server. */
+export type Keeper = {
+  /** Something changed that may have to be said. */
+  readonly wake: () => void;
+  /** The server was heard by another way. */
+  readonly serverAnswers: () => void;
+  /** All that this host holds is to be compared with the server at the next exchange. */
+  readonly compare: () => void;
+  /** Takes in leases that came by another way. */
+  readonly take: (leases: readonly Lease[]) => Promise<void>;
+  /** Says what is to be said now; resolves when it is said, could not be, or after `timeoutMs`. */
+  readonly flush: (timeoutMs: number) => Promise<void>;
+  /** Pools that the server had nothing for, by network and IP version: why. */
+  readonly short: () => ReadonlyMap<string, string>;
+  /** Writes down what the server has taken away. From the call on nobody is given it; it is confirmed once it is on disk. */
+  readonly revoke: () => Promise<void>;
+  /** Runs until aborted; fails only with `AgentSuperseded`. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** How long an exchange may take, in milliseconds. */
+const exchangeMs = 10_000;
+/** The poll of desired state may hear the server sooner. */
+const backoff = { firstMs: 500, longestMs: 15_000 };
+/** What changes within this time is said in one exchange, and what Docker and people wait for goes first; milliseconds. */
+const gatherMs = 100;
+/** All is compared this often, in milliseconds; 0.8 to 1.2 of it, so that hosts do not come together. */
+const compareMs = 300_000;
+/** A pool that the server had nothing for is asked for again after this, in milliseconds. */
+const patienceMs = 15_000;
+/** Most of one exchange, as the contract has it. */
+const mostConfirms = 4096;
+
+const revocationKey = (one: Revocation): string => `${keyOf(one)} ${one.generation}`;
+
+/** Makes the keeper; nothing is said before `run`. */
+export function createKeeper(deps: KeeperDeps): Keeper {
+  const { store, reachability, timing, log } = deps;
+  const waker = createWaker();
+  const short = new Map<string, { readonly until: number; readonly detail: string }>();
+  const confirmed = new Set<string>();
+  let compareAt = 0;
+  let failures = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  function patience(): ReadonlySet<string> {
+    const now = timing.now();
+    return new Set([...short].filter(([, { until }]) => now < until).map(([pool]) => pool));
+  }
+
+  /** One exchange after the other: an answer is about what was said in it. */
+  function exchange(signal: AbortSignal): Promise<void> {
+    const next = last.then(() => exchangeNow(signal));
+    last = next.catch(() => {});
+    return next;
+  }
+
+  async function exchangeNow(signal: AbortSignal): Promise<void> {
+    const client = deps.source();
+    if (client === null) return;
+    const bounded = { timeoutMs: exchangeMs, signal };
+    if (reachability.away() !== null) {
+      // What cannot be said is not put on its way: it may be needed here meanwhile.
+      await client.syncLeases({ held: null, returns: [], wants: [] }, withBound(bounded));
+      reachability.answered();
+    }
+    const desired = deps.desired();
+    await store.revoke(desired?.revocations ?? []);
+    const confirms = (desired?.revocations ?? []).filter((one) => !confirmed.has(revocationKey(one)));
+    const now = timing.now();
+    const { returns, drops, wants } = planExchange({
+      held: store.all(),
+      desired,
+      isPlaced: deps.isPlaced,
+      patience: patience(),
+      now,
+    });
+    const wanted = new Set(wants.map(({ networkId, family }) => warmKey(networkId, family)));
+    for (const [pool, { until }] of short) if (until <= now && !wanted.has(pool)) short.delete(pool);
+    const compares = now >= compareAt;
+    const fresh = returns.filter((record) => store.get(keyOf(record)) !== record);
+    await store.apply([...fresh, ...drops.map((drop) => ({ drop }))]);
+    if (returns.length === 0 && wants.length === 0 && confirms.length === 0 && !compares) return;
+    const said = new Map([...store.all()].filter(([, { use }]) => use !== 'returning'));
+    const compared = compares ? deps.comparing?.() : undefined;
+    try {
+      const answer = await client.syncLeases(
+        {
+          held: compares ? [...said.values()].flatMap((record) => heldOf(record) ?? []) : null,
+          returns: returns.flatMap((record) => returnOf(record) ?? []),
+          wants: [...wants],
+          ...(confirms.length === 0 ? {} : { confirms: confirms.slice(0, mostConfirms) }),
+        },
+        withBound(bounded),
+      );
+      reachability.answered();
+      for (const one of confirms.slice(0, mostConfirms)) confirmed.add(revocationKey(one));
+      if (confirms.length > 0)
+        log.warn({ revoked: confirms.length }, 'addresses were taken away by the server');
+      await store.apply(changesOf(answer, { returns, held: said }, store.all(), timing.now()));
+      noteShort(wants, answer);
+      if (compares) {
+        compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
+        compared?.();
+      }
+      logAnswer(log, { returns: returns.length, ...answer });
+      deps.onChange();
+    } catch (error) {
+      if (wasNeverSent(error)) await keepHere(fresh);
+      throw error;
+    }
+  }
+
+  /** A pool that got less than it wanted is not asked for again at once. */
+  function noteShort(wants: readonly LeaseWant[], answer: LeaseSyncAnswer): void {
+    for (const { networkId, family, count } of wants) {
+      const pool = warmKey(networkId, family);
+      const got = answer.granted.filter(
+        (lease) => lease.networkId === networkId && familyOf(lease.ip) === family,
+      ).length;
+      const said = answer.short.find((one) => one.networkId === networkId && one.family === family);
+      const detail = said?.detail ?? `the server gave ${got} of ${count}`;
+      if (got >= count) short.delete(pool);
+      else short.set(pool, { until: timing.now() + patienceMs, detail });
+    }
+  }
+
+  async function keepHere(records: readonly LeaseRecord[]): Promise<void> {
+    const still = records.filter((record) => store.get(keyOf(record)) === record);
+    await store.apply(still.map((record) => notReturned(record, timing.now())));
+  }
+
+  async function round(signal: AbortSignal): Promise<void> {
+    try {
+      await exchange(signal);
+      failures = 0;
+    } catch (error) {
+      const fatal = fatalFailure(error);
+      if (fatal !== null) throw fatal;
+      if (signal.aborted) return;
+      failures += 1;
+      compareAt = 0;
+      reachability.failed(error);
+      if (isAway(error)) log.debug({ err: error, failures }, 'leases are not exchanged, the server is away');
+      else log.error({ err: error, failures }, 'the server refuses the exchange of leases');
+      deps.onFailed?.(reachability.away()?.why ?? 'the server refuses the exchange of leases');
+    }
+  }
+
+  function waitMs(): number {
+    if (failures > 0) return backoffMs(failures, backoff, timing.random);
+    const now = timing.now();
+    return Math.max(0, Math.min(compareAt, ...[...short.values()].map(({ until }) => until)) - now);
+  }
+
+  return {
+    wake: () => {
+      if (reachability.away() === null) waker.wake('soon');
+    },
+    serverAnswers: () => {
+      if (reachability.away() !== null) waker.wake('soon');
+    },
+    compare: () => {
+      compareAt = 0;
+      waker.wake('soon');
+    },
+    take: async (leases) => {
+      const now = timing.now();
+      await store.apply(leases.flatMap((lease) => takenIn(store.get(keyOf(lease)), lease, now) ?? []));
+      deps.onChange();
+    },
+    revoke: () => store.revoke(deps.desired()?.revocations ?? []),
+    flush: async (timeoutMs) => {
+      const bound = AbortSignal.timeout(Math.max(1, timeoutMs));
+      await Promise.race([exchange(bound).catch(() => {}), timing.delay(timeoutMs, bound)]);
+    },
+    short: () => new Map([...short].map(([pool, { detail }]) => [pool, detail])),
+    run: async (signal) => {
+      while (!signal.aborted) {
+        waker.reset();
+        await round(signal);
+        // What came while it was said is not waited for.
+        await timing.delay(waitMs(), AbortSignal.any([signal, waker.any()]));
+        if (waker.any().aborted) await timing.delay(gatherMs, signal);
+      }
+    },
+  };
+}
+
+function withBound({ timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal }) {
+  return { timeoutMs, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
+}
+
+function logAnswer(
+  log: Logger,
+  answer: {
+    readonly returns: number;
+    readonly granted: readonly unknown[];
+    readonly unlisted: readonly unknown[];
+    readonly unknown: readonly unknown[];
+    readonly short: readonly unknown[];
+  },
+): void {
+  const { returns, granted, unlisted, unknown, short } = answer;
+  const counts = {
+    returned: returns,
+    granted: granted.length,
+    unlisted: unlisted.length,
+    unknown: unknown.length,
+    short: short.length,
+  };
+  if (unlisted.length + unknown.length > 0) {
+    log.warn(counts, 'the server and this disk did not agree on the addresses of this host');
+  } else log.debug(counts, 'leases exchanged');
+}

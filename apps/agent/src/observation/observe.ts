@@ -1,0 +1,173 @@
+import type { DesiredDocument } from '@trunkline/contracts';
+import type { ContainerRoute } from '../host/container-routes.ts';
+import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
+import type { Kernel } from '../host/kernel.ts';
+import type { Links } from '../host/links.ts';
+import type { Detached } from './detached.ts';
+import type { LeftUp } from './left-up.ts';
+import { witnessesOfLoss } from './lost-network.ts';
+import { containerLabel } from './marks.ts';
+import { servingBook, type DockerDown, type Observed, type ObservedBook } from './observed.ts';
+import { wholeWire, type WireState } from './wire-state.ts';
+
+/** What is looked at. */
+export type ObserveSources = {
+  readonly links: Pick<Links, 'list'>;
+  readonly docker: Pick<DockerEngine, 'version' | 'networks' | 'containers' | 'container' | 'imageExists'>;
+  readonly kernel: Pick<Kernel, 'observe'>;
+  /** Interfaces in the network namespace of a process, lo left out; null when it is gone. */
+  readonly interfacesOf: (pid: number) => Promise<number | null>;
+  /** Default routes in the network namespace of a process; null when it is gone. Default: nobody can look. */
+  readonly routesOf?: (pid: number) => Promise<readonly ContainerRoute[] | null>;
+  readonly adopted: () => Readonly<Record<string, string>>;
+  readonly detached: () => Detached;
+  /** Default: none. */
+  readonly leftUp?: () => LeftUp;
+  /** Default: whole. */
+  readonly wire?: () => Promise<WireState>;
+  /** Default: one that serves. */
+  readonly book?: () => ObservedBook;
+  /** How long Docker is waited for, in milliseconds; it is asked all the same. Default: as long as it may take. */
+  readonly dockerMs?: number;
+  readonly now: () => number;
+};
+
+/**
+ * Looks at the whole truth. Docker that does not answer is part of it; links that cannot be listed are not, and fail
+ * as `Links.list` does.
+ *
+ * `below`: an earlier look whose links and Docker version are taken over, with its time: what is said is then as old as its oldest part.
+ */
+export async function observe(
+  sources: ObserveSources,
+  desired: DesiredDocument | null,
+  below: Observed | null = null,
+): Promise<Observed> {
+  const at = below?.at ?? sources.now();
+  const leftUp = sources.leftUp?.() ?? {};
+  // Asked for again where it decides whether a link is set down.
+  const sameRoutes = below !== null && Object.keys(leftUp).length === 0;
+  const [links, kernel, docker, wire] = await Promise.all([
+    below?.links ?? sources.links.list(),
+    sameRoutes ? below.kernel : sources.kernel.observe(),
+    withinBound(sources.dockerMs, observeDocker(sources, desired, below)),
+    sources.wire?.() ?? wholeWire,
+  ]);
+  return {
+    at,
+    links,
+    defaultRoute: kernel.defaultRoutes[0] ?? null,
+    kernel,
+    docker,
+    adopted: sources.adopted(),
+    detached: sources.detached(),
+    leftUp,
+    wire,
+    book: sources.book?.() ?? servingBook,
+  };
+}
+
+/** What Docker said, or, after so long, that it has not said it yet. */
+async function withinBound(
+  boundMs: number | undefined,
+  docker: Promise<Observed['docker']>,
+): Promise<Observed['docker']> {
+  if (boundMs === undefined) return docker;
+  const late = Promise.withResolvers<DockerDown>();
+  const timer = setTimeout(() => {
+    late.resolve({
+      reachable: false,
+      message: `Docker has not answered for ${boundMs / 1000} s yet`,
+      pending: true,
+    });
+  }, boundMs);
+  try {
+    return await Promise.race([docker, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    docker.catch(() => undefined);
+  }
+}
+
+async function observeDocker(
+  {
+    docker,
+    interfacesOf,
+    routesOf,
+    now,
+  }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf' | 'now'>,
+  desired: DesiredDocument | null,
+  below: Observed | null,
+): Promise<Observed['docker']> {
+  const began = now();
+  try {
+    const [version, networks, containers] = await Promise.all([
+      below?.docker.reachable === true ? below.docker.version : docker.version(),
+      docker.networks(),
+      docker.containers(),
+    ]);
+    const names = new Set(desired?.containers.map(({ name }) => name));
+    const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
+    const inspected = [...new Set([...ours, ...witnessesOfLoss(containers, networks)])];
+    const present = new Set(containers.map(({ name }) => name));
+    const images = new Set(
+      desired?.containers
+        .filter(({ state, name }) => state === 'present' && !present.has(name))
+        .map(({ image }) => image),
+    );
+    const [details, here] = await Promise.all([
+      Promise.all(inspected.map(({ id }) => detailOf(docker, id))),
+      Promise.all([...images].map(async (image) => ((await docker.imageExists(image)) ? [image] : []))),
+    ]);
+    const inFull = new Map(details.filter((one) => one !== null).map((one) => [one.id, one]));
+    const [interfaces, routes] = await Promise.all([
+      byContainer([...inFull.values()], interfacesOf),
+      byContainer(
+        [...inFull.values()].filter(({ endpoints }) => endpoints.length > 1),
+        routesOf ?? (async () => null),
+      ),
+    ]);
+    const gone = new Set(inspected.map(({ id }) => id).filter((id) => !inFull.has(id)));
+    return {
+      reachable: true,
+      version,
+      networks,
+      containers: containers.filter(({ id }) => !gone.has(id)),
+      details: inFull,
+      interfaces,
+      routes,
+      images: new Set(here.flat()),
+      outage: null,
+      tookMs: now() - began,
+    };
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    return { reachable: false, message: error.message };
+  }
+}
+
+/** What is found in the network namespaces of containers that run; what cannot be looked into is left out. */
+async function byContainer<T>(
+  containers: readonly DockerContainerDetail[],
+  lookInto: (pid: number) => Promise<T | null>,
+): Promise<ReadonlyMap<string, T>> {
+  const found = new Map<string, T>();
+  await Promise.all(
+    containers.map(async ({ id, pid }) => {
+      const one = pid === null ? null : await lookInto(pid);
+      if (one !== null) found.set(id, one);
+    }),
+  );
+  return found;
+}
+
+/** Null for one that went away between the list and the look. */
+async function detailOf(docker: ObserveSources['docker'], id: string): Promise<DockerContainerDetail | null> {
+  try {
+    return await docker.container(id);
+  } catch (error) {
+    if (error instanceof DockerNotFound) return null;
+    throw error;
+  }
+}

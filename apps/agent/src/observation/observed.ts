@@ -1,0 +1,86 @@
+import type { ContainerRoute } from '../host/container-routes.ts';
+import type {
+  DockerContainer,
+  DockerContainerDetail,
+  DockerNetwork,
+  DockerVersion,
+} from '../host/docker-engine.ts';
+import type { KernelState } from '../host/kernel.ts';
+import type { Link } from '../host/links.ts';
+import type { Detached } from './detached.ts';
+import type { LeftUp } from './left-up.ts';
+import type { WireState } from './wire-state.ts';
+
+/** What is on this host, as of one look. */
+export type Observed = {
+  /** When the look began, milliseconds since 1970. */
+  readonly at: number;
+  readonly links: readonly Link[];
+  /** The link of the best default route, IPv4 before IPv6; null without one. */
+  readonly defaultRoute: string | null;
+  readonly kernel: KernelState;
+  readonly docker: ObservedDocker | DockerDown;
+  /** Networks that were there before us and that we use: our network id to Docker's. */
+  readonly adopted: Readonly<Record<string, string>>;
+  /** Containers that we took off a network and have yet to connect again. */
+  readonly detached: Detached;
+  /** Links that changes which were undone have set up, and that have yet to be looked after. */
+  readonly leftUp: LeftUp;
+  /** How far the wire can be asked and told. */
+  readonly wire: WireState;
+  readonly book: ObservedBook;
+};
+
+/** The address book of this host, which Docker asks for addresses. */
+export type ObservedBook = {
+  /** Why Docker cannot ask it; null: it can. */
+  readonly notServing: string | null;
+  /** Addresses that Docker networks of this host were given for a gateway that they do not have, by earlier agents. */
+  readonly standIns?: readonly StandIn[];
+};
+
+/** An address of a subnet that Docker was given for its gateway, which the network does not have. */
+export type StandIn = {
+  readonly networkId: string;
+  readonly subnet: string;
+  readonly ip: string;
+  /** When, milliseconds since 1970. */
+  readonly since: number;
+};
+
+/** A book that serves. */
+export const servingBook: ObservedBook = { notServing: null };
+
+/** What Docker said. */
+export type ObservedDocker = {
+  readonly reachable: true;
+  readonly version: DockerVersion;
+  readonly networks: readonly DockerNetwork[];
+  readonly containers: readonly DockerContainer[];
+  /** In full, by Docker's id: ours, those that have a name we want, and those that can tell of a network that Docker lost. */
+  readonly details: ReadonlyMap<string, DockerContainerDetail>;
+  /**
+   * How many network interfaces a running container really has, lo left out, by Docker's id; absent where nobody
+   * could look. Docker does not notice that one vanished with the link below it.
+   */
+  readonly interfaces: ReadonlyMap<string, number>;
+  /** Default routes inside running containers on several networks, by Docker's id; absent where nobody could look. */
+  readonly routes: ReadonlyMap<string, readonly ContainerRoute[]>;
+  /** Of the images that desired containers name, those that are here. */
+  readonly images: ReadonlySet<string>;
+  /**
+   * When Docker was last away, milliseconds since 1970; null for never. What ended in between was not stopped by
+   * anybody: Docker kills what outlived a crash of its own, and then takes `unless-stopped` for stopped by hand
+   * (seen with 20.10).
+   */
+  readonly outage: { readonly from: number; readonly to: number } | null;
+  /** How long all that was asked of Docker took, in milliseconds. */
+  readonly tookMs?: number;
+};
+
+/** Docker did not answer; `pending`: not yet, which is no sign that it is away. */
+export type DockerDown = {
+  readonly reachable: false;
+  readonly message: string;
+  readonly pending?: boolean;
+};

@@ -1,0 +1,265 @@
+import type { DesiredContainer } from '@trunkline/contracts';
+import { beforeEach, expect, test } from 'vitest';
+import { containerLabel, generationLabel } from '../observation/marks.ts';
+import { planHost } from './plan.ts';
+import {
+  container,
+  createFakeHost,
+  document,
+  id,
+  network,
+  type FakeHost,
+} from '../reconcile/subjects.fixture.ts';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = createFakeHost();
+});
+
+async function planOf(wanted: DesiredContainer, others: DesiredContainer[] = []) {
+  const desired = document([network()], [wanted, ...others]);
+  return planHost(desired, await host.look(desired)).containers.get(wanted.id)!();
+}
+const kinds = (plan: { steps: readonly { do: string }[] }) => plan.steps.map((step) => step.do);
+const ready = (plan: { conditions: readonly { status: string; reason: string; message: string }[] }) =>
+  plan.conditions.at(-1)!;
+
+/** The network and the container as wanted, made and running. */
+async function running(wanted = container()): Promise<void> {
+  await host.settle(document([network()], [wanted]));
+  host.changes();
+}
+const asOurs = (wanted: DesiredContainer) => ({
+  name: wanted.name,
+  image: wanted.image,
+  labels: { [containerLabel]: wanted.id, [generationLabel]: String(wanted.generation) },
+});
+
+test('S1: a container is made with its reserved address, marked, and started', async () => {
+  await host.settle(document([network()]));
+  const wanted = container({ env: { TZ: 'UTC' }, labels: { app: 'web' }, command: ['sleep', '60'] });
+  const plan = await planOf(wanted);
+  expect(plan.steps).toEqual([
+    {
+      do: 'create-container',
+      spec: {
+        name: 'box1',
+        image: 'busybox',
+        command: ['sleep', '60'],
+        env: ['TZ=UTC'],
+        tty: true,
+        stdinOpen: true,
+        restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 },
+        labels: { app: 'web', 'io.trunkline.container': id(101), 'io.trunkline.generation': '1' },
+        hostname: 'box1',
+        attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10', usualMac: '02:42:ac:10:64:0a' }],
+      },
+    },
+  ]);
+  await running(wanted);
+  expect(ready(await planOf(wanted))).toMatchObject({ status: 'True', reason: 'Running' });
+});
+
+test('labels of the operator cannot take the place of our marks', async () => {
+  await host.settle(document([network()]));
+  const plan = await planOf(container({ labels: { 'io.trunkline.container': 'x' } }));
+  expect(plan.steps[0]).toMatchObject({ spec: { labels: { 'io.trunkline.container': id(101) } } });
+});
+
+test('a container waits for its network and says so', async () => {
+  const plan = await planOf(container());
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ status: 'False', reason: 'NetworkNotReady' });
+});
+
+test('an image is pulled when it is missing, always when asked, never when forbidden', async () => {
+  await host.settle(document([network()]));
+  expect(kinds(await planOf(container({ image: 'nginx' })))).toEqual(['pull-image', 'create-container']);
+  expect(kinds(await planOf(container({ pull: 'always' })))).toEqual(['pull-image', 'create-container']);
+  const never = await planOf(container({ image: 'nginx', pull: 'never' }));
+  expect(kinds(never)).toEqual([]);
+  expect(ready(never)).toMatchObject({ reason: 'ImageMissing' });
+});
+
+test('a container removed behind the back of the agent is made again', async () => {
+  await running();
+  await host.docker.behindOurBack.removeContainer('box1', { force: true });
+  expect(kinds(await planOf(container()))).toEqual(['create-container']);
+});
+
+test('a foreign container of that name is never touched, present or absent', async () => {
+  await host.settle(document([network()]));
+  await host.docker.behindOurBack.createContainer({ name: 'box1', image: 'busybox' });
+  const present = await planOf(container());
+  expect(kinds(present)).toEqual([]);
+  expect(ready(present)).toMatchObject({ status: 'False', reason: 'NameTaken' });
+  const absent = await planOf(container({ state: 'absent' }));
+  expect(kinds(absent)).toEqual([]);
+  expect(absent.found).toBeNull();
+});
+
+test('one of that name with the mark of another container is never touched', async () => {
+  await host.settle(document([network()]));
+  await host.docker.behindOurBack.createContainer({
+    ...asOurs(container({ id: id(102) })),
+    name: 'box1',
+  });
+  expect(kinds(await planOf(container({ state: 'absent' })))).toEqual([]);
+  expect(kinds(await planOf(container()))).toEqual([]);
+});
+
+test('ours under another name, holding the address, blocks both making it again and saying that it is gone', async () => {
+  await host.settle(document([network()]));
+  const { id: dockerId } = await host.docker.behindOurBack.createContainer({
+    ...asOurs(container()),
+    name: 'renamed',
+    attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10' }],
+  });
+  const present = await planOf(container());
+  expect(kinds(present)).toEqual([]);
+  expect(ready(present)).toMatchObject({ reason: 'Renamed' });
+  const absent = await planOf(container({ state: 'absent' }));
+  expect(kinds(absent)).toEqual([]);
+  expect(absent.found?.id).toBe(dockerId);
+  expect(ready(absent)).toMatchObject({ reason: 'RemovalBlocked' });
+});
+
+test('a copy that carries our mark but none of the addresses is not touched and blocks nothing', async () => {
+  await host.settle(document([network()]));
+  await host.docker.behindOurBack.createContainer({ ...asOurs(container()), name: 'copy' });
+  expect(kinds(await planOf(container()))).toEqual(['create-container']);
+  expect(kinds(await planOf(container({ state: 'absent' })))).toEqual([]);
+});
+
+test('absent: ours is stopped and removed, and nothing else', async () => {
+  await running();
+  await host.docker.behindOurBack.createContainer({ name: 'other', image: 'busybox' });
+  const gone = container({ state: 'absent' });
+  expect(kinds(await planOf(gone))).toEqual(['stop-container', 'remove-container']);
+  await host.settle(document([network()], [gone]));
+  expect((await host.docker.containers()).map(({ name }) => name)).toEqual(['other']);
+});
+
+test('one that ended or was stopped by hand is left so and reported, whatever its restart policy', async () => {
+  for (const restart of ['no', 'on-failure', 'always', 'unless-stopped'] as const) {
+    host = createFakeHost();
+    await running(container({ restart }));
+    host.docker.crash('box1', 3);
+    const plan = await planOf(container({ restart }));
+    expect(kinds(plan)).toEqual([]);
+    expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Exited' });
+    expect(ready(plan).message).toContain('exit code 3');
+  }
+});
+
+test('one that Docker should have kept running and whose start failed is started again', async () => {
+  await running();
+  host.docker.crash('box1', 128);
+  const desired = document([network()], [container()]);
+  const observed = await host.look(desired);
+  const { docker } = observed;
+  if (!docker.reachable) throw new Error('Docker is there');
+  const [one] = docker.details.values();
+  const failed = { ...one!, error: 'network mac_net1 not found' };
+  const after = { ...observed, docker: { ...docker, details: new Map([[failed.id, failed]]) } };
+  expect(kinds(planHost(desired, after).containers.get(id(101))!())).toEqual(['start-container']);
+  const policyNo = document([network()], [container({ restart: 'no' })]);
+  expect(kinds(planHost(policyNo, after).containers.get(id(101))!())).toEqual([]);
+});
+
+test('one that ended while Docker was away is started again, one that was stopped before or after is not', async () => {
+  await running();
+  host.docker.crash('box1', 137);
+  const desired = document([network()], [container()]);
+  const observed = await host.look(desired);
+  const endedAt = Date.parse((await host.docker.container('box1')).finishedAt!);
+  const withOutage = (from: number, to: number) => {
+    if (!observed.docker.reachable) throw new Error('Docker is there');
+    const docker = { ...observed.docker, outage: { from, to } };
+    return kinds(planHost(desired, { ...observed, docker }).containers.get(id(101))!());
+  };
+  expect(withOutage(endedAt - 5, endedAt + 5)).toEqual(['start-container']);
+  expect(withOutage(endedAt + 1, endedAt + 5)).toEqual([]);
+  expect(withOutage(endedAt - 5, endedAt - 1)).toEqual([]);
+});
+
+test('one that runs with another address than reserved is reported, not touched', async () => {
+  await running();
+  const moved = container({
+    attachments: [{ ...container().attachments[0]!, address: '172.16.100.77' }],
+  });
+  const plan = await planOf(moved);
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ status: 'False', reason: 'AddressMismatch' });
+  expect(ready(plan).message).toContain('it has 172.16.100.10, reserved is 172.16.100.77');
+});
+
+test('one that somebody attached to another network as well is reported', async () => {
+  await running();
+  await host.docker.behindOurBack.createNetwork({
+    name: 'extra',
+    driver: 'bridge',
+    subnets: [{ cidr: '10.8.0.0/24' }],
+  });
+  await host.docker.behindOurBack.connectNetwork('box1', { network: 'extra' });
+  expect(ready(await planOf(container()))).toMatchObject({ reason: 'AddressMismatch' });
+});
+
+test('one made from an older generation is reported and kept', async () => {
+  await running();
+  const plan = await planOf(container({ generation: 2 }));
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Outdated' });
+});
+
+test('one of an older generation that never ran is made again', async () => {
+  await host.settle(document([network()]));
+  await host.docker.behindOurBack.createContainer({
+    ...asOurs(container()),
+    attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10' }],
+  });
+  const plan = await planOf(container({ generation: 2 }));
+  expect(kinds(plan)).toEqual(['remove-container', 'create-container']);
+  expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Replacing' });
+});
+
+test('with Docker down a container is unknown, never absent', async () => {
+  host.docker.setReachable(false);
+  for (const state of ['present', 'absent'] as const) {
+    const plan = await planOf(container({ state }));
+    expect(kinds(plan)).toEqual([]);
+    expect(ready(plan)).toMatchObject({ status: 'Unknown', reason: 'DockerUnreachable' });
+  }
+});
+
+const t1 = container({ id: id(201), name: 't1' });
+const t2 = container({ id: id(202), name: 't2', networkMode: 'container:t1', attachments: [] });
+
+test('S3: a container shares the stack of another once that one runs', async () => {
+  expect(ready(await planOf(t2, [t1]))).toMatchObject({ reason: 'TargetNotRunning' });
+  await host.settle(document([network()], [t1, t2]));
+  const target = await host.docker.container('t1');
+  expect((await host.docker.container('t2')).networkMode).toBe(`container:${target.id}`);
+  expect(ready(await planOf(t2, [t1]))).toMatchObject({ status: 'True' });
+});
+
+test('S3: it is restarted when the other was restarted, and made anew when that one is another container', async () => {
+  await host.settle(document([network()], [t1, t2]));
+  // The clock of the fake moves with what is made.
+  await host.docker.behindOurBack.createContainer({ name: 'tick', image: 'busybox' });
+  await host.docker.behindOurBack.restartContainer('t1', 1);
+  expect(kinds(await planOf(t2, [t1]))).toEqual(['restart-container']);
+  await host.docker.behindOurBack.removeContainer('t1', { force: true });
+  await host.settle(document([network()], [t1]));
+  expect(kinds(await planOf(t2, [t1]))).toEqual(['stop-container', 'remove-container', 'create-container']);
+  await host.settle(document([network()], [t1, t2]));
+  expect(ready(await planOf(t2, [t1]))).toMatchObject({ status: 'True' });
+});
+
+test('S3: the stack of a container that Trunkline does not run is not shared', async () => {
+  await host.docker.behindOurBack.createContainer({ name: 't1', image: 'busybox' });
+  await host.docker.behindOurBack.startContainer('t1');
+  const plan = await planOf(t2, [t1]);
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ reason: 'TargetNotRunning' });
+});

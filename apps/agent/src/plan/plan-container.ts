@@ -1,0 +1,346 @@
+import type { DesiredContainer, DesiredNetwork } from '@trunkline/contracts';
+import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
+import { fails, holds, mending, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { addressMismatches, holdsAddressOf } from './container-fit.ts';
+import { containerSpec } from './container-spec.ts';
+import { containerLabel, generationLabel } from '../observation/marks.ts';
+import type { Observed, ObservedDocker } from '../observation/observed.ts';
+import { planDefaultRoute } from './plan-default-route.ts';
+import { sharedStack } from './shared-stack.ts';
+import type { Step } from './steps.ts';
+
+/** What is to be done for a container, and what is. */
+export type ContainerPlan = {
+  readonly steps: readonly Step[];
+  /** `Ready` last. */
+  readonly conditions: readonly ConditionDraft[];
+  /** Ours, or null when it is not there. */
+  readonly found: DockerContainerDetail | null;
+};
+
+/** What a container's plan has to know of the rest. */
+export type ContainerSurroundings = {
+  /** Why a network cannot be attached to yet, or null when it can; by network id. */
+  readonly networkWaits: (networkId: string) => string | null;
+  /** Whether the network wants containers restarted that lost their interface; by network id. */
+  readonly restartsBroken: (networkId: string) => boolean;
+  /** The document's network of this id. */
+  readonly networkOf: (networkId: string) => DesiredNetwork | undefined;
+  /** The document's container of this name. */
+  readonly desiredByName: (name: string) => DesiredContainer | undefined;
+};
+
+/**
+ * What to do for one container. Pure. Only what carries our mark and its own name is ever stopped or removed, and only
+ * when it is absent, or when it shared the network stack of a container that is gone and could never start again.
+ *
+ * Docker's restart policy is respected: one that ended or was stopped by hand stays so and is reported; one that never
+ * ran is started; so is one that Docker should have kept running and whose last start failed, which Docker itself does
+ * not try again, or which ended while Docker was away.
+ */
+export function planContainer(
+  container: DesiredContainer,
+  observed: Observed,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const { docker } = observed;
+  if (!docker.reachable) {
+    return plan(null, [], [unknown('Ready', 'DockerUnreachable', docker.message)]);
+  }
+  const named = docker.containers.find(({ name }) => name === container.name);
+  const found = named === undefined ? null : (docker.details.get(named.id) ?? null);
+  const own = found !== null && found.labels[containerLabel] === container.id ? found : null;
+  if (container.state === 'absent') return planRemoval(container, docker, own);
+  if (own !== null) return planOwn(container, docker, own, around);
+  if (named !== undefined) {
+    return notReady(
+      'NameTaken',
+      `a container ${container.name} exists that Trunkline did not make; it is not touched: remove or rename it by hand`,
+    );
+  }
+  const renamed = renamedOne(container, docker);
+  if (renamed !== undefined) return notReady('Renamed', renamedMessage(container, renamed));
+  return planCreation(container, docker, around);
+}
+
+function planRemoval(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail | null,
+): ContainerPlan {
+  if (own === null) {
+    const renamed = renamedOne(container, docker);
+    const detail = renamed === undefined ? undefined : docker.details.get(renamed.id);
+    if (renamed !== undefined && detail !== undefined) {
+      return plan(detail, [], [fails('Ready', 'RemovalBlocked', renamedMessage(container, renamed))]);
+    }
+    return notReady('Removed', `container ${container.name} is not on this host`);
+  }
+  const target = { dockerId: own.id, name: own.name };
+  // What is paused cannot stop by itself; removing kills it.
+  const runs = own.status === 'running' || own.status === 'restarting';
+  // Docker is at it.
+  const steps: Step[] =
+    own.status === 'removing'
+      ? []
+      : [
+          ...(runs ? [{ do: 'stop-container' as const, ...target }] : []),
+          { do: 'remove-container', ...target, why: 'absent' },
+        ];
+  return plan(own, steps, [fails('Ready', 'Removing', `container ${own.name} is being removed`)]);
+}
+
+function planOwn(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const generation = own.labels[generationLabel];
+  const isOutdated = generation !== String(container.generation);
+  if (isOutdated && own.status === 'created' && container.networkMode === null)
+    return planAgain(container, own);
+  if (isOutdated) {
+    return plan(
+      own,
+      [],
+      [
+        fails(
+          'Ready',
+          'Outdated',
+          `it was made from generation ${generation ?? 'unknown'}, wanted is ${container.generation}: remove the container and make it again`,
+        ),
+      ],
+    );
+  }
+  const shared = sharedStack(container, docker, around.desiredByName, own);
+  if (shared !== null && 'waits' in shared)
+    return plan(own, [], [fails('Ready', 'TargetNotRunning', shared.waits)]);
+  if (shared !== null && shared.gone) {
+    const target = { dockerId: own.id, name: own.name };
+    return plan(
+      own,
+      [
+        ...(own.status === 'running' ? [{ do: 'stop-container' as const, ...target }] : []),
+        { do: 'remove-container', ...target, why: 'replace' },
+        { do: 'create-container', spec: containerSpec(container, shared.target.id) },
+      ],
+      [
+        fails(
+          'Ready',
+          'TargetReplaced',
+          `the container whose network stack it shared is gone; it is being made anew`,
+        ),
+      ],
+    );
+  }
+  return planLife(container, docker, own, around, shared?.stale === true);
+}
+
+/** It never ran, so nothing of it is lost: the server chose another address for it, for one. */
+function planAgain(container: DesiredContainer, own: DockerContainerDetail): ContainerPlan {
+  const why = `it is made again as it should be now (generation ${container.generation}): it never ran${own.error === null ? '' : `, starting failed: ${own.error}`}`;
+  return plan(
+    own,
+    [
+      { do: 'remove-container', dockerId: own.id, name: own.name, why: 'replace' },
+      { do: 'create-container', spec: containerSpec(container, null) },
+    ],
+    [fails('Ready', 'Replacing', why)],
+  );
+}
+
+function planLife(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+  stale: boolean,
+): ContainerPlan {
+  const target = { dockerId: own.id, name: own.name };
+  if (own.status === 'created' || shouldHaveRun(container, own, docker)) {
+    const waits = networkWait(container, around);
+    if (waits !== null) return plan(own, [], [fails('Ready', 'NetworkNotReady', waits)]);
+    return plan(
+      own,
+      [{ do: 'start-container', ...target }],
+      [
+        fails(
+          'Ready',
+          'Starting',
+          own.error === null ? 'it is being started' : `starting failed: ${own.error}`,
+        ),
+      ],
+    );
+  }
+  if (own.status === 'running' && stale) {
+    return plan(
+      own,
+      [{ do: 'restart-container', ...target }],
+      [
+        fails(
+          'Ready',
+          'TargetRestarted',
+          'the container whose network stack it shares was restarted; so is this one',
+        ),
+      ],
+    );
+  }
+  return planAttached(container, docker, own, around);
+}
+
+/** It runs, or is as it was left: does it still have the interfaces that Docker says it has? */
+function planAttached(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const state = stateCondition(container, own);
+  const attached = attachedCondition(own, docker);
+  if (attached === null || attached.status === 'True') {
+    const route = planDefaultRoute(container, docker, own, around.networkOf);
+    const known = [attached, route.condition].filter((one) => one !== null);
+    const moved = route.condition !== null && route.steps.length > 0 && state.status === 'True';
+    return plan(own, route.steps, [...known, moved ? { ...route.condition, type: 'Ready' } : state]);
+  }
+  const waits = networkWait(container, around);
+  const restarts = container.attachments.some(({ networkId }) => around.restartsBroken(networkId));
+  if (!restarts || waits !== null) return plan(own, [], [attached, { ...attached, type: 'Ready' }]);
+  const mended = mending(attached.type, attached.reason, `${attached.message}; it is being restarted`);
+  return plan(
+    own,
+    [{ do: 'restart-container', dockerId: own.id, name: own.name }],
+    [mended, { ...mended, type: 'Ready' }],
+  );
+}
+
+/** Null where nobody could look, and for one whose stack is not its own. */
+function attachedCondition(own: DockerContainerDetail, docker: ObservedDocker): ConditionDraft | null {
+  const has = docker.interfaces.get(own.id);
+  const should = own.endpoints.filter(({ ipv4, ipv6 }) => ipv4 !== null || ipv6 !== null).length;
+  if (own.status !== 'running' || has === undefined || own.networkMode.startsWith('container:')) return null;
+  if (has >= should) {
+    return holds('NetworkAttached', 'InterfacesThere', `it has its ${should} network interface(s)`);
+  }
+  return fails(
+    'NetworkAttached',
+    'InterfaceLost',
+    `it runs without ${should - has} of its ${should} network interface(s): the link below vanished, and only a restart brings it back (docker restart ${own.name}, or restartBroken on the network)`,
+  );
+}
+
+/** Ended although its policy is to run, and not by anybody's hand. */
+function shouldHaveRun(
+  container: DesiredContainer,
+  own: DockerContainerDetail,
+  { outage }: ObservedDocker,
+): boolean {
+  if (own.status !== 'exited') return false;
+  if (container.restart !== 'always' && container.restart !== 'unless-stopped') return false;
+  const endedAt = own.finishedAt === null ? null : Date.parse(own.finishedAt);
+  const inOutage = outage !== null && endedAt !== null && endedAt >= outage.from && endedAt <= outage.to;
+  return own.error !== null || inOutage;
+}
+
+function stateCondition(container: DesiredContainer, own: DockerContainerDetail): ConditionDraft {
+  switch (own.status) {
+    case 'running': {
+      const wrong = addressMismatches(container, own);
+      if (wrong.length > 0) return fails('Ready', 'AddressMismatch', wrong.join('; '));
+      return holds('Ready', 'Running', 'it runs with the addresses reserved for it');
+    }
+    case 'exited':
+      return fails(
+        'Ready',
+        'Exited',
+        `it ended with exit code ${own.exitCode} and its restart policy (${container.restart}) leaves it so; start it with docker start ${own.name}`,
+      );
+    case 'paused':
+      return fails('Ready', 'Paused', `it is paused; go on with docker unpause ${own.name}`);
+    case 'restarting':
+      return fails(
+        'Ready',
+        'Restarting',
+        `it keeps ending (exit code ${own.exitCode}); see docker logs ${own.name}`,
+      );
+    case 'removing':
+      return fails('Ready', 'BeingRemoved', 'Docker is removing it; it is made again afterwards');
+    case 'dead':
+      return fails(
+        'Ready',
+        'Dead',
+        `Docker could not remove it in full; remove it with docker rm -f ${own.name}`,
+      );
+    case 'created':
+    case 'unknown':
+      return unknown('Ready', 'StateUnknown', `Docker says that it is ${own.status}`);
+  }
+}
+
+function planCreation(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const here = docker.images.has(container.image);
+  const image = here
+    ? holds('ImageReady', 'ImagePresent', `image ${container.image} is on this host`)
+    : container.pull === 'never'
+      ? fails(
+          'ImageReady',
+          'ImageMissing',
+          `image ${container.image} is not on this host and pull is never: load it by hand`,
+        )
+      : fails('ImageReady', 'Pulling', `image ${container.image} is being pulled`);
+  const waits = networkWait(container, around);
+  if (waits !== null) return plan(null, [], [image, fails('Ready', 'NetworkNotReady', waits)]);
+  const shared = sharedStack(container, docker, around.desiredByName, null);
+  if (shared !== null && 'waits' in shared) {
+    return plan(null, [], [image, fails('Ready', 'TargetNotRunning', shared.waits)]);
+  }
+  if (!here && container.pull === 'never') return plan(null, [], [image, summary([image], '')]);
+  const pull = container.pull === 'always' || !here;
+  return plan(
+    null,
+    [
+      ...(pull ? [{ do: 'pull-image' as const, image: container.image }] : []),
+      { do: 'create-container', spec: containerSpec(container, shared?.target.id ?? null) },
+    ],
+    [image, fails('Ready', 'Missing', `container ${container.name} does not exist; it is being made`)],
+  );
+}
+
+function networkWait(container: DesiredContainer, around: ContainerSurroundings): string | null {
+  for (const { networkId, network } of container.attachments) {
+    const why = around.networkWaits(networkId);
+    if (why !== null) return `network ${network} is not ready here: ${why}`;
+  }
+  return null;
+}
+
+/** Ours under another name and still on an address of it: to make it again would give the address out twice. */
+function renamedOne(container: DesiredContainer, docker: ObservedDocker): DockerContainer | undefined {
+  return docker.containers.find(
+    (one) =>
+      one.name !== container.name &&
+      one.labels[containerLabel] === container.id &&
+      holdsAddressOf(container, one),
+  );
+}
+
+function renamedMessage(container: DesiredContainer, renamed: DockerContainer): string {
+  return `it runs under the name ${renamed.name} and holds the address: docker rename ${renamed.name} ${container.name}, or remove it by hand`;
+}
+
+function notReady(reason: string, message: string): ContainerPlan {
+  return plan(null, [], [fails('Ready', reason, message)]);
+}
+
+function plan(
+  found: DockerContainerDetail | null,
+  steps: readonly Step[],
+  conditions: readonly ConditionDraft[],
+): ContainerPlan {
+  return { found, steps, conditions };
+}

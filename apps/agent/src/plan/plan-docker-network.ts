@@ -1,0 +1,275 @@
+import type { DesiredNetwork } from '@trunkline/contracts';
+import type { DockerNetwork } from '../host/docker-engine.ts';
+import { ipv6OnlySince, isAtLeast, parseApiVersion } from '../host/docker-api-version.ts';
+import { addressBookCondition } from './address-book-condition.ts';
+import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
+import { isBusy, isDead } from '../observation/lost-network.ts';
+import {
+  fixedSpec,
+  ipamDriver,
+  ipamNetworkOption,
+  networkLabel,
+  specHash,
+  specLabel,
+  type FixedSpec,
+} from '../observation/marks.ts';
+import {
+  attachedTo,
+  detachedOf,
+  differences,
+  endpointOn,
+  isCoordinated,
+  isOurs,
+  namesOf,
+  standInOf,
+} from '../observation/network-fit.ts';
+import type { Observed, ObservedDocker } from '../observation/observed.ts';
+import { parentInUse } from './parent-use.ts';
+import type { LinkPlan } from './plan-link.ts';
+import type { Step } from './steps.ts';
+
+/** What a network needs of Docker. */
+export type DockerPart = {
+  readonly steps: readonly Step[];
+  readonly condition: ConditionDraft;
+  /** Why its addresses are not given by the address book; null where they are, or where nothing is there. */
+  readonly book: ConditionDraft | null;
+  readonly dockerNetworkId: string | null;
+};
+
+/** Docker's network on its link. Pure. */
+export function planDockerNetwork(
+  network: DesiredNetwork,
+  observed: Observed,
+  { link, usable: linkUsable }: Pick<LinkPlan, 'link' | 'usable'>,
+): DockerPart {
+  const { docker } = observed;
+  if (!docker.reachable) return without(unknown('NetworkReady', 'DockerUnreachable', docker.message));
+  const named = docker.networks.filter(({ name }) => name === network.name);
+  if (named.length > 1) {
+    return without(
+      fails(
+        'NetworkReady',
+        'NameAmbiguous',
+        `Docker has ${named.length} networks called ${network.name}: remove all but one (docker network rm <id>)`,
+      ),
+    );
+  }
+  const [found] = named;
+  const wanted = link === null ? null : fixedSpec(network, link);
+  if (found === undefined) return planCreation(network, observed, docker, wanted, linkUsable);
+  const own = isOurs(found, network);
+  const part = own
+    ? planOwn(network, observed, docker, found, wanted, linkUsable)
+    : planForeign(network, observed, found, wanted, linkUsable);
+  // Of one that is about to be made anew, or is nobody's of ours, there is nothing to say.
+  if (part.dockerNetworkId === null || part.steps.length > 0) return part;
+  return { ...part, book: addressBookCondition(network, observed, docker, found, own) };
+}
+
+function planCreation(
+  network: DesiredNetwork,
+  { book }: Pick<Observed, 'book'>,
+  docker: ObservedDocker,
+  wanted: FixedSpec | null,
+  linkUsable: boolean,
+  instead: DockerNetwork | null = null,
+): DockerPart {
+  if (wanted === null || !linkUsable) {
+    return without(
+      fails('NetworkReady', 'LinkNotReady', `Docker network ${network.name} waits for its interface`),
+    );
+  }
+  const tooOld = engineTooOld(network, docker);
+  if (tooOld !== null) return without(fails('NetworkReady', 'EngineTooOld', tooOld));
+  const inUse = parentInUse(docker, wanted, instead);
+  if (inUse !== null) return without(fails('NetworkReady', 'ParentInUse', inUse));
+  if (book.notServing !== null) {
+    return without(
+      fails(
+        'NetworkReady',
+        'DriverNotServing',
+        `Docker network ${network.name} is made once Docker can ask the agent for its addresses: ${book.notServing}`,
+      ),
+    );
+  }
+  const create: Step = { do: 'create-network', link: wanted.link, spec: creationSpec(network, wanted) };
+  return {
+    ...without(
+      mending('NetworkReady', 'Missing', `Docker network ${network.name} does not exist; it is being made`),
+    ),
+    steps: [create],
+  };
+}
+
+function planOwn(
+  network: DesiredNetwork,
+  observed: Observed,
+  docker: ObservedDocker,
+  found: DockerNetwork,
+  wanted: FixedSpec | null,
+  linkUsable: boolean,
+): DockerPart {
+  const own = { steps: [], dockerNetworkId: found.id, book: null };
+  if (wanted === null) {
+    return {
+      ...own,
+      condition: fails('NetworkReady', 'LinkNotReady', 'the interface that it should hang on is not known'),
+    };
+  }
+  const differs = differences(found, network, wanted, true);
+  const dead = differs.length === 0 && isDead(docker, found);
+  const attached = attachedTo(docker, found);
+  // One whose addresses Docker gives by itself works as it is; it is moved to the driver where that cuts nobody off.
+  // So does one that Docker was given an address of the subnet for, in place of the gateway that it does not have.
+  const standIn = standInOf(found, network, observed.book.standIns ?? []);
+  const moves =
+    (!isCoordinated(found) || standIn !== null) &&
+    observed.book.notServing === null &&
+    linkUsable &&
+    (attached.length === 0 || network.force);
+  if (differs.length === 0 && !dead && !moves) {
+    return linkUsable
+      ? { ...own, condition: holds('NetworkReady', 'Created', `Docker network ${network.name} is there`) }
+      : {
+          ...own,
+          condition: fails(
+            'NetworkReady',
+            'LinkNotReady',
+            `the interface under ${network.name} is missing or cannot be used`,
+          ),
+        };
+  }
+  const why = dead
+    ? `Docker lost network ${network.name}: its parent was not there when Docker started`
+    : differs.length > 0
+      ? differs.join('; ')
+      : standIn === null
+        ? 'Docker gives its addresses by itself'
+        : `Docker has ${standIn} for its gateway, and it has none`;
+  // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
+  const mayDetach = network.force || (dead && !isBusy(docker, found));
+  if (attached.length > 0 && !mayDetach) {
+    return {
+      ...own,
+      condition: fails(
+        'NetworkReady',
+        'ReplaceBlocked',
+        `${why}: it must be made anew, but containers are attached: ${namesOf(attached)}; remove them first, or change the network again with ?force=true, which disconnects them and connects them again`,
+      ),
+    };
+  }
+  // Nothing is taken away that could not be put back at once.
+  const creation = planCreation(network, observed, docker, wanted, linkUsable, found);
+  if (creation.steps.length === 0) return { ...creation, dockerNetworkId: found.id };
+  const detach: Step[] =
+    attached.length === 0
+      ? []
+      : [
+          {
+            do: 'detach-containers',
+            networkId: network.id,
+            dockerId: found.id,
+            name: found.name,
+            containers: attached.map((container) => detachedOf(container, endpointOn(container, found))),
+          },
+        ];
+  return {
+    steps: [
+      ...detach,
+      { do: 'remove-network', dockerId: found.id, name: found.name, why: dead ? 'dead' : 'replace' },
+      ...creation.steps,
+    ],
+    dockerNetworkId: found.id,
+    book: null,
+    condition: mending('NetworkReady', dead ? 'LostByDocker' : 'Outdated', `${why}; it is being made anew`),
+  };
+}
+
+function planForeign(
+  network: DesiredNetwork,
+  observed: Observed,
+  found: DockerNetwork,
+  wanted: FixedSpec | null,
+  linkUsable: boolean,
+): DockerPart {
+  const adopted = observed.adopted[network.id] === found.id;
+  const mark = found.labels[networkLabel];
+  const differs =
+    wanted === null ? ['the wanted interface is not known'] : differences(found, network, wanted, false);
+  if (mark !== undefined) {
+    return without(
+      fails(
+        'NetworkReady',
+        'NameTaken',
+        `a Docker network ${network.name} exists and carries the mark of Trunkline network ${mark}; it is not touched: remove it by hand if it is left over`,
+      ),
+    );
+  }
+  if (differs.length > 0) {
+    return without(
+      fails(
+        'NetworkReady',
+        adopted ? 'AdoptedDiffers' : 'NameTaken',
+        `a Docker network ${network.name} exists that Trunkline did not make, and it does not fit: ${differs.join('; ')}; it is not touched: remove or rename it by hand`,
+      ),
+    );
+  }
+  if (!linkUsable) {
+    return without(
+      fails(
+        'NetworkReady',
+        'LinkNotReady',
+        `Docker network ${network.name} is there, and its interface is missing or cannot be used`,
+      ),
+    );
+  }
+  if (adopted) {
+    return {
+      steps: [],
+      dockerNetworkId: found.id,
+      book: null,
+      condition: holds(
+        'NetworkReady',
+        'Adopted',
+        `Docker network ${network.name} was there, fits and is used; it will not be removed`,
+      ),
+    };
+  }
+  return {
+    steps: [{ do: 'adopt-network', networkId: network.id, dockerId: found.id, name: found.name }],
+    dockerNetworkId: null,
+    book: null,
+    condition: mending(
+      'NetworkReady',
+      'Adopting',
+      `Docker network ${network.name} is there and fits; it is being adopted`,
+    ),
+  };
+}
+
+/** Why this Engine cannot have the network; null when it can. */
+function engineTooOld(network: DesiredNetwork, { version }: ObservedDocker): string | null {
+  if (network.subnets.some(({ cidr }) => !cidr.includes(':'))) return null;
+  const spoken = parseApiVersion(version.apiVersion);
+  if (spoken !== undefined && isAtLeast(spoken, ipv6OnlySince)) return null;
+  return `Docker ${version.version} gives every network an IPv4 subnet, and ${network.name} has none: give it one, or update Docker on this host to 28 or later`;
+}
+
+function creationSpec(network: DesiredNetwork, wanted: FixedSpec) {
+  return {
+    name: network.name,
+    driver: 'macvlan',
+    options: { parent: wanted.link, macvlan_mode: wanted.mode },
+    labels: { [networkLabel]: network.id, [specLabel]: specHash(wanted) },
+    subnets: wanted.subnets.map(({ cidr, gateway }) => ({ cidr, ...(gateway === null ? {} : { gateway }) })),
+    internal: wanted.internal,
+    ipamDriver,
+    ipamOptions: { [ipamNetworkOption]: network.id },
+    enableIPv6: wanted.subnets.some(({ cidr }) => cidr.includes(':')),
+  };
+}
+
+function without(condition: ConditionDraft): DockerPart {
+  return { steps: [], condition, book: null, dockerNetworkId: null };
+}

@@ -1,0 +1,65 @@
+import type { DesiredNetwork } from '@trunkline/contracts';
+import { cidrsOverlap, parseCidr, type Cidr } from '@trunkline/netaddr';
+import { advises, holds, mending, type ConditionDraft } from './conditions.ts';
+import type { Observed } from '../observation/observed.ts';
+import type { Step } from './steps.ts';
+
+/** What a network needs of the host's own networking. */
+export type HostNetworkPlan = {
+  readonly steps: readonly Step[];
+  readonly conditions: readonly ConditionDraft[];
+};
+
+/** Forwarding where asked for, and whether the host itself knows the subnets from elsewhere. Pure. */
+export function planHostNetwork(
+  network: DesiredNetwork,
+  observed: Observed,
+  links: readonly string[],
+): HostNetworkPlan {
+  const forwarding = planForwarding(network, observed);
+  return {
+    steps: forwarding === null || forwarding.status === 'True' ? [] : [{ do: 'enable-forwarding' }],
+    conditions: [...(forwarding === null ? [] : [forwarding]), routesCondition(network, observed, links)],
+  };
+}
+
+function planForwarding(network: DesiredNetwork, { kernel }: Observed): ConditionDraft | null {
+  if (!network.forwarding) return null;
+  return kernel.forwarding.ipv4
+    ? holds('Forwarding', 'ForwardingOn', 'this host forwards IPv4 (net.ipv4.ip_forward)')
+    : mending('Forwarding', 'ForwardingOff', 'this host does not forward IPv4; it is being turned on');
+}
+
+/**
+ * A route of the host to the same addresses over another interface: containers work, but the host's own traffic to them
+ * goes astray. `links`: where the network's own addresses may well be routed to.
+ */
+function routesCondition(
+  network: DesiredNetwork,
+  { kernel }: Observed,
+  links: readonly string[],
+): ConditionDraft {
+  const subnets = network.subnets.flatMap(({ cidr }) => cidrOf(cidr));
+  const found = kernel.routes.filter(
+    ({ cidr, link }) =>
+      !links.includes(link) &&
+      cidrOf(cidr).some((route) => subnets.some((subnet) => cidrsOverlap(route, subnet))),
+  );
+  if (found.length === 0) {
+    return holds('RoutesClear', 'NoOtherRoute', 'the host routes none of its subnets elsewhere');
+  }
+  const told = found.map(({ cidr, link }) => `${cidr} over ${link}`).join(', ');
+  return advises(
+    'RoutesClear',
+    'SubnetRoutedElsewhere',
+    `this host routes ${told}: what it sends to containers of ${network.name} goes there; choose another subnet, or remove the route`,
+  );
+}
+
+function cidrOf(text: string): Cidr[] {
+  try {
+    return [parseCidr(text)];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,46 @@
+import type { DesiredNetwork } from '@trunkline/contracts';
+import { summary } from './conditions.ts';
+import { leftLink } from './link-users.ts';
+import type { NetworkPlan } from './network-plan.ts';
+import type { Observed } from '../observation/observed.ts';
+import { planDockerNetwork } from './plan-docker-network.ts';
+import { planLeftUp } from './plan-left-up.ts';
+import { planLink } from './plan-link.ts';
+import { planNetworkRemoval } from './plan-network-removal.ts';
+import { planReattachment } from './plan-reattachment.ts';
+
+/**
+ * What to do for one network. Pure. Only what carries our mark is ever removed: when the network is absent, or to make
+ * it anew where Docker cannot change it; and while containers are attached only where the network says `force`.
+ *
+ * `others`: all networks of the document, to see who shares a link.
+ */
+export function planNetwork(
+  network: DesiredNetwork,
+  observed: Observed,
+  others: readonly DesiredNetwork[],
+): NetworkPlan {
+  if (network.state === 'absent') return planNetworkRemoval(network, observed, others);
+  const below = planLink(network, observed, others);
+  const docker = planDockerNetwork(network, observed, below);
+  const usable = below.usable && docker.condition.status === 'True';
+  const again = planReattachment(network, observed, usable);
+  const left = leftLink(network, observed, others, below.link);
+  const book = docker.book === null ? [] : [docker.book];
+  const parts = [...below.conditions, docker.condition, ...book, ...again.conditions];
+  return {
+    // What is taken away comes last.
+    steps: [
+      ...below.steps,
+      ...docker.steps,
+      ...again.steps,
+      ...(left === null ? [] : [left]),
+      ...planLeftUp(network, observed, others),
+    ],
+    conditions: [...parts, summary(parts, `Docker network ${network.name} is there on ${below.link ?? '?'}`)],
+    link: below.link,
+    dockerNetworkId: docker.dockerNetworkId,
+    usable,
+    removed: false,
+  };
+}

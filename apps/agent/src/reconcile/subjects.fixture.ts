@@ -1,0 +1,234 @@
+import type { DesiredContainer, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { ContainerRoute } from '../host/container-routes.ts';
+import { createFakeDockerEngine, type FakeDockerEngine } from '../host/docker-engine.fake.ts';
+import { createFakeKernel, type FakeKernel } from '../host/kernel.fake.ts';
+import { createFakeLinks, type FakeLinks } from '../host/links.fake.ts';
+import type { AdoptionStore } from '../observation/adoption.ts';
+import { applySteps, type ApplyDeps } from './apply.ts';
+import { withDetached, withoutDetached, type Detached, type DetachedStore } from '../observation/detached.ts';
+import type { LeftUpStore } from '../observation/left-up.ts';
+import { observe, type ObserveSources } from '../observation/observe.ts';
+import { servingBook, type ObservedBook, type Observed } from '../observation/observed.ts';
+import { planHost, type ItemKey } from '../plan/plan.ts';
+import type { Step } from '../plan/steps.ts';
+
+/** Id number n, in the shape the server gives them. */
+export function id(n: number): string {
+  return `0192f0c1-6d7e-7a52-9c1b-${n.toString(16).padStart(12, '0')}`;
+}
+
+/** `mac_net1` of scenario S1, changed as said. */
+export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
+  return {
+    id: id(1),
+    name: 'mac_net1',
+    generation: 1,
+    state: 'present',
+    parent: 'ens33',
+    vlan: null,
+    mode: 'bridge',
+    promiscuous: true,
+    internal: false,
+    mtu: null,
+    forwarding: false,
+    warm: 4,
+    quarantineSeconds: 300,
+    restartBroken: false,
+    force: false,
+    subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
+    ...change,
+  };
+}
+
+/** `box1` of scenario S1, changed as said. */
+export function container(change: Partial<DesiredContainer> = {}): DesiredContainer {
+  return {
+    id: id(101),
+    name: 'box1',
+    generation: 1,
+    state: 'present',
+    image: 'busybox',
+    command: null,
+    env: {},
+    tty: true,
+    stdinOpen: true,
+    restart: 'unless-stopped',
+    pull: 'missing',
+    hostname: null,
+    labels: {},
+    networkMode: null,
+    attachments: [
+      { networkId: id(1), network: 'mac_net1', address: '172.16.100.10', address6: null, mac: null },
+    ],
+    ...change,
+  };
+}
+
+/** A desired document of one host. */
+export function document(
+  networks: readonly DesiredNetwork[],
+  containers: readonly DesiredContainer[] = [],
+  revision = '1',
+): DesiredDocument {
+  return {
+    hostId: id(999),
+    revision,
+    heartbeatSeconds: 10,
+    networks: [...networks],
+    containers: [...containers],
+    recalls: [],
+    checks: [],
+  };
+}
+
+/** A host in memory: `ens33` up, Docker 20.10 with `busybox`. */
+export type FakeHost = {
+  readonly links: FakeLinks;
+  readonly docker: FakeDockerEngine;
+  readonly kernel: FakeKernel;
+  readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
+  /** Of changes that were undone: none. */
+  readonly leftUp: Pick<LeftUpStore, 'forget'>;
+  /** What a look is taken from. */
+  readonly sources: ObserveSources;
+  /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
+  readonly setInterfaces: (pid: number, count: number) => void;
+  /** Makes the default routes inside a running container these, as Docker does when it starts. */
+  readonly setRoutes: (pid: number, routes: readonly ContainerRoute[]) => void;
+  readonly routesOf: (pid: number) => readonly ContainerRoute[];
+  readonly setDefaultRoute: ApplyDeps['setDefaultRoute'];
+  /** What the address book says; at first one that serves. */
+  readonly setBook: (book: ObservedBook) => void;
+  readonly adopted: Record<string, string>;
+  readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
+  readonly look: (desired: DesiredDocument) => Promise<Observed>;
+  /** Every step wanted now. */
+  readonly steps: (desired: DesiredDocument) => Promise<Step[]>;
+  /** Looks, plans and applies until nothing is left to do or something fails; answers the steps that were taken. */
+  readonly settle: (desired: DesiredDocument, onStep?: ApplyDeps['onStep']) => Promise<Step[]>;
+  /** What would have changed the host since the last call. */
+  readonly changes: () => string[];
+};
+
+/** Makes that host. */
+export function createFakeHost(
+  options: { readonly version?: string; readonly apiVersion?: string } = {},
+): FakeHost {
+  const links = createFakeLinks([{ name: 'ens33', up: true, carrier: true, operState: 'UP' }]);
+  const docker = createFakeDockerEngine(options);
+  docker.addImage('busybox');
+  const adopted: Record<string, string> = {};
+  const adoption: FakeHost['adoption'] = {
+    adopt: async (networkId, dockerId) => {
+      adopted[networkId] = dockerId;
+    },
+    forget: async (networkId) => {
+      delete adopted[networkId];
+    },
+  };
+  const kernel = createFakeKernel();
+  kernel.setDefaultRoute('ens33');
+  let detachedNow: Detached = {};
+  const detached: FakeHost['detached'] = {
+    add: async (networkId, containers) => {
+      detachedNow = withDetached(detachedNow, networkId, containers);
+    },
+    forget: async (networkId, containerId) => {
+      detachedNow = withoutDetached(detachedNow, networkId, containerId);
+    },
+  };
+  const leftUp: FakeHost['leftUp'] = { forget: async () => {} };
+  const interfaces = new Map<number, number>();
+  const routes = new Map<number, readonly ContainerRoute[]>();
+  const setDefaultRoute: FakeHost['setDefaultRoute'] = async (pid, family, gateway) => {
+    const others = (routes.get(pid) ?? []).filter((route) => route.family !== family);
+    routes.set(pid, [...others, { family, gateway, link: 'eth0' }]);
+  };
+  let book = servingBook;
+  let clock = 0;
+  const sources: ObserveSources = {
+    links,
+    docker,
+    kernel,
+    interfacesOf: async (pid) => interfaces.get(pid) ?? null,
+    routesOf: async (pid) => routes.get(pid) ?? null,
+    adopted: () => ({ ...adopted }),
+    detached: () => detachedNow,
+    book: () => book,
+    now: () => (clock += 1),
+  };
+  const look = (desired: DesiredDocument) => observe(sources, desired);
+  const steps = async (desired: DesiredDocument) => wantedSteps(desired, await look(desired));
+  return {
+    links,
+    docker,
+    kernel,
+    detached,
+    leftUp,
+    sources,
+    setBook: (to) => {
+      book = to;
+    },
+    setInterfaces: (pid, count) => void interfaces.set(pid, count),
+    setRoutes: (pid, to) => void routes.set(pid, to),
+    routesOf: (pid) => routes.get(pid) ?? [],
+    setDefaultRoute,
+    adopted,
+    adoption,
+    look,
+    steps,
+    settle: async (desired, onStep) => {
+      const taken: Step[] = [];
+      for (let round = 0; round < 12; round += 1) {
+        const wanted = await steps(desired);
+        if (wanted.length === 0) return taken;
+        const observed = await look(desired);
+        for (const key of keysOf(desired)) {
+          const plan = planHost(desired, observed).item(key);
+          const { done, failed } = await applySteps(plan?.steps ?? [], {
+            links,
+            kernel,
+            docker,
+            adoption,
+            detached,
+            leftUp,
+            setDefaultRoute,
+            ...(onStep === undefined ? {} : { onStep }),
+          });
+          taken.push(...(plan?.steps.slice(0, done.length) ?? []));
+          if (failed !== null && round > 8) throw failed.error;
+        }
+      }
+      throw new Error('does not settle');
+    },
+    changes: () =>
+      [...links.calls.splice(0), ...kernel.calls.splice(0), ...docker.calls.splice(0)].map(
+        ({ method }) => method,
+      ),
+  };
+}
+
+/** What a killed agent ends with. */
+export class Killed extends Error {}
+
+/** Ends `settle` before its n-th step, as a killed agent does. */
+export function killAt(n: number): () => void {
+  let moments = 0;
+  return () => {
+    if (moments === n * 2) throw new Killed();
+    moments += 1;
+  };
+}
+
+/** Every step of every item. */
+export function wantedSteps(desired: DesiredDocument, observed: Observed): Step[] {
+  const plan = planHost(desired, observed);
+  return keysOf(desired).flatMap((key) => plan.item(key)?.steps ?? []);
+}
+
+function keysOf(desired: DesiredDocument): ItemKey[] {
+  return [
+    ...desired.networks.map((one): ItemKey => `network:${one.id}`),
+    ...desired.containers.map((one): ItemKey => `container:${one.id}`),
+  ];
+}
