@@ -88,7 +88,7 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await happens(signal, 'abort');
 }
 
-async function demo({ once, port, scenario }: Wish): Promise<number> {
+async function demo({ once, port, scenario }: DemoOptions): Promise<number> {
   if (process.getuid?.() !== 0) {
     process.stderr.write(
       'demo: it makes network namespaces and starts Docker daemons: run it as root (sudo npm run demo)\n',
@@ -135,7 +135,7 @@ async function demo({ once, port, scenario }: Wish): Promise<number> {
 }
 
 /** What the command line asks for. */
-interface Wish {
+interface DemoOptions {
   readonly once: boolean;
   readonly port: number;
   readonly scenario: Scenario;
@@ -149,7 +149,7 @@ async function demoInVm(): Promise<number> {
   return await vmCommand([process.execPath, import.meta.filename, '--vlan', '--once']);
 }
 
-function readArguments(): Wish | undefined {
+function readArguments(): DemoOptions | undefined {
   const { values } = parseArgs({
     options: {
       once: { type: 'boolean', default: false },
@@ -167,12 +167,12 @@ function readArguments(): Wish | undefined {
 }
 
 try {
-  const wish = readArguments();
-  if (wish === undefined) process.stdout.write(usage);
+  const options = readArguments();
+  if (options === undefined) process.stdout.write(usage);
   else {
-    if (wish.scenario === s2) await ensureInstalled((line) => process.stderr.write(`${line}\n`));
-    const here = wish.scenario === s1 || (await kernelHasVlan());
-    process.exitCode = here ? await demo(wish) : await demoInVm();
+    if (options.scenario === s2) await ensureInstalled((line) => process.stderr.write(`${line}\n`));
+    const here = options.scenario === s1 || (await kernelHasVlan());
+    process.exitCode = here ? await demo(options) : await demoInVm();
   }
 } catch (error) {
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`);

@@ -102,17 +102,17 @@ export async function runScenario(narrator: Narrator, scenario: Scenario): Promi
 
   const networks: Network[] = [];
   const placements: Placement[] = [];
-  for (const wish of scenario.networks) {
-    narrator.step(`Network ${wish.name} for all hosts`);
-    networks.push(await makeNetwork(narrator, wish));
+  for (const spec of scenario.networks) {
+    narrator.step(`Network ${spec.name} for all hosts`);
+    networks.push(await makeNetwork(narrator, spec));
     narrator.step('What was done for it, host by host');
-    placements.push(...(await showPlacements(narrator, wish.name)));
+    placements.push(...(await showPlacements(narrator, spec.name)));
   }
 
   const containers: Container[] = [];
-  for (const wish of scenario.boxes) {
-    narrator.step(`Container ${wish.name} on ${wish.host}`);
-    containers.push(await runBox(narrator, wish));
+  for (const spec of scenario.boxes) {
+    narrator.step(`Container ${spec.name} on ${spec.host}`);
+    containers.push(await runBox(narrator, spec));
   }
 
   const checks: Check[] = [];
@@ -139,9 +139,9 @@ async function showHosts(narrator: Narrator): Promise<void> {
   }
 }
 
-async function makeNetwork(narrator: Narrator, wish: NetworkCreate): Promise<Network> {
+async function makeNetwork(narrator: Narrator, spec: NetworkCreate): Promise<Network> {
   const { body } = await narrator.ask<Network>(
-    { method: 'POST', path: '/v1/networks', body: wish },
+    { method: 'POST', path: '/v1/networks', body: spec },
     waiting(30),
   );
   const { hosts, addresses, ready } = body.status;
@@ -164,9 +164,9 @@ async function showPlacements(narrator: Narrator, name: string): Promise<readonl
   return body.items;
 }
 
-async function runBox(narrator: Narrator, wish: ContainerCreate): Promise<Container> {
+async function runBox(narrator: Narrator, spec: ContainerCreate): Promise<Container> {
   const { body } = await narrator.ask<Container>(
-    { method: 'POST', path: '/v1/containers', body: wish },
+    { method: 'POST', path: '/v1/containers', body: spec },
     waiting(60),
   );
   const [attachment] = body.attachments;

@@ -12,7 +12,7 @@ import type { AddressProbe } from '../../apps/agent/src/wire/address-probe.ts';
 import { announceAddress } from '../../apps/agent/src/wire/announce.ts';
 import { createAddressProbe, type ProbeDeps } from '../../apps/agent/src/wire/probe.ts';
 import { run as runHere } from '../lab/commands.ts';
-import { createLab, type Lab, type LabHost, type Station, type StationWish } from '../lab/lab.ts';
+import { createLab, type Lab, type LabHost, type Station, type StationOptions } from '../lab/lab.ts';
 import { patient } from '../lab/patience.ts';
 import { waitFor } from '../lab/wait.ts';
 import { docker } from './outside.ts';
@@ -80,8 +80,8 @@ function whileAsked(act: () => Promise<unknown>, waits = 1): ProbeDeps['timing']
   };
 }
 
-async function addStation(wish: StationWish): Promise<Station> {
-  const station = await lab.addStation(wish);
+async function addStation(options: StationOptions): Promise<Station> {
+  const station = await lab.addStation(options);
   undo.push(() => lab.removeStation(station.name));
   return station;
 }

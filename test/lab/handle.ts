@@ -22,7 +22,7 @@ import {
   type HostNames,
   type LabNames,
 } from './names.ts';
-import { addStation, removeStation, type Station, type StationWish } from './station.ts';
+import { addStation, removeStation, type Station, type StationOptions } from './station.ts';
 import type { LabState } from './state.ts';
 import { setPort } from './switch.ts';
 
@@ -81,7 +81,7 @@ export interface Lab {
   /** Power off and on, first half: the host is gone from the switch until `powerOn`. */
   powerOff(host: string): Promise<void>;
   powerOn(host: string, options?: RebootOptions): Promise<void>;
-  addStation(wish: StationWish): Promise<Station>;
+  addStation(options: StationOptions): Promise<Station>;
   removeStation(name: string): Promise<void>;
   /** Whether each host is built and its Docker answers. */
   status(): Promise<readonly { name: string; running: boolean; docker: boolean }[]>;
@@ -174,7 +174,8 @@ export function labHandle(root: string, state: LabState): Lab {
       await powerOff(act, names, find(name));
     },
     powerOn,
-    addStation: async (wish) => await withMachineLock(root, async () => await addStation(act, names, wish)),
+    addStation: async (options) =>
+      await withMachineLock(root, async () => await addStation(act, names, options)),
     removeStation: async (name) => {
       await removeStation(act, names, name);
     },

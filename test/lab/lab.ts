@@ -22,7 +22,7 @@ import { createSwitch } from './switch.ts';
 export type { CommandOptions, CommandResult } from './commands.ts';
 export type { Exposed } from './exposure.ts';
 export type { Lab, LabHost, RebootOptions } from './handle.ts';
-export type { Station, StationWish } from './station.ts';
+export type { Station, StationOptions } from './station.ts';
 
 /** statfs(2) type of overlayfs, which cannot hold the upper folders of Docker's own overlays. */
 const OVERLAYFS_MAGIC = 0x794c7630;

@@ -14,7 +14,7 @@ export interface Station {
 }
 
 /** What a station shall be. `prefix` is its subnet's length: 24, or 64 for IPv6, when left out. */
-export interface StationWish {
+export interface StationOptions {
   readonly ip: string;
   readonly mac: string;
   readonly prefix?: number;
@@ -25,7 +25,7 @@ const NIC = 'eth0';
 const portOf = (name: string): string => name.replace('-', '');
 
 /** Plugs a station into the switch; it answers ARP (or neighbour discovery) and ping when this returns. */
-export async function addStation(run: Run, lab: LabNames, wish: StationWish): Promise<Station> {
+export async function addStation(run: Run, lab: LabNames, options: StationOptions): Promise<Station> {
   const stem = `${lab.netnsPrefix}station-`;
   const numbers = (await readdir(NETNS_DIRECTORY))
     .filter((entry) => entry.startsWith(stem))
@@ -33,14 +33,14 @@ export async function addStation(run: Run, lab: LabNames, wish: StationWish): Pr
   const name = `station-${String(Math.max(0, ...numbers) + 1)}`;
   const netns = `${lab.netnsPrefix}${name}`;
   const ip = async (...argv: string[]): Promise<string> => await mustRun(run, ['ip', '-n', netns, ...argv]);
-  const version6 = isIPv6(wish.ip);
-  const prefix = wish.prefix ?? (version6 ? 64 : 24);
+  const version6 = isIPv6(options.ip);
+  const prefix = options.prefix ?? (version6 ? 64 : 24);
   await mustRun(run, ['ip', 'netns', 'add', netns]);
   try {
-    await plugIn(run, lab, portOf(name), { netns, name: NIC, mac: wish.mac });
+    await plugIn(run, lab, portOf(name), { netns, name: NIC, mac: options.mac });
     // nodad: a station is there to be in somebody's way, not to give way.
     const flags = version6 ? ['nodad'] : [];
-    await ip('address', 'add', `${wish.ip}/${String(prefix)}`, 'dev', NIC, ...flags);
+    await ip('address', 'add', `${options.ip}/${String(prefix)}`, 'dev', NIC, ...flags);
     await ip('link', 'set', 'lo', 'up');
     await ip('link', 'set', NIC, 'up');
     // Without a way back Linux does not answer askers of other subnets.
@@ -49,7 +49,7 @@ export async function addStation(run: Run, lab: LabNames, wish: StationWish): Pr
     await removeStation(run, lab, name);
     throw error;
   }
-  return { name, netns, ip: wish.ip, mac: wish.mac };
+  return { name, netns, ip: options.ip, mac: options.mac };
 }
 
 /** Takes a station away; one that is not there is fine. */

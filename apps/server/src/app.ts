@@ -164,11 +164,13 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     platform,
     addresses: {
       ...addresses,
-      reserve: (network, wish, context) =>
-        recovery.whenOpen(() => leases.recallFirst(context, () => addresses.reserve(network, wish, context))),
-      reserveByOwner: (network, owner, wish, context) =>
+      reserve: (network, request, context) =>
         recovery.whenOpen(() =>
-          leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, wish, context)),
+          leases.recallFirst(context, () => addresses.reserve(network, request, context)),
+        ),
+      reserveByOwner: (network, owner, request, context) =>
+        recovery.whenOpen(() =>
+          leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, request, context)),
         ),
       release: (network, ip, force, context) =>
         leases.recallFirst(

@@ -41,7 +41,7 @@ import {
 } from './allocation-batch.ts';
 import type { RefusalFacts } from './allocation.ts';
 import { createAllocator } from './allocator.ts';
-import { checkOwner, readIp, readItem } from './address-wish.ts';
+import { checkOwner, readIp, readItem } from './address-request.ts';
 import { releaseAddress, type ReleaseForce } from './address-release.ts';
 import { changeReservation } from './reservation-change.ts';
 import { createContainerAddresses, type ContainerAddresses } from './container-addresses.ts';
@@ -58,14 +58,14 @@ export interface SubnetSpec {
 export interface AddressesService extends ContainerAddresses {
   reserve(
     network: string,
-    wish: AddressReserve,
+    request: AddressReserve,
     context: ChangeContext,
   ): Promise<Reply & { replayed?: boolean }>;
   /** The address an owner should have: the one it has, or one more. */
   reserveByOwner(
     network: string,
     owner: string,
-    wish: AddressByOwner,
+    request: AddressByOwner,
     context: ChangeContext,
   ): Promise<Reply>;
   byOwner(network: string, owner: string): Promise<Address[]>;
@@ -174,23 +174,23 @@ export function createAddressesService(platform: Platform): AddressesService {
   return {
     ...createContainerAddresses(),
 
-    async reserve(network, wish, context) {
-      checkOwner(wish.owner, '/owner');
-      const { item, family } = readItem(wish);
-      return allocate({ network, family, item: { ...item, ...(await hostOf(wish)) } }, context);
+    async reserve(network, request, context) {
+      checkOwner(request.owner, '/owner');
+      const { item, family } = readItem(request);
+      return allocate({ network, family, item: { ...item, ...(await hostOf(request)) } }, context);
     },
 
-    async reserveByOwner(network, owner, wish, context) {
+    async reserveByOwner(network, owner, request, context) {
       checkOwner(owner, 'path:owner');
-      const { item: asked, family } = readItem({ ...wish, owner });
-      const item = { ...asked, ...(await hostOf(wish)) };
+      const { item: asked, family } = readItem({ ...request, owner });
+      const item = { ...asked, ...(await hostOf(request)) };
       const reply = await allocate({ network, family, item }, context);
       if (reply.status !== 200 || context.dryRun === true) return reply;
       const { ip } = reply.body as Address;
       const reservation = { network, networkId: await networkId(network), ip, owner };
       const { mac = null, labels = null, claim = null, forHost = null } = item;
-      const wished = { mac, labels, claim, forHost };
-      const row = await changeReservation(platform, context, reservation, wished).catch(
+      const requested = { mac, labels, claim, forHost };
+      const row = await changeReservation(platform, context, reservation, requested).catch(
         async (error: unknown) => {
           throw await sayWhoHasMac(query, error, { network, family, mac: mac ?? undefined });
         },

@@ -111,7 +111,7 @@ export async function lockAddress(
 }
 
 /** What is asked of a reservation; null: whatever it has. */
-export interface ReservationWish {
+export interface ReservationRequest {
   /** The Ethernet address that it is for, which is not the one seen on it. */
   mac: string | null;
   labels: Record<string, string> | null;
@@ -120,9 +120,9 @@ export interface ReservationWish {
   forHost: string | null;
 }
 
-const isOtherThanWished = `(a.mac, a.labels, a.claim, a.for_host_id)
+const isOtherThanRequested = `(a.mac, a.labels, a.claim, a.for_host_id)
   IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($4::jsonb, a.labels), COALESCE($5::text, a.claim), COALESCE($6::uuid, a.for_host_id))`;
-const wishValues = ({ mac, labels, claim, forHost }: ReservationWish): unknown[] => [
+const requestValues = ({ mac, labels, claim, forHost }: ReservationRequest): unknown[] => [
   mac,
   labels === null ? null : JSON.stringify(labels),
   claim,
@@ -130,33 +130,33 @@ const wishValues = ({ mac, labels, claim, forHost }: ReservationWish): unknown[]
 ];
 
 /** Whether a reservation is other than it is asked to be. */
-export async function differsFromWish(
+export async function differsFromRequest(
   query: Query,
   networkId: string,
   ip: string,
-  wish: ReservationWish,
+  request: ReservationRequest,
 ): Promise<boolean> {
   const rows = await query(
-    `SELECT 1 FROM address a WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished}`,
-    [networkId, ip, ...wishValues(wish)],
+    `SELECT 1 FROM address a WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanRequested}`,
+    [networkId, ip, ...requestValues(request)],
   );
   return rows.length > 0;
 }
 
 /** Makes a reservation as it is asked to be; answers what it is for from now on, undefined when it was so already. */
-export async function writeWish(
+export async function writeReservation(
   query: Query,
   networkId: string,
   ip: string,
-  wish: ReservationWish,
-): Promise<Pick<ReservationWish, 'mac' | 'labels' | 'claim'> | undefined> {
-  if (wish.mac !== null)
+  request: ReservationRequest,
+): Promise<Pick<ReservationRequest, 'mac' | 'labels' | 'claim'> | undefined> {
+  if (request.mac !== null)
     await query(
       `SELECT leave_stations($1::uuid, ARRAY[a.ip])::text, reserve_station($1::uuid, a.ip, $3::text, a.owner)::text FROM address a
        WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND a.mac IS DISTINCT FROM $3::text`,
-      [networkId, ip, wish.mac],
+      [networkId, ip, request.mac],
     );
-  const [row] = await query<Pick<ReservationWish, 'mac' | 'labels' | 'claim'>>(
+  const [row] = await query<Pick<ReservationRequest, 'mac' | 'labels' | 'claim'>>(
     `UPDATE address a
      SET mac = COALESCE($3::text, a.mac), labels = COALESCE($4::jsonb, a.labels), claim = COALESCE($5::text, a.claim),
          for_host_id = COALESCE($6::uuid, a.for_host_id), updated_at = now(),
@@ -164,8 +164,8 @@ export async function writeWish(
          generation = CASE WHEN a.host_id IS NOT NULL AND (a.mac, a.claim, a.for_host_id)
            IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($5::text, a.claim), COALESCE($6::uuid, a.for_host_id))
            THEN nextval('address_generation') ELSE a.generation END
-     WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanWished} RETURNING a.mac, a.labels, a.claim`,
-    [networkId, ip, ...wishValues(wish)],
+     WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanRequested} RETURNING a.mac, a.labels, a.claim`,
+    [networkId, ip, ...requestValues(request)],
   );
   return row;
 }

@@ -25,8 +25,8 @@ afterAll(async () => {
 const next = async (
   replica: Replica,
   network: string,
-  wish: Parameters<Replica['addresses']['reserve']>[1] = {},
-): Promise<Address> => (await replica.addresses.reserve(network, wish, context)).body as Address;
+  request: Parameters<Replica['addresses']['reserve']>[1] = {},
+): Promise<Address> => (await replica.addresses.reserve(network, request, context)).body as Address;
 
 const codeOf = async (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -246,8 +246,10 @@ describe('quarantine', () => {
     await seedNetwork(one, { name: 'nobody', subnets: [{ cidr: '10.4.3.0/24' }] });
     await next(one, 'nobody', { address: '10.4.3.9' });
     await one.addresses.release('nobody', '10.4.3.9', false, context);
-    for (const wish of [{}, { owner: 'db' }])
-      expect(await codeOf(next(one, 'nobody', { address: '10.4.3.9', ...wish }))).toBe('address_quarantined');
+    for (const request of [{}, { owner: 'db' }])
+      expect(await codeOf(next(one, 'nobody', { address: '10.4.3.9', ...request }))).toBe(
+        'address_quarantined',
+      );
     // Once it has rested it is anybody's.
     await one.database.pool.query(`UPDATE address SET quarantined_until = now() WHERE ip = '10.4.3.9'`);
     expect((await next(one, 'nobody', { address: '10.4.3.9' })).state).toBe('reserved');

@@ -11,7 +11,7 @@ export interface ContainerAddresses {
   /** The container's address on a network, in the transaction that makes the container. Throws why there is none. */
   reserveForContainer(
     change: Change,
-    wish: {
+    request: {
       network: string;
       containerId: string;
       containerName: string;

@@ -16,7 +16,7 @@ async function network(name: string, subnets: unknown[]) {
   const path = `/v1/networks/${name}/addresses`;
   return {
     id: body.id as string,
-    ask: (wish: unknown) => at.server.request('POST', path, wish),
+    ask: (request: unknown) => at.server.request('POST', path, request),
     get: async (ip: string) => (await at.server.request('GET', `${path}/${ip}`)).body,
   };
 }

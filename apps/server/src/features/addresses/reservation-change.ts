@@ -4,11 +4,11 @@ import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { addressPath, type AddressRow } from './address-rows.ts';
 import {
-  differsFromWish,
+  differsFromRequest,
   findAddress,
   lockAddress,
-  writeWish,
-  type ReservationWish,
+  writeReservation,
+  type ReservationRequest,
 } from './addresses.store.ts';
 
 /** An address and the owner who asks for it again. */
@@ -27,16 +27,16 @@ export async function changeReservation(
   { database, changes }: Pick<Platform, 'database' | 'changes'>,
   context: ChangeContext,
   { network, networkId, ip, owner }: Reservation,
-  wish: ReservationWish,
+  request: ReservationRequest,
 ): Promise<AddressRow | undefined> {
-  if (Object.values(wish).every((value) => value === null)) return undefined;
-  if (!(await differsFromWish(poolQuery(database.pool), networkId, ip, wish))) return undefined;
+  if (Object.values(request).every((value) => value === null)) return undefined;
+  if (!(await differsFromRequest(poolQuery(database.pool), networkId, ip, request))) return undefined;
   return changes.make(context, async (change) => {
     const query = transactionQuery(change.db);
     const row = await lockAddress(query, networkId, ip);
     if (row?.owner !== owner)
       throw new ApiError('conflict', `${ip} was released meanwhile: ask again`, { retryAfterSeconds: 1 });
-    const written = await writeWish(query, networkId, ip, wish);
+    const written = await writeReservation(query, networkId, ip, request);
     if (written === undefined) return row;
     change.record({
       type: 'address.changed',

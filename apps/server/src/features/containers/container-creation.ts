@@ -2,7 +2,7 @@ import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields, type FieldError } from '../../platform/errors.ts';
 import { containerPath } from './container-reports.ts';
-import { reservationsFor, type ContainerWish, type Reservation } from './container-wish.ts';
+import { reservationsFor, type ContainerRequest, type Reservation } from './container-request.ts';
 import {
   findContainer,
   holdContainer,
@@ -39,7 +39,7 @@ export interface ContainerDeps {
     ): Promise<void>;
     reserveForContainer(
       change: Change,
-      wish: {
+      request: {
         network: string;
         containerId: string;
         containerName: string;
@@ -63,48 +63,49 @@ interface Place {
 export async function createContainer(
   change: Change,
   deps: ContainerDeps,
-  wish: ContainerWish,
+  request: ContainerRequest,
   now: Date,
 ): Promise<void> {
   const { db } = change;
-  const places = await findPlaces(change, deps, wish);
-  const [host] = await deps.hosts.findByNames(db, [wish.host]);
+  const places = await findPlaces(change, deps, request);
+  const [host] = await deps.hosts.findByNames(db, [request.host]);
   if (host === undefined) {
-    throw new ApiError('host_not_found', `there is no host ${wish.host}: it has to join first`, {
+    throw new ApiError('host_not_found', `there is no host ${request.host}: it has to join first`, {
       errors: [{ pointer: '/host', message: 'is no host that has joined' }],
     });
   }
   await refuseUnplaced(db, deps, places, host);
-  if ((await findContainer(db, wish.name)) !== null) {
+  if ((await findContainer(db, request.name)) !== null) {
     throw new ApiError(
       'container_exists',
-      `there is a container ${wish.name}: names are unique in the fleet`,
+      `there is a container ${request.name}: names are unique in the fleet`,
       {
-        data: { container: containerPath(wish.name) },
+        data: { container: containerPath(request.name) },
       },
     );
   }
   await refuseTakenMacs(db, deps, places);
-  const sharesStackOf = wish.sharesStackOf === null ? null : await stackToShare(db, wish.sharesStackOf, host);
-  const containerId = await insertContainer(db, wish, { hostId: host.id, sharesStackOf, now });
-  await insertAttachments(db, await reserve(change, deps, places, { id: containerId, name: wish.name }));
+  const sharesStackOf =
+    request.sharesStackOf === null ? null : await stackToShare(db, request.sharesStackOf, host);
+  const containerId = await insertContainer(db, request, { hostId: host.id, sharesStackOf, now });
+  await insertAttachments(db, await reserve(change, deps, places, { id: containerId, name: request.name }));
   change.record({
     type: 'container.created',
-    subject: containerPath(wish.name),
+    subject: containerPath(request.name),
     host: host.name,
-    data: { image: wish.spec.image, networks: wish.attachments.map(({ network }) => network) },
+    data: { image: request.spec.image, networks: request.attachments.map(({ network }) => network) },
   });
   change.concerns([host.id]);
 }
 
-async function findPlaces(change: Change, deps: ContainerDeps, wish: ContainerWish): Promise<Place[]> {
-  if (wish.attachments.length === 0) return [];
-  const names = wish.attachments.map(({ network }) => network);
+async function findPlaces(change: Change, deps: ContainerDeps, request: ContainerRequest): Promise<Place[]> {
+  if (request.attachments.length === 0) return [];
+  const names = request.attachments.map(({ network }) => network);
   const networks = new Map(
     (await deps.networks.findForAttachment(change, names)).map((one) => [one.name, one]),
   );
   const faults: FieldError[] = [];
-  const places = wish.attachments.map((attachment, ordinal) => {
+  const places = request.attachments.map((attachment, ordinal) => {
     const network = networks.get(attachment.network);
     const pointer = `/attachments/${ordinal}`;
     if (network === undefined) {

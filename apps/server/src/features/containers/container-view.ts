@@ -2,7 +2,7 @@ import type { Condition, Container } from '@trunkline/contracts';
 import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
 import type { ObservedContainer } from './container-verdict.ts';
-import type { ContainerSpec } from './container-wish.ts';
+import type { ContainerSpec } from './container-request.ts';
 import type { ContainerRow } from './containers.store.ts';
 
 export const specOf = (row: ContainerRow): ContainerSpec => row.spec as unknown as ContainerSpec;

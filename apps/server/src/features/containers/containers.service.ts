@@ -12,7 +12,7 @@ import { moveFromConflicts, type ConflictedAddress } from './conflict-moves.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
 import { isRunning, presentContainer } from './container-view.ts';
-import { readContainer } from './container-wish.ts';
+import { readContainer } from './container-request.ts';
 import { containersOfHosts } from './desired-containers.ts';
 import {
   containersOn,
@@ -108,12 +108,12 @@ export function createContainersService(
 
   return {
     create(input, context) {
-      const wish = readContainer(input);
+      const request = readContainer(input);
       return changes.makeOnce(context, async (change) => {
-        await createContainer(change, deps, wish, now());
-        const body = present(found(await findContainer(change.db, wish.name), wish.name));
+        await createContainer(change, deps, request, now());
+        const body = present(found(await findContainer(change.db, request.name), request.name));
         if (context.dryRun === true) return { status: 200, body };
-        const headers = { location: containerPath(wish.name), etag: containerTag(body) };
+        const headers = { location: containerPath(request.name), etag: containerTag(body) };
         return { status: 201, headers, body };
       });
     },

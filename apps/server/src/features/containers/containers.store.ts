@@ -1,6 +1,6 @@
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 import type { ObservedContainer } from './container-verdict.ts';
-import type { ContainerWish } from './container-wish.ts';
+import type { ContainerRequest } from './container-request.ts';
 
 const whole = {
   host: { select: { name: true, lastSeenAt: true } },
@@ -71,15 +71,15 @@ export function containersOn(
 
 export async function insertContainer(
   db: TransactionClient,
-  wish: ContainerWish,
+  request: ContainerRequest,
   placed: { hostId: string; sharesStackOf: string | null; now: Date },
 ): Promise<string> {
   const { id } = await db.container.create({
     data: {
-      name: wish.name,
+      name: request.name,
       hostId: placed.hostId,
-      spec: { ...wish.spec },
-      labels: wish.labels,
+      spec: { ...request.spec },
+      labels: request.labels,
       sharesStackOf: placed.sharesStackOf,
       createdAt: placed.now,
     },

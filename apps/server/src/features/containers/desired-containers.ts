@@ -3,7 +3,7 @@ import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma } from '../../platform/database/database.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
 import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
-import type { ContainerSpec } from './container-wish.ts';
+import type { ContainerSpec } from './container-request.ts';
 
 /** A container as the database tells of it; addresses in PostgreSQL's spelling. */
 type Row = Omit<DesiredContainer, keyof ContainerSpec | 'attachments'> & {

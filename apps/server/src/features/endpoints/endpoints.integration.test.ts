@@ -72,7 +72,7 @@ test('a leased address is bound to the running container seen on it, and stays s
   const [lease, spare] = (await takeLeases(at.one, id, 2)).granted as [Lease, Lease];
   await reportInventory(at.one, [
     seenContainer(id, 'web', lease.ip),
-    // Made with --ip, but not running: nothing is bound by a wish.
+    // Made with --ip, but not running: nothing is bound by a request.
     seenContainer(id, 'later', spare.ip, 'created'),
   ]);
   const bound = await address('binding', lease.ip);

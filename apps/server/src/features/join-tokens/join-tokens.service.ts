@@ -20,7 +20,7 @@ import {
 
 /** Join tokens: each lets one host join, once, within an hour (promise 8). */
 export interface JoinTokensService {
-  create(wish: JoinTokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  create(request: JoinTokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<JoinToken>>;
   /** Never its secret. Throws join_token_not_found. */
   get(id: string): Promise<JoinToken>;
@@ -67,12 +67,12 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
   });
 
   return {
-    create: (wish, context) =>
+    create: (request, context) =>
       changes.makeOnce(context, async (change) => {
         const secret = newSecret('tlj_');
         const createdAt = now();
-        const expiresAt = new Date(createdAt.getTime() + (wish.expiresInSeconds ?? longestSeconds) * 1000);
-        const hostName = wish.host ?? null;
+        const expiresAt = new Date(createdAt.getTime() + (request.expiresInSeconds ?? longestSeconds) * 1000);
+        const hostName = request.host ?? null;
         const row = await insertJoinToken(change.db, {
           hostName,
           expiresAt,

@@ -5,7 +5,7 @@ import { apiErrorFromDatabase, databaseFault } from '../../platform/database/dat
 import { poolQuery } from '../../platform/database/query.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { readIp, readMac } from '../addresses/address-wish.ts';
+import { readIp, readMac } from '../addresses/address-request.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
 import { sayWhoHasMac } from '../addresses/mac-holder.ts';
 import { claimRefusal } from './claim-refusal.ts';

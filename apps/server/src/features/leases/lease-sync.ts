@@ -5,7 +5,7 @@ import { poolQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { addressPath } from '../addresses/address-rows.ts';
-import { readCidr, readIp } from '../addresses/address-wish.ts';
+import { readCidr, readIp } from '../addresses/address-request.ts';
 import { families, familyWords, heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseBatches } from './lease-batches.ts';
 import {

@@ -328,9 +328,9 @@ describe('promise 3 holds for those who ask through the API too', () => {
     await syncLeases(two, { returns: returning([a, b], 'unused') });
     expect((await reserving).body).toMatchObject({ ip: a.ip, state: 'reserved' });
     expect((await running).status).toBe(201);
-    for (const wish of [{}, { owner: 'db' }]) {
+    for (const request of [{}, { owner: 'db' }]) {
       const refused = await server.request('POST', '/v1/networks/api-one/addresses', {
-        ...wish,
+        ...request,
         address: used.ip,
       });
       expect(refused.body).toMatchObject({
@@ -346,10 +346,10 @@ describe('promise 3 holds for those who ask through the API too', () => {
     const [lease] = (await takeLeases(two, id, 1)).granted as [Lease];
     await reportInventory(two, [seenContainer(id, 'web', lease.ip)]);
     await syncLeases(two, { returns: returning([lease], 'released') });
-    for (const wish of [{}, { owner: 'db' }])
+    for (const request of [{}, { owner: 'db' }])
       expect(
-        (await server.request('POST', '/v1/networks/api-rest/addresses', { ...wish, address: lease.ip })).body
-          .code,
+        (await server.request('POST', '/v1/networks/api-rest/addresses', { ...request, address: lease.ip }))
+          .body.code,
       ).toBe('address_quarantined');
   });
 });

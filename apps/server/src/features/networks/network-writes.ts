@@ -54,7 +54,7 @@ export interface NetworkWrites {
    */
   edit(
     change: Change,
-    wish: { name: string; check: CheckTag; edit: EditNetwork; force: boolean },
+    request: { name: string; check: CheckTag; edit: EditNetwork; force: boolean },
   ): Promise<void>;
   /** Marks it as leaving, unless it is; answers it as it was. */
   beginRemoval(change: Change, name: string, check: CheckTag): Promise<NetworkRow>;

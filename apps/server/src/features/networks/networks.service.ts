@@ -35,7 +35,7 @@ import {
 } from './placements.service.ts';
 import { findPlacement, listPlacements, placementStandings } from './placements.store.ts';
 
-export interface PageWish {
+export interface PageRequest {
   limit: number;
   cursor: string | undefined;
 }
@@ -48,7 +48,7 @@ export interface Asking {
 
 export interface NetworksService extends PlacementsService {
   create(input: NetworkCreate, asking: Asking): Promise<Reply & { replayed: boolean }>;
-  list(page: PageWish): Promise<PageOf<Network>>;
+  list(page: PageRequest): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
   /** Makes the network what `edit` makes of it; nothing at all changes when that is what it is. */
   update(
@@ -59,7 +59,7 @@ export interface NetworksService extends PlacementsService {
   ): Promise<Network>;
   /** Begins to remove it; `gone` when there was nothing to take down on any host. */
   remove(name: string, check: CheckTag, asking: Asking): Promise<{ gone: boolean; network: Network }>;
-  placements(name: string, page: PageWish): Promise<PageOf<Placement>>;
+  placements(name: string, page: PageRequest): Promise<PageOf<Placement>>;
   placement(name: string, host: string): Promise<Placement>;
   /** By id; undefined when it is no more. */
   find(id: string): Promise<Network | undefined>;

@@ -5,7 +5,7 @@ import type { App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
-import { readIp, readMac } from '../addresses/address-wish.ts';
+import { readIp, readMac } from '../addresses/address-request.ts';
 import type { RecoveryService } from './recovery.service.ts';
 
 export async function recoveryRoutes(app: App, { recovery }: { recovery: RecoveryService }): Promise<void> {

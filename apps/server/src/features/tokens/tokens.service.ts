@@ -34,7 +34,7 @@ export interface TokensService {
     chosen: string | undefined,
     keep: (secret: string) => Promise<void>,
   ): Promise<string | undefined>;
-  create(wish: TokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  create(request: TokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<Token>>;
   /** Throws token_not_found. */
   get(id: string): Promise<Token>;
@@ -111,16 +111,16 @@ export function createTokensService(platform: Platform): TokensService {
         return secret;
       }),
 
-    create: (wish, context) =>
+    create: (request, context) =>
       changes.makeOnce(context, async (change) => {
-        const expiresAt = typeof wish.expiresAt === 'string' ? new Date(wish.expiresAt) : null;
+        const expiresAt = typeof request.expiresAt === 'string' ? new Date(request.expiresAt) : null;
         if (expiresAt !== null && expiresAt <= now()) {
           throw invalidFields([
             { pointer: '/expiresAt', message: `must be later than now, ${now().toISOString()}` },
           ]);
         }
         const secret = newSecret('tl_');
-        const { name, role } = wish;
+        const { name, role } = request;
         const row = await insertToken(change.db, {
           name,
           role,

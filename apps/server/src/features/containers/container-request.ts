@@ -16,7 +16,7 @@ export interface ContainerSpec {
 }
 
 /** A place on a network, as asked for. Addresses canonical, MAC in lower case with colons. */
-export interface AttachmentWish {
+export interface AttachmentRequest {
   network: string;
   address?: string;
   address6?: string;
@@ -24,12 +24,12 @@ export interface AttachmentWish {
 }
 
 /** A container that is asked for. */
-export interface ContainerWish {
+export interface ContainerRequest {
   name: string;
   host: string;
   labels: Record<string, string>;
   spec: ContainerSpec;
-  attachments: AttachmentWish[];
+  attachments: AttachmentRequest[];
   /** Name of the container whose network stack it shares, instead of attachments. */
   sharesStackOf: string | null;
 }
@@ -37,7 +37,7 @@ export interface ContainerWish {
 type Say = (pointer: string, message: string) => void;
 
 /** Reads a request; throws all that is wrong with it that can be seen without the database. */
-export function readContainer(input: ContainerCreate): ContainerWish {
+export function readContainer(input: ContainerCreate): ContainerRequest {
   const faults: FieldError[] = [];
   const say: Say = (pointer, message) => void faults.push({ pointer, message });
   const sharesStackOf = input.networkMode?.slice('container:'.length) ?? null;
@@ -83,7 +83,7 @@ export function readContainer(input: ContainerCreate): ContainerWish {
   };
 }
 
-function readAttachment(given: AttachmentWish, at: string, say: Say): AttachmentWish {
+function readAttachment(given: AttachmentRequest, at: string, say: Say): AttachmentRequest {
   const address = reading(given.address, `${at}/address`, say, canonicalIp);
   const address6 = reading(given.address6, `${at}/address6`, say, canonicalIp);
   const mac = reading(given.mac, `${at}/mac`, say, parseMac);
@@ -130,36 +130,39 @@ export interface Reservation {
  * the network has it. Says what does not fit.
  */
 export function reservationsFor(
-  wish: AttachmentWish,
+  request: AttachmentRequest,
   families: readonly (4 | 6)[],
   at: string,
 ): { reservations: Reservation[]; faults: FieldError[] } {
   const faults: FieldError[] = [];
   const say: Say = (pointer, message) => void faults.push({ pointer, message });
   const has = (family: 4 | 6): boolean => families.includes(family);
-  const isV6 = wish.address?.includes(':') === true;
-  if (wish.address !== undefined && isV6 && has(4)) {
+  const isV6 = request.address?.includes(':') === true;
+  if (request.address !== undefined && isV6 && has(4)) {
     say(
       `${at}/address`,
       has(6)
         ? 'is the IPv4 address here: give the IPv6 address as address6'
-        : `is IPv6; network ${wish.network} has IPv4 only`,
+        : `is IPv6; network ${request.network} has IPv4 only`,
     );
   }
-  if (wish.address !== undefined && !isV6 && !has(4))
-    say(`${at}/address`, `is IPv4; network ${wish.network} has IPv6 only`);
-  if (wish.address6 !== undefined && !(has(4) && has(6))) {
+  if (request.address !== undefined && !isV6 && !has(4))
+    say(`${at}/address`, `is IPv4; network ${request.network} has IPv6 only`);
+  if (request.address6 !== undefined && !(has(4) && has(6))) {
     say(
       `${at}/address6`,
       has(6)
-        ? `is for networks with both; ${wish.network} has IPv6 only: give it as address`
-        : `is IPv6; network ${wish.network} has IPv4 only`,
+        ? `is for networks with both; ${request.network} has IPv6 only: give it as address`
+        : `is IPv6; network ${request.network} has IPv4 only`,
     );
   }
-  const v6 = has(4) ? wish.address6 : wish.address;
+  const v6 = has(4) ? request.address6 : request.address;
   const reservations: Reservation[] = [];
   if (has(4))
-    reservations.push({ family: 'ipv4', ...(wish.address === undefined ? {} : { address: wish.address }) });
+    reservations.push({
+      family: 'ipv4',
+      ...(request.address === undefined ? {} : { address: request.address }),
+    });
   if (has(6)) reservations.push({ family: 'ipv6', ...(v6 === undefined ? {} : { address: v6 }) });
   return { reservations, faults };
 }

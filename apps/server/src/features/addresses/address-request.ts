@@ -39,27 +39,27 @@ export function readMac(text: string, pointer: string): string {
 }
 
 /** What a request for an address asks of the allocator; says field by field what is wrong with it. */
-export function readItem(wish: AddressReserve): { item: AllocationItem; family: 4 | 6 | null } {
-  if (wish.count !== undefined) {
-    const other = (['address', 'owner', 'mac'] as const).filter((name) => wish[name] !== undefined);
-    if (wish.count > 1 && other.length > 0)
+export function readItem(request: AddressReserve): { item: AllocationItem; family: 4 | 6 | null } {
+  if (request.count !== undefined) {
+    const other = (['address', 'owner', 'mac'] as const).filter((name) => request[name] !== undefined);
+    if (request.count > 1 && other.length > 0)
       throw invalidFields(other.map((name) => ({ pointer: `/${name}`, message: 'does not go with count' })));
   }
-  const address = wish.address === undefined ? undefined : readIp(wish.address, '/address');
+  const address = request.address === undefined ? undefined : readIp(request.address, '/address');
   const ofAddress = address === undefined ? undefined : parseIp(address).family;
-  const asked = wish.family === undefined ? undefined : families[wish.family];
+  const asked = request.family === undefined ? undefined : families[request.family];
   if (ofAddress !== undefined && asked !== undefined && ofAddress !== asked) {
     throw invalidFields([{ pointer: '/family', message: `is not the family of ${address ?? ''}` }]);
   }
   return {
     family: ofAddress ?? asked ?? null,
     item: {
-      count: wish.count ?? 1,
+      count: request.count ?? 1,
       ...(address === undefined ? {} : { address }),
-      ...(wish.owner === undefined ? {} : { owner: wish.owner }),
-      ...(wish.mac === undefined ? {} : { mac: readMac(wish.mac, '/mac') }),
-      ...(wish.labels === undefined ? {} : { labels: wish.labels }),
-      ...(wish.claim === undefined ? {} : { claim: wish.claim }),
+      ...(request.owner === undefined ? {} : { owner: request.owner }),
+      ...(request.mac === undefined ? {} : { mac: readMac(request.mac, '/mac') }),
+      ...(request.labels === undefined ? {} : { labels: request.labels }),
+      ...(request.claim === undefined ? {} : { claim: request.claim }),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ApiError } from '../../platform/errors.ts';
-import { readContainer, reservationsFor } from './container-wish.ts';
+import { readContainer, reservationsFor } from './container-request.ts';
 
 const base = { name: 'box1', host: 'docker01', image: 'busybox' };
 
@@ -58,15 +58,17 @@ test.each([
 });
 
 test('addresses and MACs are kept in canonical form', () => {
-  const wish = readContainer({
+  const request = readContainer({
     ...base,
     attachments: [{ network: 'mac_net1', address6: 'FD00:0:0::00A', mac: '02-42-AC-10-64-0A' }],
   });
-  expect(wish.attachments).toEqual([{ network: 'mac_net1', address6: 'fd00::a', mac: '02:42:ac:10:64:0a' }]);
+  expect(request.attachments).toEqual([
+    { network: 'mac_net1', address6: 'fd00::a', mac: '02:42:ac:10:64:0a' },
+  ]);
 });
 
-const take = (wish: { address?: string; address6?: string }, families: (4 | 6)[]) =>
-  reservationsFor({ network: 'mac_net1', ...wish }, families, '/attachments/0');
+const take = (request: { address?: string; address6?: string }, families: (4 | 6)[]) =>
+  reservationsFor({ network: 'mac_net1', ...request }, families, '/attachments/0');
 
 test('a container gets one address of each IP version that its network has', () => {
   expect(take({}, [4, 6]).reservations).toEqual([{ family: 'ipv4' }, { family: 'ipv6' }]);
