@@ -14,7 +14,7 @@ import {
 } from './docker-errors.ts';
 import { trueTypes } from './dockerode-types.ts';
 import { record, text } from './json-read.ts';
-import type { Patience } from './patience.ts';
+import type { ResponseBound } from './response-bound.ts';
 
 /** Two dockerode clients on one API version. */
 export type DockerClients = {
@@ -53,7 +53,7 @@ export type DockerSession = {
 export function createDockerSession(options: {
   readonly socketPath: string;
   /** How long what only looks is waited for. */
-  readonly patience: Patience;
+  readonly responseBound: ResponseBound;
   readonly silenceMs: number;
 }): DockerSession {
   const { socketPath } = options;
@@ -102,7 +102,7 @@ export function createDockerSession(options: {
   const version = async (): Promise<DockerVersion> => {
     if (settled !== undefined) return settled.version;
     const answer = record(
-      await options.patience.watch((boundMs) =>
+      await options.responseBound.watch((boundMs) =>
         bounded('version', boundMs, (abortSignal) => trueTypes(unversioned).version({ abortSignal })),
       ),
     );

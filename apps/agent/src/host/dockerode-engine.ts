@@ -12,7 +12,7 @@ import { createDockerSession } from './docker-session.ts';
 import type { DockerClients } from './docker-session.ts';
 import { followEvents, pullImage } from './docker-streams.ts';
 import { trueTypes } from './dockerode-types.ts';
-import { createPatience } from './patience.ts';
+import { createResponseBound } from './response-bound.ts';
 import {
   containerDetailFromWire,
   containerFromWire,
@@ -42,7 +42,7 @@ export type DockerEngineOptions = {
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   const readTimeoutMs = options.readTimeoutMs ?? 10_000;
   const writeTimeoutMs = options.writeTimeoutMs ?? 60_000;
-  const patience = createPatience({
+  const responseBound = createResponseBound({
     leastMs: readTimeoutMs,
     mostMs: readTimeoutMs * 6,
     now: options.nowMs ?? Date.now,
@@ -50,12 +50,12 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   });
   const session = createDockerSession({
     socketPath: options.socketPath,
-    patience,
+    responseBound,
     silenceMs: writeTimeoutMs + readTimeoutMs,
   });
 
   const read = <T>(operation: string, run: (docker: Docker, signal: AbortSignal) => Promise<T>): Promise<T> =>
-    patience.watch((timeoutMs) =>
+    responseBound.watch((timeoutMs) =>
       session.call({ operation, timeoutMs, run: ({ requests }, signal) => run(requests, signal) }),
     );
 

@@ -46,7 +46,7 @@ const wants4 = network({ warm: 2 });
 function plan(
   records: readonly LeaseRecord[],
   change: Partial<DesiredDocument> = {},
-  { patience = [], isPlaced = true }: { patience?: string[]; isPlaced?: boolean } = {},
+  { backingOff = [], isPlaced = true }: { backingOff?: string[]; isPlaced?: boolean } = {},
 ) {
   const desired: DesiredDocument = {
     hostId: id(999),
@@ -62,7 +62,7 @@ function plan(
     held: held(...records),
     desired,
     isPlaced: () => isPlaced,
-    patience: new Set(patience),
+    backingOff: new Set(backingOff),
     now: 9,
   });
   return {
@@ -202,7 +202,7 @@ describe('to the server', () => {
   });
 
   test('a pool that the server had nothing for is not wanted again at once', () => {
-    expect(plan([], {}, { patience: [warmKey(id(1), 'ipv4')] })).toEqual(nothing);
+    expect(plan([], {}, { backingOff: [warmKey(id(1), 'ipv4')] })).toEqual(nothing);
   });
 
   test('a network that Docker does not have takes nothing ahead of need, and keeps what it has', () => {

@@ -38,16 +38,16 @@ export function warmKey(networkId: string, family: Family): string {
 
 /**
  * What goes back and what is wanted. A host takes no addresses ahead of need for a network that its Docker does not have
- * (yet). What does not fit its network any more goes back unless a container uses it. `patience`: pools for which the server had nothing a moment ago and is not asked yet. Pure.
+ * (yet). What does not fit its network any more goes back unless a container uses it. `backingOff`: pools for which the server had nothing a moment ago and is not asked yet. Pure.
  */
 export function planExchange(input: {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
   readonly isPlaced: (networkId: string) => boolean;
-  readonly patience: ReadonlySet<string>;
+  readonly backingOff: ReadonlySet<string>;
   readonly now: number;
 }): ExchangePlan {
-  const { held, desired, isPlaced, patience, now } = input;
+  const { held, desired, isPlaced, backingOff, now } = input;
   const recalled = new Set(desired?.recalls.map(({ networkId, family }) => warmKey(networkId, family)));
   const pools = poolsOf(desired);
   const leaving: LeaseRecord[] = [];
@@ -73,7 +73,7 @@ export function planExchange(input: {
     const surplus = have.toSorted((a, b) => a.since - b.since).slice(network.warm);
     leaving.push(...surplus.map((record) => returning(record, now)));
     const count = Math.min(mostOfAWant, network.warm - have.length);
-    const asks = state === 'present' && isPlaced(network.id) && !recalled.has(pool) && !patience.has(pool);
+    const asks = state === 'present' && isPlaced(network.id) && !recalled.has(pool) && !backingOff.has(pool);
     if (count > 0 && asks) {
       wants.push({ networkId: network.id, family, count, urgent: false });
     }

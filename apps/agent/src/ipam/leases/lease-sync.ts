@@ -57,7 +57,7 @@ const gatherMs = 100;
 /** All is compared this often, in milliseconds; 0.8 to 1.2 of it, so that hosts do not come together. */
 const compareMs = 300_000;
 /** A pool that the server had nothing for is asked for again after this, in milliseconds. */
-const patienceMs = 15_000;
+const retryMs = 15_000;
 /** Most of one exchange, as the contract has it. */
 const mostConfirms = 4096;
 
@@ -73,7 +73,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   let failures = 0;
   let last: Promise<unknown> = Promise.resolve();
 
-  function patience(): ReadonlySet<string> {
+  function backingOff(): ReadonlySet<string> {
     const now = timing.now();
     return new Set([...short].filter(([, { until }]) => now < until).map(([pool]) => pool));
   }
@@ -102,7 +102,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       held: store.all(),
       desired,
       isPlaced: deps.isPlaced,
-      patience: patience(),
+      backingOff: backingOff(),
       now,
     });
     const wanted = new Set(wants.map(({ networkId, family }) => warmKey(networkId, family)));
@@ -151,7 +151,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       const said = answer.short.find((one) => one.networkId === networkId && one.family === family);
       const detail = said?.detail ?? `the server gave ${got} of ${count}`;
       if (got >= count) short.delete(pool);
-      else short.set(pool, { until: timing.now() + patienceMs, detail });
+      else short.set(pool, { until: timing.now() + retryMs, detail });
     }
   }
 

@@ -14,7 +14,7 @@ export interface PreflightQuestion {
 export type PreflightAnswer = { result: PreflightResult } | { failed: string };
 
 /** How long to wait for answers, and whether anybody still wants them. */
-export interface Patience {
+export interface WaitBudget {
   ms: number;
   gone: AbortSignal;
 }
@@ -29,7 +29,7 @@ export interface Preflights {
     network: string,
     questions: readonly PreflightQuestion[],
     context: ChangeContext,
-    patience: Patience,
+    waitBudget: WaitBudget,
   ): Promise<Map<string, PreflightAnswer>>;
 }
 

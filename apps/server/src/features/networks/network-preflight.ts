@@ -1,6 +1,6 @@
 import type { HostPreflight } from '@trunkline/contracts';
 import type { ChangeContext } from '../../platform/changes.ts';
-import type { Patience, PreflightAnswer, Preflights } from '../checks/preflights.ts';
+import type { WaitBudget, PreflightAnswer, Preflights } from '../checks/preflights.ts';
 import type { DesiredOnHost } from './desired-networks.ts';
 
 /** Hosts that are asked at most, and that an answer has room for (Network.preflight). The first by name. */
@@ -75,15 +75,15 @@ export async function askHosts(
   network: string,
   wanted: readonly DesiredOnHost[],
   context: ChangeContext,
-  patience: Patience,
+  waitBudget: WaitBudget,
 ): Promise<HostPreflight[]> {
   const online = new Set(wanted.filter((one) => hosts.isOnline(one)).map(({ hostId }) => hostId));
-  const asked = patience.ms === 0 ? [] : wanted.filter(({ hostId }) => online.has(hostId));
-  const answers = await checks.preflight(network, asked, context, patience);
+  const asked = waitBudget.ms === 0 ? [] : wanted.filter(({ hostId }) => online.has(hostId));
+  const answers = await checks.preflight(network, asked, context, waitBudget);
   const why = (hostId: string): Unanswered => {
     if (!online.has(hostId)) return 'silent';
-    return patience.ms === 0 ? 'notAsked' : 'noAnswer';
+    return waitBudget.ms === 0 ? 'notAsked' : 'noAnswer';
   };
-  const at = { now: now(), waited: patience.ms };
+  const at = { now: now(), waited: waitBudget.ms };
   return wanted.map((one) => hostPreflight(one, answers.get(one.hostId) ?? why(one.hostId), at));
 }

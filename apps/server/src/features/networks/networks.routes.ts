@@ -31,7 +31,7 @@ import {
 import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
 import { patchedSpec, wholeSpec } from './network-spec.ts';
 import { networkTag } from './network-view.ts';
-import type { Asking, NetworksService } from './networks.service.ts';
+import type { RequestContext, NetworksService } from './networks.service.ts';
 
 const tags = ['networks'];
 const OfNetwork = Type.Object({ name: NetworkName });
@@ -66,9 +66,12 @@ export async function networkRoutes(
   app: App,
   { platform, networks }: { platform: Pick<Platform, 'feed' | 'stopping'>; networks: NetworksService },
 ): Promise<void> {
-  const asking = (request: FastifyRequest): Asking => ({
+  const contextOf = (request: FastifyRequest): RequestContext => ({
     context: changeContext(request),
-    patience: { ms: dryRunWaitMs(request), gone: AbortSignal.any([callerGone(request), platform.stopping]) },
+    waitBudget: {
+      ms: dryRunWaitMs(request),
+      gone: AbortSignal.any([callerGone(request), platform.stopping]),
+    },
   });
 
   /** Holds the answer as long as the caller wishes, then reads the network anew. */
@@ -114,7 +117,7 @@ export async function networkRoutes(
       },
     },
     async (request, reply) => {
-      const made = await networks.create(request.body, asking(request));
+      const made = await networks.create(request.body, contextOf(request));
       if (made.status !== 201) return sendReply(reply, made);
       const body = await afterWait(request, made.body as Network);
       return sendReply(reply, { ...made, headers: { ...made.headers, etag: networkTag(body) }, body });
@@ -167,7 +170,7 @@ export async function networkRoutes(
             ]);
           return wholeSpec(request.body);
         },
-        { ...asking(request), force: request.query.force === true },
+        { ...contextOf(request), force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
@@ -195,7 +198,7 @@ export async function networkRoutes(
         request.params.name,
         (tag) => checkIfMatch(request, tag),
         (current) => patchedSpec(current, request.body),
-        { ...asking(request), force: request.query.force === true },
+        { ...contextOf(request), force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
@@ -220,7 +223,7 @@ export async function networkRoutes(
       const { gone, network } = await networks.remove(
         request.params.name,
         (tag) => checkIfMatch(request, tag),
-        asking(request),
+        contextOf(request),
       );
       if (request.query.dryRun === true) return sendNetwork(reply, 200, network);
       const ms = waitMs(request);

@@ -6,7 +6,7 @@ import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import type { Patience, Preflights } from '../checks/preflights.ts';
+import type { WaitBudget, Preflights } from '../checks/preflights.ts';
 import { desiredOnHosts } from './desired-networks.ts';
 import { validSpec } from './network-changes.ts';
 import { askHosts, mostAsked } from './network-preflight.ts';
@@ -41,13 +41,13 @@ export interface PageRequest {
 }
 
 /** Who asks for a change, and how long a dry run may wait for the agents it asks. */
-export interface Asking {
+export interface RequestContext {
   context: ChangeContext;
-  patience: Patience;
+  waitBudget: WaitBudget;
 }
 
 export interface NetworksService extends PlacementsService {
-  create(input: NetworkCreate, asking: Asking): Promise<Reply & { replayed: boolean }>;
+  create(input: NetworkCreate, context: RequestContext): Promise<Reply & { replayed: boolean }>;
   list(page: PageRequest): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
   /** Makes the network what `edit` makes of it; nothing at all changes when that is what it is. */
@@ -55,10 +55,14 @@ export interface NetworksService extends PlacementsService {
     name: string,
     check: CheckTag,
     edit: EditNetwork,
-    asking: Asking & { force?: boolean },
+    context: RequestContext & { force?: boolean },
   ): Promise<Network>;
   /** Begins to remove it; `gone` when there was nothing to take down on any host. */
-  remove(name: string, check: CheckTag, asking: Asking): Promise<{ gone: boolean; network: Network }>;
+  remove(
+    name: string,
+    check: CheckTag,
+    context: RequestContext,
+  ): Promise<{ gone: boolean; network: Network }>;
   placements(name: string, page: PageRequest): Promise<PageOf<Placement>>;
   placement(name: string, host: string): Promise<Placement>;
   /** By id; undefined when it is no more. */
@@ -89,21 +93,21 @@ export function createNetworksService(
   /** The network as a change would make it, and what its hosts would do. Nothing of it stays. */
   const wouldBe = async (
     context: ChangeContext,
-    patience: Patience,
+    waitBudget: WaitBudget,
     work: (change: Change) => Promise<Network>,
   ): Promise<Network> => {
     const { network, wanted } = await changes.make(context, async (change) => {
       const changed = await work(change);
       return { network: changed, wanted: await desiredOnHosts(change.db, changed.id, mostAsked) };
     });
-    const preflight = await askHosts({ checks, hosts, now }, network.name, wanted, context, patience);
+    const preflight = await askHosts({ checks, hosts, now }, network.name, wanted, context, waitBudget);
     return { ...network, preflight };
   };
 
   return {
     ...createPlacements(addresses, leases),
 
-    async create(input, { context, patience }) {
+    async create(input, { context, waitBudget }) {
       const { name, space = 'default' } = input;
       const network = { name, space, spec: validSpec(wholeSpec(input), name) };
       const make = async (change: Change): Promise<Network> => {
@@ -111,7 +115,7 @@ export function createNetworksService(
         return read(change.db, name);
       };
       if (context.dryRun === true)
-        return { status: 200, body: await wouldBe(context, patience, make), replayed: false };
+        return { status: 200, body: await wouldBe(context, waitBudget, make), replayed: false };
       return changes.makeOnce(context, async (change) => {
         const body = await make(change);
         return { status: 201, headers: { location: networkPath(name), etag: networkTag(body) }, body };
@@ -126,21 +130,21 @@ export function createNetworksService(
 
     get: (name) => read(prisma, name),
 
-    async update(name, check, edit, { context, patience, force = false }) {
+    async update(name, check, edit, { context, waitBudget, force = false }) {
       const change = async (open: Change): Promise<Network> => {
         await writes.edit(open, { name, check, edit, force });
         return read(open.db, name);
       };
-      return context.dryRun === true ? wouldBe(context, patience, change) : changes.make(context, change);
+      return context.dryRun === true ? wouldBe(context, waitBudget, change) : changes.make(context, change);
     },
 
-    async remove(name, check, { context, patience }) {
+    async remove(name, check, { context, waitBudget }) {
       const begin = async (change: Change): Promise<{ row: NetworkRow; network: Network }> => {
         const row = await writes.beginRemoval(change, name, check);
         return { row, network: await read(change.db, name) };
       };
       if (context.dryRun === true) {
-        const network = await wouldBe(context, patience, async (change) => (await begin(change)).network);
+        const network = await wouldBe(context, waitBudget, async (change) => (await begin(change)).network);
         return { gone: false, network };
       }
       return changes.make(context, async (change) => {

@@ -1,5 +1,5 @@
 /** How long an answer is waited for: as long as this machine has been seen to need, within bounds. */
-export type Patience = {
+export type ResponseBound = {
   /** The bound now, in milliseconds. */
   readonly boundMs: () => number;
   /**
@@ -15,12 +15,12 @@ const margin = 4;
 const believedMs = 10 * 60_000;
 
 /** Starts with `leastMs`, goes up to `mostMs`, and back once answers come quickly again. */
-export function createPatience(options: {
+export function createResponseBound(options: {
   readonly leastMs: number;
   readonly mostMs: number;
   readonly now: () => number;
   readonly isLate: (error: unknown) => boolean;
-}): Patience {
+}): ResponseBound {
   const { leastMs, mostMs, now, isLate } = options;
   let learned = { boundMs: leastMs, at: Number.NEGATIVE_INFINITY };
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { createPatience } from './patience.ts';
+import { createResponseBound } from './response-bound.ts';
 
 class Late extends Error {}
 
-function patience() {
+function responseBound() {
   const clock = { now: 0 };
-  const made = createPatience({
+  const made = createResponseBound({
     leastMs: 10_000,
     mostMs: 60_000,
     now: () => clock.now,
@@ -22,7 +22,7 @@ function patience() {
 }
 
 test('a host that takes 25 s to answer is given up once or twice, then waited for', async () => {
-  const { made, call } = patience();
+  const { made, call } = responseBound();
   await expect(call(25_000)).rejects.toThrow(Late);
   await expect(call(25_000)).rejects.toThrow(Late);
   await expect(call(25_000)).resolves.toBe('answer');
@@ -33,7 +33,7 @@ test('a host that takes 25 s to answer is given up once or twice, then waited fo
 });
 
 test('calls that are given up together raise the bound once', async () => {
-  const { made } = patience();
+  const { made } = responseBound();
   const held = Promise.withResolvers<never>();
   const calls = Array.from({ length: 20 }, () => made.watch(() => held.promise).catch(() => undefined));
   held.reject(new Late());
@@ -42,7 +42,7 @@ test('calls that are given up together raise the bound once', async () => {
 });
 
 test('the bound stays within its limits, and goes back once answers have been quick for a while', async () => {
-  const { made, clock, call } = patience();
+  const { made, clock, call } = responseBound();
   for (let n = 0; n < 10; n += 1) await call(1e9).catch(() => undefined);
   expect(made.boundMs()).toBe(60_000);
   clock.now += 10 * 60_000;
@@ -51,13 +51,13 @@ test('the bound stays within its limits, and goes back once answers have been qu
 });
 
 test('an answer that took a good part of the bound raises it before anything is given up', async () => {
-  const { made, call } = patience();
+  const { made, call } = responseBound();
   await call(8_000);
   expect(made.boundMs()).toBe(32_000);
 });
 
 test('other failures say nothing about time', async () => {
-  const { made } = patience();
+  const { made } = responseBound();
   await expect(made.watch(() => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
   expect(made.boundMs()).toBe(10_000);
 });
