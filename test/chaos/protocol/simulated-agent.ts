@@ -39,7 +39,7 @@ export interface SimulatedAgent {
 }
 
 const warm = 4;
-const urgentMs = 1_500;
+const onDemandMs = 1_500;
 const lost = Symbol('lost');
 
 export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
@@ -121,7 +121,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
       ? [...disk.values()].map(({ lease: { networkId, ip, generation } }) => ({ networkId, ip, generation }))
       : null;
     const urgent = wants.some((want) => want.urgent);
-    const options = urgent ? { timeoutMs: urgentMs } : {};
+    const options = urgent ? { timeoutMs: onDemandMs } : {};
     const asked = performance.now();
     const confirming = confirms.length === 0 ? {} : { confirms: [...confirms] };
     const answer = await call(() =>
@@ -170,7 +170,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
   const mayHave = async (network: NetworkOfRun, mac: string): Promise<boolean> => {
     const claim = { networkId: network.id, family: 'ipv4', ip: null, mac, name: null } as const;
     try {
-      return (await call(() => deps.client().claimLease(claim, { timeoutMs: urgentMs }))) !== lost;
+      return (await call(() => deps.client().claimLease(claim, { timeoutMs: onDemandMs }))) !== lost;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       count(`refused: ${error.code}`);
@@ -201,7 +201,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     const claim = { networkId: network.id, family: 'ipv4', ip, mac, name: null } as const;
     const asked = performance.now();
     try {
-      const answer = await call(() => deps.client().claimLease(claim, { timeoutMs: urgentMs }));
+      const answer = await call(() => deps.client().claimLease(claim, { timeoutMs: onDemandMs }));
       count('claim');
       if (answer === lost) mustCompare = true;
       else if (answer.lease !== null && !disk.has(ip)) {

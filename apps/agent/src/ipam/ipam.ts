@@ -15,7 +15,7 @@ import { bookCondition, driverCondition, type BookState } from './book-condition
 import { createComparison } from './bindings/comparison.ts';
 import { createConflictWatch, type FoundConflict } from './bindings/conflict-watch.ts';
 import { createDriver } from './driver/driver.ts';
-import { createKeeper } from './leases/lease-sync.ts';
+import { createLeaseSync } from './leases/lease-sync.ts';
 import { createLiveAddresses } from './bindings/live-addresses.ts';
 import type { LeaseSource } from './leases/lease-source.ts';
 import { keyOf, namelessGateway } from './leases/lease-record.ts';
@@ -28,7 +28,7 @@ import { createReachability } from './leases/reachability.ts';
 import { createStartGate } from './leases/start-gate.ts';
 import { DriverRefusal, NotConfirmed } from './allocation/refusal.ts';
 import { placedNetworks, subnetsBeside } from './bindings/seen-addresses.ts';
-import { createUrgent } from './allocation/urgent.ts';
+import { createOnDemandRequests } from './allocation/on-demand.ts';
 import { guardedByWire } from './allocation/wire-guard.ts';
 
 /** What the address book of a host is made of. */
@@ -117,7 +117,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     onDisowned: () => {
       deps.onDisowned?.();
       // Nothing but a comparison opens it again.
-      keeper.compare();
+      leaseSync.compare();
       host?.onNews();
     },
     timing,
@@ -143,25 +143,25 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
     look: async () => (await host?.look()) ?? null,
     onDone: () => {
-      keeper.compare();
+      leaseSync.compare();
       onChange();
     },
     timing,
     log,
   });
   const onChange = (): void => {
-    keeper.wake();
+    leaseSync.wake();
     prober.wake();
     bindings.wake();
     host?.onNews();
   };
   const reachability = createReachability('this host has not reached its server yet', timing.now, () => {
     // What was answered while nobody heard it is only known by comparing.
-    if (reachability.away() === null) keeper.compare();
+    if (reachability.away() === null) leaseSync.compare();
     log.info({ away: reachability.away() }, 'whether the server gives leases has changed');
     host?.onNews();
   });
-  const keeper = createKeeper({
+  const leaseSync = createLeaseSync({
     store,
     desired,
     // Nothing is given ahead of need while the server recovers.
@@ -174,11 +174,11 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     timing,
     log,
   });
-  const urgent = createUrgent({
+  const urgent = createOnDemandRequests({
     source,
     reachability,
     onSpare: (leases) => {
-      keeper.take(leases).catch((error: unknown) => log.warn({ err: error }, 'leases are taken in later'));
+      leaseSync.take(leases).catch((error: unknown) => log.warn({ err: error }, 'leases are taken in later'));
     },
   });
   const wire = createNetworkWire({
@@ -229,7 +229,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     reachability,
     urgent,
     live,
-    flushReturns: keeper.flush,
+    flushReturns: leaseSync.flush,
     onChange,
     now: timing.now,
     log,
@@ -275,7 +275,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       unconfirmed: gate.pending(),
       away: reachability.away(),
       records: [...store.all().values()],
-      short: keeper.short(),
+      short: leaseSync.short(),
       blind: wire.blind(),
       unheld: bindings.unheld(),
       notStarted: (host?.notStarted() ?? []).flatMap(({ networks, name, why }) =>
@@ -286,7 +286,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
 
   /** Written by the store before anything that is decided from here on. */
   function writeRevocations(): void {
-    keeper
+    leaseSync
       .revoke()
       .catch((error: unknown) => log.warn({ err: error }, 'what was taken away is written later'));
   }
@@ -325,7 +325,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       writeRevocations();
       joined.resolve(sources);
       await Promise.all([
-        keeper.run(signal),
+        leaseSync.run(signal),
         prober.run(signal),
         bindings.run(signal),
         comparison.run(signal),
@@ -340,18 +340,18 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       if (found === null) return;
       const isNews = [...found.keys()].some((networkId) => !placed.has(networkId));
       placed = found;
-      if (isNews) keeper.wake();
+      if (isNews) leaseSync.wake();
     },
     highestGeneration: () => Math.max(0, ...[...store.all().values()].map(({ generation }) => generation)),
     desiredChanged: () => {
       comparison.desiredChanged();
       // What waited for other hosts is settled: this one hears what became of it.
-      if (wasRecovering && !isRecovering()) keeper.compare();
+      if (wasRecovering && !isRecovering()) leaseSync.compare();
       wasRecovering = isRecovering();
       writeRevocations();
-      keeper.wake();
+      leaseSync.wake();
     },
-    serverAnswers: keeper.serverAnswers,
+    serverAnswers: leaseSync.serverAnswers,
     disowned: gate.disowned,
     notServing: () => notServing,
     standIns: () =>

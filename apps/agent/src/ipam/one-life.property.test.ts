@@ -17,14 +17,14 @@ import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import { createAddressBook, type AddressBook } from './allocation/address-book.ts';
 import { createBindings, type Bindings } from './bindings/bindings.ts';
 import { createFakeLeaseSource } from './leases/lease-source.fake.ts';
-import { createKeeper, type Keeper } from './leases/lease-sync.ts';
+import { createLeaseSync, type LeaseSync } from './leases/lease-sync.ts';
 import { auxiliary, type Endpoint } from './leases/lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './leases/lease-store.ts';
 import { createLiveAddresses } from './bindings/live-addresses.ts';
 import type { Pool } from './allocation/pools.ts';
 import { createReachability, type Reachability } from './leases/reachability.ts';
 import { DriverRefusal } from './allocation/refusal.ts';
-import { createUrgent } from './allocation/urgent.ts';
+import { createOnDemandRequests } from './allocation/on-demand.ts';
 
 const log = pino({ level: 'silent' });
 const pool: Pool = { networkId: id(1), subnet: '172.16.100.0/29', family: 'ipv4' };
@@ -146,7 +146,7 @@ async function hostWith(folder: string) {
   type Agent = {
     book: AddressBook;
     bindings: Bindings;
-    keeper: Keeper;
+    leaseSync: LeaseSync;
     store: LeaseStore;
     reachability: Reachability;
   };
@@ -163,17 +163,23 @@ async function hostWith(folder: string) {
       timing,
       log,
     };
-    const keeper = createKeeper(common);
+    const leaseSync = createLeaseSync(common);
     const live = createLiveAddresses({
       sandboxes,
       standsFor: (one) => standsFor(one, { networks: desired.networks, held: store.all().values() }),
       log,
     });
     const bindings = createBindings({ ...common, live, look: async () => {}, graceMs });
-    const urgent = createUrgent({ ...common, onSpare: (leases) => void keeper.take(leases) });
-    const book = createAddressBook({ ...common, urgent, live, flushReturns: keeper.flush, now: timing.now });
-    await keeper.revoke();
-    return { book, bindings, keeper, store, reachability };
+    const urgent = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
+    const book = createAddressBook({
+      ...common,
+      urgent,
+      live,
+      flushReturns: leaseSync.flush,
+      now: timing.now,
+    });
+    await leaseSync.revoke();
+    return { book, bindings, leaseSync, store, reachability };
   }
   let agent = await start();
   return {
@@ -184,7 +190,7 @@ async function hostWith(folder: string) {
     /** Another document arrives. */
     hear: async () => {
       desired = documentOf([...revoked.values()]);
-      await agent.keeper.revoke();
+      await agent.leaseSync.revoke();
     },
     /** Why nobody is granted an address, as far as this host has heard. */
     forbidden: (ip: string): string | undefined => {
@@ -200,7 +206,7 @@ async function hostWith(folder: string) {
       // A look takes a while: what was granted in the same millisecond is not known to it.
       await timing.advance(1);
       await agent.bindings.looked(observed());
-      await agent.keeper.flush(1000);
+      await agent.leaseSync.flush(1000);
     },
   };
 }
@@ -210,17 +216,17 @@ async function ask(host: Host, ip: string | null, endpoint: Endpoint): Promise<v
   const { mac } = endpoint;
   const isAskable = host.source.mode === 'well' && host.agent().reachability.away() === null;
   try {
-    const gift = await host.agent().book.request(pool, ip, endpoint);
-    const why = host.forbidden(gift.ip);
-    if (why !== undefined) throw new Error(`${gift.ip} was granted, though ${why}`);
+    const grant = await host.agent().book.request(pool, ip, endpoint);
+    const why = host.forbidden(grant.ip);
+    if (why !== undefined) throw new Error(`${grant.ip} was granted, though ${why}`);
     if (mac !== null && isAskable && host.source.stations.has(mac))
-      throw new Error(`${gift.ip} was granted to ${mac}, which another host has`);
-    const holder = host.owners.find((one) => one.ip === gift.ip && ['starting', 'live'].includes(one.state));
+      throw new Error(`${grant.ip} was granted to ${mac}, which another host has`);
+    const holder = host.owners.find((one) => one.ip === grant.ip && ['starting', 'live'].includes(one.state));
     if (holder !== undefined) {
-      throw new Error(`${gift.ip} was granted while ${JSON.stringify(holder)} has it`);
+      throw new Error(`${grant.ip} was granted while ${JSON.stringify(holder)} has it`);
     }
     host.owners.push({
-      ip: gift.ip,
+      ip: grant.ip,
       mac,
       number: host.owners.length + 1,
       asked: ip !== null && mac !== null,

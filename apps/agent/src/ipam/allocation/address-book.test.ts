@@ -8,14 +8,14 @@ import { temporaryFolder } from '../../lib/temporary-folder.fixture.ts';
 import { createManualTime, turns } from '../../lib/manual-time.fake.ts';
 import { createAddressBook, type AddressBook } from './address-book.ts';
 import { createFakeLeaseSource, type FakeLeaseSource } from '../leases/lease-source.fake.ts';
-import { createKeeper, type Keeper } from '../leases/lease-sync.ts';
+import { createLeaseSync, type LeaseSync } from '../leases/lease-sync.ts';
 import type { Evidence } from '../bindings/live-addresses.ts';
 import { admitted, cleared, namelessGateway, unkept } from '../leases/lease-record.ts';
 import type { LeaseSource } from '../leases/lease-source.ts';
 import { openLeaseStore, type LeaseStore } from '../leases/lease-store.ts';
 import type { Pool } from './pools.ts';
 import { createReachability, type Reachability } from '../leases/reachability.ts';
-import { createUrgent } from './urgent.ts';
+import { createOnDemandRequests } from './on-demand.ts';
 
 const log = pino({ level: 'silent' });
 const pool: Pool = { networkId: id(1), subnet: '172.16.100.0/28', family: 'ipv4' };
@@ -24,7 +24,7 @@ const small = network({ warm: 2, subnets: [{ cidr: pool.subnet, gateway: '172.16
 
 type Rig = {
   readonly book: AddressBook;
-  readonly keeper: Keeper;
+  readonly leaseSync: LeaseSync;
   readonly source: FakeLeaseSource;
   readonly store: LeaseStore;
   readonly reachability: Reachability;
@@ -75,19 +75,19 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
     timing,
     log,
   };
-  const keeper = createKeeper(common);
-  const urgent = createUrgent({ ...common, onSpare: (leases) => void keeper.take(leases) });
+  const leaseSync = createLeaseSync(common);
+  const urgent = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
   const evidence = new Map<string, Evidence>();
   const book = createAddressBook({
     ...common,
     urgent,
     live: { of: async ({ ip }) => evidence.get(ip) ?? { kernel: null, docker: null } },
-    flushReturns: keeper.flush,
+    flushReturns: leaseSync.flush,
     now: timing.now,
   });
   return Object.assign(own, {
     book,
-    keeper,
+    leaseSync,
     source,
     store,
     reachability,
@@ -112,23 +112,23 @@ const clearAll = (store: LeaseStore) =>
 
 test('a pool is filled, given from, filled again, and what is released comes back to the server', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(uses(it.store)).toEqual({ 2: 'probing', 3: 'probing' });
   const { ip } = await it.book.request(pool, null, nobody);
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(uses(it.store)).toEqual({ 2: 'used', 3: 'probing', 4: 'probing' });
   await it.book.release(pool, ip);
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(it.source.returned).toEqual([]);
   await clearAll(it.store);
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(it.source.returned).toMatchObject([{ ip, reason: 'released' }]);
   expect(uses(it.store)).toEqual({ 3: 'probing', 4: 'probing' });
 });
 
 test('no address is given twice, however many ask at once, and each gets one while there is one', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const all = await Promise.allSettled(Array.from({ length: 15 }, () => it.book.request(pool, null, nobody)));
   const given = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value.ip] : []));
   expect(given).toHaveLength(13);
@@ -141,7 +141,7 @@ test('no address is given twice, however many ask at once, and each gets one whi
 test('a gateway that nobody named is of its own subnet, while a container takes one of any', async () => {
   const second: Pool = { ...pool, subnet: '172.16.101.0/29' };
   await using it = await rig([pool.subnet, second.subnet]);
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(await it.book.request(second, null, namelessGateway)).toMatchObject({
     ip: '172.16.101.2',
     subnet: second.subnet,
@@ -163,7 +163,7 @@ test('those who wait at the same time share a call', async () => {
 
 test('a release of what is not used changes nothing', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const before = uses(it.store);
   await it.book.release(pool, '172.16.100.2');
   await it.book.release(pool, '172.16.100.1');
@@ -173,12 +173,12 @@ test('a release of what is not used changes nothing', async () => {
 
 test('what was given and not heard of is taken back, unless it was given anew', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const first = await it.book.request(pool, '172.16.100.2', { mac: '02:42:00:00:00:01', name: null });
-  await first.takeBack();
+  await first.rollback();
   expect(uses(it.store)[2]).toBe('kept');
   await it.book.request(pool, '172.16.100.2', { mac: '02:42:00:00:00:02', name: null });
-  await first.takeBack();
+  await first.rollback();
   expect(uses(it.store)[2]).toBe('used');
 });
 
@@ -190,7 +190,7 @@ test.each([
   ['not held yet', '172.16.100.9'],
 ])('one of all that ask for an address at the same time gets it: %s', async (_, ip) => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const second: Pool = { ...pool };
   const all = await Promise.allSettled(
     macs.map((endpoint, n) => it.book.request(n % 2 === 0 ? pool : second, ip, endpoint)),
@@ -240,7 +240,7 @@ test('a release takes one grant off, and frees nothing that a container has', as
 
 test('no address that a container has is given to one that names none, whatever this disk says of it', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const ips = Array.from({ length: 12 }, (_, n) => `172.16.100.${n + 2}`);
   for (const ip of ips) it.evidence.set(ip, on('somebody'));
   const free = '172.16.100.14';
@@ -253,7 +253,7 @@ test('no address that a container has is given to one that names none, whatever 
 
 test('an Ethernet address that another container has is refused, also without an address that is asked for', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const detail = '02:42:00:00:00:01 is on box1 of docker02';
   Object.assign(it.source, { claimLease: () => Promise.reject(apiError('mac_in_use', detail)) });
   // Whether this host holds the address (A10) or not.
@@ -267,7 +267,7 @@ test('an Ethernet address that another container has is refused, also without an
 
 test('an address that this host holds, and the server gives to others by now, is refused', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const detail = '172.16.100.2 was taken away from docker01';
   const claimLease = it.source.claimLease;
   Object.assign(it.source, { claimLease: () => Promise.reject(apiError('address_taken', detail)) });
@@ -296,13 +296,13 @@ function apiError(code: string, detail: string): ApiError {
 
 test('an address on its way back is claimed only when that has an end', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   await it.book.request(pool, '172.16.100.9', nobody);
   await it.book.release(pool, '172.16.100.9');
   await clearAll(it.store);
   const before = it.store.get(`${id(1)}/172.16.100.9`)?.generation ?? 0;
   it.source.mode = 'cut';
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(uses(it.store)[9]).toBe('returning');
   it.source.mode = 'well';
   const { ip } = await it.book.request(pool, '172.16.100.9', nobody);
@@ -312,13 +312,13 @@ test('an address on its way back is claimed only when that has an end', async ()
 
 test('a return that never left stays at hand while the server is away', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const one = await it.book.request(pool, null, nobody);
   const two = await it.book.request(pool, null, nobody);
   await it.book.release(pool, one.ip);
   await clearAll(it.store);
   it.source.mode = 'away';
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(uses(it.store)).toEqual({ 2: 'resting', 3: 'used' });
   expect((await it.book.request(pool, null, nobody)).ip).toBe(one.ip);
   await expect(it.book.request(pool, null, nobody)).rejects.toThrow('no address is left on this host');
@@ -327,22 +327,22 @@ test('a return that never left stays at hand while the server is away', async ()
 
 test('what is called back goes back at once, but for what containers have', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   await it.book.request(pool, null, nobody);
   it.document = { ...it.document, recalls: [{ networkId: id(1), family: 'ipv4' }] };
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   expect(uses(it.store)).toEqual({ 2: 'used' });
   expect(it.source.returned).toMatchObject([{ ip: '172.16.100.3', reason: 'unused' }]);
 });
 
 test('a compare takes what nobody listed for suspect, and forgets what is not ours', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   await it.store.apply([...it.store.all().values()].map((one) => admitted(one, 5)));
   await it.source.claimLease({ networkId: id(1), family: 'ipv4', ip: '172.16.100.9', mac: null, name: null });
   it.source.held.delete(`${id(1)}/172.16.100.2`);
-  it.keeper.compare();
-  await it.keeper.flush(1000);
+  it.leaseSync.compare();
+  await it.leaseSync.flush(1000);
   await turns();
   expect(uses(it.store)).toMatchObject({ 3: 'free', 9: 'suspect' });
   expect(uses(it.store)[2]).not.toBe('free');
@@ -353,7 +353,7 @@ describe('what a container may have is granted to no other by an answer of the s
   const ip = '172.16.100.2';
   const tryFor = async (it: Rig, named: string | null = null): Promise<string> =>
     await it.book.request(pool, named, { mac, name: null }).then(
-      (gift) => gift.ip,
+      (grant) => grant.ip,
       (error: Error) => error.message,
     );
   const promised = container({
@@ -362,7 +362,7 @@ describe('what a container may have is granted to no other by an answer of the s
 
   test('granted and not seen yet, and reserved for the MAC of all who ask', async () => {
     await using it = await rig();
-    await it.keeper.flush(1000);
+    await it.leaseSync.flush(1000);
     it.source.reserved.set(mac, '172.16.100.9');
     const got = [await tryFor(it), ...(await Promise.all([tryFor(it), tryFor(it)])), await tryFor(it)];
     expect(got[0]).toBe('172.16.100.9');
@@ -382,7 +382,7 @@ describe('what a container may have is granted to no other by an answer of the s
       if (how === 'claimed for a MAC') it.source.reserved.set(mac, ip);
       if (how === 'come for the warm pool') {
         it.document = { ...it.document, networks: [small] };
-        await it.keeper.flush(1000);
+        await it.leaseSync.flush(1000);
       }
       expect(await tryFor(it)).not.toBe(ip);
       expect(it.store.get(`${id(1)}/${ip}`)).toMatchObject({ use: 'used', seen: false, pinned: true });
@@ -407,7 +407,7 @@ describe('what a container may have is granted to no other by an answer of the s
 
   test('seen on a container by Docker before it was held, the kernel not to be asked', async () => {
     await using it = await rig();
-    await it.keeper.flush(1000);
+    await it.leaseSync.flush(1000);
     it.source.reserved.set(mac, '172.16.100.9');
     const docker = { holder: { name: 'box7', mac }, at: 0 };
     it.evidence.set('172.16.100.9', { kernel: 'unknown', docker });
@@ -419,19 +419,19 @@ describe('what a container may have is granted to no other by an answer of the s
 
 /** A container asks, the server grants, and takes it away again before its answer is here. */
 async function overtaken(it: Rig, ip: string | null): Promise<{ given: Promise<string>; taken: string }> {
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   it.reachability.answered();
   const answer = Promise.withResolvers<void>();
   it.heldBack = answer.promise;
   const given = it.book.request(pool, ip, nobody).then(
-    (gift) => gift.ip,
+    (grant) => grant.ip,
     (error: unknown) => String(error),
   );
   await expect.poll(() => it.source.held.size).toBe(1);
   const [[key, lease]] = [...it.source.held] as [[string, Lease]];
   const revocations = [{ networkId: id(1), ip: lease.ip, generation: lease.generation }];
   it.document = { ...it.document, revision: '2', revocations };
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   // It is confirmed, so another host has it, and the document speaks of it no more.
   it.source.held.delete(key);
   it.source.taken.set(lease.ip, 'docker02');
@@ -464,7 +464,7 @@ describe('promise 1: an answer that comes after this host confirmed that its hol
 
 test('promise 1: an address that is taken away while its grant is written is not given', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const { store } = it;
   const [first] = [...store.all().values()];
   const given = it.book.request(pool, first!.ip, nobody);

@@ -7,8 +7,8 @@ import {
   isAtHand,
   mayLieElsewhere,
   type AddressRequest,
-  type Circumstances,
-} from './choose.ts';
+  type AllocationState,
+} from './decide-address.ts';
 import { whyNot } from './grantable.ts';
 import { ipOption } from './ip-option.ts';
 import { createKeyTurns } from '../../lib/key-turns.ts';
@@ -30,7 +30,7 @@ import type { LiveAddresses } from '../bindings/live-addresses.ts';
 import { addressIn, addressOf, type Pool } from './pools.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import { DriverRefusal } from './refusal.ts';
-import type { Urgent } from './urgent.ts';
+import type { OnDemandRequests } from './on-demand.ts';
 
 /** What the book works with. */
 export type AddressBookDeps = {
@@ -41,7 +41,7 @@ export type AddressBookDeps = {
   /** Null until this host has joined. */
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
-  readonly urgent: Urgent;
+  readonly urgent: OnDemandRequests;
   /** Who has an address on this host. */
   readonly live: Pick<LiveAddresses, 'of'>;
   /** Brings an address that is on its way back to the server there; resolves when that has an end, or cannot have one. */
@@ -53,16 +53,16 @@ export type AddressBookDeps = {
 };
 
 /** An address that was given, and how to take it back where nobody heard of it. */
-export type Gift = {
+export type Grant = {
   readonly ip: string;
   /** The subnet it lies in: the pool's, or another one of the same network. */
   readonly subnet: string;
-  readonly takeBack: () => Promise<void>;
+  readonly rollback: () => Promise<void>;
 };
 
 /** Gives addresses to Docker and takes them back. Fails with {@link DriverRefusal}, never slower than {@link longestCallMs}. */
 export type AddressBook = {
-  readonly request: (pool: Pool, ip: string | null, endpoint: Endpoint) => Promise<Gift>;
+  readonly request: (pool: Pool, ip: string | null, endpoint: Endpoint) => Promise<Grant>;
   readonly release: (pool: Pool, ip: string) => Promise<void>;
 };
 
@@ -75,7 +75,7 @@ const awayMs = 2000;
 /** Room for what comes after an answer of the server: writing it down. */
 const reserveMs = 500;
 
-type Tried = { -readonly [step in keyof Circumstances['tried']]: Circumstances['tried'][step] };
+type Tried = { -readonly [step in keyof AllocationState['tried']]: AllocationState['tried'][step] };
 
 /** Makes the book. Whatever it gives is on disk before. */
 export function createAddressBook(deps: AddressBookDeps): AddressBook {
@@ -91,7 +91,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     record: LeaseRecord,
     base: LeaseRecord | undefined,
     request: AddressRequest,
-  ): Promise<Gift | { readonly why: string } | null> {
+  ): Promise<Grant | { readonly why: string } | null> {
     const key = keyOf(record);
     if (store.get(key) !== base) return null;
     const evidence = await deps.live.of(record);
@@ -105,26 +105,26 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     }
     // An answer that came after the server had taken it away again, or the document said so while it was written.
     if (store.isOver(record)) return { why: takenAway(record.ip) };
-    const gift = given(record, request.endpoint, now(), request.ip !== null);
-    await write([gift]);
+    const grant = given(record, request.endpoint, now(), request.ip !== null);
+    await write([grant]);
     deps.onChange();
-    if (store.isOver(gift)) {
+    if (store.isOver(grant)) {
       const left = store.get(key);
-      if (left?.since === gift.since && left.grants === gift.grants) await write([released(left, now())]);
+      if (left?.since === grant.since && left.grants === grant.grants) await write([released(left, now())]);
       return { why: takenAway(record.ip) };
     }
     return {
       ip: record.ip,
       subnet: record.subnet,
-      takeBack: async () => {
-        if (store.get(key) === gift) await store.apply([released(gift, now())]);
+      rollback: async () => {
+        if (store.get(key) === grant) await store.apply([released(grant, now())]);
         deps.onChange();
       },
     };
   }
 
   /** Grants what was chosen. A container that named its address has its turn already, and hears why it gets none. */
-  async function give(record: LeaseRecord, request: AddressRequest, tried: Tried): Promise<Gift | null> {
+  async function tryGrant(record: LeaseRecord, request: AddressRequest, tried: Tried): Promise<Grant | null> {
     const base = store.get(keyOf(record));
     const isOwnTurn = request.ip !== null && request.ip === record.ip;
     const come = isOwnTurn
@@ -184,13 +184,13 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return lease;
   }
 
-  /** What a claim brought: a gift, or what is to be decided with next. */
+  /** What a claim brought: a grant, or what is to be decided with next. */
   async function tryClaim(
     request: AddressRequest,
     ip: string | null,
     leftMs: number,
     tried: Tried,
-  ): Promise<Gift | null> {
+  ): Promise<Grant | null> {
     const known = ip === null ? undefined : store.get(keyOf({ networkId: request.pool.networkId, ip }));
     const isHeld = known !== undefined && isHere(known);
     try {
@@ -198,9 +198,9 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       if (ip === null || isHeld) tried.reservation = true;
       if (lease === null) return null;
       const record = recordFor(lease);
-      const gift = record === null ? null : await give(record, request, tried);
-      if (gift === null) await keep(lease);
-      return gift;
+      const grant = record === null ? null : await tryGrant(record, request, tried);
+      if (grant === null) await keep(lease);
+      return grant;
     } catch (error) {
       if (error instanceof DriverRefusal) throw error;
       reachability.failed(error);
@@ -220,17 +220,17 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     }
   }
 
-  async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Gift | null> {
+  async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Grant | null> {
     const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
     const beside = deps.subnetsBeside?.(request.pool);
     const only = !mayLieElsewhere(request.endpoint) || beside?.size === 1;
     const got = await deps.urgent.ask(request.pool, timeoutMs, only);
     if ('lease' in got) {
       const record = takenIn(store.get(keyOf(got.lease)), got.lease, now());
-      const gift = record === null ? null : await give(record, request, tried);
+      const grant = record === null ? null : await tryGrant(record, request, tried);
       // Chosen again from what is held now, this among it.
-      if (gift === null) await keep(got.lease);
-      return gift;
+      if (grant === null) await keep(got.lease);
+      return grant;
     }
     tried.urgent = got.why;
     return null;
@@ -248,13 +248,13 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return ip === null ? new Map([...all].filter(([key]) => !turns.isBusy(key))) : all;
   }
 
-  async function answer(request: AddressRequest, until: number): Promise<Gift> {
+  async function answer(request: AddressRequest, until: number): Promise<Grant> {
     const { networkId } = request.pool;
     const tried: Tried = {};
     while (now() < until) {
       const leftMs = until - now() - reserveMs;
       const evidence = request.ip === null ? null : await deps.live.of({ networkId, ip: request.ip });
-      const around: Circumstances = {
+      const state: AllocationState = {
         held: choosable(request),
         desired: deps.desired(),
         subnets: deps.subnetsBeside?.(request.pool) ?? null,
@@ -263,17 +263,17 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
         serverAway: reachability.away()?.why ?? null,
         tried,
       };
-      const decision = decide(request, around);
-      let gift: Gift | null = null;
+      const decision = decide(request, state);
+      let grant: Grant | null = null;
       switch (decision.do) {
-        case 'give':
-          gift = await give(decision.record, request, tried);
+        case 'grant':
+          grant = await tryGrant(decision.record, request, tried);
           break;
         case 'claim':
-          gift = await tryClaim(request, decision.ip, leftMs, tried);
+          grant = await tryClaim(request, decision.ip, leftMs, tried);
           break;
         case 'ask':
-          gift = await tryAsk(request, leftMs, tried);
+          grant = await tryAsk(request, leftMs, tried);
           break;
         case 'await-return':
           tried.awaited = true;
@@ -282,7 +282,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
         case 'refuse':
           throw new DriverRefusal(decision.reason);
       }
-      if (gift !== null) return gift;
+      if (grant !== null) return grant;
     }
     throw new DriverRefusal(
       `the Trunkline server did not answer within ${longestCallMs / 1000} s: try again`,
@@ -294,7 +294,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       const ip = text === null ? null : addressIn(pool, text);
       // The wall clock may be set back meanwhile; the bound of the call itself is the server's of the socket.
       const until = now() + longestCallMs - reserveMs;
-      const work = (): Promise<Gift> => answer({ pool, ip, endpoint }, until);
+      const work = (): Promise<Grant> => answer({ pool, ip, endpoint }, until);
       return ip === null ? await work() : await turns.take(keyOf({ networkId: pool.networkId, ip }), work);
     },
     release: async (pool, text) => {

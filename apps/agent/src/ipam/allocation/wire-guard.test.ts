@@ -48,7 +48,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
       const record = ip === null ? queue.shift() : offers.find((one) => one.ip === ip);
       if (record === undefined) throw new Error('full');
       await apply([given(record, endpoint, time)]);
-      return { ip: record.ip, subnet: record.subnet, takeBack: async () => {} };
+      return { ip: record.ip, subnet: record.subnet, rollback: async () => {} };
     },
     release: async (_, ip) => void released.push(ip),
   };

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { AddressBook, Gift } from './address-book.ts';
+import type { AddressBook, Grant } from './address-book.ts';
 import type { ProbeAnswer } from '../../wire/address-probe.ts';
 import { keyOf, returning, type Endpoint, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
@@ -82,9 +82,14 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     }
   }
 
-  async function takenBy(gift: Gift, pool: Pool, endpoint: Endpoint, before: Before): Promise<string | null> {
+  async function takenBy(
+    grant: Grant,
+    pool: Pool,
+    endpoint: Endpoint,
+    before: Before,
+  ): Promise<string | null> {
     const { networkId } = pool;
-    const { ip } = gift;
+    const { ip } = grant;
     const key = keyOf({ networkId, ip });
     const old = before.get(key);
     if (old !== undefined && isKnownFree(old, now())) return null;
@@ -110,10 +115,10 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
       const taken: string[] = [];
       for (;;) {
         const before: Before = new Map(store.all());
-        const gift = await book.request(pool, ip, endpoint);
-        const mac = await takenBy(gift, pool, endpoint, before);
-        if (mac === null) return gift;
-        taken.push(`${gift.ip} is in use on the network by ${mac}`);
+        const grant = await book.request(pool, ip, endpoint);
+        const mac = await takenBy(grant, pool, endpoint, before);
+        if (mac === null) return grant;
+        taken.push(`${grant.ip} is in use on the network by ${mac}`);
         if (ip !== null || now() >= until) throw new DriverRefusal(refusalOf(taken));
       }
     },

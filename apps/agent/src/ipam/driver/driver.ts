@@ -1,6 +1,6 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { AddressBook } from '../allocation/address-book.ts';
-import { gatewayOf } from '../allocation/choose.ts';
+import { gatewayOf } from '../allocation/decide-address.ts';
 import { auxiliary, type Endpoint } from '../leases/lease-record.ts';
 import { noGateway } from '../../observation/no-gateway.ts';
 import { gatewayType, readAddressCall, readPoolId, readPoolRequest } from './plugin-protocol.ts';
@@ -18,7 +18,7 @@ import { DriverRefusal } from '../allocation/refusal.ts';
 /** An answer to Docker, and what to undo where it could not be told. */
 export type DriverAnswer = {
   readonly body: Readonly<Record<string, unknown>>;
-  readonly takeBack?: () => Promise<void>;
+  readonly rollback?: () => Promise<void>;
 };
 
 /** The methods of Docker's protocol, by their paths. A body is what Docker sent, read as JSON; null for a call without one. */
@@ -85,8 +85,8 @@ export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps):
         const harm = await whyHarmful(pool.networkId);
         if (harm !== null) throw new DriverRefusal(harm);
         const asked = address === '' ? null : address;
-        const { ip, subnet, takeBack } = await book.request(pool, asked, whoseOf(endpoint));
-        return { ...addressAnswer(withMask({ ...pool, subnet }, ip)), takeBack };
+        const { ip, subnet, rollback } = await book.request(pool, asked, whoseOf(endpoint));
+        return { ...addressAnswer(withMask({ ...pool, subnet }, ip)), rollback };
       },
     },
     '/IpamDriver.ReleaseAddress': {

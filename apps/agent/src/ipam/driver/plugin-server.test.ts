@@ -165,7 +165,7 @@ function slow() {
       call: async () => {
         asked.resolve();
         await answered.promise;
-        return { body: { Address: '172.16.100.2/24' }, takeBack: async () => taken.resolve() };
+        return { body: { Address: '172.16.100.2/24' }, rollback: async () => taken.resolve() };
       },
     },
   };

@@ -59,7 +59,7 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
       .catch((error: unknown): Reply => failure(error, log))
       .then(async (reply) => {
         // Docker was told otherwise meanwhile, or is gone: nobody knows of this address.
-        if (said !== null || response.destroyed) await takeBack(reply, log);
+        if (said !== null || response.destroyed) await rollback(reply, log);
         return reply;
       });
     const reply = await Promise.race([own, late.promise]);
@@ -139,7 +139,7 @@ function failure(error: unknown, log: Logger): Reply {
   return { status: 200, body: refusal(`the Trunkline agent failed: ${message}; see its log`) };
 }
 
-async function takeBack({ takeBack: undo }: Reply, log: Logger): Promise<void> {
+async function rollback({ rollback: undo }: Reply, log: Logger): Promise<void> {
   await undo?.().catch((error: unknown) => {
     log.warn({ err: error }, 'an address that Docker never heard of is taken back later');
   });

@@ -9,8 +9,8 @@ import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
 
-/** What the keeper works with. */
-export type KeeperDeps = {
+/** What the leaseSync works with. */
+export type LeaseSyncDeps = {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
   /** Whether Docker has the network on this host. */
@@ -29,7 +29,7 @@ export type KeeperDeps = {
 };
 
 /** Keeps the warm pools filled, brings back what is not needed, and compares with the server. */
-export type Keeper = {
+export type LeaseSync = {
   /** Something changed that may have to be said. */
   readonly wake: () => void;
   /** The server was heard by another way. */
@@ -63,8 +63,8 @@ const mostConfirms = 4096;
 
 const revocationKey = (one: Revocation): string => `${keyOf(one)} ${one.generation}`;
 
-/** Makes the keeper; nothing is said before `run`. */
-export function createKeeper(deps: KeeperDeps): Keeper {
+/** Makes the leaseSync; nothing is said before `run`. */
+export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
   const { store, reachability, timing, log } = deps;
   const waker = createWaker();
   const short = new Map<string, { readonly until: number; readonly detail: string }>();

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { container, id, network } from '../../reconcile/subjects.fixture.ts';
-import { decide, type Circumstances, type Decision } from './choose.ts';
+import { decide, type AllocationState, type Decision } from './decide-address.ts';
 import { auxiliary, keyOf, namelessGateway, type LeaseRecord } from '../leases/lease-record.ts';
 import type { Pool } from './pools.ts';
 
@@ -45,7 +45,7 @@ const document: DesiredDocument = {
 
 function asked(
   held: readonly LeaseRecord[],
-  change: Partial<Circumstances> = {},
+  change: Partial<AllocationState> = {},
   request: { ip?: string; mac?: string; name?: string } = {},
 ): Decision {
   return decide(
@@ -67,7 +67,7 @@ function asked(
 }
 
 const given = (decision: Decision): string | object =>
-  decision.do === 'give' ? decision.record.ip : decision;
+  decision.do === 'grant' ? decision.record.ip : decision;
 const away = { serverAway: 'the server is away' };
 const told = { tried: { reservation: true } };
 
@@ -105,7 +105,7 @@ describe('a reservation without an Ethernet address that this host holds, asked 
 });
 
 describe('any address', () => {
-  test.each<[string, LeaseRecord[], Partial<Circumstances>, string | object]>([
+  test.each<[string, LeaseRecord[], Partial<AllocationState>, string | object]>([
     [
       'the one that was free for longest',
       [record(9, { since: 5 }), record(8, { since: 3 })],
@@ -221,7 +221,7 @@ describe('a container that something may be reserved for', () => {
 
 describe('an address that is asked for', () => {
   const ip = '172.16.100.20';
-  test.each<[string, LeaseRecord[], Partial<Circumstances>, object | string]>([
+  test.each<[string, LeaseRecord[], Partial<AllocationState>, object | string]>([
     ['is claimed where this host does not hold it', [], {}, { do: 'claim', ip }],
     ['is claimed also where the server was away at the last call', [], away, { do: 'claim', ip }],
     ['is given from the pool', [record(20)], away, ip],
@@ -232,7 +232,7 @@ describe('an address that is asked for', () => {
     expect(given(asked(held, change, { ip }))).toEqual(expected);
   });
 
-  test.each<[string, LeaseRecord[], Partial<Circumstances>, string]>([
+  test.each<[string, LeaseRecord[], Partial<AllocationState>, string]>([
     [
       'a container was granted',
       [record(20, { use: 'used', lastMac: '02:42:00:00:00:09' })],
@@ -274,7 +274,7 @@ describe('an address that is asked for', () => {
     expect(asked(leaving, {}, promised)).toEqual({ do: 'await-return' });
     expect(asked(leaving, { tried: { awaited: true } }, promised)).toEqual({ do: 'claim', ip: promised.ip });
     expect(asked(leaving, away, promised)).toMatchObject({
-      do: 'give',
+      do: 'grant',
       record: { ip: promised.ip, generation: 0 },
     });
   });
@@ -283,7 +283,7 @@ describe('an address that is asked for', () => {
     const promised = { ip: '172.16.100.10', mac };
     expect(asked([], {}, promised)).toEqual({ do: 'claim', ip: promised.ip });
     const decision = asked([], away, promised);
-    expect(decision).toMatchObject({ do: 'give', record: { generation: 0, owner: 'container:box1' } });
+    expect(decision).toMatchObject({ do: 'grant', record: { generation: 0, owner: 'container:box1' } });
     const elsewhere = { ...away, desired: { ...document, containers: [] } };
     expect(asked([], elsewhere, promised)).toEqual({ do: 'claim', ip: promised.ip });
   });

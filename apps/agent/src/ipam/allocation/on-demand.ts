@@ -4,19 +4,19 @@ import type { Reachability } from '../leases/reachability.ts';
 import type { Pool } from './pools.ts';
 
 /** What came of an urgent ask: a lease, or why there is none; `refused`: the server said so itself. */
-export type UrgentAnswer = { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
+export type OnDemandAnswer = { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
 
 /** Asks for addresses that containers wait for. Those who ask at the same time share a call. */
-export type Urgent = {
+export type OnDemandRequests = {
   /**
    * An address of the network, of the pool's subnet before all others; `only`: of no other. Bounded by `timeoutMs`; never
    * fails.
    */
-  readonly ask: (pool: Pool, timeoutMs: number, only?: boolean) => Promise<UrgentAnswer>;
+  readonly ask: (pool: Pool, timeoutMs: number, only?: boolean) => Promise<OnDemandAnswer>;
 };
 
 /** What it works with. */
-export type UrgentDeps = {
+export type OnDemandDeps = {
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   /** Leases that nobody waits for any more. */
@@ -27,18 +27,18 @@ type Waiter = {
   readonly pool: Pool;
   readonly only: boolean;
   readonly timeoutMs: number;
-  readonly resolve: (answer: UrgentAnswer) => void;
+  readonly resolve: (answer: OnDemandAnswer) => void;
 };
 
 /** How long one call may take at most, in milliseconds: the server holds an urgent want for `recallSeconds`. */
-export const urgentMs = recallSeconds * 1000 + 1000;
+export const onDemandMs = recallSeconds * 1000 + 1000;
 /** Calls at a time for one pool; who asks while so many run shares the next. */
 const mostCalls = 8;
 /** Most of one want, as the contract has it. */
 const mostAtOnce = 256;
 
 /** Makes it. */
-export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urgent {
+export function createOnDemandRequests({ source, reachability, onSpare }: OnDemandDeps): OnDemandRequests {
   const waiting = new Map<string, Waiter[]>();
   const running = new Map<string, number>();
 
@@ -110,7 +110,7 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
   return {
     ask: (pool, timeoutMs, only = false) => {
       const name = `${pool.networkId}/${pool.subnet}${only ? ' only' : ''}`;
-      const answer = new Promise<UrgentAnswer>((resolve) => {
+      const answer = new Promise<OnDemandAnswer>((resolve) => {
         waiting.set(name, [...(waiting.get(name) ?? []), { pool, only, timeoutMs, resolve }]);
       });
       // Those who ask in the same turn go together.
@@ -120,7 +120,7 @@ export function createUrgent({ source, reachability, onSpare }: UrgentDeps): Urg
   };
 }
 
-function answerAll(waiters: readonly Waiter[], answer: UrgentAnswer): void {
+function answerAll(waiters: readonly Waiter[], answer: OnDemandAnswer): void {
   for (const { resolve } of waiters) resolve(answer);
 }
 

@@ -25,7 +25,7 @@ export type AddressRequest = {
 };
 
 /** What is known when it is decided. */
-export type Circumstances = {
+export type AllocationState = {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
   readonly now: number;
@@ -53,7 +53,7 @@ export type Circumstances = {
 /** What to do about a request. */
 export type Decision =
   /** Give this one, which this host holds. */
-  | { readonly do: 'give'; readonly record: LeaseRecord }
+  | { readonly do: 'grant'; readonly record: LeaseRecord }
   /** Ask the server for this address; null: for the one that is reserved for the MAC or name. */
   | { readonly do: 'claim'; readonly ip: string | null }
   /** It is on its way back: that must have an end before it can be claimed again. */
@@ -65,15 +65,15 @@ export type Decision =
 const refuse = (reason: string): Decision => ({ do: 'refuse', reason });
 
 /** One request: give, ask or refuse. Pure. */
-export function decide(request: AddressRequest, around: Circumstances): Decision {
-  return request.ip === null ? decideAny(request, around) : decideExplicit(request, request.ip, around);
+export function decide(request: AddressRequest, state: AllocationState): Decision {
+  return request.ip === null ? decideAny(request, state) : decideExplicit(request, request.ip, state);
 }
 
 const unasked: Evidence = { kernel: null, docker: null };
 
-function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: Circumstances): Decision {
-  const { held, desired, now, serverAway, tried } = around;
-  const evidence = around.evidence ?? unasked;
+function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, state: AllocationState): Decision {
+  const { held, desired, now, serverAway, tried } = state;
+  const evidence = state.evidence ?? unasked;
   const misfit = refusalOf({ networkId: pool.networkId, ip, subnet: pool.subnet }, desired);
   if (misfit !== null) return refuse(misfit);
   const record = held.get(keyOf({ networkId: pool.networkId, ip }));
@@ -94,12 +94,12 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, around: 
     if (stranger !== null && record.claim !== undefined) return refuse(stranger);
     // That it is ours says nothing of the MAC: who has that on another host is known to the server alone.
     if (record.generation > 0)
-      return mayAskFor(endpoint, around) ? { do: 'claim', ip } : { do: 'give', record };
+      return mayAskFor(endpoint, state) ? { do: 'claim', ip } : { do: 'grant', record };
     // What the server never gave, or gives no longer, is claimed like what is not held; the document stands in where it is away.
-    if (ours !== null && (serverAway !== null || tried.claim !== undefined)) return { do: 'give', record };
+    if (ours !== null && (serverAway !== null || tried.claim !== undefined)) return { do: 'grant', record };
   }
   if (tried.claim !== undefined || (serverAway !== null && ours !== null)) {
-    if (ours !== null) return { do: 'give', record: ours };
+    if (ours !== null) return { do: 'grant', record: ours };
     return refuse(
       `${ip} cannot be proven free, ${tried.claim ?? 'the server cannot be asked'}: leave ${ipOption(ip)} out to take an address that this host holds, or try again when the server is back`,
     );
@@ -140,25 +140,25 @@ function whyNotFor({ ip, owner, mac, pinned }: LeaseRecord, endpoint: Endpoint):
   return null;
 }
 
-function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): Decision {
-  const { held, desired, now, serverAway, tried } = around;
+function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): Decision {
+  const { held, desired, now, serverAway, tried } = state;
   const here = [...held.values()]
     .filter(({ networkId, ip }) => networkId === pool.networkId && familyOf(ip) === pool.family)
     .filter(
       ({ subnet }) =>
         subnet === pool.subnet ||
-        (mayLieElsewhere(endpoint) && (around.subnets == null || around.subnets.has(subnet))),
+        (mayLieElsewhere(endpoint) && (state.subnets == null || state.subnets.has(subnet))),
     )
     .filter((record) => record.generation > 0 && tried.passed?.has(keyOf(record)) !== true)
     .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
   const reserved = here.find((record) => isFor(record, endpoint) && isAtHand(record));
-  if (mayAskFor(endpoint, around)) {
+  if (mayAskFor(endpoint, state)) {
     const leaving = here.some((record) => record.use === 'returning' && isFor(record, endpoint));
     return leaving && reserved === undefined && tried.awaited !== true
       ? { do: 'await-return' }
       : { do: 'claim', ip: null };
   }
-  if (reserved !== undefined) return { do: 'give', record: reserved };
+  if (reserved !== undefined) return { do: 'grant', record: reserved };
 
   const anybodys = here.filter(({ owner, pinned }) => owner === null && !pinned);
   const fitting = anybodys.filter((record) => misfitOf(record, desired) === null);
@@ -166,7 +166,7 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
     fitting.find((record) => record.use === 'resting' && wasFor(record, endpoint)) ??
     oldest(fitting, 'free') ??
     oldest(fitting, 'probing');
-  if (warm !== undefined) return { do: 'give', record: warm };
+  if (warm !== undefined) return { do: 'grant', record: warm };
   const askable = tried.urgent === undefined;
   if (askable && serverAway === null) return { do: 'ask' };
   const restMs = quarantineMs(pool, desired);
@@ -180,7 +180,7 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
       'resting',
     ) ??
     oldest(fitting, 'resting');
-  if (rested !== undefined) return { do: 'give', record: rested };
+  if (rested !== undefined) return { do: 'grant', record: rested };
   if (askable) return { do: 'ask' };
   const inUse = [...held.values()].filter(
     ({ networkId, ip, use }) =>
@@ -192,7 +192,7 @@ function decideAny({ pool, endpoint }: AddressRequest, around: Circumstances): D
 }
 
 /** Whether the server is still to be asked what it knows of the MAC or name of a container. */
-function mayAskFor(endpoint: Endpoint, { serverAway, tried }: Circumstances): boolean {
+function mayAskFor(endpoint: Endpoint, { serverAway, tried }: AllocationState): boolean {
   const isNamed = endpoint.mac !== null || (endpoint.name !== null && isContainers(endpoint));
   return isNamed && serverAway === null && tried.reservation !== true;
 }
