@@ -32,7 +32,7 @@ export interface Change {
   /** Puts an event into the log, in the same transaction. */
   record(event: EventInput): void;
   /** The desired documents of these hosts change: their agents are woken. */
-  concerns(hostIds: Iterable<string>): void;
+  notifyHosts(hostIds: Iterable<string>): void;
 }
 
 /** The one way to change the database: events, revision and idempotency belong to the same transaction as the change. */
@@ -79,7 +79,7 @@ export function createChanges(database: Pick<Database, 'prisma'>): Changes {
           db,
           context,
           record: (event) => void events.push(event),
-          concerns: (ids) => {
+          notifyHosts: (ids) => {
             for (const id of ids) hosts.add(id);
           },
         });

@@ -44,7 +44,7 @@ export async function releaseAddress(
     if (decision.release) {
       const host = force === false ? undefined : await revokeAddress(query, id, ip);
       await releaseAddresses(query, id, [ip], decision.immediately);
-      if (host !== undefined) change.concerns([host]);
+      if (host !== undefined) change.notifyHosts([host]);
       record('address.released');
       return 'done';
     }
@@ -55,7 +55,7 @@ export async function releaseAddress(
         return { awaited: row.awaiting_host ?? 'unknown' };
       case 'revoke': {
         const host = await revokeAddress(query, id, ip);
-        if (host !== undefined) change.concerns([host]);
+        if (host !== undefined) change.notifyHosts([host]);
         record('address.revoked');
         return { awaited: row.giver ?? 'unknown' };
       }

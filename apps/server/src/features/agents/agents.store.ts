@@ -1,5 +1,5 @@
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Query } from '../../platform/database/query.ts';
 
 /** A host as far as knowing its agent goes. */
@@ -126,7 +126,7 @@ export async function readStanding(
 }
 
 /** Revisions of the documents of some hosts, one each; those that were retired have none. */
-export const revisionsOfHosts: PartOfHosts<string> = {
+export const revisionsOfHosts: HostQuery<string> = {
   rows: (hostIds) => Prisma.sql`
     SELECT host_id, '', to_jsonb(revision::text) FROM host_desired WHERE host_id = ANY (${[...hostIds]}::uuid[])`,
   read: (revision: string) => revision,

@@ -6,19 +6,19 @@ import type {
   Recall,
   Revocation,
 } from '@trunkline/contracts';
-import { readParts, type PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import { readParts, type HostQuery } from '../../platform/database/host-queries.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { PastOfHost } from '../recovery/recovery.service.ts';
 import { revisionsOfHosts } from './agents.store.ts';
 
 /** What documents are made of. */
 export interface DesiredParts {
-  networks: PartOfHosts<DesiredNetwork>;
-  containers: PartOfHosts<DesiredContainer>;
-  recalls: PartOfHosts<Recall>;
-  revocations: PartOfHosts<Revocation>;
-  checks: PartOfHosts<DesiredCheck>;
-  past: PartOfHosts<PastOfHost>;
+  networks: HostQuery<DesiredNetwork>;
+  containers: HostQuery<DesiredContainer>;
+  recalls: HostQuery<Recall>;
+  revocations: HostQuery<Revocation>;
+  checks: HostQuery<DesiredCheck>;
+  past: HostQuery<PastOfHost>;
 }
 
 /** What hosts should be, by their ids, as the database has it now. A host that was retired is not in it. */

@@ -1,7 +1,7 @@
 import type { AddressesResult, Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isIdPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
@@ -37,7 +37,7 @@ export interface ChecksService extends Preflights {
   list(page: { limit: number; cursor: string | undefined }): Promise<PageOf<Check>>;
   get(id: string): Promise<Check>;
   /** Checks that a host should run, preflights among them. */
-  desired: PartOfHosts<DesiredCheck>;
+  desired: HostQuery<DesiredCheck>;
   /**
    * Takes what a host says of one of its checks; one that is over, or another's, is left as it is. Throws
    * invalid_request for a result that is not of the kind of the check.
@@ -156,7 +156,7 @@ export function createChecksService(
       ...(row.host === null ? {} : { host: row.host }),
       data: { kind: row.kind, from: spec.from, to: spec.to },
     });
-    change.concerns([from.hostId]);
+    change.notifyHosts([from.hostId]);
     const headers = { location: checkPath(row.id) };
     return { status: change.context.dryRun === true ? 200 : 202, headers, body: present(row, made) };
   };
@@ -231,7 +231,7 @@ export function createChecksService(
         data: { error, ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}) },
       });
       // It leaves the host's desired document when it has ended.
-      if (state !== 'running') change.concerns([hostId]);
+      if (state !== 'running') change.notifyHosts([hostId]);
     },
 
     startSweep() {
@@ -239,7 +239,7 @@ export function createChecksService(
         await changes.make({ actor: 'server' }, async (change) => {
           for (const { id, host_id: hostId, network } of await expireChecks(change.db, now(), expiredError)) {
             change.record(about(network, id, 'expired'));
-            if (hostId !== null) change.concerns([hostId]);
+            if (hostId !== null) change.notifyHosts([hostId]);
           }
         });
         await deleteChecksBefore(prisma, new Date(now().getTime() - keepMs));

@@ -61,7 +61,7 @@ export function createPreflights(
           network,
           data: { hosts: asked.length },
         });
-        change.concerns(joined);
+        change.notifyHosts(joined);
         return inserted;
       });
       if (ids.length === 0) return new Map();

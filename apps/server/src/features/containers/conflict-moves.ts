@@ -58,7 +58,7 @@ export async function moveFromConflicts(
       host: row.host,
       data: { from: row.ip, to, mac: row.foreign_mac },
     });
-    change.concerns([row.host_id]);
+    change.notifyHosts([row.host_id]);
   }
 }
 

@@ -95,7 +95,7 @@ export async function createContainer(
     host: host.name,
     data: { image: request.spec.image, networks: request.attachments.map(({ network }) => network) },
   });
-  change.concerns([host.id]);
+  change.notifyHosts([host.id]);
 }
 
 async function findPlaces(change: Change, deps: ContainerDeps, request: ContainerRequest): Promise<Place[]> {

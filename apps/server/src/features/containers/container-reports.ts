@@ -71,7 +71,7 @@ export async function recordContainerReports(
       await addresses.releaseOfContainer(change, row.id);
       if (await deleteContainer(change.db, row.id)) {
         change.record(eventOf('removed', row, host.name, report));
-        change.concerns([host.id]);
+        change.notifyHosts([host.id]);
       }
       continue;
     }

@@ -7,7 +7,7 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { moveFromConflicts, type ConflictedAddress } from './conflict-moves.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
@@ -59,7 +59,7 @@ export interface ContainersService {
   settled(id: string): Promise<boolean>;
   isGone(id: string): Promise<boolean>;
   /** Containers a host should run, and those it should remove. */
-  desired: PartOfHosts<DesiredContainer>;
+  desired: HostQuery<DesiredContainer>;
   /** Takes what an agent says of its containers, and ends removals for which it brings the evidence. */
   recordReports(
     change: Change,
@@ -152,7 +152,7 @@ export function createContainersService(
           host: row.host.name,
           data: { generation: row.generation + 1 },
         });
-        change.concerns([row.hostId]);
+        change.notifyHosts([row.hostId]);
         return present(found(await findContainer(db, name), name));
       });
     },

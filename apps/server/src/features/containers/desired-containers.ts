@@ -2,7 +2,7 @@ import type { DesiredContainer } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma } from '../../platform/database/database.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { ContainerSpec } from './container-request.ts';
 
 /** A container as the database tells of it; addresses in PostgreSQL's spelling. */
@@ -14,7 +14,7 @@ type Row = Omit<DesiredContainer, keyof ContainerSpec | 'attachments'> & {
 };
 
 /** Containers that hosts should run, and those that they should remove; in the order of their ids. */
-export const containersOfHosts: PartOfHosts<DesiredContainer> = {
+export const containersOfHosts: HostQuery<DesiredContainer> = {
   rows: (hostIds) => Prisma.sql`
     SELECT c.host_id, c.id::text, jsonb_build_object(
       'id', c.id, 'name', c.name, 'generation', c.generation,

@@ -250,7 +250,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
       const host = { id, name, labels: {} };
       change.record({ type: 'host.joined', subject: hostPath(name), host: name });
       // A desired document of its own, if only an empty one.
-      change.concerns([id]);
+      change.notifyHosts([id]);
       await deps.selectionChanged(change, host);
       return host;
     },

@@ -1,7 +1,7 @@
 import type { Lease, Recall, Revocation } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import { addressPath } from '../addresses/address-rows.ts';
@@ -21,9 +21,9 @@ import {
 
 export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Networks of which some hosts are asked to return what they do not use. */
-  recalls: PartOfHosts<Recall>;
+  recalls: HostQuery<Recall>;
   /** Holds that the server has ended, and that the hosts have to confirm. */
-  revocations: PartOfHosts<Revocation>;
+  revocations: HostQuery<Revocation>;
   /**
    * The host is no longer there, or nothing of the network is left on it: what it held rests, or goes back to its
    * reservation. Call it before the placements go.
@@ -84,7 +84,7 @@ export function createLeasesService(
               network,
               data: { family: `ipv${family}` },
             });
-            change.concerns(hosts);
+            change.notifyHosts(hosts);
           }
         });
         await changes.make({ actor: 'server' }, async (change) => {

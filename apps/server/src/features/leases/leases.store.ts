@@ -1,7 +1,7 @@
 import type { AddressClaim, Recall, Revocation } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Query } from '../../platform/database/query.ts';
 import { familyWords } from './held-lease.ts';
 
@@ -228,7 +228,7 @@ export function holdersOf(
 }
 
 /** Networks that some hosts are asked to return unused leases of. */
-export const recallsOfHosts: PartOfHosts<Recall> = {
+export const recallsOfHosts: HostQuery<Recall> = {
   rows: (hostIds) => Prisma.sql`
     SELECT x.host_id, x.network_id || ' ' || x.family, jsonb_build_object('networkId', x.network_id, 'family', x.family)
     FROM recall_host x JOIN recall r USING (network_id, family)
@@ -240,7 +240,7 @@ export const recallsOfHosts: PartOfHosts<Recall> = {
 };
 
 /** Holds of hosts that the server has ended and that they have not confirmed. */
-export const revocationsOfHosts: PartOfHosts<Revocation> = {
+export const revocationsOfHosts: HostQuery<Revocation> = {
   rows: (hostIds) => Prisma.sql`
     SELECT r.host_id, r.space || ' ' || host(r.ip),
            jsonb_build_object('networkId', r.network_id, 'ip', host(r.ip), 'generation', r.generation)

@@ -66,7 +66,7 @@ async function recall(
       network,
       data: { family: `ipv${family}`, recalledFrom: told.slice(0, 100).map(({ name }) => name) },
     });
-    change.concerns(told.map(({ id }) => id));
+    change.notifyHosts(told.map(({ id }) => id));
   }
   return any;
 }

@@ -1,7 +1,7 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import { canonicalSubnet } from '../../platform/database/inet.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 
 /** A network as one host should have it. */
 export interface DesiredOnHost {
@@ -37,7 +37,7 @@ const canonical = (network: DesiredNetwork): DesiredNetwork => ({
 });
 
 /** All networks that hosts should have, and those that they should not have any more; in the order of their ids. */
-export const networksOfHosts: PartOfHosts<DesiredNetwork> = {
+export const networksOfHosts: HostQuery<DesiredNetwork> = {
   rows: (hostIds) => Prisma.sql`
     SELECT p.host_id, p.network_id::text, ${desired} FROM ${placed} WHERE p.host_id = ANY (${[...hostIds]}::uuid[])`,
   read: canonical,

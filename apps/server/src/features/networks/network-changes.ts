@@ -90,7 +90,7 @@ export async function refuseReplacement(
 
 /** Makes the subnets of a network what they should be. One that holds addresses does not leave. */
 export async function changeSubnets(
-  { db, concerns }: Pick<Change, 'db' | 'concerns'>,
+  { db, notifyHosts }: Pick<Change, 'db' | 'notifyHosts'>,
   network: NetworkRow,
   wanted: readonly SubnetSpec[],
   difference: NetworkDifference,
@@ -103,7 +103,7 @@ export async function changeSubnets(
 
   for (const subnet of difference.subnets.removed) {
     await refuseHeld(db, idOf(subnet), subnet.cidr);
-    concerns(await deleteSubnet(db, idOf(subnet)));
+    notifyHosts(await deleteSubnet(db, idOf(subnet)));
   }
   for (const subnet of difference.subnets.moved)
     await refuseHeldGateway(db, network.name, idOf(subnet), subnet, wanted);

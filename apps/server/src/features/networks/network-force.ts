@@ -66,5 +66,5 @@ export async function allowForce(
   generation: number,
 ): Promise<void> {
   await forcePlacements(change.db, network.id, forced.hostIds, generation);
-  change.concerns(forced.hostIds);
+  change.notifyHosts(forced.hostIds);
 }

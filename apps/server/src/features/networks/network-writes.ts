@@ -88,7 +88,7 @@ export function createNetworkWrites(deps: {
       await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
         leaving.has(hostId),
       );
-    change.concerns([...placed.map(({ hostId }) => hostId), ...plan.add]);
+    change.notifyHosts([...placed.map(({ hostId }) => hostId), ...plan.add]);
   };
 
   const refuseHolders = async (db: TransactionClient, network: NetworkRow): Promise<void> => {
@@ -181,7 +181,7 @@ export function createNetworkWrites(deps: {
         network: name,
         data: { generation: row.generation + 1 },
       });
-      change.concerns((await placementsOf(db, row.id)).map(({ hostId }) => hostId));
+      change.notifyHosts((await placementsOf(db, row.id)).map(({ hostId }) => hostId));
       return row;
     },
   };

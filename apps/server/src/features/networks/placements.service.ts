@@ -11,7 +11,7 @@ import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/condi
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { notAhead } from '../../platform/reported-generations.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { conflictEvents } from './conflict-events.ts';
 import { networksOfHosts } from './desired-networks.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
@@ -62,7 +62,7 @@ export interface PlacementsService {
   /** The host leaves the fleet: whatever was on it, nothing of ours will be taken down there any more. */
   forgetHost(change: Change, host: Pick<HostRef, 'id' | 'name'>): Promise<void>;
   /** All networks a host should have, and those it should not have any more. */
-  desired: PartOfHosts<DesiredNetwork>;
+  desired: HostQuery<DesiredNetwork>;
   /** Takes what an agent says of its networks, and ends removals for which it brings the evidence. */
   recordPlacements(
     change: Change,
@@ -172,7 +172,7 @@ export function createPlacements(
         network: network.name,
         host: host.name,
       });
-      change.concerns([host.id]);
+      change.notifyHosts([host.id]);
       if (network.deleting) await finishRemoval(change, addresses, network);
     }
   };
@@ -205,7 +205,7 @@ export function createPlacements(
           host: host.name,
           data: { generation: network.generation },
         });
-        change.concerns([host.id]);
+        change.notifyHosts([host.id]);
       }
     },
 
@@ -242,7 +242,7 @@ export function createPlacements(
       );
       // Once carried out, force is taken back: what is found wrong there later was not spoken of. For that the agent is
       // woken to report once more, and again to be told.
-      if (seen.some(({ row, report }) => showsForced(row, report))) change.concerns([host.id]);
+      if (seen.some(({ row, report }) => showsForced(row, report))) change.notifyHosts([host.id]);
       await writePlacements(
         change.db,
         host.id,

@@ -6,7 +6,7 @@ import {
   databaseFault,
   pastUnchecked,
 } from '../../platform/database/database-errors.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { poolQuery, transactionQuery, type Query } from '../../platform/database/query.ts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
@@ -43,7 +43,7 @@ export interface RecoveryService {
   compare(hostId: string, items: readonly CompareItem[]): Promise<void>;
   /** Does what gives addresses; while none may be given it waits for a moment, then throws recovering. */
   whenOpen<T>(work: () => Promise<T>): Promise<T>;
-  past: PartOfHosts<PastOfHost>;
+  past: HostQuery<PastOfHost>;
   startSweep(): () => Promise<void>;
 }
 

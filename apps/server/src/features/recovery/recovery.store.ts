@@ -1,6 +1,6 @@
 import type { CompareItem, RecoveryPhase } from '@trunkline/contracts';
 import { Prisma } from '../../platform/database/database.ts';
-import type { PartOfHosts } from '../../platform/database/parts-of-hosts.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Query } from '../../platform/database/query.ts';
 
 /** What `check_past` in prisma/functions/recovery.sql found. */
@@ -113,7 +113,7 @@ export interface PastOfHost {
   compare: string | null;
 }
 
-export const pastOfHosts: PartOfHosts<PastOfHost> = {
+export const pastOfHosts: HostQuery<PastOfHost> = {
   rows: (hostIds) => Prisma.sql`
     SELECT h.id, '', jsonb_build_object('incarnation', p.incarnation,
       'recovering', CASE WHEN p.phase = 'recovering' THEN p.recovery END,

@@ -2,21 +2,21 @@ import { Prisma } from './database.ts';
 import type { Query } from './query.ts';
 
 /** What belongs to each of some hosts, by host id. */
-export type OfHosts<T> = ReadonlyMap<string, T[]>;
+export type PerHost<T> = ReadonlyMap<string, T[]>;
 
 /** Things of hosts that are read together with others, in one statement: one view of the database, one round trip. */
-export interface PartOfHosts<T> {
+export interface HostQuery<T> {
   /** A SELECT of three columns: the host's id, a text by which its rows are sorted, and the thing as jsonb. */
   rows(hostIds: readonly string[]): Prisma.Sql;
   /** A thing, of what is in the third column. */
   read(item: never): T;
 }
 
-type Parts = Readonly<Record<string, PartOfHosts<unknown>>>;
+type Parts = Readonly<Record<string, HostQuery<unknown>>>;
 
 /** What was read of some parts, by their names. */
 export type ReadParts<P extends Parts> = {
-  readonly [K in keyof P]: OfHosts<P[K] extends PartOfHosts<infer T> ? T : never>;
+  readonly [K in keyof P]: PerHost<P[K] extends HostQuery<infer T> ? T : never>;
 };
 
 /** Reads parts of hosts. */
