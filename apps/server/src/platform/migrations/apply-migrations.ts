@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Pool, PoolClient } from 'pg';
 import { applyFunctions, readFunctions } from './apply-functions.ts';
 import { MigrationRefused } from './errors.ts';
+import { isOldChain, oldChain } from './old-chain.ts';
 import { pendingMigrations, type Migration, type RecordedMigration } from './plan.ts';
 
 /** The key of Prisma's own migration lock, so that `prisma migrate` and a server wait for each other. */
@@ -43,6 +44,9 @@ export async function applyMigrations(
     await client.query('SET statement_timeout = 0; SET lock_timeout = 0');
     await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     await client.query(migrationsTable);
+    if (await takeOver(client, known)) {
+      log.info({ migration: oldChain.init }, 'database of a development build taken over');
+    }
     const pending = pendingMigrations(known, await recordedMigrations(client));
     for (const migration of pending) {
       const started = performance.now();
@@ -82,18 +86,33 @@ async function recordedMigrations(client: PoolClient): Promise<RecordedMigration
   return rows;
 }
 
-async function apply(client: PoolClient, { name, sql, checksum }: Migration): Promise<void> {
+/** Writes `init` in place of the old chain, where a database has exactly that. Its tables and data stay as they are. */
+async function takeOver(client: PoolClient, known: readonly Migration[]): Promise<boolean> {
+  const init = known.find(({ name }) => name === oldChain.init);
+  if (init === undefined || !isOldChain(await recordedMigrations(client))) return false;
+  await client.query('BEGIN');
+  await client.query('DELETE FROM _prisma_migrations');
+  await record(client, init);
+  await client.query('COMMIT');
+  return true;
+}
+
+async function record(client: PoolClient, { name, checksum }: Migration): Promise<void> {
+  await client.query(
+    `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+     VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
+    [randomUUID(), checksum, name],
+  );
+}
+
+async function apply(client: PoolClient, migration: Migration): Promise<void> {
   try {
     await client.query('BEGIN');
-    await client.query(sql);
-    await client.query(
-      `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
-       VALUES ($1, $2, $3, now(), clock_timestamp(), 1)`,
-      [randomUUID(), checksum, name],
-    );
+    await client.query(migration.sql);
+    await record(client, migration);
     await client.query('COMMIT');
   } catch (cause) {
     // The connection is closed next, which rolls back whatever is open.
-    throw new MigrationRefused('failed', [name], cause);
+    throw new MigrationRefused('failed', [migration.name], cause);
   }
 }

@@ -1,9 +1,11 @@
+import { oldChain } from './old-chain.ts';
+
 /**
- * Why the database was left as it is: `changed` (an applied migration is not the one of this build), `newer` (the
+ * Why the database was left as it is: `older` (an early development build made it), `changed` (an applied migration is not the one of this build), `newer` (the
  * database has migrations that this build does not know), `unfinished` (another tool began one and did not end it),
  * `failed` (PostgreSQL refused one; it was rolled back).
  */
-export type MigrationRefusal = 'changed' | 'newer' | 'unfinished' | 'failed';
+export type MigrationRefusal = 'older' | 'changed' | 'newer' | 'unfinished' | 'failed';
 
 /** The database does not fit this build of the server. The message says what to do. */
 export class MigrationRefused extends Error {
@@ -21,6 +23,9 @@ export class MigrationRefused extends Error {
 }
 
 const explanations: Readonly<Record<MigrationRefusal, (names: string) => string>> = {
+  older: (names) =>
+    `An early development build made this database (${names}): start it once with the last build that has the migration ` +
+    `${oldChain.last}, then with this one, or use an empty database`,
   changed: (names) =>
     `The migration ${names} was applied to this database with another content. Run the build that made the ` +
     'database; a migration is never edited once it was applied, a correction is a new one',

@@ -29,6 +29,11 @@ describe('the migrations to apply', () => {
   });
 
   it.each([
+    [
+      'older',
+      recorded('0_before'),
+      'An early development build made this database (0_before): start it once with',
+    ],
     ['newer', recorded('4_later'), 'newer server: this build does not know 4_later'],
     ['changed', recorded('2_more', { checksum: 'other' }), 'applied to this database with another content'],
     ['unfinished', recorded('2_more', { finished: false }), 'did not finish'],

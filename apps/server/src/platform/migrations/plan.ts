@@ -22,8 +22,10 @@ export function pendingMigrations(
   recorded: readonly RecordedMigration[],
 ): Migration[] {
   const ours = new Map(known.map((migration) => [migration.name, migration]));
-  const newer = recorded.filter(({ name }) => !ours.has(name)).map(({ name }) => name);
-  if (newer.length > 0) throw new MigrationRefused('newer', newer);
+  const unknown = recorded.filter(({ name }) => !ours.has(name)).map(({ name }) => name);
+  const older = unknown.filter((name) => name < (known[0]?.name ?? ''));
+  if (older.length > 0) throw new MigrationRefused('older', older);
+  if (unknown.length > 0) throw new MigrationRefused('newer', unknown);
   const unfinished = recorded.filter(({ finished }) => !finished).map(({ name }) => name);
   if (unfinished.length > 0) throw new MigrationRefused('unfinished', unfinished);
   const changed = recorded
