@@ -23,7 +23,7 @@ interface Holding {
 const keyOf = ({ host, container, sandbox, ip }: Live): string => [host, container, sandbox, ip].join(' ');
 
 /** Books that wait for a look after their answer are few: one is asked for at a time. */
-const mostPending = 100;
+const maxPending = 100;
 
 /**
  * The promises that hold at any time: no address on two containers, none that was not to be given out, and the book
@@ -114,7 +114,7 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
   return {
     add(observation) {
       if (observation.kind === 'look') return takeLook(observation);
-      if (isBookTrusted) pending = [...pending, observation].slice(-mostPending);
+      if (isBookTrusted) pending = [...pending, observation].slice(-maxPending);
       return [];
     },
     forbid(address, why, from) {

@@ -2,8 +2,8 @@ import type { Operation } from './operation.ts';
 import type { PlanState, Wish } from './plan-state.ts';
 
 /** At most so many owners and stations at a time. */
-const mostOwners = 4;
-const mostStations = 2;
+const maxOwners = 4;
+const maxStations = 2;
 
 /** What happens to data, wire and by the API, while nothing that it needs is thought to be broken. */
 export function edgeOperations(state: PlanState): readonly Wish[] {
@@ -40,7 +40,7 @@ function auxNetwork(state: PlanState): Operation | undefined {
 
 function station({ stations, pick, settings, chance }: PlanState): Operation | undefined {
   const leaving = pick([...stations]);
-  if (leaving !== undefined && (stations.size >= mostStations || chance(0.5))) {
+  if (leaving !== undefined && (stations.size >= maxStations || chance(0.5))) {
     stations.delete(leaving);
     return { do: 'station leaves', ip: leaving };
   }
@@ -63,7 +63,7 @@ function excluded(state: PlanState): Operation | undefined {
 
 function owner({ owners, pick, chance }: PlanState): Operation | undefined {
   const known = pick([...owners]);
-  if (known !== undefined && (owners.size >= mostOwners || chance(0.4))) {
+  if (known !== undefined && (owners.size >= maxOwners || chance(0.4))) {
     if (chance(0.3)) return { do: 'reserve', owner: known };
     owners.delete(known);
     return { do: 'release', owner: known };

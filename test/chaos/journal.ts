@@ -11,7 +11,7 @@ export interface Entry {
 }
 
 /** Lines of a story: enough to see why, few enough to read. */
-const mostLines = 120;
+const maxLines = 120;
 /** What led to a violation began before the first thing that is told of its containers. */
 const leadMs = 15_000;
 
@@ -30,7 +30,7 @@ export function storyOf(entries: readonly Entry[], { at, ip, containers }: Viola
       isAbout(entry) ||
       (entry.at >= first - leadMs && entry.containers.length === 0 && entry.ips.length === 0),
   );
-  return story.slice(-mostLines);
+  return story.slice(-maxLines);
 }
 
 /** Seconds since the begin, then the text. */

@@ -28,7 +28,7 @@ export interface Recorder {
 const lookEveryMs = 50;
 const bookEveryMs = 300;
 /** A run of 30 minutes makes some 20,000. */
-const mostEntries = 200_000;
+const maxEntries = 200_000;
 
 const keyOf = ({ host, container, ip }: Live): string => [host, container, ip].join(' ');
 
@@ -55,7 +55,7 @@ export function startRecorder(
 
   const note: Recorder['note'] = (text, about = {}, print = false) => {
     const entry = { at: now(), text, containers: [], ips: [], ...about };
-    if (entries.length < mostEntries) entries.push(entry);
+    if (entries.length < maxEntries) entries.push(entry);
     if (print) show(lineOf(entry));
   };
 

@@ -32,8 +32,8 @@ describe('the agent killed at random moments of a reconcile', () => {
     const seed = Number(process.env['TRUNKLINE_TEST_SEED'] ?? Date.now() % 1_000_000);
     const random = seeded(seed);
     // The moments lie in a create (network 0.1 s, container 0.6 s) and in a removal.
-    const killWithin = async (mostMs: number): Promise<void> => {
-      await delay(random() * mostMs);
+    const killWithin = async (maxMs: number): Promise<void> => {
+      await delay(random() * maxMs);
       await killAgent('docker01');
       await startAgent('docker01');
     };

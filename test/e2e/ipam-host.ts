@@ -121,7 +121,7 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 20_000): Ip
       });
       const lookNow = async (): Promise<Awaited<ReturnType<typeof look>>> => {
         const observed = await look();
-        ipam.looked(observed);
+        ipam.onObservation(observed);
         return observed;
       };
       const onChange = (): void => {

@@ -34,7 +34,7 @@ export interface Making {
 }
 
 /** Lists longer than this are made only by mutation: valid ones say nothing new. */
-const mostItems = 3;
+const maxGenerated = 3;
 
 /** Values that fit a schema, with what is at its edges more often than chance would have it. */
 export function valueOf(schema: Schema, making: Making, field = ''): fc.Arbitrary<unknown> {
@@ -60,11 +60,11 @@ function ofType(type: string, schema: Schema, making: Making, field: string): fc
     case 'null':
       return fc.constant(null);
     case 'array': {
-      const { items = {}, minItems = 0, maxItems = mostItems } = schema;
+      const { items = {}, minItems = 0, maxItems = maxGenerated } = schema;
       const item = valueOf(items, making, field);
       return fc.array(item, {
         minLength: minItems,
-        maxLength: Math.max(minItems, Math.min(maxItems, mostItems)),
+        maxLength: Math.max(minItems, Math.min(maxItems, maxItems)),
       });
     }
     case 'object':

@@ -18,7 +18,7 @@ export interface World {
 }
 
 const networks = ['lan0', 'lan1'];
-const mostIds = 20;
+const maxIds = 20;
 const ids = /"(?:id|networkId)":"([0-9a-f-]{36})"/g;
 
 export async function createWorld(server: TestServer): Promise<World> {
@@ -90,7 +90,7 @@ export async function createWorld(server: TestServer): Promise<World> {
         for (const list of [known['id'], known['networkId']]) {
           if (id === undefined || list === undefined || list.includes(id)) continue;
           list.push(id);
-          if (list.length > mostIds) list.shift();
+          if (list.length > maxIds) list.shift();
         }
     },
     async mend() {

@@ -226,7 +226,7 @@ async function runLocked(
     timing,
     log,
   });
-  const client = confirmation.witness(
+  const client = confirmation.observing(
     heedingNotJoined(
       createAgentClient({
         ...server,
@@ -262,7 +262,7 @@ async function runLocked(
         routesOf: (pid) => containerRoutes(pid, deps.readFile),
         adopted: adoption.all,
         detached: detached.all,
-        leftUp: confirmation.leftUp.all,
+        linksToRestore: confirmation.linksToRestore.all,
         wire: async () => ({ missing: await wireTools(), unannounced: announcer.failures() }),
         book: () => ({ notServing: ipam.notServing(), standIns: ipam.standIns() }),
         // The first report does not wait for a slow Docker: a host that starts is heard of, and looked at again at once.
@@ -273,10 +273,10 @@ async function runLocked(
       below,
     );
     if (observer.latest() === null && !observed.docker.reachable) reconciler.hostChanged();
-    ipam.looked(observed);
-    announcer.looked(observed);
-    noGatewayRoutes.looked(observed);
-    revival.looked(observed);
+    ipam.onObservation(observed);
+    announcer.onObservation(observed);
+    noGatewayRoutes.onObservation(observed);
+    revival.onObservation(observed);
     return observed;
   }, timing.now);
   // What a folder that was put back says may have been overtaken: nothing of it is carried out before the server is heard.
@@ -292,7 +292,7 @@ async function runLocked(
       docker,
       adoption,
       detached,
-      leftUp: confirmation.leftUp,
+      linksToRestore: confirmation.linksToRestore,
       setDefaultRoute: (pid, family, gateway) => setDefaultRoute(deps.run, pid, family, gateway),
       ...(deps.onStep === undefined ? {} : { onStep: deps.onStep }),
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
-import { longestBootMs, parentWaitMs, runBoot } from './boot.ts';
+import { maxBootMs, parentWaitMs, runBoot } from './boot.ts';
 import { boot, desiredOnDisk } from './boot-main.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
 import { createFakeKernel } from './host/kernel.fake.ts';
@@ -201,7 +201,7 @@ test('the whole stage is bounded, also when a program hangs', async () => {
   links.setUp = () => new Promise(() => {});
   const running = start(document([network(), network({ id: id(2), name: 'other', parent: 'ens34' })]));
   await turns();
-  await time.advance(longestBootMs);
+  await time.advance(maxBootMs);
   expect((await running).failed.map((one) => one.network)).toEqual(['mac_net1', 'other']);
 });
 

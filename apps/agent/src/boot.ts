@@ -34,13 +34,13 @@ export type BootResult = {
 };
 
 /** Bound over everything, in milliseconds: Docker waits for the boot stage. */
-export const longestBootMs = 30_000;
+export const maxBootMs = 30_000;
 /** How long a parent may take to appear (a driver that is slow, a bond that is made by the network's own start). */
 export const parentWaitMs = 15_000;
 /** Links wake the wait; a default route is looked for this often, in milliseconds. */
 const pollMs = 500;
 /** How often the steps of one network, or a look, may fail. */
-const mostTries = 3;
+const maxTries = 3;
 
 type Open = { readonly network: DesiredNetwork; tries: number; problem: Problem };
 type Problem = { readonly reason: string; readonly message: string };
@@ -48,7 +48,7 @@ type Problem = { readonly reason: string; readonly message: string };
 /**
  * Puts the links of every network that should be here back: sub-interfaces, parents up, promiscuous mode, modules,
  * forwarding. Needs neither server nor Docker, takes nothing away, and what stands in the way of one network stops no
- * other. Ends within {@link longestBootMs}; never fails but by what it answers.
+ * other. Ends within {@link maxBootMs}; never fails but by what it answers.
  */
 export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<BootResult> {
   const { desired, timing } = deps;
@@ -79,7 +79,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       docker,
       adopted: {},
       detached: {},
-      leftUp: {},
+      linksToRestore: {},
       wire: wholeWire,
       book: servingBook,
     };
@@ -114,7 +114,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
 
   function settle(item: Open, plan: LinkPlan): void {
     if (plan.steps.length > 0) {
-      if (item.tries >= mostTries) giveUp(item);
+      if (item.tries >= maxTries) giveUp(item);
     } else if (plan.usable) {
       open.delete(item.network.id);
       ready.push(item.network.name);
@@ -142,7 +142,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
         failures += 1;
         deps.log.warn({ err: error }, 'the links could not be looked at');
         for (const item of open.values()) item.problem = { reason: 'LookFailed', message: textOf(error) };
-        if (failures >= mostTries) return;
+        if (failures >= maxTries) return;
       }
       if (open.size > 0) await timing.delay(pollMs, AbortSignal.any([until, waker.any()]));
     }
@@ -150,7 +150,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
 
   try {
     void deps.watch(() => waker.wake('now'), until);
-    await Promise.race([restoreAll(), timing.delay(longestBootMs, until)]);
+    await Promise.race([restoreAll(), timing.delay(maxBootMs, until)]);
   } finally {
     ended.abort();
   }

@@ -100,9 +100,9 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   const events = createEventsService(platform);
   const joinTokens = createJoinTokensService(platform);
   const addresses = createAddressesService(platform);
-  const mostUnused = options.unusedLeases ?? defaultUnusedLeases;
+  const maxUnused = options.unusedLeases ?? defaultUnusedLeases;
   const hosts = createHostsService(platform, {
-    mostUnused,
+    maxUnused,
     // Which networks a host should have follows from its labels.
     selectionChanged: (change, host) => networks.placeHost(change, host),
     leaving: async (change, host) => {
@@ -113,7 +113,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
   const leases = createLeasesService(platform, {
     addresses,
-    mostUnused,
+    maxUnused,
     // Containers are made on networks, which take leases back.
     containers: { moveFromConflicts: (...conflicts) => containers.moveFromConflicts(...conflicts) },
   });

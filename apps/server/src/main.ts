@@ -10,7 +10,7 @@ import { startServer, type RunningServer } from './server.ts';
 /** What an operator can mend is told in a sentence; anything else is a bug and keeps its stack. */
 const forPeople = [ConfigError, DataDirectoryInUse, EmbeddedPostgresFailed];
 /** Nothing holds the end up for longer, whatever hangs; PostgreSQL is ended by its exit listener then. */
-const longestStopMs = 15_000;
+const maxStopMs = 15_000;
 
 async function main(): Promise<number> {
   const config = readConfig(process.env, process.getuid?.() === 0);
@@ -21,7 +21,7 @@ async function main(): Promise<number> {
   const { stop, hurry, failed } = guardProcess(process, log);
   setMaxListeners(0, stop);
   stop.addEventListener('abort', () => {
-    setTimeout(() => process.exit(1), longestStopMs).unref();
+    setTimeout(() => process.exit(1), maxStopMs).unref();
   });
   let server: RunningServer;
   try {

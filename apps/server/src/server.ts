@@ -52,12 +52,12 @@ const stageMs = 500;
 /** Of a PostgreSQL that an earlier server left, and of one whose server could not start: nobody waits for these. */
 const postgresStopBounds = { fastMs: 6_000, immediateMs: 2_000 };
 /**
- * From the signal on, PostgreSQL has this long for a shutdown that writes everything down, and `leastFastMs` whatever the
+ * From the signal on, PostgreSQL has this long for a shutdown that writes everything down, and `minFastMs` whatever the
  * stages before took, in milliseconds. On a slow disk it takes longer than the whole end may: then it is shut down at once,
  * loses nothing either, and recovers from its log when it is started again (docs/decisions/0025).
  */
 const fastUntilMs = 2_500;
-const leastFastMs = 500;
+const minFastMs = 500;
 const postgresStageMs = 10_000;
 
 /** Starts all of it: the database, the migrations, the routes. Leaves nothing running when it throws. */
@@ -72,7 +72,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
     stopped = runStages(stages.toReversed(), log, hurry);
     return stopped;
   };
-  const fastMs = (): number => Math.max(leastFastMs, fastUntilMs - (performance.now() - stoppingSince));
+  const fastMs = (): number => Math.max(minFastMs, fastUntilMs - (performance.now() - stoppingSince));
   try {
     await makeDataDir(config.dataDir);
     const { connection, postgres } = await findDatabase(config, log, signal);

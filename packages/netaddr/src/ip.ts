@@ -60,7 +60,7 @@ export function formatIp(ip: Ip): string {
   const groups = Array.from({ length: 8 }, (_, index) =>
     Number((ip.value >> BigInt(112 - index * 16)) & 0xffffn),
   );
-  const run = longestZeroRun(groups);
+  const run = maxZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
   if (run.length < 2) return hex.join(':');
   return `${hex.slice(0, run.start).join(':')}::${hex.slice(run.start + run.length).join(':')}`;
@@ -102,7 +102,7 @@ function oddCharacter(character: string): string {
   return `an IP address has no ${JSON.stringify(character)}`;
 }
 
-function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+function maxZeroRun(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   let start = 0;
   for (const [index, group] of groups.entries()) {

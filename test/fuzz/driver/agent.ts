@@ -95,7 +95,7 @@ const ipam = await openIpam({
 });
 const look = async (): Promise<Pick<Observed, 'at' | 'docker'>> => {
   const observed = lookAt(desired);
-  ipam.looked(observed);
+  ipam.onObservation(observed);
   return observed;
 };
 

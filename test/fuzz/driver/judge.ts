@@ -10,7 +10,7 @@ export interface DriverAnswerSeen {
 }
 
 /** Longest a refusal may be, in characters: it is printed under `docker run`. */
-export const mostErrorLength = 2_000;
+export const maxErrorLength = 2_000;
 const mediaType = 'application/vnd.docker.plugins.v1.1+json';
 
 /** What an answer must have that is no refusal, by its path. */
@@ -45,7 +45,7 @@ export function judgeDriver(call: DriverCall, answer: DriverAnswerSeen, boundMs:
   if ('Error' in body) {
     const { Error: why } = body;
     if (typeof why !== 'string' || why === '') wrong.push('a refusal without words');
-    else if (why.length > mostErrorLength) wrong.push('a refusal longer than a page');
+    else if (why.length > maxErrorLength) wrong.push('a refusal longer than a page');
     else if (/the Trunkline agent failed/.test(why)) wrong.push(`a failure: ${why.slice(0, 120)}`);
   } else if (shape?.(body) !== true) wrong.push('an answer without its fields');
   return wrong;

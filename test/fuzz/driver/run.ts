@@ -24,7 +24,7 @@ export interface DriverFuzzResult {
   refused: number;
   faults: { what: string; example: string; times: number }[];
   slowestMs: number;
-  mostRssMiB: number;
+  maxRssMiB: number;
   /** Addresses that Docker was given and did not release. */
   open: string[];
 }
@@ -75,7 +75,7 @@ export async function fuzzDriver(agent: AgentProcess, options: DriverFuzzOptions
   const ledger: Ledger = createLedger(graceMs);
   const arbitrary = callOf(subjects);
   const faults = new Map<string, { example: string; times: number }>();
-  const result = { calls: 0, granted: 0, refused: 0, slowestMs: 0, mostRssMiB: 0 };
+  const result = { calls: 0, granted: 0, refused: 0, slowestMs: 0, maxRssMiB: 0 };
 
   const note = (what: string, call: DriverCall): void => {
     const kind = `${call.path.slice(0, 60)}: ${what}`;
@@ -114,7 +114,7 @@ export async function fuzzDriver(agent: AgentProcess, options: DriverFuzzOptions
       for (let call = calls[next++]; call !== undefined; call = calls[next++]) await one(call);
     };
     await Promise.all(Array.from({ length: lanes }, lane));
-    if (agent.isAlive()) result.mostRssMiB = Math.max(result.mostRssMiB, Math.round(agent.rssMiB()));
+    if (agent.isAlive()) result.maxRssMiB = Math.max(result.maxRssMiB, Math.round(agent.rssMiB()));
   }
   return {
     ...result,

@@ -18,7 +18,7 @@ export type CheckRunner = {
   readonly wanted: (checks: readonly DesiredCheck[], signal: AbortSignal) => void;
 };
 
-const backoff = { firstMs: 500, longestMs: 10_000 };
+const backoff = { firstMs: 500, maxMs: 10_000 };
 
 /** Remembers what it ran until the document no longer names it. */
 export function createCheckRunner(deps: CheckRunnerDeps): CheckRunner {

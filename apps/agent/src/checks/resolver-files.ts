@@ -24,7 +24,7 @@ export function nameservers(text: string): string[] {
     .slice(0, 3);
 }
 
-const mostBytes = 64 * 1024;
+const maxBytes = 64 * 1024;
 
 /**
  * The beginning of a file inside a container, seen through its process; '' when there is none. What a container put
@@ -38,7 +38,7 @@ export async function readContainerFile(pid: number, path: string): Promise<stri
     );
     try {
       if (!(await file.stat()).isFile()) return '';
-      const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(mostBytes), position: 0 });
+      const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(maxBytes), position: 0 });
       return buffer.toString('utf8', 0, bytesRead);
     } finally {
       await file.close();

@@ -70,7 +70,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
   const observer = createObserver(
     (below) =>
       observe(
-        { ...host.sources, leftUp: confirmation.leftUp.all, now: time.now },
+        { ...host.sources, linksToRestore: confirmation.linksToRestore.all, now: time.now },
         confirmation.effective(),
         below,
       ),
@@ -87,7 +87,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
       },
       end: confirmation.end,
     },
-    apply: { ...host, leftUp: confirmation.leftUp },
+    apply: { ...host, linksToRestore: confirmation.linksToRestore },
     facts: () =>
       collectFacts({
         links: host.links,
@@ -118,7 +118,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
   };
   await settle();
   const report = async (): Promise<Report> => confirmation.told((await reconciler.report(true))!);
-  const client = confirmation.witness<Pick<AgentClient, 'desired' | 'report'>>({
+  const client = confirmation.observing<Pick<AgentClient, 'desired' | 'report'>>({
     desired: async () => 'unchanged' as const,
     report: async () => ({ revision: '1', heartbeatSeconds: 10 }),
   });
@@ -135,7 +135,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
     /** The server answers a report with an error. */
     fails: async (error: Error) => {
       const told = await report();
-      const { report: say } = confirmation.witness<Pick<AgentClient, 'desired' | 'report'>>({
+      const { report: say } = confirmation.observing<Pick<AgentClient, 'desired' | 'report'>>({
         desired: () => Promise.reject(error),
         report: () => Promise.reject(error),
       });
@@ -335,7 +335,7 @@ test('what was seen before the last step, or while one is carried out, confirms 
     timing: time,
     log,
   });
-  const client = confirmation.witness<Pick<AgentClient, 'desired' | 'report'>>({
+  const client = confirmation.observing<Pick<AgentClient, 'desired' | 'report'>>({
     report: async () => ({ revision: '1', heartbeatSeconds: 10 }),
     desired: async () => 'unchanged' as const,
   });

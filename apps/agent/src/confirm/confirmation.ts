@@ -1,7 +1,7 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { DesiredDocument, DesiredNetwork, Report } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import type { LeftUpStore } from '../observation/left-up.ts';
+import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
 import type { Observed } from '../observation/observed.ts';
 import type { ItemKey } from '../plan/plan.ts';
 import type { Step } from '../plan/steps.ts';
@@ -14,8 +14,8 @@ import {
   clampDeadlines,
   effectiveDocument,
   expire,
-  forgetLeftUp,
-  leftUp,
+  forgetLinkToRestore,
+  linksToRestore,
   nextDeadline,
   noteExchange,
   type Evidence,
@@ -52,11 +52,11 @@ export type Confirmation = {
   /** After them, however they went. */
   readonly end: (key: ItemKey) => void;
   /** Links that changes which were undone have set up. */
-  readonly leftUp: LeftUpStore;
+  readonly linksToRestore: LinksToRestoreStore;
   /** Every report on its way to the server: what it shows to be in place is noted, and what was rolled back is said. */
   readonly told: (report: Report) => Report;
   /** A client whose answered polls and reports confirm. */
-  readonly witness: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
+  readonly observing: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
   /** Puts old forms back when their time has come; until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
@@ -120,7 +120,7 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
     }
   }
 
-  async function witnessed<T>(exchange: () => Promise<T>): Promise<T> {
+  async function observed<T>(exchange: () => Promise<T>): Promise<T> {
     const beganAt = timing.now();
     try {
       const answer = await exchange();
@@ -183,12 +183,12 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
       const found = id === null ? undefined : noted.get(id);
       if (id !== null && found !== undefined) noted.set(id, { ...found, quietSince: timing.now() });
     },
-    leftUp: {
+    linksToRestore: {
       all: () => {
         const document = deps.document();
-        return document === null ? {} : leftUp(store.all(), document, timing.now());
+        return document === null ? {} : linksToRestore(store.all(), document, timing.now());
       },
-      forget: (networkId, link) => store.change((trials) => forgetLeftUp(trials, networkId, link)),
+      forget: (networkId, link) => store.change((trials) => forgetLinkToRestore(trials, networkId, link)),
     },
     told: (report) => {
       const at = Date.parse(report.observedAt);
@@ -203,10 +203,10 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
       }
       return withRollbacks(report, deps.document(), store.all(), timing.now());
     },
-    witness: (client) => ({
+    observing: (client) => ({
       ...client,
-      desired: (options) => witnessed(() => client.desired(options)),
-      report: (report, signal) => witnessed(() => client.report(report, signal)),
+      desired: (options) => observed(() => client.desired(options)),
+      report: (report, signal) => observed(() => client.report(report, signal)),
     }),
     run: async (signal) => {
       await store.change((trials) => clampDeadlines(trials, timing.now())).catch(() => {});

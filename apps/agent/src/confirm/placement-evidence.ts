@@ -23,7 +23,7 @@ export function isInPlace({ removed, conditions }: PlacementReport): boolean {
   );
 }
 
-const longestMessage = 4000;
+const maxMessage = 4000;
 
 /** A report that says of each network whose trial failed that it did. Pure; `document` is what the server wants. */
 export function withRollbacks(
@@ -52,7 +52,7 @@ export function withRollbacks(
       type: 'Ready',
       status: 'False',
       reason: 'RolledBack',
-      message: message.slice(0, longestMessage),
+      message: message.slice(0, maxMessage),
       observedGeneration: placement.generation,
       lastTransitionTime: new Date(at).toISOString(),
     };

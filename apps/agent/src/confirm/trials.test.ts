@@ -8,8 +8,8 @@ import {
   clampDeadlines,
   effectiveDocument,
   expire,
-  forgetLeftUp,
-  leftUp,
+  forgetLinkToRestore,
+  linksToRestore,
   nextDeadline,
   noteExchange,
   type Evidence,
@@ -136,15 +136,17 @@ describe('links that a trial sets up', () => {
   const withLinks = records({ ...failed, setUp: ['ens34', 'ens35'] });
   test('are looked after once it has failed, each once', () => {
     const wanted = document([moved]);
-    expect(leftUp(withLinks, wanted, 0)).toEqual({ [id(1)]: { generation: 2, links: ['ens34', 'ens35'] } });
-    const after = forgetLeftUp(withLinks, id(1), 'ens34');
-    expect(leftUp(after, wanted, 0)).toEqual({ [id(1)]: { generation: 2, links: ['ens35'] } });
-    expect(leftUp(forgetLeftUp(after, id(1), 'ens35'), wanted, 0)).toEqual({});
+    expect(linksToRestore(withLinks, wanted, 0)).toEqual({
+      [id(1)]: { generation: 2, links: ['ens34', 'ens35'] },
+    });
+    const after = forgetLinkToRestore(withLinks, id(1), 'ens34');
+    expect(linksToRestore(after, wanted, 0)).toEqual({ [id(1)]: { generation: 2, links: ['ens35'] } });
+    expect(linksToRestore(forgetLinkToRestore(after, id(1), 'ens35'), wanted, 0)).toEqual({});
     for (const [networkId, link] of [
       [id(1), 'ens34'],
       [id(7), 'ens35'],
     ] as const) {
-      expect(forgetLeftUp(after, networkId, link)).toBe(after);
+      expect(forgetLinkToRestore(after, networkId, link)).toBe(after);
     }
   });
 
@@ -154,7 +156,7 @@ describe('links that a trial sets up', () => {
     ['when another generation is tried', withLinks, third, 1e15],
     ['when the network should go', withLinks, { ...moved, state: 'absent' }, 1e15],
   ])('are left alone %s', (_, trials, wanted, now) => {
-    expect(leftUp(trials, document([wanted]), now)).toEqual({});
+    expect(linksToRestore(trials, document([wanted]), now)).toEqual({});
   });
 });
 

@@ -1,5 +1,5 @@
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
-import type { LeftUp } from '../observation/left-up.ts';
+import type { LinksToRestore } from '../observation/links-to-restore.ts';
 import { linkOf } from '../plan/link-users.ts';
 
 /** A change of a network's link that the server has yet to be reached after. */
@@ -125,7 +125,7 @@ function alreadySetUp(
 }
 
 /** Links of failed trials that have yet to be looked after. */
-export function leftUp(trials: Trials, { networks }: DesiredDocument, now: number): LeftUp {
+export function linksToRestore(trials: Trials, { networks }: DesiredDocument, now: number): LinksToRestore {
   return Object.fromEntries(
     networks.flatMap((network) => {
       const { generation, setUp = [] } = failedTrial(trials, network, now)?.trial ?? {};
@@ -137,7 +137,7 @@ export function leftUp(trials: Trials, { networks }: DesiredDocument, now: numbe
 }
 
 /** A link of a failed trial was looked after. */
-export function forgetLeftUp(trials: Trials, networkId: string, link: string): Trials {
+export function forgetLinkToRestore(trials: Trials, networkId: string, link: string): Trials {
   const record = trials[networkId];
   if (record?.trial == null || !record.trial.setUp.includes(link)) return trials;
   const setUp = record.trial.setUp.filter((one) => one !== link);

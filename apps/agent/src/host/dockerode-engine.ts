@@ -43,8 +43,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   const readTimeoutMs = options.readTimeoutMs ?? 10_000;
   const writeTimeoutMs = options.writeTimeoutMs ?? 60_000;
   const responseBound = createResponseBound({
-    leastMs: readTimeoutMs,
-    mostMs: readTimeoutMs * 6,
+    minMs: readTimeoutMs,
+    maxMs: readTimeoutMs * 6,
     now: options.nowMs ?? Date.now,
     isLate: (error) => error instanceof DockerUnreachable && error.reason === 'timeout',
   });

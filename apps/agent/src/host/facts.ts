@@ -21,7 +21,7 @@ export type FactsSources = {
 };
 
 /** The report's bound (`HostFacts.interfaces`). */
-const mostInterfaces = 512;
+const maxInterfaces = 512;
 
 /**
  * What this machine is, as of now. A part that cannot be read is said so (Docker not reachable, os `unknown`); only the
@@ -66,7 +66,7 @@ export function reportedLinks(links: readonly Link[]): readonly Link[] {
   return links
     .filter((link) => link.name !== 'lo')
     .toSorted((a, b) => rank(a) - rank(b) || a.ifindex - b.ifindex)
-    .slice(0, mostInterfaces);
+    .slice(0, maxInterfaces);
 }
 
 function rank(link: Link): number {

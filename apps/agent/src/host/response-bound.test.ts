@@ -6,8 +6,8 @@ class Late extends Error {}
 function responseBound() {
   const clock = { now: 0 };
   const made = createResponseBound({
-    leastMs: 10_000,
-    mostMs: 60_000,
+    minMs: 10_000,
+    maxMs: 60_000,
     now: () => clock.now,
     isLate: (error) => error instanceof Late,
   });

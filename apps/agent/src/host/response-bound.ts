@@ -14,19 +14,19 @@ const margin = 4;
 /** What was learned is believed this long after the last answer that bore it out, in milliseconds. */
 const believedMs = 10 * 60_000;
 
-/** Starts with `leastMs`, goes up to `mostMs`, and back once answers come quickly again. */
+/** Starts with `minMs`, goes up to `maxMs`, and back once answers come quickly again. */
 export function createResponseBound(options: {
-  readonly leastMs: number;
-  readonly mostMs: number;
+  readonly minMs: number;
+  readonly maxMs: number;
   readonly now: () => number;
   readonly isLate: (error: unknown) => boolean;
 }): ResponseBound {
-  const { leastMs, mostMs, now, isLate } = options;
-  let learned = { boundMs: leastMs, at: Number.NEGATIVE_INFINITY };
+  const { minMs, maxMs, now, isLate } = options;
+  let learned = { boundMs: minMs, at: Number.NEGATIVE_INFINITY };
 
-  const boundMs = (): number => (now() - learned.at < believedMs ? learned.boundMs : leastMs);
+  const boundMs = (): number => (now() - learned.at < believedMs ? learned.boundMs : minMs);
   const needs = (ms: number): void => {
-    const wanted = Math.min(mostMs, Math.max(leastMs, ms));
+    const wanted = Math.min(maxMs, Math.max(minMs, ms));
     const current = boundMs();
     // Calls run at the same time: those that were given up together raise the bound once.
     if (wanted > current) learned = { boundMs: wanted, at: now() };

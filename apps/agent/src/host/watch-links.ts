@@ -18,7 +18,7 @@ export type WatchTiming = {
 };
 
 const shortestWaitMs = 500;
-const longestWaitMs = 30_000;
+const maxWaitMs = 30_000;
 
 /**
  * Says that something about the links changed, and nothing about what: the caller looks at the whole truth. Calls
@@ -51,7 +51,7 @@ export async function watchLinks(
       monitor.stop();
     }
     if (signal.aborted) return;
-    const ceiling = Math.min(longestWaitMs, shortestWaitMs * 2 ** failures);
+    const ceiling = Math.min(maxWaitMs, shortestWaitMs * 2 ** failures);
     failures = Math.min(failures + 1, 10);
     await timing.delay(ceiling * timing.random(), signal);
   }

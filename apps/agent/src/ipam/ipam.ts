@@ -8,7 +8,7 @@ import type { StatePast } from '../machine/state-past.ts';
 import type { Observed, StandIn } from '../observation/observed.ts';
 import { standsFor as standsForAny, type NetworkResolver } from '../observation/stands-for.ts';
 import { backoffMs, within, type Timing } from '../lib/timing.ts';
-import { createAddressBook, longestCallMs } from './allocation/address-book.ts';
+import { createAddressBook, maxCallMs } from './allocation/address-book.ts';
 import type { AddressProbe } from '../wire/address-probe.ts';
 import { createBindings } from './bindings/bindings.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
@@ -72,7 +72,7 @@ export type Ipam = {
   /** Works with the server and with looks at Docker until aborted; fails only with `AgentSuperseded`. */
   readonly run: (host: IpamHost, signal: AbortSignal) => Promise<void>;
   /** A look came to an end. */
-  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
+  readonly onObservation: (observed: Pick<Observed, 'at' | 'docker'>) => void;
   /** Of all that this host holds; 0: it holds nothing. */
   readonly highestGeneration: () => number;
   /** Another document is to be carried out. */
@@ -99,7 +99,7 @@ const confirmMs = 4000;
  * read from the disk, and without it nobody knows whether the network would take a NIC from this host.
  */
 const joinedMs = 4000;
-const listenBackoff = { firstMs: 500, longestMs: 5000 };
+const listenBackoff = { firstMs: 500, maxMs: 5000 };
 
 /** Opens the address book of a state folder. Nothing is served before {@link Ipam.serve}. */
 export async function openIpam(deps: IpamDeps): Promise<Ipam> {
@@ -294,7 +294,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   async function listen(signal: AbortSignal): Promise<(() => Promise<void>) | null> {
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
-        const server = createPluginServer({ driver, longestMs: longestCallMs, log });
+        const server = createPluginServer({ driver, maxMs: maxCallMs, log });
         const close = await listenForDocker(server, deps.socket);
         notServing = null;
         log.info({ ...deps.socket, addresses: store.all().size }, 'address driver serves');
@@ -332,10 +332,10 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
         conflictWatch.run(signal),
       ]);
     },
-    looked: (observed) => {
-      comparison.looked(observed);
-      void bindings.looked(observed);
-      conflictWatch.looked(observed);
+    onObservation: (observed) => {
+      comparison.onObservation(observed);
+      void bindings.onObservation(observed);
+      conflictWatch.onObservation(observed);
       const found = placedNetworks(observed, standsFor);
       if (found === null) return;
       const isNews = [...found.keys()].some((networkId) => !placed.has(networkId));

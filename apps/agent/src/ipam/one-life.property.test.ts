@@ -205,7 +205,7 @@ async function hostWith(folder: string) {
     look: async () => {
       // A look takes a while: what was granted in the same millisecond is not known to it.
       await timing.advance(1);
-      await agent.bindings.looked(observed());
+      await agent.bindings.onObservation(observed());
       await agent.leaseSync.flush(1000);
     },
   };

@@ -91,7 +91,7 @@ describe.each(ways)('a Docker network that %s', (_, options, then, now) => {
     const live = liveAddresses(known);
     let memory: ReadonlyMap<LeaseKey, Memory> = new Map();
     for (const at of [2000, 60_000, 120_000]) {
-      const seen = await live.looked({ ...observed, at }, held);
+      const seen = await live.onObservation({ ...observed, at }, held);
       if (seen === null) throw new Error('the Docker of this test answers');
       const plan = planBindings({ held, seen, memory, graceMs: 45_000, now: at });
       memory = plan.memory;
@@ -102,14 +102,14 @@ describe.each(ways)('a Docker network that %s', (_, options, then, now) => {
 
   test('has what the kernel shows on it counted, also where nothing is held', async () => {
     const live = liveAddresses({ networks: now?.networks ?? [], held: [] });
-    await live.looked(await dockerNetwork(options), new Map());
+    await live.onObservation(await dockerNetwork(options), new Map());
     expect(await live.of(address)).toMatchObject({ kernel: { mac } });
   });
 });
 
 test('an address on a Docker network that names another network, with other neighbours, is that one’s', async () => {
   const live = liveAddresses({ networks: beside.networks, held: [] });
-  await live.looked(await dockerNetwork({ network: id(2).toUpperCase() }), new Map());
+  await live.onObservation(await dockerNetwork({ network: id(2).toUpperCase() }), new Map());
   expect(await live.of(address)).toEqual({ kernel: null, docker: null });
 });
 

@@ -9,15 +9,15 @@ export type Timing = {
 };
 
 /** Bounds of a backoff, in milliseconds. */
-export type Backoff = { readonly firstMs: number; readonly longestMs: number };
+export type Backoff = { readonly firstMs: number; readonly maxMs: number };
 
 /**
  * How long to wait after the n-th failure in a row (n from 1): anything from nothing to the first bound doubled n-1
  * times, so that many agents that failed together do not come back together ("full jitter",
  * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
-export function backoffMs(failures: number, { firstMs, longestMs }: Backoff, random: () => number): number {
-  const ceiling = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 30));
+export function backoffMs(failures: number, { firstMs, maxMs }: Backoff, random: () => number): number {
+  const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30));
   return Math.round(ceiling * random());
 }
 

@@ -1,7 +1,7 @@
 /** How a network that Docker lists and lost is told from one that is whole, and what it takes for that. */
 import { describe, expect, test } from 'vitest';
 import type { DockerContainerDetail } from '../host/docker-engine.ts';
-import { isDead, lostNetworkIn, removedNetworkIn, witnessesOfLoss } from './lost-network.ts';
+import { isDead, lostNetworkIn, removedNetworkIn, containersThatShowLoss } from './lost-network.ts';
 import { containerLabel, networkLabel } from './marks.ts';
 import type { ObservedDocker } from './observed.ts';
 import { createFakeHost, document, id, network } from '../reconcile/subjects.fixture.ts';
@@ -117,7 +117,7 @@ describe('who is asked', () => {
   const asked = async (members: readonly Member[], labels?: Record<string, string>) => {
     const { containers, networks } = await seenWith(members);
     const seen = networks.map((one) => (labels === undefined ? one : { ...one, labels }));
-    return witnessesOfLoss(containers, seen).map(({ name }) => name);
+    return containersThatShowLoss(containers, seen).map(({ name }) => name);
   };
 
   test('those by hand that do not run, where nothing runs', async () => {

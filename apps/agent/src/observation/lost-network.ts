@@ -53,12 +53,12 @@ export function leftBehind(
  * others to see: theirs counts only where no container runs on the network.
  */
 export function isDead(docker: ObservedDocker, network: DockerNetwork): boolean {
-  const witnesses = [...docker.details.values()].filter(
+  const showing = [...docker.details.values()].filter(
     ({ status, error }) => status !== 'running' && lostNetworkIn(error) === network.id,
   );
   return (
-    witnesses.some(({ labels }) => labels[containerLabel] !== undefined) ||
-    (witnesses.length > 0 && !isBusy(docker, network))
+    showing.some(({ labels }) => labels[containerLabel] !== undefined) ||
+    (showing.length > 0 && !isBusy(docker, network))
   );
 }
 
@@ -66,7 +66,7 @@ export function isDead(docker: ObservedDocker, network: DockerNetwork): boolean 
  * Containers of others that can tell whether Docker lost one of our networks: those that do not run, on networks where
  * nothing runs. A host at work has few.
  */
-export function witnessesOfLoss(
+export function containersThatShowLoss(
   containers: readonly DockerContainer[],
   networks: readonly DockerNetwork[],
 ): DockerContainer[] {

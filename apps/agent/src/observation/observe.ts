@@ -5,8 +5,8 @@ import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { Links } from '../host/links.ts';
 import type { Detached } from './detached.ts';
-import type { LeftUp } from './left-up.ts';
-import { witnessesOfLoss } from './lost-network.ts';
+import type { LinksToRestore } from './links-to-restore.ts';
+import { containersThatShowLoss } from './lost-network.ts';
 import { containerLabel } from './marks.ts';
 import { servingBook, type DockerDown, type Observed, type ObservedBook } from './observed.ts';
 import { wholeWire, type WireState } from './wire-state.ts';
@@ -23,7 +23,7 @@ export type ObserveSources = {
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
   /** Default: none. */
-  readonly leftUp?: () => LeftUp;
+  readonly linksToRestore?: () => LinksToRestore;
   /** Default: whole. */
   readonly wire?: () => Promise<WireState>;
   /** Default: one that serves. */
@@ -45,9 +45,9 @@ export async function observe(
   below: Observed | null = null,
 ): Promise<Observed> {
   const at = below?.at ?? sources.now();
-  const leftUp = sources.leftUp?.() ?? {};
+  const linksToRestore = sources.linksToRestore?.() ?? {};
   // Asked for again where it decides whether a link is set down.
-  const sameRoutes = below !== null && Object.keys(leftUp).length === 0;
+  const sameRoutes = below !== null && Object.keys(linksToRestore).length === 0;
   const [links, kernel, docker, wire] = await Promise.all([
     below?.links ?? sources.links.list(),
     sameRoutes ? below.kernel : sources.kernel.observe(),
@@ -62,7 +62,7 @@ export async function observe(
     docker,
     adopted: sources.adopted(),
     detached: sources.detached(),
-    leftUp,
+    linksToRestore,
     wire,
     book: sources.book?.() ?? servingBook,
   };
@@ -109,7 +109,7 @@ async function observeDocker(
     ]);
     const names = new Set(desired?.containers.map(({ name }) => name));
     const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
-    const inspected = [...new Set([...ours, ...witnessesOfLoss(containers, networks)])];
+    const inspected = [...new Set([...ours, ...containersThatShowLoss(containers, networks)])];
     const present = new Set(containers.map(({ name }) => name));
     const images = new Set(
       desired?.containers

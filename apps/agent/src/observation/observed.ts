@@ -8,7 +8,7 @@ import type {
 import type { KernelState } from '../host/kernel.ts';
 import type { Link } from '../host/links.ts';
 import type { Detached } from './detached.ts';
-import type { LeftUp } from './left-up.ts';
+import type { LinksToRestore } from './links-to-restore.ts';
 import type { WireState } from './wire-state.ts';
 
 /** What is on this host, as of one look. */
@@ -25,7 +25,7 @@ export type Observed = {
   /** Containers that we took off a network and have yet to connect again. */
   readonly detached: Detached;
   /** Links that changes which were undone have set up, and that have yet to be looked after. */
-  readonly leftUp: LeftUp;
+  readonly linksToRestore: LinksToRestore;
   /** How far the wire can be asked and told. */
   readonly wire: WireState;
   readonly book: ObservedBook;

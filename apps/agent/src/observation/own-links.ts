@@ -5,7 +5,7 @@
  * | step | on a link that the host needs |
  * | --- | --- |
  * | macvlan in `passthru` | takes the link and its MAC for one container: never (`planLink`) |
- * | set a link down | cuts it off: never (`planLeftUp`) |
+ * | set a link down | cuts it off: never (`planLinksToRestore`) |
  * | remove a link that the agent made | an administrator may have put an address on it: never (`leftLink`) |
  * | MTU | only of links that the agent made, never of a NIC (`planMtu`) |
  * | set up, promiscuous mode, VLAN on it, `bridge`, `private`, `vepa` | the host goes on |

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { DockerEngine, DockerEvent } from '../host/docker-engine.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
-const backoff = { firstMs: 500, longestMs: 5000 };
+const backoff = { firstMs: 500, maxMs: 5000 };
 
 /** What of Docker's events can change what is; health checks and the like come every few seconds and do not. */
 const telling = new Set([

@@ -6,7 +6,7 @@ export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'mes
   readonly weight?: 'mended' | 'advisory';
 };
 
-const longestMessage = 4000;
+const maxMessage = 4000;
 
 /** It holds. */
 export function holds(type: string, reason: string, message: string): ConditionDraft {
@@ -62,7 +62,7 @@ export function stamp(
       type,
       status,
       reason,
-      message: message.slice(0, longestMessage),
+      message: message.slice(0, maxMessage),
       observedGeneration,
       lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
     };

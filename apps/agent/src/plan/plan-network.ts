@@ -4,7 +4,7 @@ import { leftLink } from './link-users.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from '../observation/observed.ts';
 import { planDockerNetwork } from './plan-docker-network.ts';
-import { planLeftUp } from './plan-left-up.ts';
+import { planLinksToRestore } from './plan-links-to-restore.ts';
 import { planLink } from './plan-link.ts';
 import { planNetworkRemoval } from './plan-network-removal.ts';
 import { planReattachment } from './plan-reattachment.ts';
@@ -35,7 +35,7 @@ export function planNetwork(
       ...docker.steps,
       ...again.steps,
       ...(left === null ? [] : [left]),
-      ...planLeftUp(network, observed, others),
+      ...planLinksToRestore(network, observed, others),
     ],
     conditions: [...parts, summary(parts, `Docker network ${network.name} is there on ${below.link ?? '?'}`)],
     link: below.link,

@@ -6,7 +6,7 @@ import type { DetachedContainer } from '../observation/detached.ts';
 export type Step =
   | { readonly do: 'set-link-up'; readonly link: string; readonly as: 'parent' | 'vlan' }
   | { readonly do: 'set-link-down'; readonly networkId: string; readonly link: string }
-  | { readonly do: 'forget-left-up'; readonly networkId: string; readonly link: string }
+  | { readonly do: 'forget-link-to-restore'; readonly networkId: string; readonly link: string }
   | { readonly do: 'set-promiscuous'; readonly link: string }
   | { readonly do: 'load-module'; readonly module: KernelModule }
   | { readonly do: 'enable-forwarding' }
@@ -115,7 +115,7 @@ export function describeStep(step: Step): string {
       return `set ${step.link} up`;
     case 'set-link-down':
       return `set ${step.link} down again, as it was before the change that was undone`;
-    case 'forget-left-up':
+    case 'forget-link-to-restore':
       return `left ${step.link} as it is: it is down or gone, or needed by something else`;
     case 'set-promiscuous':
       return `set ${step.link} promiscuous`;

@@ -5,7 +5,7 @@ import { LinkConflict, type Links } from '../host/links.ts';
 import type { AdoptionStore } from '../observation/adoption.ts';
 import type { DetachedStore } from '../observation/detached.ts';
 import { attachmentOf, withAliases } from '../plan/detachment.ts';
-import type { LeftUpStore } from '../observation/left-up.ts';
+import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
 import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from '../plan/steps.ts';
 
 /** What steps are carried out with. */
@@ -31,7 +31,7 @@ export type ApplyDeps = {
   >;
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
-  readonly leftUp: Pick<LeftUpStore, 'forget'>;
+  readonly linksToRestore: Pick<LinksToRestoreStore, 'forget'>;
   /** Sets the default route in the network namespace of a process. */
   readonly setDefaultRoute: (pid: number, family: 4 | 6, gateway: string) => Promise<void>;
   /** Called around each step; one that throws ends the run there, as a killed agent would. For tests. */
@@ -117,13 +117,13 @@ async function applyLinkStep(step: LinkStep, { links, kernel }: LinkApplyDeps): 
 
 async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
   if (touchesLinks(step)) return applyLinkStep(step, deps);
-  const { links, docker, adoption, detached, leftUp } = deps;
+  const { links, docker, adoption, detached, linksToRestore } = deps;
   switch (step.do) {
     case 'set-link-down':
       await links.setDown(step.link);
-      return leftUp.forget(step.networkId, step.link);
-    case 'forget-left-up':
-      return leftUp.forget(step.networkId, step.link);
+      return linksToRestore.forget(step.networkId, step.link);
+    case 'forget-link-to-restore':
+      return linksToRestore.forget(step.networkId, step.link);
     case 'create-network':
       await docker.createNetwork(step.spec);
       return;

@@ -52,7 +52,7 @@ function place(step: Step, error: unknown): { type: string; reason: string } {
         ? { type: 'ParentReady', reason: 'ParentUpFailed' }
         : { type: 'LinkReady', reason: 'LinkUpFailed' };
     case 'set-link-down':
-    case 'forget-left-up':
+    case 'forget-link-to-restore':
       return { type: 'LinkReady', reason: 'LinkDownFailed' };
     case 'load-module':
       return { type: 'LinkReady', reason: 'VlanUnsupported' };

@@ -32,7 +32,7 @@ export type WorkQueue<K extends string> = {
   readonly close: () => Promise<void>;
 };
 
-const backoff = { firstMs: 500, longestMs: 300_000 };
+const backoff = { firstMs: 500, maxMs: 300_000 };
 
 type KeyState = {
   queued: boolean;

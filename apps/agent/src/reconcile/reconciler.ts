@@ -48,7 +48,7 @@ export type Reconciler = {
 };
 
 /** Rounds of look, plan and apply that one item may take; more means that it never settles. */
-const mostRounds = 8;
+const maxRounds = 8;
 /** A look is shared by items that were put on the queue by it, in milliseconds. */
 const looksFreshMs = 1000;
 const shortestGapMs = 200;
@@ -78,7 +78,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   /** One item: look, plan and apply until nothing is left to do. */
   async function settleItem(key: ItemKey): Promise<WorkOutcome> {
     let observed = recentLook() ?? (await observer.look());
-    for (let round = 0; round < mostRounds; round += 1) {
+    for (let round = 0; round < maxRounds; round += 1) {
       const desired = deps.desired();
       const plan = desired === null ? undefined : planHost(desired, observed).item(key);
       if (plan === undefined || plan.steps.length === 0) {

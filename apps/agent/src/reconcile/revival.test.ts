@@ -97,7 +97,7 @@ async function setUp(error: string | null, labels: Record<string, string> = {}) 
     outage: ObservedDocker['outage'] = null,
   ) => {
     const { docker: seen } = await observe(host.sources, document([network()]));
-    revival.looked({ docker: seen.reachable ? { ...seen, outage } : seen, book });
+    revival.onObservation({ docker: seen.reachable ? { ...seen, outage } : seen, book });
     await turns();
   };
   return {
@@ -198,7 +198,7 @@ async function loseNetworkOfOthers() {
   await add('once', 'no');
   const revival = createRevival({ docker, timing: createManualTime(), log: pino({ level: 'silent' }) });
   const look = async () => {
-    revival.looked(await host.look(desired));
+    revival.onObservation(await host.look(desired));
     await turns();
   };
   const statuses = async () =>

@@ -20,14 +20,14 @@ export type RevivalDeps = {
 /** Starts containers whose start failed at their network: Docker could not ask for their address, or had lost the network. */
 export type Revival = {
   /** What is, as of a look; returns at once. */
-  readonly looked: (observed: Pick<Observed, 'docker' | 'book'>) => void;
+  readonly onObservation: (observed: Pick<Observed, 'docker' | 'book'>) => void;
   /** Those that could not be started again, as of now. */
   readonly notStarted: () => readonly NotStarted[];
   /** Starts no more. */
   readonly close: () => void;
 };
 
-const backoff = { firstMs: 2000, longestMs: 300_000 };
+const backoff = { firstMs: 2000, maxMs: 300_000 };
 /** Containers that are started at once. */
 const atOnce = 4;
 
@@ -75,7 +75,7 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
   }
 
   return {
-    looked: ({ docker: seen, book }) => {
+    onObservation: ({ docker: seen, book }) => {
       if (closed || !seen.reachable || book.notServing !== null) return;
       const outageEnd = seen.outage?.to ?? null;
       if (outageEnd !== lastOutageEnd) {

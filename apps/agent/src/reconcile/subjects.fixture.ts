@@ -6,7 +6,7 @@ import { createFakeLinks, type FakeLinks } from '../host/links.fake.ts';
 import type { AdoptionStore } from '../observation/adoption.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { withDetached, withoutDetached, type Detached, type DetachedStore } from '../observation/detached.ts';
-import type { LeftUpStore } from '../observation/left-up.ts';
+import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
 import { observe, type ObserveSources } from '../observation/observe.ts';
 import { servingBook, type ObservedBook, type Observed } from '../observation/observed.ts';
 import { planHost, type ItemKey } from '../plan/plan.ts';
@@ -88,7 +88,7 @@ export type FakeHost = {
   readonly kernel: FakeKernel;
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
   /** Of changes that were undone: none. */
-  readonly leftUp: Pick<LeftUpStore, 'forget'>;
+  readonly linksToRestore: Pick<LinksToRestoreStore, 'forget'>;
   /** What a look is taken from. */
   readonly sources: ObserveSources;
   /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
@@ -137,7 +137,7 @@ export function createFakeHost(
       detachedNow = withoutDetached(detachedNow, networkId, containerId);
     },
   };
-  const leftUp: FakeHost['leftUp'] = { forget: async () => {} };
+  const linksToRestore: FakeHost['linksToRestore'] = { forget: async () => {} };
   const interfaces = new Map<number, number>();
   const routes = new Map<number, readonly ContainerRoute[]>();
   const setDefaultRoute: FakeHost['setDefaultRoute'] = async (pid, family, gateway) => {
@@ -164,7 +164,7 @@ export function createFakeHost(
     docker,
     kernel,
     detached,
-    leftUp,
+    linksToRestore,
     sources,
     setBook: (to) => {
       book = to;
@@ -191,7 +191,7 @@ export function createFakeHost(
             docker,
             adoption,
             detached,
-            leftUp,
+            linksToRestore,
             setDefaultRoute,
             ...(onStep === undefined ? {} : { onStep }),
           });

@@ -56,7 +56,7 @@ export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): P
         failures += 1;
         const waitMs = backoffMs(
           failures,
-          { firstMs: firstBackoffMs, longestMs: deps.heartbeatMs() },
+          { firstMs: firstBackoffMs, maxMs: deps.heartbeatMs() },
           deps.timing.random,
         );
         logFailure(deps.log, error, waitMs);

@@ -20,7 +20,7 @@ export type JoinDeps = {
   readonly log: Logger;
 };
 
-const backoff = { firstMs: 500, longestMs: 60_000 };
+const backoff = { firstMs: 500, maxMs: 60_000 };
 
 /**
  * Makes sure that this host has joined, and answers its identity with the host's id. Waits for a server that cannot be

@@ -110,7 +110,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
         dueAt = Number.NEGATIVE_INFINITY;
         const waitMs = backoffMs(
           failures,
-          { firstMs: firstBackoffMs, longestMs: deps.heartbeatMs() },
+          { firstMs: firstBackoffMs, maxMs: deps.heartbeatMs() },
           timing.random,
         );
         log.warn({ err: error, waitMs }, 'report failed, trying again');

@@ -34,7 +34,7 @@ async function setUp(version: string, began = 0) {
   };
   const announcer = createAnnouncer({ docker, run, timing: { now: () => began }, log });
   const look = async (): Promise<void> => {
-    announcer.looked(await lookAt(docker));
+    announcer.onObservation(await lookAt(docker));
     await turns();
   };
   return { docker, announcer, announced, look, fail: (to: boolean) => void (failing = to) };

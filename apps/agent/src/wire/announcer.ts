@@ -19,7 +19,7 @@ export type AnnouncerDeps = {
 /** Announces the addresses that containers took. */
 export type Announcer = {
   /** What is, as of a look; returns at once. */
-  readonly looked: (observed: Pick<Observed, 'docker' | 'adopted'>) => void;
+  readonly onObservation: (observed: Pick<Observed, 'docker' | 'adopted'>) => void;
   /** Those of containers that still run. */
   readonly failures: () => readonly AnnounceFailure[];
   /** Ends what still runs, and starts no more. */
@@ -87,7 +87,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
   }
 
   return {
-    looked: ({ docker, adopted }) => {
+    onObservation: ({ docker, adopted }) => {
       if (!docker.reachable || ended.signal.aborted) return;
       if (engineAnnounces(docker.version.version)) return announced.clear();
       const taken = addressesTaken(docker, new Set(Object.values(adopted)));

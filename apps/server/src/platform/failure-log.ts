@@ -11,7 +11,7 @@ export interface FailureLog {
 
 const intervalMs = 10_000;
 /** Kinds that are counted separately; further ones are counted as one. */
-const mostKinds = 50;
+const maxKinds = 50;
 
 /** What a database said, as short as it comes: a stack tells nothing of a server that is away. */
 export function shortly(error: unknown): { fault: string; why: string } | { err: unknown } {
@@ -58,7 +58,7 @@ export function createFailureLog(
     note(kind, error) {
       const fault = databaseFault(error);
       const full = fault === undefined ? kind : `${kind} ${fault.code}`;
-      const name = kinds.has(full) || kinds.size < mostKinds ? full : 'others';
+      const name = kinds.has(full) || kinds.size < maxKinds ? full : 'others';
       const known = kinds.get(name);
       if (known !== undefined) {
         known.times += 1;

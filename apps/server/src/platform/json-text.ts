@@ -26,7 +26,7 @@ function behindText(json: string, start: number): number {
  * What is wrong with the shape of JSON whatever it is for: nested too deep, or with too many values. Looks at the text, so
  * that nothing is made of it before; what is no JSON at all is for the parser to say.
  */
-export function shapeFault(json: string, mostValues: number): FieldError | undefined {
+export function shapeFault(json: string, maxValues: number): FieldError | undefined {
   let depth = 0;
   let values = 1;
   for (let at = 0; at < json.length; at += 1) {
@@ -38,8 +38,8 @@ export function shapeFault(json: string, mostValues: number): FieldError | undef
       depth += 1;
     } else if (closing.has(char)) depth -= 1;
     if (depth > maxJsonDepth) return { pointer: '', message: `is nested deeper than ${maxJsonDepth} levels` };
-    if (values > mostValues)
-      return { pointer: '', message: `has more than the ${mostValues} values that are taken here` };
+    if (values > maxValues)
+      return { pointer: '', message: `has more than the ${maxValues} values that are taken here` };
   }
   return undefined;
 }

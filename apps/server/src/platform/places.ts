@@ -39,7 +39,7 @@ export interface Rate {
 }
 
 /** Keys that are kept; beyond, the one that was idle longest is forgotten. */
-const mostKeys = 10_000;
+const maxKeys = 10_000;
 
 export function createRate(
   { burst, perSecond }: { burst: number; perSecond: number },
@@ -62,7 +62,7 @@ export function createRate(
       kept.delete(key);
       kept.set(key, { left, at: now() });
       const [oldest] = kept.keys();
-      if (kept.size > mostKeys && oldest !== undefined) kept.delete(oldest);
+      if (kept.size > maxKeys && oldest !== undefined) kept.delete(oldest);
     },
   };
 }

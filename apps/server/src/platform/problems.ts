@@ -23,7 +23,7 @@ const bounds = {
   message: boundOf(fields.message),
 };
 /** As much of a pointer as a sentence has room for. */
-const mostInSentence = 256;
+const maxInSentence = 256;
 
 /** Builds the answer to an error (RFC 9457). */
 export function problemOf(error: ApiError, request: { id: string; url: string }): Problem {
@@ -80,7 +80,7 @@ function apiErrorOf(error: unknown, request: FastifyRequest): ApiError {
     const [first] = errors;
     return new ApiError(
       'invalid_request',
-      `${first?.pointer === '' ? 'the body' : cut(first?.pointer ?? 'the request', mostInSentence)} ${first?.message ?? 'is not valid'}`,
+      `${first?.pointer === '' ? 'the body' : cut(first?.pointer ?? 'the request', maxInSentence)} ${first?.message ?? 'is not valid'}`,
       { errors },
     );
   }

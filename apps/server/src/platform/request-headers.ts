@@ -1,13 +1,13 @@
 import { Type } from 'typebox';
 
 /** Node reads no longer ones; what is wrong with a shorter one is said by those who read it. */
-const longestHeader = 16_384;
+const maxHeader = 16_384;
 
 /** `If-Match` in the OpenAPI document, so that Swagger UI offers it; checkIfMatch says what is wrong with it. */
 export const IfMatchHeader = Type.Object({
   'if-match': Type.Optional(
     Type.String({
-      maxLength: longestHeader,
+      maxLength: maxHeader,
       description: 'The `ETag` you last saw, such as `"1.3f7a5d0e8b11"`; `*` for whatever is there.',
       examples: ['*'],
     }),
@@ -18,7 +18,7 @@ export const IfMatchHeader = Type.Object({
 export const IdempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      maxLength: longestHeader,
+      maxLength: maxHeader,
       description:
         'Any text of your own, such as a UUID: the request sent again with it is carried out once.',
       examples: ['7d0c1f6e-7c50-4be3-9a3a-0a6f6c8f2b11'],

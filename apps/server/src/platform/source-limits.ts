@@ -14,7 +14,7 @@ export const sourceLimits = {
 } as const;
 
 /** Credentials that were found right lately and are not stopped by what others at their source do. */
-const mostProven = 20_000;
+const maxProven = 20_000;
 
 /**
  * Where a request comes from: the address of the other end of the connection, which is a proxy's where there is one. Of IPv6
@@ -101,5 +101,5 @@ function keep(proven: Set<string>, credential: string): void {
   proven.delete(credential);
   proven.add(credential);
   const [oldest] = proven;
-  if (proven.size > mostProven && oldest !== undefined) proven.delete(oldest);
+  if (proven.size > maxProven && oldest !== undefined) proven.delete(oldest);
 }

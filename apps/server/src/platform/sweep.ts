@@ -36,9 +36,9 @@ export function startSweep(
   };
 }
 
-const mostInStep = 5_000;
+const maxInStep = 5_000;
 
 /** Deletes until a step finds less than it may delete: bounded steps, so that no lock is held long. */
 export async function deleteInSteps(step: (most: number) => Promise<number>): Promise<void> {
-  while ((await step(mostInStep)) >= mostInStep);
+  while ((await step(maxInStep)) >= maxInStep);
 }

@@ -7,7 +7,7 @@ import { ApiError } from './errors.ts';
 import { isSmallJson } from './json-text.ts';
 
 /** Of a body with more values than this only the first error is looked for. A network of 16 subnets has some 100. */
-const mostExplained = 2_000;
+const maxExplained = 2_000;
 
 const shared: Options = {
   verbose: true,
@@ -42,7 +42,7 @@ function compileBody(
   const validate: ((body: unknown) => boolean) & { errors?: ErrorObject[] | null } = (body) => {
     if (check(body)) return true;
     validate.errors = check.errors ?? null;
-    if (isSmallJson(body, mostExplained)) {
+    if (isSmallJson(body, maxExplained)) {
       explain ??= explaining.compile(schema);
       if (!explain(body)) validate.errors = explain.errors ?? null;
     }

@@ -60,14 +60,14 @@ export type Grant = {
   readonly rollback: () => Promise<void>;
 };
 
-/** Gives addresses to Docker and takes them back. Fails with {@link DriverRefusal}, never slower than {@link longestCallMs}. */
+/** Gives addresses to Docker and takes them back. Fails with {@link DriverRefusal}, never slower than {@link maxCallMs}. */
 export type AddressBook = {
   readonly request: (pool: Pool, ip: string | null, endpoint: Endpoint) => Promise<Grant>;
   readonly release: (pool: Pool, ip: string) => Promise<void>;
 };
 
 /** Bound of one call of Docker, which has none of its own, in milliseconds. */
-export const longestCallMs = 10_000;
+export const maxCallMs = 10_000;
 /** How long the start of a container waits to hear whether something is reserved for it. */
 const reservationMs = 1000;
 /** How long is tried to reach a server that was away at the last call. */
@@ -284,16 +284,14 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       }
       if (grant !== null) return grant;
     }
-    throw new DriverRefusal(
-      `the Trunkline server did not answer within ${longestCallMs / 1000} s: try again`,
-    );
+    throw new DriverRefusal(`the Trunkline server did not answer within ${maxCallMs / 1000} s: try again`);
   }
 
   return {
     request: async (pool, text, endpoint) => {
       const ip = text === null ? null : addressIn(pool, text);
       // The wall clock may be set back meanwhile; the bound of the call itself is the server's of the socket.
-      const until = now() + longestCallMs - reserveMs;
+      const until = now() + maxCallMs - reserveMs;
       const work = (): Promise<Grant> => answer({ pool, ip, endpoint }, until);
       return ip === null ? await work() : await turns.take(keyOf({ networkId: pool.networkId, ip }), work);
     },

@@ -33,9 +33,9 @@ type Waiter = {
 /** How long one call may take at most, in milliseconds: the server holds an urgent want for `recallSeconds`. */
 export const onDemandMs = recallSeconds * 1000 + 1000;
 /** Calls at a time for one pool; who asks while so many run shares the next. */
-const mostCalls = 8;
+const maxCalls = 8;
 /** Most of one want, as the contract has it. */
-const mostAtOnce = 256;
+const maxAtOnce = 256;
 
 /** Makes it. */
 export function createOnDemandRequests({ source, reachability, onSpare }: OnDemandDeps): OnDemandRequests {
@@ -44,8 +44,8 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
 
   async function flush(name: string): Promise<void> {
     const calls = running.get(name) ?? 0;
-    const waiters = (waiting.get(name) ?? []).slice(0, mostAtOnce);
-    if (calls >= mostCalls || waiters.length === 0) return;
+    const waiters = (waiting.get(name) ?? []).slice(0, maxAtOnce);
+    if (calls >= maxCalls || waiters.length === 0) return;
     const [first] = waiters;
     if (first === undefined) return;
     waiting.set(name, (waiting.get(name) ?? []).slice(waiters.length));

@@ -21,7 +21,7 @@ export type WireGuardDeps = {
 };
 
 /** After this no other address is tried, in milliseconds: Docker has to be answered. */
-const longestMs = 5000;
+const maxMs = 5000;
 /**
  * Bound of the question that a container waits for, in milliseconds: with the rest of a grant it is half a second. Where the link to ask
  * from is there it takes 260 ms and what the machine adds, and 10 to 40 ms where somebody answers.
@@ -111,7 +111,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
   return {
     release: book.release,
     request: async (pool, ip, endpoint) => {
-      const until = now() + longestMs;
+      const until = now() + maxMs;
       const taken: string[] = [];
       for (;;) {
         const before: Before = new Map(store.all());

@@ -15,7 +15,7 @@ import type { LiveAddresses } from './live-addresses.ts';
 /** What the bindings work with. */
 export type BindingsDeps = {
   readonly store: LeaseStore;
-  readonly live: Pick<LiveAddresses, 'looked'>;
+  readonly live: Pick<LiveAddresses, 'onObservation'>;
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   /** Asks for a look at Docker; its result comes by {@link Bindings.looked}. */
@@ -33,7 +33,7 @@ export type UnheldAddress = SeenAddress & { readonly why: string };
 /** Compares what this host holds with what its containers have, at every look. */
 export type Bindings = {
   /** A look came to an end. Never fails. */
-  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => Promise<void>;
+  readonly onObservation: (observed: Pick<Observed, 'at' | 'docker'>) => Promise<void>;
   /** What this host holds has changed: there may be something to look for that no event of Docker tells. */
   readonly wake: () => void;
   /** What runs on addresses that this host does not hold. */
@@ -60,15 +60,15 @@ export function createBindings(deps: BindingsDeps): Bindings {
   const refused = new Map<LeaseKey, { readonly why: string; readonly at: number }>();
 
   /** One look after the other, as they came. */
-  function looked(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
+  function onObservation(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
     last = last
-      .then(() => lookedNow(observed))
+      .then(() => observeNow(observed))
       .catch((error: unknown) => log.warn({ err: error }, 'a look at containers came to nothing'));
     return last;
   }
 
-  async function lookedNow(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
-    const seen = await deps.live.looked(observed, store.all());
+  async function observeNow(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
+    const seen = await deps.live.onObservation(observed, store.all());
     if (seen === null) return;
     const plan = planBindings({
       held: store.all(),
@@ -142,7 +142,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
   }
 
   return {
-    looked,
+    onObservation,
     wake: () => {
       const at = unlookedAt();
       if (at === null || (nextAt !== null && nextAt <= at)) return;

@@ -31,13 +31,13 @@ export type Comparison = {
   /** Resolves when it may, or after so many milliseconds. */
   readonly done: (timeoutMs: number) => Promise<void>;
   /** A look came to an end. */
-  readonly looked: (observed: Pick<Observed, 'at' | 'docker'>) => void;
+  readonly onObservation: (observed: Pick<Observed, 'at' | 'docker'>) => void;
   readonly desiredChanged: () => void;
   /** Runs until aborted; fails only with what ends the agent. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
-const backoff = { firstMs: 200, longestMs: 5000 };
+const backoff = { firstMs: 200, maxMs: 5000 };
 const compareMs = 20_000;
 /** How long a look at Docker is waited for, in milliseconds: less than a start waits for the comparison. */
 const lookMs = 1500;
@@ -100,7 +100,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
     done: async (timeoutMs) => {
       if (wanted() !== null) await within(finished.promise, timeoutMs, timing);
     },
-    looked: (observed) => {
+    onObservation: (observed) => {
       lastSeen = shownAddresses(observed, deps.standsFor) ?? lastSeen;
     },
     desiredChanged: () => {

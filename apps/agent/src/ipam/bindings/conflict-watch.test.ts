@@ -42,7 +42,7 @@ async function setUp() {
       outage: null,
     };
     const version = await docker.version();
-    watch.looked({ docker: { reachable: true, version, networks, containers, ...rest } });
+    watch.onObservation({ docker: { reachable: true, version, networks, containers, ...rest } });
   };
   const watch = createConflictWatch({
     wire: {

@@ -28,7 +28,7 @@ export type FoundConflict = Pick<AddressInUse, 'networkId' | 'ip' | 'container'>
 /** Asks the wire, in turn, for addresses that are in use. */
 export type ConflictWatch = {
   /** What is, as of a look. */
-  readonly looked: (observed: Pick<Observed, 'docker'>) => void;
+  readonly onObservation: (observed: Pick<Observed, 'docker'>) => void;
   readonly conflicts: () => readonly FoundConflict[];
   /** Asks for an address as soon as a look sees it on a running container, out of its turn: nobody could ask before. */
   readonly soon: (about: AddressOnWire) => void;
@@ -108,7 +108,7 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
     found.has(key) || pressing.has(key) ? -1 : (askedAt.get(key) ?? 0);
 
   return {
-    looked: ({ docker }) => {
+    onObservation: ({ docker }) => {
       if (!docker.reachable) return;
       inUse = new Map(addressesInUse(docker, deps.standsFor).map((one) => [keyOf(one), one]));
       for (const key of askedAt.keys()) if (!inUse.has(key)) askedAt.delete(key);

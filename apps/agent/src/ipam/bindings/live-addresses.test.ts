@@ -89,7 +89,7 @@ async function setUp() {
         outage,
         ...nothing,
       };
-      return await live.looked({ at: (at += 1000), docker: seen }, held);
+      return await live.onObservation({ at: (at += 1000), docker: seen }, held);
     },
   };
 }

@@ -22,7 +22,7 @@ export type LiveAddresses = {
   /** As it is now, for one that asks for it. Asks the kernel and never Docker. */
   readonly of: (address: { readonly networkId: string; readonly ip: string }) => Promise<Evidence>;
   /** What a look shows, the kernel asked after it; null where Docker did not answer. `held`: what this host holds. */
-  readonly looked: (
+  readonly onObservation: (
     observed: Pick<Observed, 'at' | 'docker'>,
     held: ReadonlyMap<LeaseKey, LeaseRecord>,
   ) => Promise<SeenAddresses | null>;
@@ -125,7 +125,7 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
         return { kernel: { name: nameOf(networkId, ip, found.mac), mac: found.mac }, docker };
       return { kernel: doubted ? 'unknown' : null, docker };
     },
-    looked: async (observed, held) => {
+    onObservation: async (observed, held) => {
       const shown = shownAddresses(observed, standsFor);
       if (shown === null) return null;
       const look = await sandboxes.look();

@@ -57,7 +57,9 @@ async function setUp(
       await docker.containers(),
     ];
     const rest = { details: new Map(), interfaces: new Map(), routes: new Map(), images: new Set<string>() };
-    cleaner.looked({ docker: { reachable: true, version, networks, containers, ...rest, outage: null } });
+    cleaner.onObservation({
+      docker: { reachable: true, version, networks, containers, ...rest, outage: null },
+    });
     await turns();
     return did;
   };

@@ -27,7 +27,7 @@ export type NoGatewayRoutesDeps = {
 /** Takes away what Docker made of the gateway that a network does not have (no-gateway.ts). */
 export type NoGatewayRoutes = {
   /** What is, as of a look; returns at once. */
-  readonly looked: (observed: Pick<Observed, 'docker'>) => void;
+  readonly onObservation: (observed: Pick<Observed, 'docker'>) => void;
   /** Starts no more. */
   readonly close: () => void;
 };
@@ -69,7 +69,7 @@ export function createNoGatewayRoutes(deps: NoGatewayRoutesDeps): NoGatewayRoute
   }
 
   return {
-    looked: ({ docker }) => {
+    onObservation: ({ docker }) => {
       if (!docker.reachable || closed) return;
       const there = new Map(concerned(docker).map((one) => [one.id, one]));
       for (const id of done.keys()) if (!there.has(id)) done.delete(id);

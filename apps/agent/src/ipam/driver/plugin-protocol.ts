@@ -22,7 +22,7 @@ export const gatewayType = 'com.docker.network.gateway';
 const typeOption = 'RequestAddressType';
 const macOption = 'com.docker.network.endpoint.macaddress';
 /** Longest name of a container that is kept, in characters. */
-const longestName = 255;
+const maxName = 255;
 /** From Engine 29.0. */
 const nameOption = 'com.docker.network.endpoint.name';
 
@@ -66,7 +66,7 @@ export function readAddressCall(body: Readonly<Record<string, unknown>>): Addres
     // It is written down and shown again: what is longer than any name of Docker's is none.
     endpoint: {
       mac: mac === '' ? null : parseMac(mac),
-      name: name === '' || name.length > longestName ? null : name,
+      name: name === '' || name.length > maxName ? null : name,
     },
   };
 }

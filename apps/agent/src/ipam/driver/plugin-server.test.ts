@@ -21,10 +21,10 @@ afterEach(async () => {
   for (const one of cleanup.splice(0)) await one();
 });
 
-async function serve(driver: Driver, longestMs = 10_000): Promise<string> {
+async function serve(driver: Driver, maxMs = 10_000): Promise<string> {
   const folder = await temporaryFolder();
   const path = join(folder.path, 'plugins/trunkline.sock');
-  const server = createPluginServer({ driver, longestMs, log });
+  const server = createPluginServer({ driver, maxMs, log });
   const close = await listenForDocker(server, { path, descriptor: null });
   cleanup.push(async () => {
     server.closeAllConnections();
@@ -226,7 +226,7 @@ describe('the socket', () => {
     ]);
     await once(left, 'exit');
     expect((await stat(path)).isSocket()).toBe(true);
-    const server = createPluginServer({ driver: echo, longestMs: 1000, log });
+    const server = createPluginServer({ driver: echo, maxMs: 1000, log });
     const close = await listenForDocker(server, { path, descriptor: null });
     expect((await post(path, '/Plugin.Activate')).status).toBe(200);
     await close();
@@ -248,7 +248,7 @@ describe('the socket', () => {
         `import { createPluginServer } from ${JSON.stringify(join(import.meta.dirname, 'plugin-server.ts'))};
         import { handedOverSocket, listenForDocker } from ${JSON.stringify(join(import.meta.dirname, 'plugin-socket.ts'))};
         const driver = { '/Plugin.Activate': { body: false, call: () => ({ body: { pid: process.pid } }) } } as const;
-        const server = createPluginServer({ driver, longestMs: 1000, log: { debug() {} } as never });
+        const server = createPluginServer({ driver, maxMs: 1000, log: { debug() {} } as never });
         await listenForDocker(server, { path: '/nowhere', descriptor: handedOverSocket(process.env) });`,
       );
       const systemd = spawn(activate, ['-l', path, process.execPath, program], { stdio: 'ignore' });

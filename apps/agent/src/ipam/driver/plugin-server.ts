@@ -10,12 +10,12 @@ import { DriverRefusal } from '../allocation/refusal.ts';
 export type PluginServerDeps = {
   readonly driver: Driver;
   /** Bound of a call, in milliseconds. */
-  readonly longestMs: number;
+  readonly maxMs: number;
   readonly log: Logger;
 };
 
 /** Longest body that is read, in bytes; Docker's are a few hundred. */
-const longestBody = 64 * 1024;
+const maxBody = 64 * 1024;
 /** How long a call may take to arrive, head and body, in milliseconds; and how often is looked who is late. */
 const bodyMs = 5000;
 const lookEveryMs = 1000;
@@ -23,16 +23,16 @@ const lookEveryMs = 1000;
  * Connections at a time. Docker has one for each container that it starts, and tries again where one is refused; each of
  * them may hold a body.
  */
-export const mostConnections = 256;
+export const maxConnections = 256;
 /** Longest refusal, in characters: it is printed under `docker run`, and may quote what was sent. */
-const longestRefusal = 1000;
+const maxRefusal = 1000;
 const mediaType = 'application/vnd.docker.plugins.v1.1+json';
 
 /**
  * Docker's plugin protocol over HTTP. Docker's calls have no bound of their own and a call that is not answered holds up
- * containers for ever, so each is answered within `longestMs`, whatever happens.
+ * containers for ever, so each is answered within `maxMs`, whatever happens.
  */
-export function createPluginServer({ driver, longestMs, log }: PluginServerDeps): Server {
+export function createPluginServer({ driver, maxMs, log }: PluginServerDeps): Server {
   async function answer(request: IncomingMessage): Promise<Reply> {
     const path = (request.url ?? '').split('?')[0] ?? '';
     const method = request.method === 'POST' && Object.hasOwn(driver, path) ? driver[path] : undefined;
@@ -49,11 +49,9 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
     const timer = setTimeout(() => {
       late.resolve({
         status: 200,
-        body: refusal(
-          `the Trunkline agent did not come to an answer within ${longestMs / 1000} s: try again`,
-        ),
+        body: refusal(`the Trunkline agent did not come to an answer within ${maxMs / 1000} s: try again`),
       });
-    }, longestMs);
+    }, maxMs);
     let said: Reply | null = null;
     const own = answer(request)
       .catch((error: unknown): Reply => failure(error, log))
@@ -90,7 +88,7 @@ export function createPluginServer({ driver, longestMs, log }: PluginServerDeps)
   );
   // One call a connection: what comes behind it, before the answer, is none.
   server.maxRequestsPerSocket = 1;
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
     const isLate = code === 'ERR_HTTP_REQUEST_TIMEOUT';
     // Node's types say Duplex; a server of HTTP has sockets.
@@ -121,8 +119,8 @@ function endWith(socket: Socket, status: string, why: string): void {
 type Reply = DriverAnswer & { readonly status: number };
 
 function refusal(message: string): Readonly<Record<string, unknown>> {
-  const isLong = message.length > longestRefusal;
-  return { Error: isLong ? `${message.slice(0, longestRefusal).toWellFormed()}…` : message };
+  const isLong = message.length > maxRefusal;
+  return { Error: isLong ? `${message.slice(0, maxRefusal).toWellFormed()}…` : message };
 }
 
 function failure(error: unknown, log: Logger): Reply {
@@ -169,12 +167,12 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
       size += part.length;
-      if (size > longestBody) parts.length = 0;
+      if (size > maxBody) parts.length = 0;
       else parts.push(part);
     }
   } catch {
     throw new CallBroken(tooSlow);
   }
-  if (size > longestBody) throw new DriverRefusal(`the body is longer than ${longestBody} bytes`);
+  if (size > maxBody) throw new DriverRefusal(`the body is longer than ${maxBody} bytes`);
   return Buffer.concat(parts).toString('utf8');
 }

@@ -26,7 +26,7 @@ export async function refuseDocker(
     isHeld: () => true,
     whyHarmful: () => Promise.resolve(null),
   });
-  const close = await listenForDocker(createPluginServer({ driver, longestMs: forMs, log }), socket);
+  const close = await listenForDocker(createPluginServer({ driver, maxMs: forMs, log }), socket);
   await delay(forMs);
   await close();
 }

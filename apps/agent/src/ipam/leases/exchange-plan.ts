@@ -23,9 +23,9 @@ export type ExchangePlan = {
 type Family = LeaseWant['family'];
 
 /** Most of one exchange, as the contract has it. */
-const mostReturns = 4096;
-const mostWants = 256;
-const mostOfAWant = 256;
+const maxReturns = 4096;
+const maxWants = 256;
+const maxOfAWant = 256;
 
 export function familyOf(ip: string): Family {
   return ip.includes(':') ? 'ipv6' : 'ipv4';
@@ -72,13 +72,13 @@ export function planExchange(input: {
     // The youngest go back: those that were free for longest are given first.
     const surplus = have.toSorted((a, b) => a.since - b.since).slice(network.warm);
     leaving.push(...surplus.map((record) => returning(record, now)));
-    const count = Math.min(mostOfAWant, network.warm - have.length);
+    const count = Math.min(maxOfAWant, network.warm - have.length);
     const asks = state === 'present' && isPlaced(network.id) && !recalled.has(pool) && !backingOff.has(pool);
     if (count > 0 && asks) {
       wants.push({ networkId: network.id, family, count, urgent: false });
     }
   }
-  return { returns: leaving.slice(0, mostReturns), drops, wants: wants.slice(0, mostWants) };
+  return { returns: leaving.slice(0, maxReturns), drops, wants: wants.slice(0, maxWants) };
 }
 
 type WarmPool = {

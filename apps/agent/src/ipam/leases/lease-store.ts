@@ -35,7 +35,7 @@ const linesBeforeCompaction = 2000;
  * Revocations that are remembered for answers that are still on their way. One exchange confirms 4096 at most, and a call ends
  * after 20 s at the latest. The server never grants an address again under an old generation, so to remember longer harms nobody.
  */
-const mostRevoked = 32_768;
+const maxRevoked = 32_768;
 
 type Waiting = {
   readonly changes: readonly LeaseChange[];
@@ -145,7 +145,7 @@ export async function openLeaseStore(
         revoked.delete(key);
         revoked.set(key, generation);
         const [oldest] = revoked.keys();
-        if (revoked.size > mostRevoked && oldest !== undefined) revoked.delete(oldest);
+        if (revoked.size > maxRevoked && oldest !== undefined) revoked.delete(oldest);
       }
       return apply(revokedChanges(current, revocations));
     },

@@ -51,7 +51,7 @@ export type LeaseSync = {
 /** How long an exchange may take, in milliseconds. */
 const exchangeMs = 10_000;
 /** The poll of desired state may hear the server sooner. */
-const backoff = { firstMs: 500, longestMs: 15_000 };
+const backoff = { firstMs: 500, maxMs: 15_000 };
 /** What changes within this time is said in one exchange, and what Docker and people wait for goes first; milliseconds. */
 const gatherMs = 100;
 /** All is compared this often, in milliseconds; 0.8 to 1.2 of it, so that hosts do not come together. */
@@ -59,7 +59,7 @@ const compareMs = 300_000;
 /** A pool that the server had nothing for is asked for again after this, in milliseconds. */
 const retryMs = 15_000;
 /** Most of one exchange, as the contract has it. */
-const mostConfirms = 4096;
+const maxConfirms = 4096;
 
 const revocationKey = (one: Revocation): string => `${keyOf(one)} ${one.generation}`;
 
@@ -119,12 +119,12 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
           held: compares ? [...said.values()].flatMap((record) => heldOf(record) ?? []) : null,
           returns: returns.flatMap((record) => returnOf(record) ?? []),
           wants: [...wants],
-          ...(confirms.length === 0 ? {} : { confirms: confirms.slice(0, mostConfirms) }),
+          ...(confirms.length === 0 ? {} : { confirms: confirms.slice(0, maxConfirms) }),
         },
         withBound(bounded),
       );
       reachability.answered();
-      for (const one of confirms.slice(0, mostConfirms)) confirmed.add(revocationKey(one));
+      for (const one of confirms.slice(0, maxConfirms)) confirmed.add(revocationKey(one));
       if (confirms.length > 0)
         log.warn({ revoked: confirms.length }, 'addresses were taken away by the server');
       await store.apply(changesOf(answer, { returns, held: said }, store.all(), timing.now()));

@@ -4,7 +4,7 @@ import { endQuarantines } from './addresses.store.ts';
 import { keepForHosts, lockHostsSubnets } from './hosts-own.ts';
 
 const intervalMs = 5_000;
-const mostInStep = 1_000;
+const maxInStep = 1_000;
 
 /** Starts what happens to addresses by time: quarantines end, and what hosts have for themselves is kept. Answers how to stop. */
 export function startAddressSweeps({
@@ -15,7 +15,7 @@ export function startAddressSweeps({
 }: Pick<Platform, 'database' | 'changes' | 'log' | 'stopping'>): () => Promise<void> {
   const stops = [
     startSweep('quarantine', intervalMs, log, async () => {
-      while ((await endQuarantines(database, mostInStep)) >= mostInStep && !stopping.aborted);
+      while ((await endQuarantines(database, maxInStep)) >= maxInStep && !stopping.aborted);
     }),
     startSweep('hosts-own', intervalMs, log, () =>
       changes.make({ actor: 'server' }, async (change) =>

@@ -12,13 +12,13 @@ interface Waiting {
 }
 
 /** Requests answered in one transaction at most: keeps the time the locks are held short. */
-const mostInBatch = 256;
+const maxInBatch = 256;
 /** So few are not divided: a good part of what a batch costs does not depend on its size. */
-const leastDivided = 16;
+const minDivided = 16;
 const noAnswers = (): void => undefined;
 
 /** Requests that may wait; beyond that the server says so at once. */
-const mostWaiting = 10_000;
+const maxWaiting = 10_000;
 
 /**
  * How many go in the next batch: half of those who ask, which are those who wait and those of the last batch, who may ask
@@ -26,7 +26,7 @@ const mostWaiting = 10_000;
  * the two would stand still while the other works.
  */
 const batchSize = (waiting: number, last: number): number =>
-  Math.min(mostInBatch, Math.max(leastDivided, Math.ceil((waiting + last) / 2)));
+  Math.min(maxInBatch, Math.max(minDivided, Math.ceil((waiting + last) / 2)));
 
 /**
  * Requests that wait are answered together: one transaction, one flush to disk for all of them, one lock a network.
@@ -68,7 +68,7 @@ export function createAllocator(options: BatchOptions): {
 
   return {
     allocate(request) {
-      if (waiting.length >= mostWaiting) {
+      if (waiting.length >= maxWaiting) {
         return Promise.reject(
           new ApiError('overloaded', 'too many requests for addresses are waiting: try again shortly', {
             retryAfterSeconds: 1,
@@ -103,7 +103,7 @@ function alike(waiting: readonly Waiting[]): readonly Waiting[] {
   const key = waiting[0]?.nextFree;
   if (key === undefined) return waiting;
   const same = waiting.filter(({ nextFree }) => nextFree === key);
-  return same.length >= leastDivided ? same : waiting;
+  return same.length >= minDivided ? same : waiting;
 }
 
 /** Takes up to `most` requests from the front; a second one of the same owner or key waits for the first to be answered. */

@@ -8,12 +8,12 @@ export interface AgentKeys {
 }
 
 /** Keys that are kept; a fleet may be larger. */
-const mostKept = 10_000;
+const maxKept = 10_000;
 
 /** A host has the same key for as long as it is one: what was read of the database once holds. */
 export function createAgentKeys(
   find: (hostId: string) => Promise<Uint8Array | undefined>,
-  most = mostKept,
+  most = maxKept,
 ): AgentKeys {
   const kept = new Map<string, KeyObject>();
   return {

@@ -114,7 +114,7 @@ const sweepMs = 5_000;
 const keepInstancesMs = 30 * 24 * 3_600_000;
 /** Nonces outlive their requests by more than the clocks of replicas may differ, in milliseconds. */
 const keepNoncesMs = 5 * 60_000;
-const longestWaitSeconds = 60;
+const maxWaitSeconds = 60;
 
 /** The agent of a host as the one who changes something. */
 function actor(host: { name: string }, requestId: string): ChangeContext {
@@ -263,7 +263,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       if (after === undefined || standing.matters) return read();
       // An agent that heard another incarnation has to know this one.
       if (heard !== undefined && heard !== standing.incarnation) return read();
-      const waitMs = Math.min(waitSeconds, longestWaitSeconds) * 1000;
+      const waitMs = Math.min(waitSeconds, maxWaitSeconds) * 1000;
       const wait = waits.start(host.id, after, waitMs, AbortSignal.any([gone, stopping]));
       metrics.agentsConnected.set(waits.size());
       try {

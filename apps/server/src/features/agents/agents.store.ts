@@ -16,7 +16,7 @@ export interface AgentRow {
 }
 
 /** Processes of a host that are remembered as superseded. */
-export const mostInstances = 1000;
+export const maxInstances = 1000;
 
 const agentColumns = 'h.id, h.name, h.labels, h.instance, h.machine, i.superseded_at';
 const agentJoin = 'host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2';
@@ -81,7 +81,7 @@ export async function putInstance(
   await db.$executeRaw`
     DELETE FROM agent_instance i WHERE i.host_id = ${hostId}::uuid AND i.instance IN (
       SELECT o.instance FROM agent_instance o WHERE o.host_id = ${hostId}::uuid AND o.superseded_at IS NOT NULL
-      ORDER BY o.superseded_at DESC OFFSET ${mostInstances})`;
+      ORDER BY o.superseded_at DESC OFFSET ${maxInstances})`;
   await db.host.update({ where: { id: hostId }, data: { instance, machine }, select: { id: true } });
 }
 

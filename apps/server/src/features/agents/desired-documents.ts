@@ -9,7 +9,7 @@ export interface DesiredDocuments {
 type Document = DesiredDocument | undefined;
 
 /** Documents of one statement: bounds its length and what is in memory at a time. */
-const mostAtOnce = 32;
+const maxAtOnce = 32;
 /** Statements under way: the other connections are for everybody else. */
 const lanes = 4;
 
@@ -37,7 +37,7 @@ export function createDesiredDocuments(
 
   function answerSome(): void {
     while (asked.size > 0 && underWay < lanes) {
-      const batch = [...asked].slice(0, mostAtOnce);
+      const batch = [...asked].slice(0, maxAtOnce);
       for (const [hostId] of batch) asked.delete(hostId);
       underWay += 1;
       void answer(batch);

@@ -47,7 +47,7 @@ export interface ChecksService extends Preflights {
 }
 
 const defaults = { count: 5, timeoutSeconds: 30 };
-const mostOpenOnHost = 256;
+const maxOpenOnHost = 256;
 const sweepMs = 2_000;
 const keepMs = 7 * 86_400_000;
 const keepPreflightsMs = 3_600_000;
@@ -206,7 +206,7 @@ export function createChecksService(
     },
 
     desired: {
-      rows: (hostIds) => openJobsOf(hostIds, now(), mostOpenOnHost),
+      rows: (hostIds) => openJobsOf(hostIds, now(), maxOpenOnHost),
       read: desiredCheck,
     },
 

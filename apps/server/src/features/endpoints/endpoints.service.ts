@@ -51,8 +51,8 @@ const isEndpointPosition = (position: string): boolean => {
   return parts.length === 4 && parts.every(isNamePosition) && /^\d{1,18}$/.test(parts[3] ?? '');
 };
 
-const mostCompared = 1_000;
-const mostSilent = 100;
+const maxCompared = 1_000;
+const maxSilent = 100;
 
 /** An address as the database has it; of a text that is none there is none. */
 function canonical(text: string | null, family: 4 | 6): string | null {
@@ -155,21 +155,21 @@ export function createEndpointsService(
       if (network !== undefined && found === null)
         throw new ApiError('network_not_found', `there is no network ${network}`);
       const id = found?.id ?? null;
-      const endpoints = await oddEndpoints(db, id, mostCompared + 1);
-      const addresses = await oddAddresses(db, id, mostCompared + 1);
+      const endpoints = await oddEndpoints(db, id, maxCompared + 1);
+      const addresses = await oddAddresses(db, id, maxCompared + 1);
       const looking = await hostsLooking(db, id);
       const silent = looking.filter((host) => !hosts.isOnline({ lastSeenAt: host.last_seen_at }));
       const findings = [
         ...compareBooks(endpoints, addresses),
-        ...(await heardConflicts(db, id, mostCompared + 1)),
+        ...(await heardConflicts(db, id, maxCompared + 1)),
       ];
       const of = network === undefined ? 'all networks' : network;
       return {
         consistent: findings.length === 0,
-        findings: findings.slice(0, mostCompared),
-        truncated: Math.max(endpoints.length, addresses.length, findings.length) > mostCompared,
+        findings: findings.slice(0, maxCompared),
+        truncated: Math.max(endpoints.length, addresses.length, findings.length) > maxCompared,
         silentHosts: silent
-          .slice(0, mostSilent)
+          .slice(0, maxSilent)
           .map((host) => ({ host: host.host, observedAt: host.observed_at?.toISOString() ?? null })),
         message:
           findings.length === 0

@@ -34,7 +34,7 @@ export interface HostReports {
 /** Of what this database never gave the host, nothing is known. */
 const upTo = (known: bigint, said: bigint): bigint => (said > known ? known : said);
 const hostPath = (name: string): string => `/v1/hosts/${name}`;
-const mostSilentARound = 200;
+const maxSilentARound = 200;
 
 export function createHostReports(
   platform: Pick<Platform, 'database' | 'changes' | 'now'>,
@@ -95,7 +95,7 @@ export function createHostReports(
       const silenceMs = heartbeatsToSilence * fleet.heartbeatSeconds() * 1000;
       if (now().getTime() - startedAt.getTime() < silenceMs) return;
       const before = new Date(now().getTime() - silenceMs);
-      for (const { id } of await silentHosts(database.prisma, before, mostSilentARound)) {
+      for (const { id } of await silentHosts(database.prisma, before, maxSilentARound)) {
         await changes.make({ actor: 'server' }, async (change) => {
           const row = await takeHostTurn(change.db, id);
           if (row === undefined || row.lastSeenAt === null || row.lastSeenAt >= before) return;

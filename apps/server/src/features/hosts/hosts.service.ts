@@ -45,7 +45,7 @@ export interface HostsDeps {
   /** The host leaves the fleet: its containers are forgotten and their addresses go into quarantine. */
   leaving(change: Change, host: HostRef): Promise<void>;
   /** See `manyUnused`. */
-  mostUnused: number;
+  maxUnused: number;
 }
 
 export interface HostsService extends HostReports {
@@ -112,7 +112,7 @@ function inUse(
   );
 }
 
-const mostHoldings = 100;
+const maxHoldings = 100;
 
 export function createHostsService(platform: Platform, deps: HostsDeps): HostsService {
   const { changes, now } = platform;
@@ -125,7 +125,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
   /** As they are shown. */
   const presentAll = async (db: TransactionClient, rows: readonly HostRow[]): Promise<Host[]> => {
     const ids = rows.map(({ id }) => id);
-    const unused = ids.length === 0 ? [] : await manyUnused(db, ids, deps.mostUnused, now());
+    const unused = ids.length === 0 ? [] : await manyUnused(db, ids, deps.maxUnused, now());
     return rows.map((row) =>
       present(
         row,
@@ -210,12 +210,12 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         check(hostTag(row));
         // A host that is heard gives nothing from the moment it is retired. One that is silent does not hear of it.
         const isSilent = !isOnline(row);
-        const holds = await holdingsOf(change.db, row.id, mostHoldings, isSilent);
+        const holds = await holdingsOf(change.db, row.id, maxHoldings, isSilent);
         if (!force && holds.containers.length + holds.addresses.length > 0)
           throw inUse(name, holds, isSilent);
         // Networks, addresses and containers are locked before the host, as everywhere.
         await deps.leaving(change, refOf(row));
-        const left = await holdingsOf(change.db, row.id, mostHoldings, isSilent);
+        const left = await holdingsOf(change.db, row.id, maxHoldings, isSilent);
         if (left.containers.length + left.addresses.length > 0) throw inUse(name, left, isSilent);
         check(hostTag(found(await lockHost(change.db, name), name)));
         await deleteHost(change.db, row.id);

@@ -36,7 +36,7 @@ export interface JoinTokensService {
   sweep(): Promise<void>;
 }
 
-const longestSeconds = 3_600;
+const maxSeconds = 3_600;
 /** How long an expired token stays in the list, in milliseconds. */
 const keepMs = 30 * 24 * 3_600_000;
 
@@ -71,7 +71,7 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
       changes.makeOnce(context, async (change) => {
         const secret = newSecret('tlj_');
         const createdAt = now();
-        const expiresAt = new Date(createdAt.getTime() + (request.expiresInSeconds ?? longestSeconds) * 1000);
+        const expiresAt = new Date(createdAt.getTime() + (request.expiresInSeconds ?? maxSeconds) * 1000);
         const hostName = request.host ?? null;
         const row = await insertJoinToken(change.db, {
           hostName,

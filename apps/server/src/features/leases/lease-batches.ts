@@ -10,14 +10,14 @@ interface Waiting {
 }
 
 /** Hosts answered in one transaction at most: keeps the time the locks are held short. */
-const mostInBatch = 64;
+const maxInBatch = 64;
 /** The second batch waits in the database for the locks of the first: neither side stands still while answers travel. */
-const mostLanes = 2;
+const maxLanes = 2;
 /** Requests that may wait; beyond that the server says so at once. */
-const mostWaiting = 4_096;
+const maxWaiting = 4_096;
 /** Deadlocks and serialization failures: worth another try by itself. */
 const transient = new Set(['40P01', '40001']);
-const mostTries = 3;
+const maxTries = 3;
 /** What ails all of a batch alike. */
 const outOfOrder = new Set(['database_unavailable', 'recovering']);
 
@@ -31,8 +31,8 @@ export function createLeaseBatches(query: Query): { ask(ask: LeaseAsk): Promise<
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, mostInBatch);
-      waiting = waiting.slice(mostInBatch);
+      const batch = waiting.slice(0, maxInBatch);
+      waiting = waiting.slice(maxInBatch);
       await answer(query, batch);
     }
     lanes -= 1;
@@ -40,7 +40,7 @@ export function createLeaseBatches(query: Query): { ask(ask: LeaseAsk): Promise<
 
   return {
     ask(ask) {
-      if (waiting.length >= mostWaiting) {
+      if (waiting.length >= maxWaiting) {
         return Promise.reject(
           new ApiError('overloaded', 'too many hosts wait for leases: try again shortly', {
             retryAfterSeconds: 1,
@@ -49,7 +49,7 @@ export function createLeaseBatches(query: Query): { ask(ask: LeaseAsk): Promise<
       }
       return new Promise((resolve, reject) => {
         waiting.push({ ask, resolve, reject });
-        if (lanes < mostLanes) {
+        if (lanes < maxLanes) {
           lanes += 1;
           setImmediate(() => void drain());
         }
@@ -73,7 +73,7 @@ async function answer(query: Query, batch: readonly Waiting[], tries = 1): Promi
       for (const one of batch) await answer(query, [one]);
       return;
     }
-    if (fault !== undefined && transient.has(fault.code) && tries < mostTries)
+    if (fault !== undefined && transient.has(fault.code) && tries < maxTries)
       return answer(query, batch, tries + 1);
     for (const one of batch) one.reject(failure ?? error);
   }

@@ -18,7 +18,7 @@ export interface LeaseClaims {
   claim(host: LeaseHost, claim: LeaseClaim, gone: AbortSignal): Promise<LeaseClaimAnswer>;
 }
 
-const mostTries = 3;
+const maxTries = 3;
 
 function readClaim(claim: LeaseClaim): ClaimItem {
   const { networkId, name } = claim;
@@ -33,13 +33,13 @@ function readClaim(claim: LeaseClaim): ClaimItem {
 
 export function createLeaseClaims(
   { database, feed, metrics, stopping }: Pick<Platform, 'database' | 'feed' | 'metrics' | 'stopping'>,
-  { addresses, mostUnused }: { addresses: Pick<AddressesService, 'explain'>; mostUnused: number },
+  { addresses, maxUnused }: { addresses: Pick<AddressesService, 'explain'>; maxUnused: number },
 ): LeaseClaims {
   const query = poolQuery(database.pool);
 
   const claimOnce = async (host: LeaseHost, claim: ClaimItem, tries = 1): ReturnType<typeof claimLease> => {
     try {
-      return await claimLease(query, host.id, claim, mostUnused);
+      return await claimLease(query, host.id, claim, maxUnused);
     } catch (failure) {
       const { networkId: network, family, mac } = claim;
       const error = await sayWhoHasMac(query, apiErrorFromDatabase(failure) ?? failure, {
@@ -48,7 +48,7 @@ export function createLeaseClaims(
         mac: mac ?? undefined,
       });
       const code = databaseFault(failure)?.code ?? '';
-      if (['40P01', '40001'].includes(code) && tries < mostTries) return claimOnce(host, claim, tries + 1);
+      if (['40P01', '40001'].includes(code) && tries < maxTries) return claimOnce(host, claim, tries + 1);
       if (error instanceof ApiError && error.code === 'mac_in_use')
         metrics.leaseClaims.inc({ outcome: 'mac_in_use' });
       throw error;

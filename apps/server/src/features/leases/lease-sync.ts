@@ -103,7 +103,7 @@ export function createLeaseSyncs(
     stopping,
     log,
   }: Pick<Platform, 'database' | 'changes' | 'feed' | 'metrics' | 'stopping' | 'log'>,
-  { containers, mostUnused }: { containers: ContainersOfLeases; mostUnused: number },
+  { containers, maxUnused }: { containers: ContainersOfLeases; maxUnused: number },
 ): LeaseSyncs {
   const query = poolQuery(database.pool);
   const batches = createLeaseBatches(query);
@@ -149,7 +149,7 @@ export function createLeaseSyncs(
       if (worth.length === 0 || gone.aborted) return hopeless;
       const rows = await ask({
         host: host.id,
-        unused: mostUnused,
+        unused: maxUnused,
         returns: [],
         wants: worth.map(stillWanted),
       });
@@ -189,7 +189,7 @@ export function createLeaseSyncs(
     async sync(host, sync, gone) {
       const ended = AbortSignal.any([gone, stopping]);
       if (sync.confirms !== undefined && sync.confirms.length > 0) await confirm(host, sync.confirms);
-      const asked = readSync(host, sync, mostUnused);
+      const asked = readSync(host, sync, maxUnused);
       const rows = await ask(asked);
       await movedFromConflicts(host, asked.returns);
       const granted = grantedOf(rows);

@@ -43,7 +43,7 @@ export function createLeasesService(
     addresses: Pick<AddressesService, 'explain'>;
     containers: ContainersOfLeases;
     /** See `lease_room` in prisma/functions. */
-    mostUnused: number;
+    maxUnused: number;
   },
 ): LeasesService {
   const { changes } = platform;

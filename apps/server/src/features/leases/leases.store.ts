@@ -160,11 +160,11 @@ export async function claimLease(
   query: Query,
   hostId: string,
   { networkId, family, ip, mac, name }: ClaimItem,
-  mostUnused: number,
+  maxUnused: number,
 ): Promise<{ outcome: ClaimOutcome; ip: string | null }> {
   const [row] = await query<{ outcome: ClaimOutcome; ip: string | null }>(
     'SELECT * FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text, $7::int)',
-    [hostId, networkId, family, ip, mac, name, mostUnused],
+    [hostId, networkId, family, ip, mac, name, maxUnused],
   );
   if (row === undefined) throw new Error('the database gave no answer to a claim');
   return row;

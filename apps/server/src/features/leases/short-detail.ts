@@ -1,6 +1,6 @@
 import type { HoldersRow, ShortReason } from './leases.store.ts';
 
-const mostHosts = 5;
+const maxHosts = 5;
 
 const others: Record<string, string> = {
   reserved: 'reserved for owners',
@@ -13,9 +13,9 @@ function fullSubnet(cidr: string, rows: readonly HoldersRow[]): string {
   const total = first?.allocatable ?? '0';
   const held = (BigInt(total) - BigInt(first?.free ?? '0')).toString();
   const hosts = rows.filter(({ host }) => host !== null);
-  const named = hosts.slice(0, mostHosts).map(({ host, count }) => `${count} by ${host ?? ''}`);
-  const more = hosts.slice(mostHosts).reduce((sum, { count }) => sum + count, 0);
-  if (more > 0) named.push(`${more} by ${hosts.length - mostHosts} other hosts`);
+  const named = hosts.slice(0, maxHosts).map(({ host, count }) => `${count} by ${host ?? ''}`);
+  const more = hosts.slice(maxHosts).reduce((sum, { count }) => sum + count, 0);
+  if (more > 0) named.push(`${more} by ${hosts.length - maxHosts} other hosts`);
   for (const { host, state, count } of rows)
     if (host === null && state !== null) named.push(`${count} ${others[state] ?? state}`);
   const who = named.length === 0 ? '' : `, ${named.join(', ')}`;

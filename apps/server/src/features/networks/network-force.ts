@@ -34,7 +34,7 @@ export interface Forced {
   named: { hosts: string[]; containers: string[] };
 }
 
-const mostNamed = 100;
+const maxNamed = 100;
 
 /** Finds out whom force concerns. Nothing is written. */
 export async function forcedBy(
@@ -49,10 +49,10 @@ export async function forcedBy(
   return {
     hostIds: [...hostIds],
     named: {
-      hosts: forced.slice(0, mostNamed).map(({ host }) => host),
+      hosts: forced.slice(0, maxNamed).map(({ host }) => host),
       containers: attached
         .filter(({ hostId }) => hostIds.has(hostId))
-        .slice(0, mostNamed)
+        .slice(0, maxNamed)
         .map(({ container }) => `/v1/containers/${container}`),
     },
   };

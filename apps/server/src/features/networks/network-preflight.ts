@@ -4,7 +4,7 @@ import type { WaitBudget, PreflightAnswer, Preflights } from '../checks/prefligh
 import type { DesiredOnHost } from './desired-networks.ts';
 
 /** Hosts that are asked at most, and that an answer has room for (Network.preflight). The first by name. */
-export const mostAsked = 1000;
+export const maxAsked = 1000;
 
 /** Why nobody looked at a host. */
 export type Unanswered = 'notAsked' | 'silent' | 'noAnswer';

@@ -18,11 +18,11 @@ export interface NetworkSummary {
   conditions: Condition[];
 }
 
-const mostNamed = 5;
+const maxNamed = 5;
 
 function named(texts: readonly string[], joint: string): string {
-  const more = texts.length > mostNamed ? `${joint}and ${texts.length - mostNamed} more` : '';
-  return texts.slice(0, mostNamed).join(joint) + more;
+  const more = texts.length > maxNamed ? `${joint}and ${texts.length - maxNamed} more` : '';
+  return texts.slice(0, maxNamed).join(joint) + more;
 }
 
 /** Sums up the placements of a network. Pure: the same facts, the same words. */

@@ -68,15 +68,15 @@ export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu
 }
 
 /** Linux takes IPv6 off an interface whose MTU is below what every IPv6 link must carry (RFC 8200 section 5). */
-const leastIpv6Mtu = 1280;
+const minIpv6Mtu = 1280;
 
 function checkMtu(mtu: number | null, cidrs: readonly (Cidr | undefined)[], say: Say): void {
-  if (mtu === null || mtu >= leastIpv6Mtu) return;
+  if (mtu === null || mtu >= minIpv6Mtu) return;
   const ipv6 = cidrs.find((cidr) => cidr?.family === 6);
   if (ipv6 !== undefined)
     say(
       '/mtu',
-      `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which needs ${leastIpv6Mtu} or more: raise it, or leave the IPv6 subnet out`,
+      `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which needs ${minIpv6Mtu} or more: raise it, or leave the IPv6 subnet out`,
     );
 }
 

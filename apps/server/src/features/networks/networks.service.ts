@@ -9,7 +9,7 @@ import type { Platform } from '../../platform/platform.ts';
 import type { WaitBudget, Preflights } from '../checks/preflights.ts';
 import { desiredOnHosts } from './desired-networks.ts';
 import { validSpec } from './network-changes.ts';
-import { askHosts, mostAsked } from './network-preflight.ts';
+import { askHosts, maxAsked } from './network-preflight.ts';
 import { wholeSpec } from './network-spec.ts';
 import {
   foundNetwork,
@@ -98,7 +98,7 @@ export function createNetworksService(
   ): Promise<Network> => {
     const { network, wanted } = await changes.make(context, async (change) => {
       const changed = await work(change);
-      return { network: changed, wanted: await desiredOnHosts(change.db, changed.id, mostAsked) };
+      return { network: changed, wanted: await desiredOnHosts(change.db, changed.id, maxAsked) };
     });
     const preflight = await askHosts({ checks, hosts, now }, network.name, wanted, context, waitBudget);
     return { ...network, preflight };

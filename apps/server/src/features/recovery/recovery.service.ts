@@ -70,7 +70,7 @@ const retried = async <T>(work: () => Promise<T>): Promise<T> => {
  * How far ahead of the database what a host heard may be: weeks of changes at the full speed of a server, and so little
  * that no host can lift the numbers to where they no longer fit their type.
  */
-const mostAhead = 10n ** 10n;
+const maxAhead = 10n ** 10n;
 
 /** Refuses what no server can have said. Throws invalid_request. */
 function refuseImplausible(heard: Heard, known: { revision: bigint; generation: bigint }): void {
@@ -78,7 +78,7 @@ function refuseImplausible(heard: Heard, known: { revision: bigint; generation: 
     ['/after', heard.revision, known.revision],
     ['/generation', BigInt(heard.generation), known.generation],
   ] as const)
-    if (said > highest + mostAhead)
+    if (said > highest + maxAhead)
       throw invalidFields([
         { pointer, message: `${said} was never given by a server that is at ${highest}` },
       ]);

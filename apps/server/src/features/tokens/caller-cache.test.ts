@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createCallerCache, longestTrustMs, revalidateMs } from './caller-cache.ts';
+import { createCallerCache, maxTrustMs, revalidateMs } from './caller-cache.ts';
 import type { TokenRow } from './tokens.store.ts';
 
 function setup() {
@@ -60,7 +60,7 @@ test('a token is trusted for seconds only, and after a change anywhere for a fra
   const { cache, state, find, change } = setup();
   await find();
   change(null);
-  state.now += longestTrustMs - 1;
+  state.now += maxTrustMs - 1;
   expect(await find()).toBeDefined();
   state.now += 1;
   expect(await find()).toBeUndefined();

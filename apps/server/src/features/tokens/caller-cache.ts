@@ -28,13 +28,13 @@ interface Entry {
 }
 
 /** An entry is never trusted for longer, whatever was heard, in milliseconds. */
-export const longestTrustMs = 5_000;
+export const maxTrustMs = 5_000;
 /**
  * After a change anywhere an entry is trusted this long: a busy allocator changes something many times a second, and
  * a token's revocation does not have to be known any sooner on the other servers.
  */
 export const revalidateMs = 250;
-const mostEntries = 10_000;
+const maxEntries = 10_000;
 const minuteMs = 60_000;
 
 export function createCallerCache(deps: CallerCacheDeps): CallerCache {
@@ -46,7 +46,7 @@ export function createCallerCache(deps: CallerCacheDeps): CallerCache {
   let changedAt = 0;
 
   const trusted = (entry: Entry, now: number): boolean =>
-    now - entry.loadedAt < (changedAt >= entry.loadedAt ? revalidateMs : longestTrustMs);
+    now - entry.loadedAt < (changedAt >= entry.loadedAt ? revalidateMs : maxTrustMs);
 
   const load = async (hash: string, now: number): Promise<Entry | undefined> => {
     const began = epoch;
@@ -62,7 +62,7 @@ export function createCallerCache(deps: CallerCacheDeps): CallerCache {
       usedMinute: entries.get(hash)?.usedMinute ?? row.lastUsedAt?.getTime() ?? 0,
     };
     if (began === epoch) {
-      if (entries.size >= mostEntries) entries.clear();
+      if (entries.size >= maxEntries) entries.clear();
       entries.set(hash, entry);
     }
     return entry;

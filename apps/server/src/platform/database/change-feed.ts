@@ -19,7 +19,7 @@ export interface ChangeFeedOptions {
 }
 
 const firstRetryMs = 100;
-const longestRetryMs = 5_000;
+const maxRetryMs = 5_000;
 
 /**
  * LISTEN on one connection of its own, opened anew with backoff when it breaks. Notifications sent meanwhile are lost,
@@ -45,7 +45,7 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
       fresh.end().catch(() => undefined);
       options.log.warn({ err: error, retryMs }, 'change feed lost its connection');
       retry = setTimeout(() => void connect(), retryMs);
-      retryMs = Math.min(retryMs * 2, longestRetryMs);
+      retryMs = Math.min(retryMs * 2, maxRetryMs);
     };
     const fresh = openClient(options.connection, reconnect);
     fresh.on('end', () => reconnect());

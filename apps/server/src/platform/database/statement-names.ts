@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Texts that are named; ours are fewer, so one that comes after so many is made up at run time. */
-const mostNamed = 500;
+const maxNamed = 500;
 /** How Prisma names a table in what it writes itself; whoever writes SQL by hand leaves the schema out. */
 const byPrisma = '"public".';
 const planned = /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/;
@@ -11,7 +11,7 @@ const planned = /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/;
  * one, since its texts are fixed. What Prisma writes gets none (the empty name, which is the protocol's unnamed statement):
  * it has as many texts as its lists have lengths, and every named statement stays in the memory of its connection.
  */
-export function createStatementNames(most = mostNamed): (sql: string) => string {
+export function createStatementNames(most = maxNamed): (sql: string) => string {
   const names = new Map<string, string>();
   return (sql) => {
     const known = names.get(sql);

@@ -207,7 +207,7 @@ describe('the embedded PostgreSQL', () => {
     const exits: PostmasterExit[] = [];
     const postgres = await start(dataDir, {
       onExit: (exit) => exits.push(exit),
-      backoff: { firstMs: 1, mostMs: 100, stableMs: 60_000 },
+      backoff: { firstMs: 1, maxMs: 100, stableMs: 60_000 },
     });
     const before = postmasterPid(dataDir)!;
     process.kill(before, 'SIGKILL');

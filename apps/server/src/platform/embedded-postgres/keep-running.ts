@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from './log.ts';
 import type { Postmaster, PostmasterExit } from './postmaster.ts';
 
-/** How long to wait before a restart, in milliseconds: `firstMs`, then double up to `mostMs`. */
+/** How long to wait before a restart, in milliseconds: `firstMs`, then double up to `maxMs`. */
 export interface Backoff {
   readonly firstMs: number;
-  readonly mostMs: number;
+  readonly maxMs: number;
   /** Having run this long, the next restart waits `firstMs` again. */
   readonly stableMs: number;
 }
@@ -19,8 +19,8 @@ export interface KeptRunning {
 }
 
 /** The wait before the restart after `failures` short lives in a row (1 for the first), in milliseconds. */
-export function restartDelay(failures: number, { firstMs, mostMs }: Backoff): number {
-  return Math.min(mostMs, firstMs * 2 ** Math.max(0, failures - 1));
+export function restartDelay(failures: number, { firstMs, maxMs }: Backoff): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.max(0, failures - 1));
 }
 
 /**

@@ -42,7 +42,7 @@ describe('rights of a user', () => {
 
 describe('restarts', () => {
   it('wait longer each time, up to a bound', () => {
-    const backoff = { firstMs: 500, mostMs: 30_000, stableMs: 60_000 };
+    const backoff = { firstMs: 500, maxMs: 30_000, stableMs: 60_000 };
     expect([1, 2, 3, 7, 50].map((failures) => restartDelay(failures, backoff))).toEqual([
       500, 1000, 2000, 30_000, 30_000,
     ]);

@@ -23,12 +23,12 @@ export interface SocketDirectory {
 }
 
 /** `sun_path` holds 108 bytes with the end mark (unix(7)). */
-const longestSocketPath = 107;
+const maxSocketPath = 107;
 const socketName = '.s.PGSQL.5432';
 
 /** Whether a socket of PostgreSQL in the folder has a path that the kernel takes. */
 export function fitsSocket(folder: string): boolean {
-  return Buffer.byteLength(join(folder, socketName)) <= longestSocketPath;
+  return Buffer.byteLength(join(folder, socketName)) <= maxSocketPath;
 }
 
 /**
@@ -58,7 +58,7 @@ export async function makeSocketDirectory(
   }
   throw new EmbeddedPostgresFailed(
     'permission',
-    `There is no place for PostgreSQL's socket: ${join(preferred, socketName)} is too long (${longestSocketPath} bytes ` +
+    `There is no place for PostgreSQL's socket: ${join(preferred, socketName)} is too long (${maxSocketPath} bytes ` +
       `are allowed) or closed to the database's user, and so is ${temporary.join(', ')}. Choose a shorter TRUNKLINE_DATA_DIR.`,
   );
 }

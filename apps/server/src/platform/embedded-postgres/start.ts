@@ -85,7 +85,7 @@ async function startLocked(
   const { log, startMs = 300_000 } = options;
   const stopBounds = options.stopBounds ?? { fastMs: 20_000, immediateMs: 10_000 };
   // One that ran is started again soon, however often it is killed; only one that does not come up is given time.
-  const backoff = options.backoff ?? { firstMs: 200, mostMs: 5_000, stableMs: 5_000 };
+  const backoff = options.backoff ?? { firstMs: 200, maxMs: 5_000, stableMs: 5_000 };
   const postgres = options.package ?? (await findPostgresPackage());
   const home = join(dataDir, 'postgresql');
   // One folder a major version: a later one cannot read it as it is.

@@ -1,5 +1,5 @@
 /** Links that an undone change of a network had set up, where they were down before. */
-export type LeftUp = Readonly<
+export type LinksToRestore = Readonly<
   Record<
     /** Id of our network. */
     string,
@@ -12,8 +12,8 @@ export type LeftUp = Readonly<
 >;
 
 /** Links that wait to be set down again; on disk from before they were set up. */
-export type LeftUpStore = {
-  readonly all: () => LeftUp;
+export type LinksToRestoreStore = {
+  readonly all: () => LinksToRestore;
   /** This link was set down, or stays as it is: from here on it is whoever's who set it up. */
   readonly forget: (networkId: string, link: string) => Promise<void>;
 };

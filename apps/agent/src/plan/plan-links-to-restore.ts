@@ -14,18 +14,18 @@ import type { Step } from './steps.ts';
  *
  * `networks`: all networks of the document.
  */
-export function planLeftUp(
+export function planLinksToRestore(
   network: DesiredNetwork,
   observed: Observed,
   networks: readonly DesiredNetwork[],
 ): Step[] {
-  const left = observed.leftUp[network.id];
+  const left = observed.linksToRestore[network.id];
   // The look may be older than a document that tries the link again.
   if (left === undefined || left.generation !== network.generation) return [];
   return left.links.flatMap((name): Step[] => {
     const link = observed.links.find((one) => one.name === name);
     if (link === undefined || !link.up || isNeeded(link, network, observed, networks)) {
-      return [{ do: 'forget-left-up', networkId: network.id, link: name }];
+      return [{ do: 'forget-link-to-restore', networkId: network.id, link: name }];
     }
     return isLeft(link, network, observed)
       ? [{ do: 'set-link-down', networkId: network.id, link: name }]

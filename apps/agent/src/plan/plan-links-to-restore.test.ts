@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { LinkAddress } from '../host/links.ts';
 import { linkAlias, networkLabel } from '../observation/marks.ts';
 import type { Observed } from '../observation/observed.ts';
-import { planLeftUp } from './plan-left-up.ts';
+import { planLinksToRestore } from './plan-links-to-restore.ts';
 import { createFakeHost, document, id, network, type FakeHost } from '../reconcile/subjects.fixture.ts';
 
 /** Back on ens33, after its second generation had been tried on ens34. */
@@ -36,10 +36,10 @@ async function plannedFor({ host: change, others = [], form = {}, seen = {} }: S
   const observed: Observed = {
     ...(await host.look(document([wanted, ...others]))),
     defaultRoute: 'ens33',
-    leftUp: { [id(1)]: { generation: 2, links: ['ens34'] } },
+    linksToRestore: { [id(1)]: { generation: 2, links: ['ens34'] } },
     ...seen,
   };
-  const [step, ...more] = planLeftUp(wanted, observed, [wanted, ...others]);
+  const [step, ...more] = planLinksToRestore(wanted, observed, [wanted, ...others]);
   expect(more).toEqual([]);
   if (step !== undefined) expect(step).toMatchObject({ networkId: id(1), link: 'ens34' });
   return step?.do ?? 'nothing';
@@ -133,7 +133,7 @@ describe('is left as it is, for good,', () => {
       { host: ({ docker }) => docker.createNetwork(dockerNetwork('b', 'ens34', { [networkLabel]: id(2) })) },
     ],
   ])('%s', async (_, setting) => {
-    expect(await plannedFor(setting)).toBe('forget-left-up');
+    expect(await plannedFor(setting)).toBe('forget-link-to-restore');
   });
 });
 
@@ -157,9 +157,9 @@ describe('is waited for', () => {
 });
 
 test('nothing is planned for a network without such links, or when another generation is tried by now', async () => {
-  expect(await plannedFor({ seen: { leftUp: {} } })).toBe('nothing');
-  expect(await plannedFor({ seen: { leftUp: { [id(2)]: { generation: 2, links: ['ens34'] } } } })).toBe(
-    'nothing',
-  );
+  expect(await plannedFor({ seen: { linksToRestore: {} } })).toBe('nothing');
+  expect(
+    await plannedFor({ seen: { linksToRestore: { [id(2)]: { generation: 2, links: ['ens34'] } } } }),
+  ).toBe('nothing');
   expect(await plannedFor({ form: { generation: 3 } })).toBe('nothing');
 });
