@@ -10,7 +10,7 @@ import { document, id, network } from '../reconcile/subjects.fixture.ts';
 import { heedingNotJoined } from '../lib/failure.ts';
 import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import type { Timing } from '../lib/timing.ts';
-import { noProbe } from '../wire/address-probe.ts';
+import { noProbe, type AddressProbe } from '../wire/address-probe.ts';
 import { createFakeLeaseSource } from './leases/lease-source.fake.ts';
 import { openIpam, type Ipam, type IpamHost } from './ipam.ts';
 import { arrived } from './leases/lease-record.ts';
@@ -34,7 +34,10 @@ const timingOf = (isEarly: (ms: number) => boolean): Timing => ({
 });
 
 /** An address book that holds a free lease on its disk and serves; the rest of the agent has not started. */
-async function serving(timing: Timing): Promise<{ call: Call; join: Join; ipam: Ipam }> {
+async function serving(
+  timing: Timing,
+  { use = 'free', probe = noProbe }: { use?: 'free' | 'kept'; probe?: AddressProbe } = {},
+): Promise<{ call: Call; join: Join; ipam: Ipam }> {
   const folder = await temporaryFolder();
   cleanup.push(() => folder[Symbol.asyncDispose]());
   const before = await openLeaseStore(folder.path, log, Date.now);
@@ -47,7 +50,7 @@ async function serving(timing: Timing): Promise<{ call: Call; join: Join; ipam: 
     mac: null,
     bound: false,
   };
-  await before.apply([{ ...arrived(lease, 'probing', 0), use: 'free' }]);
+  await before.apply([{ ...arrived(lease, 'probing', 0), use, cleared: true, pinned: use === 'kept' }]);
   await before.close();
 
   const path = join(folder.path, 'trunkline.sock');
@@ -55,7 +58,7 @@ async function serving(timing: Timing): Promise<{ call: Call; join: Join; ipam: 
     stateFolder: folder.path,
     socket: { path, descriptor: null },
     graceMs: 10_000,
-    probe: noProbe,
+    probe,
     sandboxes: {
       look: () => Promise.resolve({ known: true, having: new Map() }),
       macvlanWith: () => Promise.resolve(null),
@@ -184,4 +187,37 @@ test('promise 1: an agent whose host the server knows no more gives nothing of w
   await expect(client.desired()).rejects.toThrow('host_not_joined');
   expect((await askForBox(call))['Error']).toMatch(/does not know this host.*it was retired/);
   expect(ipam.hostCondition()).toMatchObject({ type: 'AddressDriver', status: 'False' });
+});
+
+test('promise 1: an address is not given where the server knows this host no more once the wire was asked', async () => {
+  const asked = Promise.withResolvers<void>();
+  const silent = Promise.withResolvers<void>();
+  const ask: AddressProbe['ask'] = async () => {
+    asked.resolve();
+    await silent.promise;
+    return { answer: 'clear' };
+  };
+  const {
+    call,
+    join: joinHost,
+    ipam,
+  } = await serving(
+    timingOf(() => false),
+    {
+      use: 'kept',
+      probe: { ...noProbe, ask },
+    },
+  );
+  const source = createFakeLeaseSource([{ networkId, subnet }]);
+  source.mode = 'away';
+  joinHost({ ...hostOf(null), source, desired: () => document([network()]) });
+  const answer = call('RequestAddress', {
+    PoolID: `${networkId}/${subnet}`,
+    Address: '172.16.100.7',
+    Options: { 'com.docker.network.endpoint.macaddress': '02:42:ac:10:64:07' },
+  });
+  await asked.promise;
+  ipam.disowned('it was retired');
+  silent.resolve();
+  expect((await answer)['Error']).toMatch(/does not know this host.*it was retired/);
 });

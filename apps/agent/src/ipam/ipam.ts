@@ -8,7 +8,7 @@ import type { StatePast } from '../machine/state-past.ts';
 import type { Observed, StandIn } from '../observation/observed.ts';
 import { standsFor as standsForAny, type NetworkResolver } from '../observation/stands-for.ts';
 import { backoffMs, within, type Timing } from '../lib/timing.ts';
-import { createAddressBook, maxCallMs } from './allocation/address-book.ts';
+import { createAddressBook, maxCallMs, takenAway, type Grant } from './allocation/address-book.ts';
 import type { AddressProbe } from '../wire/address-probe.ts';
 import { createBindings } from './bindings/bindings.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
@@ -250,14 +250,19 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
         await Promise.all([comparison.done(confirmMs), gate.opened(confirmMs)]);
         const pending = unconfirmed();
         if (pending !== null) throw new DriverRefusal(pending);
-        try {
-          return await guarded.request(pool, ip, endpoint);
-        } catch (error) {
+        const request = (): Promise<Grant> => guarded.request(pool, ip, endpoint);
+        const grant = await request().catch(async (error: unknown) => {
           // The database turned out to be older while this was decided.
           if (!(error instanceof NotConfirmed)) throw error;
           await comparison.done(confirmMs);
-          return guarded.request(pool, ip, endpoint);
-        }
+          return request();
+        });
+        // And while the wire was asked.
+        await comparison.done(confirmMs);
+        const doubt = unconfirmed() ?? (grant.isHeld() ? null : takenAway(grant.ip));
+        if (doubt === null) return grant;
+        await grant.rollback();
+        throw new DriverRefusal(doubt);
       },
     },
     desired,

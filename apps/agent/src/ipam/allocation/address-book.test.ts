@@ -473,3 +473,34 @@ test('promise 1: an address that is taken away while its grant is written is not
   await expect(given).rejects.toThrow('was taken away from this host a moment ago');
   expect(store.get(`${id(1)}/${first!.ip}`)).toMatchObject({ use: 'kept', generation: 0 });
 });
+
+test('promise 1: a grant is not held any more once the server took it away; its rollback leaves it known', async () => {
+  await using it = await rig();
+  await it.keeper.flush(1000);
+  const { store } = it;
+  const key = `${id(1)}/172.16.100.2`;
+  const grant = await it.book.request(pool, '172.16.100.2', nobody);
+  expect(grant.isHeld()).toBe(true);
+  await store.revoke([{ networkId: id(1), ip: grant.ip, generation: store.get(key)!.generation }]);
+  expect(grant.isHeld()).toBe(false);
+  await grant.rollback();
+  expect(store.get(key)).toMatchObject({ use: 'kept', generation: 0 });
+});
+
+test('promise 1: a grant on the word of the document is held for as long as the document says so', async () => {
+  await using it = await rig();
+  it.source.mode = 'away';
+  const attachment = {
+    networkId: id(1),
+    network: 'mac_net1',
+    address: '172.16.100.9',
+    address6: null,
+    mac: null,
+  };
+  const box = (withdrawn: string[]) => container({ attachments: [{ ...attachment, withdrawn }] });
+  it.document = { ...it.document, containers: [box([])] };
+  const grant = await it.book.request(pool, '172.16.100.9', nobody);
+  expect(grant.isHeld()).toBe(true);
+  it.document = { ...it.document, containers: [box(['172.16.100.9'])] };
+  expect(grant.isHeld()).toBe(false);
+});

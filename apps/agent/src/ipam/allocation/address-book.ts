@@ -6,6 +6,7 @@ import {
   gatewayOf,
   isAtHand,
   mayLieElsewhere,
+  unclaimedOf,
   type AddressRequest,
   type AllocationState,
 } from './decide-address.ts';
@@ -57,6 +58,8 @@ export type Grant = {
   readonly ip: string;
   /** The subnet it lies in: the pool's, or another one of the same network. */
   readonly subnet: string;
+  /** Whether this host holds it still, so that Docker may hear of it: the server may have taken it away since it was granted. */
+  readonly isHeld: () => boolean;
   readonly rollback: () => Promise<void>;
 };
 
@@ -108,16 +111,28 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     const grant = given(record, request.endpoint, now(), request.ip !== null);
     await write([grant]);
     deps.onChange();
-    if (store.isOver(grant)) {
-      const left = store.get(key);
-      if (left?.since === grant.since && left.grants === grant.grants) await write([released(left, now())]);
-      return { why: takenAway(record.ip) };
-    }
+    const granted = grantedAs(grant, request.pool);
+    if (granted.isHeld()) return granted;
+    await granted.rollback();
+    return { why: takenAway(record.ip) };
+  }
+
+  /** A grant that is on disk. It may be looked at again as long as nobody has heard of it. */
+  function grantedAs(grant: LeaseRecord, pool: Pool): Grant {
+    const { ip, subnet, generation } = grant;
+    const key = keyOf(grant);
     return {
-      ip: record.ip,
-      subnet: record.subnet,
+      ip,
+      subnet,
+      isHeld: () => {
+        // Without a lease it was granted on the word of the document, which may be another one by now.
+        if (generation === 0) return unclaimedOf(pool, ip, deps.desired(), now()) !== null;
+        const record = store.get(key);
+        return record?.use === 'used' && record.generation >= generation && !store.isOver(grant);
+      },
       rollback: async () => {
-        if (store.get(key) === grant) await store.apply([released(grant, now())]);
+        const record = store.get(key);
+        if (record !== undefined && isSameGrant(record, grant)) await write([released(record, now())]);
         deps.onChange();
       },
     };
@@ -308,7 +323,14 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   };
 }
 
-function takenAway(ip: string): string {
+/** Whether a record is as a grant left it, whatever the server said of it since: granted to nobody else, and on no container. */
+function isSameGrant(record: LeaseRecord, grant: LeaseRecord): boolean {
+  const marks = ['use', 'since', 'grants', 'seen', 'lastMac', 'lastName'] as const;
+  return marks.every((mark) => record[mark] === grant[mark]);
+}
+
+/** Why an address is refused that the server took away while it was granted. */
+export function takenAway(ip: string): string {
   return `${ip} was taken away from this host a moment ago: choose another address, or leave ${ipOption(ip)} out`;
 }
 

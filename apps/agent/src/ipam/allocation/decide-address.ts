@@ -243,7 +243,7 @@ function quarantineMs({ networkId }: Pool, desired: DesiredDocument | null): num
  * An address that the desired document promises to a container of this host: its reservation is proof enough where the
  * server cannot be asked. Null where it promises it to nobody, or it was taken away from that container.
  */
-function unclaimedOf(
+export function unclaimedOf(
   pool: Pool,
   ip: string,
   desired: DesiredDocument | null,

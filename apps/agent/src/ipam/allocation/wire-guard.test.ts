@@ -40,6 +40,9 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
   const asked: AddressOnWire[] = [];
   const unasked: string[] = [];
   const released: string[] = [];
+  const over = new Set<string>();
+  const rolledBack: string[] = [];
+  const whileAsked: (() => void)[] = [];
   const apply = async (changes: readonly LeaseChange[]): Promise<void> => {
     for (const change of changes) if (!('drop' in change)) records.set(keyOf(change), change);
   };
@@ -48,7 +51,12 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
       const record = ip === null ? queue.shift() : offers.find((one) => one.ip === ip);
       if (record === undefined) throw new Error('full');
       await apply([given(record, endpoint, time)]);
-      return { ip: record.ip, subnet: record.subnet, rollback: async () => {} };
+      return {
+        ip: record.ip,
+        subnet: record.subnet,
+        isHeld: () => !over.has(record.ip),
+        rollback: async () => void rolledBack.push(record.ip),
+      };
     },
     release: async (_, ip) => void released.push(ip),
   };
@@ -58,6 +66,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
     wire: {
       ask: async (_, about, signal) => {
         asked.push(about);
+        for (const one of whileAsked) one();
         time += 300;
         const mac = stations[about.ip];
         if (mac !== 'deaf')
@@ -80,6 +89,9 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
     unasked,
     useOf,
     released,
+    over,
+    rolledBack,
+    whileAsked,
     later: (ms: number) => void (time += ms),
   };
 }
@@ -109,6 +121,20 @@ test('without a name the next address is tried', async () => {
   expect(await guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.18' });
   expect(useOf('172.16.100.17')).toMatchObject({ returnAs: { reason: 'conflicted', mac: foreign } });
   expect(useOf('172.16.100.18')).toMatchObject({ use: 'used' });
+});
+
+test('promise 1: an address that is taken away while the wire is asked is not given (A5)', async () => {
+  const [first, second] = [recordOf('172.16.100.17', 'resting'), recordOf('172.16.100.18', 'resting')];
+  const named = setUp([first, second], {});
+  named.whileAsked.push(() => void named.over.add('172.16.100.17'));
+  await expect(named.guarded.request(pool, '172.16.100.17', box)).rejects.toThrow(
+    '172.16.100.17 was taken away from this host a moment ago: choose another address, or leave --ip out',
+  );
+  expect(named.rolledBack).toEqual(['172.16.100.17']);
+  const any = setUp([first, second], {});
+  any.whileAsked.push(() => void any.over.add('172.16.100.17'));
+  expect(await any.guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.18' });
+  expect(any.rolledBack).toEqual(['172.16.100.17']);
 });
 
 test('Docker is answered also where all addresses are taken', async () => {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { AddressBook, Grant } from './address-book.ts';
+import { takenAway, type AddressBook, type Grant } from './address-book.ts';
 import type { ProbeAnswer } from '../../wire/address-probe.ts';
 import { keyOf, returning, type Endpoint, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
@@ -112,14 +112,16 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     release: book.release,
     request: async (pool, ip, endpoint) => {
       const until = now() + maxMs;
-      const taken: string[] = [];
-      for (;;) {
+      for (let taken = 0; ;) {
         const before: Before = new Map(store.all());
         const grant = await book.request(pool, ip, endpoint);
         const mac = await takenBy(grant, pool, endpoint, before);
-        if (mac === null) return grant;
-        taken.push(`${grant.ip} is in use on the network by ${mac}`);
-        if (ip !== null || now() >= until) throw new DriverRefusal(refusalOf(taken));
+        if (mac === null && grant.isHeld()) return grant;
+        // Taken away while the wire was asked, which the server may have heard confirmed.
+        if (mac === null) await grant.rollback();
+        else taken += 1;
+        if (ip !== null || now() >= until)
+          throw new DriverRefusal(mac === null ? takenAway(grant.ip) : refusalOf(grant.ip, mac, taken));
       }
     },
   };
@@ -133,7 +135,8 @@ function isKnownFree({ use, since }: LeaseRecord, now: number): boolean {
 
 type Before = ReadonlyMap<LeaseKey, LeaseRecord>;
 
-function refusalOf(taken: readonly string[]): string {
-  const more = taken.length > 1 ? ` (${taken.length} addresses in a row are)` : '';
-  return `${taken.at(-1) ?? ''}, which is no container of this host${more}: choose another address, or give that machine another one`;
+/** `taken`: how many were, this one among them. */
+function refusalOf(ip: string, mac: string, taken: number): string {
+  const more = taken > 1 ? ` (${taken} addresses in a row are)` : '';
+  return `${ip} is in use on the network by ${mac}, which is no container of this host${more}: choose another address, or give that machine another one`;
 }

@@ -10,6 +10,7 @@ const subject = (harm: string | null, has: DesiredNetwork = network({ mode: 'pas
       request: async () => ({
         ip: '172.16.100.7',
         subnet: '172.16.100.0/24',
+        isHeld: () => true,
         rollback: () => Promise.resolve(),
       }),
       release: async () => {},
