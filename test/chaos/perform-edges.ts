@@ -1,4 +1,4 @@
-import { ApiError } from '@trunkline/client';
+import { ApiError, ServerUnreachable } from '@trunkline/client';
 import type { Fleet } from '../fleet/fleet.ts';
 import { patient } from '../lab/patience.ts';
 import { createBackups } from './backups.ts';
@@ -42,6 +42,8 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
   const stations = new Map<string, string>();
   const addresses = new Map<string, string>();
   let excluded: readonly string[] = [];
+  /** Nothing is excluded, and the server answered so. */
+  let isWhole = true;
 
   async function auxOn(host: string, ip: string): Promise<Result> {
     const { cidr, gateway } = deps.pool;
@@ -103,12 +105,14 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
   async function exclude(ips: readonly string[]): Promise<Result> {
     for (const ip of excluded) deps.allow(ip, why.excluded);
     const { cidr, gateway } = deps.pool;
+    excluded = ips;
+    isWhole = false;
     const { body } = await client.networks.patch(
       network,
       { subnets: [{ cidr, gateway, exclude: [...ips] }] },
       { ifMatch: '*', wait: '20s', timeoutMs: patient(40_000) },
     );
-    excluded = ips;
+    isWhole = ips.length === 0;
     // Hosts that were not reached do not know it yet.
     if (body.status.hosts.ready === lab.hosts.length)
       for (const ip of ips) deps.forbid(ip, why.excluded, onItsWayMs);
@@ -149,6 +153,7 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
     addresses.clear();
     for (const ip of excluded) deps.allow(ip, why.excluded);
     excluded = [];
+    isWhole = false;
     await backups.restore();
     return ok;
   }
@@ -194,6 +199,8 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
       try {
         return await doIt(edge);
       } catch (error) {
+        // The server is down, or went down meanwhile: nobody knows whether it did it.
+        if (error instanceof ServerUnreachable) return { word: 'refused', detail: error.message };
         if (!(error instanceof ApiError)) throw error;
         const isFault = error.status >= 500 && error.status !== 503 && error.status !== 507;
         return { word: isFault ? 'fault' : 'refused', detail: `${String(error.status)} ${error.message}` };
@@ -206,7 +213,7 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
         await auxOff(name);
       }
       for (const ip of stations.keys()) await stationGone(ip);
-      if (excluded.length > 0) await exclude([]);
+      if (!isWhole) await exclude([]);
     },
     /** Removes the copies that were taken. */
     close: async (): Promise<void> => {
