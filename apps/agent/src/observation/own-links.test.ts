@@ -119,7 +119,10 @@ const rows: Row[] = [
   },
   {
     name: 'a NIC with a link-local IPv6 address alone, which the kernel gives to each',
-    links: [nic('ens34', { addresses: [address('fe80::1', { scope: 'link' })] })],
+    links: [
+      nic('ens33', { addresses: [lan] }),
+      nic('ens34', { addresses: [address('fe80::1', { scope: 'link' })] }),
+    ],
     want: { parent: 'ens34' },
     refused: null,
   },
@@ -164,6 +167,65 @@ describe('passthru', () => {
     expect(plan.conditions.at(-1)).toMatchObject({ type: 'Ready', status: 'False' });
     expect(plan.conditions.at(-1)!.message).toMatch(refused);
     expect(box.conditions.at(-1)!.message).toMatch(refused);
+  });
+
+  test.each<[string, Pick<Row, 'links' | 'route'>, RegExp | null]>([
+    [
+      'no address anywhere, as before DHCP answered',
+      { links: [nic('ens33'), nic('ens34')] },
+      /may need ens34/,
+    ],
+    [
+      'addresses that the kernel gives alone',
+      { links: [nic('ens33', { addresses: [address('fe80::1', { scope: 'link' })] }), nic('ens34')] },
+      /may need ens34/,
+    ],
+    [
+      'an address on a bridge of Docker alone, whose ports are containers',
+      {
+        links: [
+          nic('ens34'),
+          nic('docker0', { kind: 'bridge', addresses: [address('172.17.0.1')] }),
+          nic('veth1', { kind: 'veth', master: 'docker0' }),
+        ],
+      },
+      /may need ens34/,
+    ],
+    [
+      'its address on the bridge over another NIC',
+      {
+        links: [
+          nic('ens33', { master: 'br0' }),
+          nic('br0', { kind: 'bridge', addresses: [lan] }),
+          nic('ens34'),
+        ],
+      },
+      null,
+    ],
+    [
+      'its address on another NIC, and no route',
+      { links: [nic('ens33', { addresses: [lan] }), nic('ens34')] },
+      null,
+    ],
+    ['a default route over another NIC', { links: [nic('ens33'), nic('ens34')], route: 'ens33' }, null],
+    [
+      'no address anywhere, and the link is one that we made',
+      { links: [nic('ens33'), on('ens33', 'ens34', 'vlan', { alias: `trunkline:${id(1)}` })] },
+      null,
+    ],
+  ])('a container starts while the host has %s', async (_, links, refused) => {
+    const host = await hostWith(links);
+    const harm = await whyHarmfulNow(network({ mode: 'passthru', parent: 'ens34' }), host.sources);
+    if (refused === null) expect(harm).toBeNull();
+    else expect(harm).toMatch(refused);
+  });
+
+  test('no container starts on the NIC of the default route while there is none yet', async () => {
+    const host = await hostWith({ links: [nic('ens33')] });
+    expect(await whyHarmfulNow(network({ mode: 'passthru', parent: null }), host.sources)).toMatch(
+      /no default route yet/,
+    );
+    expect(await whyHarmfulNow(network({ parent: null }), host.sources)).toBeNull();
   });
 
   test('changed from bridge to passthru: what is there stays, containers and all', async () => {

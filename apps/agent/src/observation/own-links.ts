@@ -36,6 +36,31 @@ export function isAutomatic({ family, scope }: Link['addresses'][number]): boole
   return family === 6 && scope === 'link';
 }
 
+/**
+ * Whether this host has its network without a link: a default route over another one, or an address on one that leads out. While it
+ * has neither, as before DHCP answered, any link may be the one that it needs. Pure.
+ */
+export function hasNetworkBeside(name: string, seen: Seen): boolean {
+  const onIt = new Set([name, ...above(name, seen.links)]);
+  if (seen.kernel.defaultRoutes.some((link) => !onIt.has(link))) return true;
+  return seen.links.some(
+    (link) =>
+      link.name !== 'lo' &&
+      !onIt.has(link.name) &&
+      leadsOut(link, seen.links) &&
+      link.addresses.some((candidate) => !isAutomatic(candidate)),
+  );
+}
+
+/** Kinds of links that end on this host, or lead elsewhere over another link only. */
+const inner: ReadonlySet<string | null> = new Set(['dummy', 'ifb', 'tun', 'wireguard']);
+
+/** A bridge does by its ports: those of Docker and of virtual machines have none but theirs. */
+function leadsOut({ name, kind }: Link, links: readonly Link[]): boolean {
+  if (kind !== 'bridge') return !inner.has(kind);
+  return links.some((port) => port.master === name && port.kind !== 'veth' && !inner.has(port.kind));
+}
+
 function whyOwn(name: string, { links, defaultRoute, kernel }: Seen): string | null {
   const address = links
     .find((link) => link.name === name)

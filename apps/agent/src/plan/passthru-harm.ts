@@ -2,7 +2,8 @@ import type { DesiredNetwork } from '@trunkline/contracts';
 import type { Link } from '../host/links.ts';
 import { linkOf } from './link-users.ts';
 import type { ObserveSources } from '../observation/observe.ts';
-import { ownLinkOn, type Seen } from '../observation/own-links.ts';
+import { isMarked } from '../observation/marks.ts';
+import { hasNetworkBeside, ownLinkOn, type Seen } from '../observation/own-links.ts';
 
 /** Why the network would cut this host off from its own network; null where it does not. */
 export function whyHarmful(network: DesiredNetwork, link: string, seen: Seen): string | null {
@@ -14,7 +15,10 @@ export function whyHarmful(network: DesiredNetwork, link: string, seen: Seen): s
   return `mode passthru gives ${device} and its MAC to one container, and this host needs it:${where} ${own.why}; name a NIC that the host does not use in parent or parents, or take mode bridge`;
 }
 
-/** The same with a look at links and routes of its own, for those who may not ask Docker. */
+/**
+ * The same with a look at links and routes of its own, for those who may not ask Docker and after whom nobody asks; or that nobody
+ * can know yet.
+ */
 export async function whyHarmfulNow(
   network: DesiredNetwork,
   sources: Pick<ObserveSources, 'links' | 'kernel'>,
@@ -22,7 +26,23 @@ export async function whyHarmfulNow(
   const [links, kernel] = await Promise.all([sources.links.list(), sources.kernel.observe()]);
   const defaultRoute = kernel.defaultRoutes[0] ?? null;
   const link = linkOf(network, defaultRoute);
-  return link === null ? null : whyHarmful(network, link, { links, kernel, defaultRoute });
+  if (link === null)
+    return network.mode === 'passthru'
+      ? 'this host has no default route yet, and mode passthru is on the NIC that it goes over: name a NIC that the host does not use in parent or parents'
+      : null;
+  const seen: Seen = { links, kernel, defaultRoute };
+  return whyHarmful(network, link, seen) ?? whyDoubtful(network, link, seen);
+}
+
+/**
+ * Why nobody knows yet whether it would: at boot Docker may start a container before the host has its addresses. A link that we
+ * made is needed by nobody but its network.
+ */
+function whyDoubtful(network: DesiredNetwork, link: string, seen: Seen): string | null {
+  const device = deviceBelow(link, seen.links);
+  const isOurs = seen.links.some(({ name, alias }) => name === device && isMarked(alias));
+  if (network.mode !== 'passthru' || isOurs || hasNetworkBeside(device, seen)) return null;
+  return `mode passthru gives ${device} and its MAC to one container, and this host has no default route and no address on another NIC yet, so it may need ${device} itself: try again once the host has its network`;
 }
 
 /**
