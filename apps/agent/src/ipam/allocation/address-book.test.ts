@@ -476,7 +476,7 @@ test('promise 1: an address that is taken away while its grant is written is not
 
 test('promise 1: a grant is not held any more once the server took it away; its rollback leaves it known', async () => {
   await using it = await rig();
-  await it.keeper.flush(1000);
+  await it.leaseSync.flush(1000);
   const { store } = it;
   const key = `${id(1)}/172.16.100.2`;
   const grant = await it.book.request(pool, '172.16.100.2', nobody);
