@@ -90,7 +90,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
    * Docker is answered. `base`: what the store said of it when it was chosen; null where that is no longer so, or where it
    * is not grantable, and another has to be chosen.
    */
-  async function grant(
+  async function grantInTurn(
     record: LeaseRecord,
     base: LeaseRecord | undefined,
     request: AddressRequest,
@@ -143,8 +143,8 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     const base = store.get(keyOf(record));
     const isOwnTurn = request.ip !== null && request.ip === record.ip;
     const come = isOwnTurn
-      ? await grant(record, base, request)
-      : await turns.take(keyOf(record), () => grant(record, base, request));
+      ? await grantInTurn(record, base, request)
+      : await turns.take(keyOf(record), () => grantInTurn(record, base, request));
     if (come === null || !('why' in come)) return come;
     if (isOwnTurn) throw new DriverRefusal(come.why);
     tried.passed = new Set([...(tried.passed ?? []), keyOf(record)]);
