@@ -305,7 +305,7 @@ async function runLocked(
     client,
     build: async (fresh) => {
       const report = await reconciler.report(fresh);
-      return report === null ? null : confirmation.told(report);
+      return report === null ? null : confirmation.annotate(report);
     },
     heartbeatMs,
     timing,

@@ -126,7 +126,7 @@ export const DesiredNetwork = Closed(
       minimum: 0,
       maximum: 86_400,
       description:
-        'How long a freed address rests. While the server cannot be reached, the host itself keeps to it, unless it has no other.',
+        'How long a freed address stays in quarantine. While the server cannot be reached, the host itself keeps to it, unless it has no other.',
       examples: [300],
     }),
     subnets: Type.Array(

@@ -80,7 +80,7 @@ export const LeaseReturn = Closed(
     generation,
     reason: Words(returnReasons, {
       description:
-        '`unused`: it was never on a container since it was granted; free at once. `released`: a container had it; it rests in quarantine, or goes back to its reservation. `conflicted`: something foreign answers for it on the wire.',
+        '`unused`: it was never on a container since it was granted; free at once. `released`: a container had it; it stays in quarantine, or goes back to its reservation. `conflicted`: something foreign answers for it on the wire.',
       examples: ['released'],
     }),
     mac: Nullable(MacAddress, {

@@ -114,7 +114,7 @@ const quarantineSeconds = Type.Integer({
   minimum: 0,
   maximum: 86_400,
   description:
-    'How long a freed address rests before it is given to another owner, so that neighbours forget the old MAC.',
+    'How long a freed address stays in quarantine before it is given to another owner, so that neighbours forget the old MAC.',
   examples: [300],
 });
 const promiscuous = Type.Boolean({
@@ -255,7 +255,7 @@ export const Subnet = Closed(
       examples: ['253'],
     }),
     free: Described(Count, {
-      description: 'Of those, how many nobody holds and none rests in quarantine.',
+      description: 'Of those, how many nobody holds and that are not in quarantine.',
       examples: ['251'],
     }),
   },

@@ -117,7 +117,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
     await turns(200);
   };
   await settle();
-  const report = async (): Promise<Report> => confirmation.told((await reconciler.report(true))!);
+  const report = async (): Promise<Report> => confirmation.annotate((await reconciler.report(true))!);
   const client = confirmation.observing<Pick<AgentClient, 'desired' | 'report'>>({
     desired: async () => 'unchanged' as const,
     report: async () => ({ revision: '1', heartbeatSeconds: 10 }),
@@ -343,7 +343,7 @@ test('what was seen before the last step, or while one is carried out, confirms 
   const placements = inPlace.placements.map((placement) => ({ ...placement, generation: 2 }));
   const say = (observedAt: number) =>
     client.report(
-      confirmation.told({ ...inPlace, placements, observedAt: new Date(observedAt).toISOString() }),
+      confirmation.annotate({ ...inPlace, placements, observedAt: new Date(observedAt).toISOString() }),
     );
   const record = () => disk.all()[id(1)];
 

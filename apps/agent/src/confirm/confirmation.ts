@@ -54,7 +54,7 @@ export type Confirmation = {
   /** Links that changes which were undone have set up. */
   readonly linksToRestore: LinksToRestoreStore;
   /** Every report on its way to the server: what it shows to be in place is noted, and what was rolled back is said. */
-  readonly told: (report: Report) => Report;
+  readonly annotate: (report: Report) => Report;
   /** A client whose answered polls and reports confirm. */
   readonly observing: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
   /** Puts old forms back when their time has come; until aborted. */
@@ -190,7 +190,7 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
       },
       forget: (networkId, link) => store.change((trials) => forgetLinkToRestore(trials, networkId, link)),
     },
-    told: (report) => {
+    annotate: (report) => {
       const at = Date.parse(report.observedAt);
       for (const placement of report.placements) {
         const found = noted.get(placement.networkId) ?? { generation: 0, inPlaceAt: null, quietSince: 0 };

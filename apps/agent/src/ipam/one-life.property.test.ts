@@ -367,7 +367,7 @@ test('no address is granted while somebody has it, and none is lost', async () =
       const host = await hostWith(folder.path);
       try {
         for (const { run } of history) await run(host);
-        // Everybody rests. What asked for nothing by name holds nothing, though it is still there.
+        // Nothing moves. What asked for nothing by name holds nothing, though it is still there.
         host.source.mode = 'well';
         const { taken, stations, excluded, reserved } = host.source;
         for (const one of [taken, stations, excluded, reserved, host.revoked]) one.clear();

@@ -77,7 +77,7 @@ export function conditionsDiffer(
   );
 }
 
-/** Somebody looked: what is said rests on it. An agent that cannot reach Docker says `Unknown`, and that proves nothing. */
+/** Somebody looked: a look is the evidence. An agent that cannot reach Docker says `Unknown`, and that proves nothing. */
 export function wasSeen(conditions: readonly Condition[]): boolean {
   return conditions.every(({ type, status }) => type !== 'Ready' || status !== 'Unknown');
 }

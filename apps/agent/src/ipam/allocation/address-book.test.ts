@@ -106,7 +106,7 @@ const clearAll = (store: LeaseStore) =>
   store.apply(
     [...store.all().values()].flatMap((one) => {
       if (one.use === 'kept') return [unkept(one, one.since)];
-      return one.use === 'resting' ? [cleared(one)] : [];
+      return one.use === 'released' ? [cleared(one)] : [];
     }),
   );
 
@@ -319,7 +319,7 @@ test('a return that never left stays at hand while the server is away', async ()
   await clearAll(it.store);
   it.source.mode = 'away';
   await it.leaseSync.flush(1000);
-  expect(uses(it.store)).toEqual({ 2: 'resting', 3: 'used' });
+  expect(uses(it.store)).toEqual({ 2: 'released', 3: 'used' });
   expect((await it.book.request(pool, null, nobody)).ip).toBe(one.ip);
   await expect(it.book.request(pool, null, nobody)).rejects.toThrow('no address is left on this host');
   expect(two.ip).not.toBe(one.ip);

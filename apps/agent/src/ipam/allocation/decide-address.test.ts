@@ -73,7 +73,7 @@ const told = { tried: { reservation: true } };
 
 describe('a reservation without an Ethernet address that this host holds, asked for by its address', () => {
   const ip = '172.16.100.50';
-  const uses = ['free', 'resting', 'kept'] as const;
+  const uses = ['free', 'released', 'kept'] as const;
   const of = (change: Partial<LeaseRecord>, use: (typeof uses)[number] = 'kept') => [
     record(50, { owner: 'web', claim: 'owner', cleared: true, use, ...change }),
   ];
@@ -138,30 +138,30 @@ describe('any address', () => {
     ],
     ['never one that is reserved for somebody', [record(8, { owner: 'web-1', mac })], {}, { do: 'ask' }],
     [
-      'the server is asked before a resting one is taken again',
-      [record(8, { use: 'resting', cleared: true })],
+      'the server is asked before a released one is taken again',
+      [record(8, { use: 'released', cleared: true })],
       {},
       { do: 'ask' },
     ],
     [
-      'a resting one when the server has none',
-      [record(8, { use: 'resting', cleared: true })],
+      'a released one when the server has none',
+      [record(8, { use: 'released', cleared: true })],
       { tried: { urgent: 'full' } },
       '172.16.100.8',
     ],
     [
       'with the server away, one past its quarantine before one that rested longer but was not looked at',
       [
-        record(8, { use: 'resting', since: 1 }),
-        record(9, { use: 'resting', since: now - 400_000, cleared: true }),
-        record(10, { use: 'resting', since: now - 200_000, cleared: true }),
+        record(8, { use: 'released', since: 1 }),
+        record(9, { use: 'released', since: now - 400_000, cleared: true }),
+        record(10, { use: 'released', since: now - 200_000, cleared: true }),
       ],
       away,
       '172.16.100.9',
     ],
     [
       'with the server away, one in quarantine when nothing else is left',
-      [record(8, { use: 'resting', since: now - 10, cleared: true })],
+      [record(8, { use: 'released', since: now - 10, cleared: true })],
       away,
       '172.16.100.8',
     ],
@@ -196,7 +196,7 @@ describe('a container that something may be reserved for', () => {
   });
 
   test.each<[string, Partial<LeaseRecord>, { mac?: string; name?: string }]>([
-    ['by its Ethernet address', { owner: 'web-1', mac, use: 'resting' }, { mac }],
+    ['by its Ethernet address', { owner: 'web-1', mac, use: 'released' }, { mac }],
     ['by the name of its owner', { owner: 'web-1', use: 'free' }, { name: 'web-1' }],
     ['by its name, where Trunkline runs it', { owner: 'container:box1', use: 'kept' }, { name: 'box1' }],
   ])('gets it from this host, %s', (_, change, endpoint) => {
@@ -212,8 +212,8 @@ describe('a container that something may be reserved for', () => {
     });
   });
 
-  test('gets what it had before it was stopped, where that still rests here', () => {
-    const before = record(30, { use: 'resting', lastMac: mac });
+  test('gets what it had before it was stopped, where this host still has it', () => {
+    const before = record(30, { use: 'released', lastMac: mac });
     expect(given(asked([record(8), before], told, { mac }))).toBe('172.16.100.30');
     expect(given(asked([record(8), before], told, { mac: '02:42:00:00:00:02' }))).toBe('172.16.100.8');
   });
@@ -225,7 +225,7 @@ describe('an address that is asked for', () => {
     ['is claimed where this host does not hold it', [], {}, { do: 'claim', ip }],
     ['is claimed also where the server was away at the last call', [], away, { do: 'claim', ip }],
     ['is given from the pool', [record(20)], away, ip],
-    ['is given while it rests', [record(20, { use: 'resting' })], away, ip],
+    ['is given while it rests', [record(20, { use: 'released' })], away, ip],
     ['is given to the container that it was kept for', [record(20, { use: 'kept' })], away, ip],
     ['waits for its return', [record(20, { use: 'returning' })], {}, { do: 'await-return' }],
   ])('%s', (_, held, change, expected) => {
@@ -309,7 +309,7 @@ test('an address that was taken away from a container of this host is not given 
 describe('what a container of this host asks for by name', () => {
   const pinned = record(8, { pinned: true, since: 1 });
 
-  test.each(['free', 'probing', 'resting', 'kept'] as const)(
+  test.each(['free', 'probing', 'released', 'kept'] as const)(
     'is given to no other that names none: %s',
     (use) => {
       const one = { ...pinned, use, cleared: true };
@@ -354,7 +354,7 @@ describe('what somebody has', () => {
 
   test.each<[string, LeaseRecord[]]>([
     ['held', [record(20)]],
-    ['released', [record(20, { use: 'resting', cleared: true })]],
+    ['released', [record(20, { use: 'released', cleared: true })]],
     ['not held', []],
     ['on its way back', [record(20, { use: 'returning' })]],
   ])('is refused and not claimed, where it is %s', (_, held) => {
@@ -373,7 +373,7 @@ describe('what somebody has', () => {
 });
 
 describe('what the server does not know that this host holds', () => {
-  const unknown = record(10, { generation: 0, use: 'resting', cleared: true });
+  const unknown = record(10, { generation: 0, use: 'released', cleared: true });
 
   test('is given to nobody who names none', () => {
     expect(asked([unknown], { tried: { reservation: true, urgent: 'full' } }, { mac })).toMatchObject({
@@ -446,7 +446,7 @@ describe('what does not fit the network any more', () => {
   test('is given to no container by itself: outside the ranges, excluded', () => {
     expect(asked([record(7), record(35)], { desired }, {})).toEqual({ do: 'ask' });
     expect(given(asked([record(7), record(31)], { desired }, {}))).toBe('172.16.100.31');
-    const rested = [record(7, { use: 'resting', cleared: true })];
+    const rested = [record(7, { use: 'released', cleared: true })];
     expect(asked(rested, { desired, tried: { urgent: 'full' } }, {})).toMatchObject({ do: 'refuse' });
   });
 
@@ -469,7 +469,7 @@ describe('what does not fit the network any more', () => {
 });
 
 describe('what was taken away from this host (generation 0)', () => {
-  test.each(['resting', 'kept'] as const)(
+  test.each(['released', 'kept'] as const)(
     'is not given again while %s: the server says whose it is',
     (use) => {
       const lost = record(9, { generation: 0, use, lastMac: mac });

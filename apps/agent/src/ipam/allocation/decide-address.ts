@@ -163,7 +163,7 @@ function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): 
   const anybodys = here.filter(({ owner, pinned }) => owner === null && !pinned);
   const fitting = anybodys.filter((record) => misfitOf(record, desired) === null);
   const warm =
-    fitting.find((record) => record.use === 'resting' && wasFor(record, endpoint)) ??
+    fitting.find((record) => record.use === 'released' && wasFor(record, endpoint)) ??
     oldest(fitting, 'free') ??
     oldest(fitting, 'probing');
   if (warm !== undefined) return { do: 'grant', record: warm };
@@ -173,13 +173,13 @@ function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): 
   const rested =
     oldest(
       fitting.filter((record) => record.cleared && now - record.since >= restMs),
-      'resting',
+      'released',
     ) ??
     oldest(
       fitting.filter((record) => record.cleared),
-      'resting',
+      'released',
     ) ??
-    oldest(fitting, 'resting');
+    oldest(fitting, 'released');
   if (rested !== undefined) return { do: 'grant', record: rested };
   if (askable) return { do: 'ask' };
   const inUse = [...held.values()].filter(
@@ -219,7 +219,7 @@ function wasFor({ lastMac, lastName }: LeaseRecord, { mac, name }: Endpoint): bo
 
 /** This host may give it to whom it is for. */
 export function isAtHand({ use }: LeaseRecord): boolean {
-  return use === 'free' || use === 'probing' || use === 'resting' || use === 'kept';
+  return use === 'free' || use === 'probing' || use === 'released' || use === 'kept';
 }
 
 /** Of the subnet that comes first. */

@@ -41,7 +41,7 @@ describe('nobody is seen on it', () => {
   test.each<[string, Partial<LeaseRecord>, string | null]>([
     ['free', {}, null],
     ['being probed', { use: 'probing' }, null],
-    ['released', { use: 'resting' }, null],
+    ['released', { use: 'released' }, null],
     ['kept for whoever names it', { use: 'kept', pinned: true }, null],
     ['granted, seen, and gone without a release', used, null],
     ['granted and not seen yet', open, 'that has not appeared yet'],
@@ -74,8 +74,8 @@ test.each<[string, Partial<LeaseRecord>]>([
   ['being probed', { use: 'probing' }],
   ['open', open],
   ['used', used],
-  ['released', { use: 'resting' }],
-  ['released, and seen to be over', { use: 'resting', cleared: true }],
+  ['released', { use: 'released' }],
+  ['released, and seen to be over', { use: 'released', cleared: true }],
   ['kept', { use: 'kept', pinned: true, cleared: true }],
   ['suspect', { use: 'suspect' }],
   ['auxiliary', { ...open, lastName: '(aux)' }],
@@ -91,7 +91,7 @@ test.each<[string, Partial<LeaseRecord>, Evidence, string | null]>([
   ['one that is being probed, and came after the look', { use: 'probing' }, dockerShows(85_000), onA1],
   [
     'a released one, as Docker does until it has noted the end',
-    { use: 'resting' },
+    { use: 'released' },
     dockerShows(95_000),
     null,
   ],
@@ -104,9 +104,9 @@ test.each<[string, Partial<LeaseRecord>, Evidence, string | null]>([
 
 test.each<[string, Partial<LeaseRecord>, boolean]>([
   ['a free one was granted to nobody', {}, true],
-  ['a released one may still be on somebody', { use: 'resting' }, false],
+  ['a released one may still be on somebody', { use: 'released' }, false],
   ['a kept one that was released a moment ago may be too', { use: 'kept', pinned: true }, false],
-  ['a released one that a look saw nobody on', { use: 'resting', cleared: true }, true],
+  ['a released one that a look saw nobody on', { use: 'released', cleared: true }, true],
   ['a used one', used, false],
 ])('where the kernel cannot be asked: %s', (_, change, isGranted) => {
   const why = whyNot(record(change), unknown, now);

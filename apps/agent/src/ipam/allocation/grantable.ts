@@ -18,7 +18,7 @@ const instead = (ip: string): string => `stop that one, choose another address, 
  */
 export function whyLive(ip: string, { kernel, docker }: Evidence, record: LeaseRecord | undefined): WhyNot {
   if (kernel !== null && kernel !== 'unknown') return `${ip} is on ${describe(kernel)}: ${instead(ip)}`;
-  const isReleased = record?.use === 'resting' || record?.use === 'kept';
+  const isReleased = record?.use === 'released' || record?.use === 'kept';
   if (docker === null || isReleased) return null;
   // What was granted or released since says more than an older look; that a lease arrived says nothing of who has it.
   const isJustHeld = record?.use === 'free' || record?.use === 'probing';
@@ -45,7 +45,7 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
     return `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`;
   }
   // Somebody was granted it, and only a look tells that it is over: the kernel's now, or one that ended since.
-  const wasGranted = use === 'used' || ((use === 'resting' || use === 'kept') && !record.cleared);
+  const wasGranted = use === 'used' || ((use === 'released' || use === 'kept') && !record.cleared);
   if (wasGranted && evidence.kernel === 'unknown') {
     return `${ip} was given to a container of this host, and it cannot be seen yet whether that has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;
   }

@@ -99,7 +99,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
 test.each<[string, LeaseUse, boolean]>([
   ['that the server gave just now', 'probing', true],
   ['that came and was not asked for yet', 'probing', false],
-  ['that a container released', 'resting', false],
+  ['that a container released', 'released', false],
   ['that is kept for a container', 'kept', false],
 ])('an address %s is refused by name, with the MAC, and goes back as in conflict', async (_, use, fresh) => {
   const { guarded, useOf } = setUp([recordOf('172.16.100.17', use)], { '172.16.100.17': foreign }, fresh);
@@ -115,7 +115,7 @@ test.each<[string, LeaseUse, boolean]>([
 
 test('without a name the next address is tried', async () => {
   const { guarded, useOf } = setUp(
-    [recordOf('172.16.100.17', 'resting'), recordOf('172.16.100.18', 'resting')],
+    [recordOf('172.16.100.17', 'released'), recordOf('172.16.100.18', 'released')],
     { '172.16.100.17': foreign },
   );
   expect(await guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.18' });
@@ -124,7 +124,7 @@ test('without a name the next address is tried', async () => {
 });
 
 test('promise 1: an address that is taken away while the wire is asked is not given (A5)', async () => {
-  const [first, second] = [recordOf('172.16.100.17', 'resting'), recordOf('172.16.100.18', 'resting')];
+  const [first, second] = [recordOf('172.16.100.17', 'released'), recordOf('172.16.100.18', 'released')];
   const named = setUp([first, second], {});
   named.whileAsked.push(() => void named.over.add('172.16.100.17'));
   await expect(named.guarded.request(pool, '172.16.100.17', box)).rejects.toThrow(
@@ -140,7 +140,7 @@ test('promise 1: an address that is taken away while the wire is asked is not gi
 test('Docker is answered also where all addresses are taken', async () => {
   const ips = Array.from({ length: 100 }, (_, n) => `172.16.100.${n + 10}`);
   const { guarded, asked } = setUp(
-    ips.map((ip) => recordOf(ip, 'resting')),
+    ips.map((ip) => recordOf(ip, 'released')),
     Object.fromEntries(ips.map((ip) => [ip, foreign])),
   );
   await expect(guarded.request(pool, null, box)).rejects.toThrow(/17 addresses in a row are/);
@@ -156,7 +156,7 @@ test('the warm pool costs nothing, and what Docker has already is not asked for'
 });
 
 test('a container that is started again gets its address back without a question', async () => {
-  const released = { ...recordOf('172.16.100.17', 'resting'), since: 5000 };
+  const released = { ...recordOf('172.16.100.17', 'released'), since: 5000 };
   const { guarded, asked } = setUp([released], { '172.16.100.17': foreign });
   expect(await guarded.request(pool, '172.16.100.17', box)).toMatchObject({ ip: '172.16.100.17' });
   expect(asked).toEqual([]);
@@ -168,13 +168,13 @@ test("the container's own MAC, and that of the last one here, are not foreign", 
     [own, own.toLowerCase()],
     [null, box.mac],
   ] as const) {
-    const { guarded } = setUp([recordOf('172.16.100.17', 'resting', lastMac)], { '172.16.100.17': answers });
+    const { guarded } = setUp([recordOf('172.16.100.17', 'released', lastMac)], { '172.16.100.17': answers });
     expect(await guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.17' });
   }
 });
 
 test('a container waits half a second for the wire at most, and its address is asked for once it has it', async () => {
-  const { guarded, useOf, unasked } = setUp([recordOf('172.16.100.17', 'resting')], {
+  const { guarded, useOf, unasked } = setUp([recordOf('172.16.100.17', 'released')], {
     '172.16.100.17': 'deaf',
   });
   const began = performance.now();

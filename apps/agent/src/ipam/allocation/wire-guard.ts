@@ -130,7 +130,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
 /** Asked for when it came, Docker's already, or a container's of this host until a moment ago. */
 function isKnownFree({ use, since }: LeaseRecord, now: number): boolean {
   if (use === 'free' || use === 'used') return true;
-  return (use === 'resting' || use === 'kept') && now - since < justReleasedMs;
+  return (use === 'released' || use === 'kept') && now - since < justReleasedMs;
 }
 
 type Before = ReadonlyMap<LeaseKey, LeaseRecord>;

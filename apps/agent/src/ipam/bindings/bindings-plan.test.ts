@@ -48,7 +48,7 @@ type Shown = {
   /** It is an address of a Docker network itself. */
   readonly own?: boolean;
   /** A Docker network has a gateway that Docker does not tell: made before the address was granted, or since. */
-  readonly untold?: 'since' | 'before';
+  readonly undescribed?: 'since' | 'before';
   readonly vague?: readonly string[];
 };
 
@@ -58,7 +58,7 @@ function look(
   shown: Shown = {},
   more: { memory?: ReadonlyMap<LeaseKey, Memory>; graceMs?: number } = {},
 ): BindingsPlan {
-  const { by, asked = false, own = false, untold } = shown;
+  const { by, asked = false, own = false, undescribed } = shown;
   return planBindings({
     held: new Map(records.map((one) => [keyOf(one), one])),
     seen: {
@@ -67,7 +67,7 @@ function look(
       kernel: by === 'docker-only' ? null : new Set(by === 'both' || by === 'kernel' ? [key] : []),
       asked: new Map(asked ? [[key, has()]] : []),
       own: new Set(own ? [key] : []),
-      untold: new Map(untold === undefined ? [] : [[id(1), untold === 'before' ? 0 : at]]),
+      undescribed: new Map(undescribed === undefined ? [] : [[id(1), undescribed === 'before' ? 0 : at]]),
       vague: new Set(shown.vague),
     },
     memory: more.memory ?? new Map(),
@@ -107,7 +107,7 @@ describe('one look', () => {
     ],
     [
       'a released one that a container has is used',
-      { use: 'resting' },
+      { use: 'released' },
       { by: 'both' },
       { use: 'used', seen: true },
     ],
@@ -123,10 +123,15 @@ describe('one look', () => {
       { by: 'both' },
       { use: 'used', touched: true },
     ],
-    ['a released one that nobody has may go back', { use: 'resting' }, {}, { use: 'resting', cleared: true }],
+    [
+      'a released one that nobody has may go back',
+      { use: 'released' },
+      {},
+      { use: 'released', cleared: true },
+    ],
     [
       'a released one that a container asks for is kept',
-      { use: 'resting' },
+      { use: 'released' },
       { asked: true },
       { use: 'kept', pinned: true, cleared: true },
     ],
@@ -165,14 +170,14 @@ describe('one look', () => {
       'a kept one goes back when the container is gone',
       kept,
       {},
-      { use: 'resting', cleared: true, pinned: false },
+      { use: 'released', cleared: true, pinned: false },
     ],
     ['a suspect that a container has is used', { use: 'suspect' }, { by: 'both' }, { use: 'used' }],
     ['a suspect that nobody has waits for its grace', { use: 'suspect' }, {}, null],
     [
       'a stand-in for no gateway, from an earlier agent, is seen on nobody',
       { lastName: '(gateway)', seen: false },
-      { untold: 'before' },
+      { undescribed: 'before' },
       null,
     ],
     [
@@ -194,7 +199,7 @@ describe('one look', () => {
     else expect(changes).toMatchObject([expected]);
   });
 
-  test.each(['used', 'resting', 'kept', 'suspect', 'free'] as const)(
+  test.each(['used', 'released', 'kept', 'suspect', 'free'] as const)(
     'that began before the last change of a %s one says nothing of it',
     (use) => {
       const late = record({ use, since: 100_000, seen: false });
@@ -206,16 +211,16 @@ describe('one look', () => {
 });
 
 describe('a released one that Docker still shows', () => {
-  const resting = record({ use: 'resting', since: 95_000 });
+  const freed = record({ use: 'released', since: 95_000 });
 
   test('and the kernel does not is looked at again, and believed only when Docker goes on showing it', () => {
-    expect(look(94_000, [resting], { by: 'docker' }).changes).toEqual([]);
-    expect(look(100_000, [resting], { by: 'docker' })).toMatchObject({ changes: [], nextAt: 105_000 });
-    expect(look(105_000, [resting], { by: 'docker' }).changes).toMatchObject([{ use: 'used' }]);
+    expect(look(94_000, [freed], { by: 'docker' }).changes).toEqual([]);
+    expect(look(100_000, [freed], { by: 'docker' })).toMatchObject({ changes: [], nextAt: 105_000 });
+    expect(look(105_000, [freed], { by: 'docker' }).changes).toMatchObject([{ use: 'used' }]);
   });
 
   test('and the kernel shows too is in use at once: the release was for another container', () => {
-    expect(look(95_001, [resting], { by: 'both' }).changes).toMatchObject([{ use: 'used', seen: true }]);
+    expect(look(95_001, [freed], { by: 'both' }).changes).toMatchObject([{ use: 'used', seen: true }]);
   });
 });
 
@@ -307,8 +312,8 @@ describe('an address in use that was claimed', () => {
     ],
     [
       'has its new generation also where it was released meanwhile',
-      { use: 'resting', generation: 4, cleared: true },
-      { use: 'resting', generation: 5, cleared: true },
+      { use: 'released', generation: 4, cleared: true },
+      { use: 'released', generation: 5, cleared: true },
     ],
     ['is left alone on its way back', { use: 'returning', generation: 4 }, null],
     ['is left alone where this disk knows more', { generation: 6 }, null],

@@ -42,7 +42,7 @@ export type SeenAddresses = {
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
   readonly own: ReadonlySet<LeaseKey>;
   /** Networks with a gateway that Docker does not tell, and when the first Docker network of each was made. */
-  readonly untold: ReadonlyMap<string, number>;
+  readonly undescribed: ReadonlyMap<string, number>;
   /**
    * Running containers whose address on a network Docker does not tell at this moment, as `container networkId family`:
    * it is being connected, or not told in full. Nothing of theirs is taken for unused.
@@ -138,7 +138,7 @@ function planSeen(record: LeaseRecord, { container }: SeenAddress, { seen, now }
     if (inKernel || (seen.kernel === null && !isStale)) return { ...stays, next: confirmed(record) };
     return seen.kernel === null ? waits : stays;
   }
-  const isReleased = use === 'resting' || use === 'kept';
+  const isReleased = use === 'released' || use === 'kept';
   return isReleased && isStale ? waits : { ...stays, next: seenInUse(record, now) };
 }
 
@@ -155,9 +155,9 @@ function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look)
   switch (use) {
     case 'free':
     case 'probing':
-    case 'resting':
+    case 'released':
       if (record.pinned) return { ...stays, next: kept(record, now) };
-      return use === 'resting' && !record.cleared ? { ...stays, next: cleared(record) } : stays;
+      return use === 'released' && !record.cleared ? { ...stays, next: cleared(record) } : stays;
     case 'kept':
       if (!record.pinned) return { ...stays, next: unkept(record, now) };
       return record.cleared ? stays : { ...stays, next: cleared(record) };
@@ -178,9 +178,9 @@ function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look)
 }
 
 /** Whether a Docker network of this host can be the one that it was granted to. */
-function mayBeOwn(record: LeaseRecord, { own, untold }: SeenAddresses): boolean {
+function mayBeOwn(record: LeaseRecord, { own, undescribed }: SeenAddresses): boolean {
   if (own.has(keyOf(record))) return true;
-  const madeAt = untold.get(record.networkId);
+  const madeAt = undescribed.get(record.networkId);
   // What was granted before went with the Docker network that it was granted for.
   return record.lastName === namelessGateway.name && madeAt !== undefined && record.since >= madeAt - 1000;
 }

@@ -92,7 +92,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
   /** When somebody has to look at what was not seen at any look yet, milliseconds since 1970; null: at nothing. */
   function unlookedAt(): number | null {
     const due = [...store.all()].flatMap(([key, record]) => {
-      const isReleased = record.use === 'resting' || record.use === 'kept';
+      const isReleased = record.use === 'released' || record.use === 'kept';
       if (isReleased && !record.cleared) return [timing.now() + soonMs];
       const isGranted = record.use === 'suspect' || (record.use === 'used' && !isNetworksOwn(record));
       return isGranted && !memory.has(key) ? [record.since + soonMs] : [];

@@ -80,7 +80,7 @@ export type ShownAddresses = {
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
   readonly own: ReadonlySet<LeaseKey>;
   /** See `SeenAddresses`. */
-  readonly untold: SeenAddresses['untold'];
+  readonly undescribed: SeenAddresses['undescribed'];
   /** Whether an address that the kernel shows is known to be another network's, with other neighbours. */
   readonly isElsewhere: (networkId: string, ip: string, mac: string | null) => boolean;
 };
@@ -138,20 +138,20 @@ export function shownAddresses(
 function ownAddresses(
   { networks }: Pick<ObservedDocker, 'networks'>,
   ours: ReadonlyMap<string, StandsFor>,
-): Pick<ShownAddresses, 'own' | 'untold'> {
+): Pick<ShownAddresses, 'own' | 'undescribed'> {
   const own = new Set<LeaseKey>();
-  const untold = new Map<string, number>();
+  const undescribed = new Map<string, number>();
   for (const { id, subnets, created } of networks) {
     for (const networkId of ours.get(id)?.ids ?? []) {
       for (const { gateway, aux } of subnets) {
         for (const ip of canonical(gateway, ...Object.values(aux))) own.add(keyOf({ networkId, ip }));
         if (gateway !== null) continue;
         const madeAt = created === null ? 0 : Date.parse(created);
-        untold.set(networkId, Math.min(madeAt, untold.get(networkId) ?? madeAt));
+        undescribed.set(networkId, Math.min(madeAt, undescribed.get(networkId) ?? madeAt));
       }
     }
   }
-  return { own, untold };
+  return { own, undescribed };
 }
 
 function canonical(...texts: readonly (string | null)[]): string[] {

@@ -152,7 +152,7 @@ describe('to the server', () => {
       [
         record(2, { use: 'used' }),
         record(3, { use: 'kept' }),
-        record(4, { use: 'resting' }),
+        record(4, { use: 'released' }),
         record(5, { use: 'suspect' }),
       ],
       recall,
@@ -160,7 +160,7 @@ describe('to the server', () => {
     ],
     [
       'what a container had goes back once somebody looked',
-      [record(2), record(3), record(4, { use: 'resting', cleared: true, touched: true })],
+      [record(2), record(3), record(4, { use: 'released', cleared: true, touched: true })],
       {},
       { returns: ['172.16.100.4 released'] },
     ],
@@ -179,7 +179,7 @@ describe('to the server', () => {
       [
         record(2),
         record(3),
-        record(4, { use: 'resting', generation: 0 }),
+        record(4, { use: 'released', generation: 0 }),
         record(5, { use: 'returning', generation: 0 }),
       ],
       {},

@@ -56,9 +56,9 @@ export function planExchange(input: {
   for (const record of held.values()) {
     const pool = warmKey(record.networkId, familyOf(record.ip));
     const isLeaving = record.use === 'returning';
-    if ((isLeaving || record.use === 'resting') && record.generation === 0) drops.push(keyOf(record));
+    if ((isLeaving || record.use === 'released') && record.generation === 0) drops.push(keyOf(record));
     else if (isLeaving) leaving.push(record);
-    else if (record.use === 'resting' && record.cleared) leaving.push(returning(record, now));
+    else if (record.use === 'released' && record.cleared) leaving.push(returning(record, now));
     else if (record.use === 'free' || record.use === 'probing') {
       const wanted = pools.get(pool);
       const fits = record.owner !== null || misfitOf(record, desired) === null;

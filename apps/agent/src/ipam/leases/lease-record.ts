@@ -2,11 +2,11 @@ import type { AddressClaim, HeldLease, Lease, LeaseReturn } from '@trunkline/con
 
 /**
  * What the agent does with an address that this host holds. `probing`: the wire has not been asked. `free`: may be
- * given. `used`: Docker was given it. `resting`: Docker released it. `kept`: no container has it, and one of this host asks
+ * given. `used`: Docker was given it. `released`: Docker released it. `kept`: no container has it, and one of this host asks
  * for exactly this address at its next start. `suspect`: the server says that this host holds it, and this
  * disk knew nothing of it. `returning`: on its way back to the server, which may have freed it already.
  */
-export const leaseUses = ['probing', 'free', 'used', 'resting', 'kept', 'suspect', 'returning'] as const;
+export const leaseUses = ['probing', 'free', 'used', 'released', 'kept', 'suspect', 'returning'] as const;
 export type LeaseUse = (typeof leaseUses)[number];
 
 /** An address on the disk of this host: a copy of a row of the server that names the host. */
@@ -27,7 +27,7 @@ export type LeaseRecord = {
   readonly since: number;
   /** Docker was given it since it was granted. */
   readonly touched: boolean;
-  /** With `resting` and `kept`: a look that began after the release saw no container on it. */
+  /** With `released` and `kept`: a look that began after the release saw no container on it. */
   readonly cleared: boolean;
   /** With `used`: how often it was granted and not released since. A hint: releases get lost. */
   readonly grants: number;
@@ -158,7 +158,7 @@ export function confirmed(record: LeaseRecord): LeaseRecord {
 /** Docker gave one grant back, or nothing that it was given for came to be. */
 export function released(record: LeaseRecord, now: number): LeaseRecord {
   if (record.grants > 1) return { ...record, grants: record.grants - 1 };
-  return moved(record, record.pinned ? 'kept' : 'resting', now);
+  return moved(record, record.pinned ? 'kept' : 'released', now);
 }
 
 /** A look after the release saw nobody on it. */
@@ -173,7 +173,7 @@ export function kept(record: LeaseRecord, now: number): LeaseRecord {
 
 /** The container that asked for a kept one is gone, or asks no longer. */
 export function unkept(record: LeaseRecord, now: number): LeaseRecord {
-  return { ...moved(record, 'resting', now), cleared: true, pinned: false };
+  return { ...moved(record, 'released', now), cleared: true, pinned: false };
 }
 
 /** The wire was asked: nobody else has it. */
@@ -189,7 +189,7 @@ export function returning(record: LeaseRecord, now: number, foreignMac: string |
 
 /** The return never left this host. */
 export function notReturned(record: LeaseRecord, now: number): LeaseRecord {
-  return { ...moved(record, 'resting', now), since: record.since, cleared: true };
+  return { ...moved(record, 'released', now), since: record.since, cleared: true };
 }
 
 function moved(record: LeaseRecord, use: LeaseUse, now: number): LeaseRecord {

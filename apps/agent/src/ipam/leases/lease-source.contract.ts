@@ -156,7 +156,7 @@ export function describeLeaseSourceContract(
       expect((await take(1, true)).granted.map(({ ip }) => ip)).toEqual([b.ip]);
     });
 
-    it('frees at once what was released where nothing rests', async () => {
+    it('frees at once what was released where nothing is quarantined', async () => {
       const { give, take } = await begin(0);
       await give((await take(5)).granted.slice(0, 2), 'released');
       expect((await take(5)).granted).toHaveLength(2);

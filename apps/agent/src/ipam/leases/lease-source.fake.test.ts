@@ -4,7 +4,7 @@ import { describeLeaseSourceContract } from './lease-source.contract.ts';
 describeLeaseSourceContract('fake', async ({ quarantineSeconds }) => {
   const networkId = '0198c0de-0000-7000-8000-000000000001';
   const subnet = '172.16.100.0/29';
-  const source = createFakeLeaseSource([{ networkId, subnet }], { rests: quarantineSeconds > 0 });
+  const source = createFakeLeaseSource([{ networkId, subnet }], { quarantines: quarantineSeconds > 0 });
   return {
     source,
     networkId,

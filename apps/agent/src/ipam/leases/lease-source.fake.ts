@@ -49,10 +49,10 @@ export type FakeLeaseSource = LeaseSource & {
   claims: number;
 };
 
-/** Makes one. `rests`: what was released is not given ahead of need; else it is free at once, as without quarantine. */
+/** Makes one. `quarantines`: what was released is not given ahead of need; else it is free at once, as without quarantine. */
 export function createFakeLeaseSource(
   subnets: readonly FakeSubnet[],
-  { rests = false }: { readonly rests?: boolean } = {},
+  { quarantines = false }: { readonly quarantines?: boolean } = {},
 ): FakeLeaseSource {
   let generation = 0;
   const held = new Map<string, Lease>();
@@ -61,7 +61,7 @@ export function createFakeLeaseSource(
   const stations = new Map<string, string>();
   const reserved = new Map<string, string>();
   const returned: LeaseReturn[] = [];
-  const resting = new Set<string>();
+  const quarantined = new Set<string>();
 
   function grant(networkId: string, subnet: string, ip: string): Lease {
     generation += 1;
@@ -70,7 +70,7 @@ export function createFakeLeaseSource(
     const owner = mac === null ? key : 'reserved';
     const lease: Lease = { networkId, ip, subnet, generation, owner, mac, bound: false };
     held.set(`${networkId}/${ip}`, lease);
-    resting.delete(`${networkId}/${ip}`);
+    quarantined.delete(`${networkId}/${ip}`);
     return lease;
   }
 
@@ -100,7 +100,7 @@ export function createFakeLeaseSource(
     held.delete(key);
     returned.push(one);
     if (one.reason === 'conflicted') taken.set(one.ip, 'something foreign');
-    if (one.reason === 'released' && rests && reservationOf(one.ip) === null) resting.add(key);
+    if (one.reason === 'released' && quarantines && reservationOf(one.ip) === null) quarantined.add(key);
   }
 
   function sync({ held: listed, returns, wants }: LeaseSync): LeaseSyncAnswer {
@@ -120,8 +120,8 @@ export function createFakeLeaseSource(
       const { networkId, family, count, urgent } = want;
       for (let number = 0; number < count; number += 1) {
         const lease =
-          nextOf(want, (key) => !resting.has(key)) ??
-          (urgent ? nextOf(want, (key) => resting.has(key)) : null);
+          nextOf(want, (key) => !quarantined.has(key)) ??
+          (urgent ? nextOf(want, (key) => quarantined.has(key)) : null);
         if (lease !== null) granted.push(lease);
         else {
           const subnet = want.subnet ?? subnets.find((one) => one.networkId === networkId)?.subnet;

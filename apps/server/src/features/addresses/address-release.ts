@@ -49,7 +49,7 @@ export async function releaseAddress(
       return 'done';
     }
     switch (decision.because) {
-      case 'resting':
+      case 'quarantined':
         return 'done';
       case 'awaited':
         return { awaited: row.awaiting_host ?? 'unknown' };

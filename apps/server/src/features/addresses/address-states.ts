@@ -22,8 +22,8 @@ export type ReleaseDecision =
   | { release: false; because: 'awaited' }
   /** Its host does not use it, as far as is known, and is asked for it. */
   | { release: false; because: 'leased'; detail: string }
-  /** It rests already: there is nothing to do. */
-  | { release: false; because: 'resting' }
+  /** It is quarantined already: there is nothing to do. */
+  | { release: false; because: 'quarantined' }
   | { release: false; because: 'in-use'; detail: string };
 
 const inUse = (detail: string): ReleaseDecision => ({ release: false, because: 'in-use', detail });
@@ -39,7 +39,7 @@ export function decideRelease(address: HeldAddress, force: boolean | 'unconfirme
     return { release: false, because: 'awaited' };
   if (force && (address.giver ?? null) !== null) return { release: false, because: 'revoke' };
   if (force) return { release: true, immediately: true };
-  if (address.state === 'quarantined') return { release: false, because: 'resting' };
+  if (address.state === 'quarantined') return { release: false, because: 'quarantined' };
   const { ip, state, container, host, mac } = address;
   if (container !== null && address.owner === `container:${container}`)
     return inUse(

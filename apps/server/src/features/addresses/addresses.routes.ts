@@ -188,7 +188,7 @@ export async function addressRoutes(
         operationId: 'releaseAddress',
         summary: 'Release an address',
         description:
-          "It rests for the network's `quarantineSeconds` before another owner gets it; its last owner may have it back at once. " +
+          "It stays in quarantine for the network's `quarantineSeconds` before another owner gets it; its last owner may have it back at once. " +
           'Refused while something runs on it, unless `force`; what a host holds unused is called back from it first. With `force` a host that holds it is told, ' +
           'and the answer waits up to 5 s for it to confirm: 409 `release_unconfirmed` where it does not. Nobody is given the address before it does.',
         params: OfAddress,

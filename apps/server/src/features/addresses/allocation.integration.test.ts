@@ -218,7 +218,7 @@ describe('requests that are answered together', () => {
 });
 
 describe('quarantine', () => {
-  test('a freed address comes last: first what was never used, then what has rested, then what rests', async () => {
+  test('a freed address comes last: first what was never used, then what left quarantine, then what is in it', async () => {
     await seedNetwork(one, { name: 'rest', subnets: [{ cidr: '10.4.0.0/29' }] });
     const first = await next(one, 'rest');
     const second = await next(one, 'rest');
@@ -231,7 +231,7 @@ describe('quarantine', () => {
     expect(reused.generation).toBeGreaterThan(first.generation);
   });
 
-  test('a resting address asked for by name is refused with the time it rests until, but its last owner may have it back', async () => {
+  test('a quarantined address asked for by name is refused with the time it is quarantined until, but its last owner may have it back', async () => {
     await seedNetwork(one, { name: 'back', subnets: [{ cidr: '10.4.1.0/24' }] });
     await next(one, 'back', { owner: 'web', address: '10.4.1.9' });
     await one.addresses.release('back', '10.4.1.9', false, context);
@@ -242,7 +242,7 @@ describe('quarantine', () => {
     expect((await next(one, 'back', { owner: 'web', address: '10.4.1.9' })).state).toBe('reserved');
   });
 
-  test("a resting address that nobody owned is nobody's to have back: asked for without an owner it is refused too", async () => {
+  test("a quarantined address that nobody owned is nobody's to have back: asked for without an owner it is refused too", async () => {
     await seedNetwork(one, { name: 'nobody', subnets: [{ cidr: '10.4.3.0/24' }] });
     await next(one, 'nobody', { address: '10.4.3.9' });
     await one.addresses.release('nobody', '10.4.3.9', false, context);

@@ -111,7 +111,7 @@ export function refusal(
       const until = holder?.quarantined_until?.toISOString();
       return new ApiError(
         'address_quarantined',
-        `${address} was freed a short while ago and rests until ${until ?? 'a while'}: choose another, or end its rest with DELETE and ?force=true`,
+        `${address} was freed a short while ago and is quarantined until ${until ?? 'a while'}: choose another, or end its quarantine with DELETE and ?force=true`,
         {
           data: { ...holderData, quarantinedUntil: until ?? null },
         },

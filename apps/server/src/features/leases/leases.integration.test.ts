@@ -109,7 +109,7 @@ describe('promise 4: nothing is freed but on a return that names the generation'
     expect((await address('stale', lease.ip)).body).toMatchObject({ state: 'leased', host: 'docker02' });
   });
 
-  test('unused is free at once, released rests, and one that was seen on a container rests whatever is said', async () => {
+  test('unused is free at once, released is quarantined, and so is one that was seen on a container, whatever the host says', async () => {
     const id = await network('ways');
     const [a, b, c] = (await takeLeases(one, id, 3)).granted as [Lease, Lease, Lease];
     await reportInventory(one, [seenContainer(id, 'web', c.ip)]);
@@ -229,7 +229,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
     );
   });
 
-  test('what rests is given to a container that waits, when nothing else is left', async () => {
+  test('what is quarantined is given to a container that waits, when nothing else is left', async () => {
     const id = await network('rest', {}, 4);
     const got = (await takeLeases(one, id, 3)).granted;
     await syncLeases(one, { returns: returning(got, 'released') });
@@ -341,7 +341,7 @@ describe('promise 3 holds for those who ask through the API too', () => {
     }
   });
 
-  test('what a host returned rests for those who ask for it without an owner, as it does for every other', async () => {
+  test('what a host returned is quarantined for those who ask for it without an owner, as it does for every other', async () => {
     const id = await network('api-rest');
     const [lease] = (await takeLeases(two, id, 1)).granted as [Lease];
     await reportInventory(two, [seenContainer(id, 'web', lease.ip)]);
@@ -397,7 +397,7 @@ describe('the end of a host and of a network', () => {
     });
   });
 
-  test('a retired host leaves nothing: what it held rests, and reservations are reserved again', async () => {
+  test('a retired host leaves nothing: what it held is quarantined, and reservations are reserved again', async () => {
     const four = await server.joinHost('docker04');
     const { body } = await call.make('retiring', { hosts: { names: ['docker04'] } });
     const [used, unused] = (await takeLeases(four, body.id, 2)).granted as [Lease, Lease];

@@ -25,7 +25,7 @@ export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Holds that the server has ended, and that the hosts have to confirm. */
   revocations: HostQuery<Revocation>;
   /**
-   * The host is no longer there, or nothing of the network is left on it: what it held rests, or goes back to its
+   * The host is no longer there, or nothing of the network is left on it: what it held is quarantined, or goes back to its
    * reservation. Call it before the placements go.
    */
   endHolds(change: Change, host: LeaseHost, networkId?: string): Promise<void>;

@@ -4,7 +4,7 @@ const maxHosts = 5;
 
 const others: Record<string, string> = {
   reserved: 'reserved for owners',
-  quarantined: 'resting',
+  quarantined: 'quarantined',
   conflicted: 'answered for by something foreign',
 };
 

@@ -232,7 +232,7 @@ export async function updateSubnet(
   await db.subnet.update({ where: { id }, data: { ordinal, gateway, ranges, exclude } });
 }
 
-/** Up to `limit` addresses of a subnet that keep it; what rests, or is in a warm pool only, does not. */
+/** Up to `limit` addresses of a subnet that keep it; what is quarantined, or is in a warm pool only, does not. */
 export function heldInSubnet(
   db: TransactionClient,
   subnetId: string,
