@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { patient } from '../lab/patience.ts';
+import { docker } from '../e2e/outside.ts';
 import { run } from '../lab/commands.ts';
+import type { Lab } from '../lab/lab.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Live, Violation } from './observation.ts';
+import { secondNetwork } from './spare-links.ts';
 
 /** How long a neighbour may take to be reached, in milliseconds: a stale ARP entry of another MAC must not live. */
 const reachMs = 10_000;
@@ -25,9 +28,24 @@ async function isReached(view: KernelView, from: string, to: Live): Promise<bool
   return false;
 }
 
-/** Pings every container that lives from one of another host, where there is one. */
-export async function unreached(view: KernelView, at: number): Promise<readonly Violation[]> {
-  const all = view.live();
+/** Containers with an interface whose cable ends in their host: what they send to the network may go there. */
+export async function apartFrom(lab: Pick<Lab, 'hosts'>): Promise<ReadonlySet<string>> {
+  const format = '{{range $id, $_ := .Containers}}{{$id}} {{end}}';
+  const listed = await Promise.all(
+    lab.hosts.map(
+      async (host) => await docker(host, 'network', 'inspect', '--format', format, secondNetwork),
+    ),
+  );
+  return new Set(listed.flatMap((ids) => ids.split(' ')));
+}
+
+/** Pings every container that lives from one of another host, where there is one; those that stand `apart` are left out. */
+export async function unreached(
+  view: KernelView,
+  apart: ReadonlySet<string>,
+  at: number,
+): Promise<readonly Violation[]> {
+  const all = view.live().filter(({ container }) => !apart.has(container));
   const found: Violation[] = [];
   for (const to of all) {
     const from = all.find(({ host }) => host !== to.host);
