@@ -16,6 +16,7 @@ import { createKernel } from './host/kernel.ts';
 import { readText } from './host/read-text.ts';
 import { createSandboxes } from './host/sandboxes.ts';
 import { createResidentIp } from './host/resident-ip.ts';
+import { createSteadyClock } from './lib/steady-clock.ts';
 import { createDialogueOpener, createProcessSpawner, realTiming } from './host/spawn.ts';
 import { handedOverSocket } from './ipam/driver/plugin-socket.ts';
 import { refuseDocker } from './ipam/driver/refuse-docker.ts';
@@ -93,7 +94,8 @@ const log = pino({ level: config.logLevel, base: { host: config.hostName } }, op
 const run = createCommandRunner();
 const residentIp = createResidentIp(createDialogueOpener(), run);
 const links = createLinks(run, residentIp.show);
-const timing = { ...realTiming, now: Date.now };
+const clock = createSteadyClock(Date.now, () => performance.now());
+const timing = { ...realTiming, ...clock };
 const probe = createAddressProbe({ run, open: createDialogueOpener(), links, timing });
 const ended = new AbortController();
 const agent = runAgent(

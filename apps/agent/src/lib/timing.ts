@@ -1,7 +1,9 @@
 /** Time and chance, so that tests control both. */
 export type Timing = {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; never goes back. */
   readonly now: () => number;
+  /** When the clock was set forward last, see `SteadyClock`; never, where it is left out. */
+  readonly setForwardAt?: () => number;
   /** Resolves after so many milliseconds, and at once when aborted. */
   readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 to 1. */

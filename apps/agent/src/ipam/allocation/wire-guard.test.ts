@@ -156,10 +156,17 @@ test('the warm pool costs nothing, and what Docker has already is not asked for'
 });
 
 test('a container that is started again gets its address back without a question', async () => {
-  const released = { ...recordOf('172.16.100.17', 'released'), since: 5000 };
-  const { guarded, asked } = setUp([released], { '172.16.100.17': foreign });
+  const released = { ...recordOf('172.16.100.17', 'released'), since: 10_000 };
+  const { guarded, asked, later } = setUp([released], { '172.16.100.17': foreign });
+  later(5000);
   expect(await guarded.request(pool, '172.16.100.17', box)).toMatchObject({ ip: '172.16.100.17' });
   expect(asked).toEqual([]);
+});
+
+test('what was released before the agent started is asked for: the clock may have stood still for as long as the host was off', async () => {
+  const released = { ...recordOf('172.16.100.17', 'kept'), since: 9000 };
+  const { guarded } = setUp([released], { '172.16.100.17': foreign });
+  await expect(guarded.request(pool, '172.16.100.17', box)).rejects.toThrow('is in use on the network');
 });
 
 test("the container's own MAC, and that of the last one here, are not foreign", async () => {

@@ -50,6 +50,7 @@ const justReleasedMs = 10_000;
  */
 export function guardedByWire(deps: WireGuardDeps): AddressBook {
   const { book, store, wire, onChange, now, log } = deps;
+  const startedAt = now();
   /** Asked for before a container asks. */
   const ahead = new Map<LeaseKey, { readonly at: number; readonly answer: Promise<ProbeAnswer> }>();
 
@@ -73,7 +74,8 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
   function askAhead(networkId: string): void {
     for (const [key, { at }] of ahead) if (now() - at >= aheadMs) ahead.delete(key);
     const others = [...store.all().values()].filter(
-      (record) => record.networkId === networkId && record.use === 'kept' && !isKnownFree(record, now()),
+      (record) =>
+        record.networkId === networkId && record.use === 'kept' && !isKnownFree(record, startedAt, now()),
     );
     for (const record of others.slice(0, Math.max(0, maxAhead - ahead.size))) {
       const key = keyOf(record);
@@ -92,7 +94,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     const { ip } = grant;
     const key = keyOf({ networkId, ip });
     const old = before.get(key);
-    if (old !== undefined && isKnownFree(old, now())) return null;
+    if (old !== undefined && isKnownFree(old, startedAt, now())) return null;
     const known = [old?.lastMac ?? null, endpoint.mac].flatMap((mac) =>
       mac === null ? [] : [mac.toLowerCase()],
     );
@@ -127,10 +129,13 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
   };
 }
 
-/** Asked for when it came, Docker's already, or a container's of this host until a moment ago. */
-function isKnownFree({ use, since }: LeaseRecord, now: number): boolean {
+/**
+ * Asked for when it came, Docker's already, or a container's of this host until a moment ago: after `startedAt`, since a machine without
+ * a clock of its own goes on after hours where it was switched off.
+ */
+function isKnownFree({ use, since }: LeaseRecord, startedAt: number, now: number): boolean {
   if (use === 'free' || use === 'used') return true;
-  return (use === 'released' || use === 'kept') && now - since < justReleasedMs;
+  return (use === 'released' || use === 'kept') && since >= startedAt && now - since < justReleasedMs;
 }
 
 type Before = ReadonlyMap<LeaseKey, LeaseRecord>;

@@ -56,7 +56,7 @@ function look(
   at: number,
   records: readonly LeaseRecord[],
   shown: Shown = {},
-  more: { memory?: ReadonlyMap<LeaseKey, Memory>; graceMs?: number } = {},
+  more: { memory?: ReadonlyMap<LeaseKey, Memory>; graceMs?: number; countsFrom?: number } = {},
 ): BindingsPlan {
   const { by, asked = false, own = false, undescribed } = shown;
   return planBindings({
@@ -72,6 +72,7 @@ function look(
     },
     memory: more.memory ?? new Map(),
     graceMs: more.graceMs ?? graceMs,
+    countsFrom: more.countsFrom ?? 0,
     now: at + 1,
   });
 }
@@ -323,4 +324,16 @@ describe('an address in use that was claimed', () => {
     if (expected === null) expect(planned).toBeNull();
     else expect(planned).toMatchObject(expected);
   });
+});
+
+test('promise 4: no grace is over since the clock was set forward', () => {
+  const hour = 3_600_000;
+  const open = record({ since: 1000, seen: false });
+  const late = look(hour + 5000, [open], {}, { memory: unseenFrom(2000), countsFrom: hour });
+  expect(late.changes).toEqual([]);
+  expect(late.nextAt).toBe(hour + graceMs);
+  // A look that began before.
+  expect(look(3000, [open], {}, { memory: unseenFrom(2000), countsFrom: hour }).changes).toEqual([]);
+  const over = look(hour + graceMs, [open], {}, { memory: late.memory, countsFrom: hour });
+  expect(over.changes).toMatchObject([{ use: 'returning' }]);
 });

@@ -82,6 +82,8 @@ export function planBindings(input: {
   readonly seen: SeenAddresses;
   readonly memory: ReadonlyMap<LeaseKey, Memory>;
   readonly graceMs: number;
+  /** No time passed before this moment, as far as is known: the clock was set forward to it. */
+  readonly countsFrom?: number;
   readonly now: number;
 }): BindingsPlan {
   const { held, seen } = input;
@@ -114,7 +116,12 @@ type Found = {
   readonly waitsUntil: number | null;
 };
 
-type Look = { readonly seen: SeenAddresses; readonly graceMs: number; readonly now: number };
+type Look = {
+  readonly seen: SeenAddresses;
+  readonly graceMs: number;
+  readonly countsFrom?: number;
+  readonly now: number;
+};
 
 /** Who asks for it as of this look; one that began before the last grant may not know the container yet. */
 function repinned(record: LeaseRecord, { at, asked }: SeenAddresses): LeaseRecord {
@@ -167,7 +174,7 @@ function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look)
     case 'suspect': {
       const container = before?.container ?? null;
       if (isVague(container, record, seen)) return { ...stays, memory: { container, unseenSince: null } };
-      const unseenSince = before?.unseenSince ?? seen.at;
+      const unseenSince = Math.max(before?.unseenSince ?? seen.at, look.countsFrom ?? 0);
       const memory: Memory = { container, unseenSince };
       const isOver = seen.at - unseenSince >= graceMs && seen.at - since >= graceMs;
       if (!isOver) return { ...stays, memory, waitsUntil: Math.max(unseenSince, since) + graceMs };

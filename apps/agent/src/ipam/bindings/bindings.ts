@@ -75,6 +75,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
       seen,
       memory,
       graceMs: deps.graceMs,
+      countsFrom: timing.setForwardAt?.() ?? 0,
       now: timing.now(),
     });
     ({ memory, unheld, nextAt } = plan);

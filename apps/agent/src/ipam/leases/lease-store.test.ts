@@ -36,6 +36,17 @@ test('everything that was taken is there again when the store is opened anew wit
   await store.close();
 });
 
+test('what was written by a clock that has been set back since is of now, and not of the future', async () => {
+  await using folder = await temporaryFolder();
+  const store = await openLeaseStore(folder.path, log);
+  await store.apply([given(lease(2), nobody, 7_200_000), given(lease(3), nobody, 500)]);
+  await store.close();
+  const again = await openLeaseStore(folder.path, log, () => 1000);
+  expect(again.get(keyOf(lease(2)))).toMatchObject({ use: 'used', since: 1000 });
+  expect(again.get(keyOf(lease(3)))).toMatchObject({ use: 'used', since: 500 });
+  await again.close();
+});
+
 test('a change is seen at once and told to nobody before it is on disk', async () => {
   await using folder = await temporaryFolder();
   const store = await openLeaseStore(folder.path, log);

@@ -173,7 +173,9 @@ async function load(
   try {
     const { records, torn } = readJournal(text);
     if (torn) log.warn({ path }, 'the last change of the leases was cut off; nobody was told of it');
-    return records;
+    // The clock was set back since they were written: what they say of the future is of now at the latest.
+    const at = now();
+    return new Map([...records].map(([key, one]) => [key, one.since > at ? { ...one, since: at } : one]));
   } catch (error) {
     const aside = `${path}.damaged-${now()}`;
     await rename(path, aside);
