@@ -9,6 +9,9 @@ const vlanTests = (await kernelHasVlan().catch(() => false))
 /** How long `expect.poll` waits: a second, its default, is less than a busy machine may take. */
 const pollMs = 10_000;
 
+/** A test on real parts that fails is tried once more, and the run names it (docs/decisions/0046-a-second-try-is-named.md). */
+const retry = 1;
+
 /**
  * Projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the embedded
  * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `vm` boots VMs, `vlan` needs a kernel with 8021q and
@@ -35,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          retry,
           include: ['{apps,packages,test}/**/*.integration.test.ts'],
           exclude: ['**/node_modules/**', 'test/{e2e,engines,lab,vm,vlan}/**'],
           globalSetup: ['./test/integration/postgres.setup.ts'],
@@ -47,6 +51,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          retry,
           include: ['test/{e2e,engines,lab}/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
@@ -57,6 +62,7 @@ export default defineConfig({
       {
         test: {
           name: 'vm',
+          retry,
           include: ['test/vm/**/*.test.ts'],
           exclude: ['**/node_modules/**', 'test/vm/vlan-in-vm.test.ts'],
           fileParallelism: false,
@@ -68,6 +74,7 @@ export default defineConfig({
       {
         test: {
           name: 'vlan',
+          retry,
           include: [vlanTests],
           fileParallelism: false,
           // For an emulated machine, some 20 times slower.

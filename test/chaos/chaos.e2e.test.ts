@@ -17,6 +17,8 @@ const seeds = [20_261, ...(own === undefined ? [] : [Number(own)])];
 
 test.each(seeds)(
   'no address is doubled, freed early or leaked by a random history (seed %i)',
+  // A violation is one, also when it does not come twice.
+  { timeout: patient(deadlineMs), retry: 0 },
   async (seed) => {
     const lines: string[] = [];
     const result = await chaos({ ...settings, seed }, (line) => lines.push(line));
@@ -34,5 +36,4 @@ test.each(seeds)(
     expect(result.outcomes.get('run: ok')).toBeGreaterThan(1);
     expect(result.outcomes.get('run, one address: ok')).toBeGreaterThan(0);
   },
-  patient(deadlineMs),
 );
