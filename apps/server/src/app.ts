@@ -23,6 +23,8 @@ import { createLeasesService } from './features/leases/leases.service.ts';
 import { onceGone } from './features/leases/recall-first.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
 import { createNetworksService } from './features/networks/networks.service.ts';
+import { placementRoutes } from './features/placements/placements.routes.ts';
+import { createPlacementsService } from './features/placements/placements.service.ts';
 import type { PastMark } from './features/recovery/past-mark.ts';
 import { compareRoutes, readItems, recoveryRoutes } from './features/recovery/recovery.routes.ts';
 import { createRecoveryService } from './features/recovery/recovery.service.ts';
@@ -104,11 +106,11 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   const hosts = createHostsService(platform, {
     maxUnused,
     // Which networks a host should have follows from its labels.
-    selectionChanged: (change, host) => networks.placeHost(change, host),
+    selectionChanged: (change, host) => placements.placeHost(change, host),
     leaving: async (change, host) => {
       await containers.forgetHost(change, host);
       await leases.endHolds(change, host);
-      await networks.forgetHost(change, host);
+      await placements.forgetHost(change, host);
     },
   });
   const leases = createLeasesService(platform, {
@@ -118,14 +120,20 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     containers: { moveFromConflicts: (...conflicts) => containers.moveFromConflicts(...conflicts) },
   });
   const endpoints = createEndpointsService(platform, { hosts });
+  const placements = createPlacementsService(platform, {
+    hosts,
+    leases,
+    // Networks are placed, and leave with the last of their placements.
+    finishRemoval: (change, network) => networks.finishRemoval(change, network),
+  });
   const networks = createNetworksService(platform, {
     addresses,
-    leases,
+    placements,
     hosts,
     // Checks are made for containers, and containers are on networks.
     checks: { preflight: (...question) => checks.preflight(...question) },
   });
-  const containers = createContainersService(platform, { addresses, hosts, networks });
+  const containers = createContainersService(platform, { addresses, hosts, networks, placements });
   const checks = createChecksService(platform, { containers, endpoints });
   const recovery = createRecoveryService(platform, options.pastMark);
   const agents = createAgentsService(platform, {
@@ -133,6 +141,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     hosts,
     joinTokens,
     networks,
+    placements,
     containers,
     checks,
     leases,
@@ -160,6 +169,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         leases.recallFirst(asking.context, () => networks.update(name, check, edit, asking)),
     },
   });
+  await app.register(placementRoutes, { placements });
   await app.register(addressRoutes, {
     platform,
     addresses: {

@@ -44,8 +44,8 @@ import { checkSignature, openSignature, type ReceivedRequest } from './signature
 export interface AgentsDeps {
   hosts: HostsService;
   joinTokens: JoinTokensService;
-  networks: {
-    desired: DesiredParts['networks'];
+  networks: { desired: DesiredParts['networks'] };
+  placements: {
     recordPlacements(
       change: Change,
       host: HostRef,
@@ -130,7 +130,7 @@ async function revisionFor(query: Query, host: HostRef): Promise<bigint> {
 
 export function createAgentsService(platform: Platform, deps: AgentsDeps): AgentsService {
   const { database, changes, feed, log, metrics, now, stopping } = platform;
-  const { hosts, joinTokens, networks, containers, checks, leases, endpoints, recovery } = deps;
+  const { hosts, joinTokens, networks, placements, containers, checks, leases, endpoints, recovery } = deps;
   // What agents ask all the time needs no transaction.
   const query = poolQuery(database.pool);
   const keys = createAgentKeys((hostId) => findPublicKey(query, hostId));
@@ -287,7 +287,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         if (turn.newest) {
           // Only a database that was restored gave a host more than it knows; the next poll says so.
           const mayBeAhead = BigInt(observedRevision) > turn.before.desiredRevision;
-          await networks.recordPlacements(change, host, report, turn.observedAt, mayBeAhead);
+          await placements.recordPlacements(change, host, report, turn.observedAt, mayBeAhead);
           await containers.recordReports(change, host, report.containers, turn.observedAt, mayBeAhead);
           takesIn = await endpoints.recordInventory(change, host, report, turn.observedAt);
         }

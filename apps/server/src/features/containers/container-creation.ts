@@ -27,6 +27,8 @@ export interface ContainerDeps {
   };
   networks: {
     findForAttachment(change: Change, names: readonly string[]): Promise<Attachable[]>;
+  };
+  placements: {
     keepPlacedOn(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<string[]>;
   };
   addresses: {
@@ -138,7 +140,7 @@ async function refuseUnplaced(
 ): Promise<void> {
   if (places.length === 0) return;
   const ids = places.map(({ network }) => network.id);
-  const placed = new Set(await deps.networks.keepPlacedOn(db, ids, host.id));
+  const placed = new Set(await deps.placements.keepPlacedOn(db, ids, host.id));
   const missing = places.find(({ network }) => !placed.has(network.id));
   if (missing === undefined) return;
   const { name } = missing.network;

@@ -16,7 +16,7 @@ const desired = Prisma.sql`
   jsonb_build_object(
     'id', n.id, 'name', n.name, 'generation', n.generation,
     'state', CASE WHEN p.removing OR n.deleting_since IS NOT NULL THEN 'absent' ELSE 'present' END,
-    -- As parentOn (network-spec.ts).
+    -- As parentOn (placed-network.ts).
     'parent', coalesce(n.parents ->> h.name, n.parent), 'vlan', n.vlan, 'mode', n.mode, 'promiscuous', n.promiscuous,
     'internal', n.internal, 'mtu', n.mtu, 'forwarding', n.forwarding, 'restartBroken', n.restart_broken, 'warm', n.warm,
     'quarantineSeconds', n.quarantine_seconds,

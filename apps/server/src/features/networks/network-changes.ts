@@ -2,9 +2,7 @@ import { formatRange, normalizeRanges, parseRange } from '@trunkline/netaddr';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
-import type { NetworkDifference } from './network-difference.ts';
-import { canonicalSpec, type NetworkSpec, type SubnetSpec } from './network-spec.ts';
-import { nameFaults, networkFaults } from './network-validation.ts';
+import { refuseWhileAttached } from '../placements/attached-containers.ts';
 import {
   deleteSubnet,
   findOverlap,
@@ -16,7 +14,9 @@ import {
   type AddressInTheWay,
   type NetworkRow,
 } from './networks.store.ts';
-import { refuseWhileAttached } from './placements.service.ts';
+import type { NetworkDifference } from './spec/network-difference.ts';
+import { canonicalSpec, type NetworkSpec, type SubnetSpec } from './spec/network-spec.ts';
+import { nameFaults, networkFaults } from './spec/network-validation.ts';
 
 /** Makes the free space of a subnet, whenever what may be given out of it changes. */
 export type PrepareSubnet = (subnet: SubnetSpec & { id: string }) => Promise<void>;

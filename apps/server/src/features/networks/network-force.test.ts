@@ -1,8 +1,8 @@
 import type { Condition } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
-import { networkDifference } from './network-difference.ts';
+import { networkDifference } from './spec/network-difference.ts';
 import { forcedHosts, type ForceablePlacement } from './network-force.ts';
-import { patchedSpec, wholeSpec } from './network-spec.ts';
+import { patchedSpec, wholeSpec } from './spec/network-spec.ts';
 
 const current = wholeSpec({
   name: 'mac_net1',

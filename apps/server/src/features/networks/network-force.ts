@@ -1,7 +1,8 @@
 import type { Change } from '../../platform/changes.ts';
-import type { NetworkDifference } from './network-difference.ts';
-import { attachedContainers, type NetworkRow } from './networks.store.ts';
-import { forcePlacements, placementStandings, type PlacementStandingRow } from './placements.store.ts';
+import { attachedContainers } from '../placements/attached-containers.ts';
+import { placementStandings, type PlacementStandingRow } from '../placements/placement-standings.ts';
+import type { NetworkRow } from './networks.store.ts';
+import type { NetworkDifference } from './spec/network-difference.ts';
 
 /** What force is about on a host. */
 export type ForceablePlacement = Pick<
@@ -56,15 +57,4 @@ export async function forcedBy(
         .map(({ container }) => `/v1/containers/${container}`),
     },
   };
-}
-
-/** Lets the hosts disconnect containers where that is what it takes to reach a generation of the network. */
-export async function allowForce(
-  change: Change,
-  network: { id: string },
-  forced: Forced,
-  generation: number,
-): Promise<void> {
-  await forcePlacements(change.db, network.id, forced.hostIds, generation);
-  change.notifyHosts(forced.hostIds);
 }

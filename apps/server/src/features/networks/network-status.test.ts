@@ -1,7 +1,7 @@
 import type { Condition } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import { summarizeNetwork } from './network-status.ts';
-import { placementConditions, type PlacementFacts } from './placement-status.ts';
+import { placementConditions, type PlacementFacts } from '../placements/placement-status.ts';
 
 const at = new Date('2026-11-24T09:30:00.000Z');
 const ready = (status: Condition['status'], reason = 'Ready'): Condition => ({

@@ -1,5 +1,5 @@
 import type { Condition } from '@trunkline/contracts';
-import { placementConditions, standingOf, type PlacementFacts } from './placement-status.ts';
+import { placementConditions, standingOf, type PlacementFacts } from '../placements/placement-status.ts';
 
 /** What the state of a network follows from. */
 export interface NetworkFacts {

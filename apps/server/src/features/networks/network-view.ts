@@ -1,20 +1,15 @@
-import type { AddressConflict, Condition, Network, Placement } from '@trunkline/contracts';
+import type { Network } from '@trunkline/contracts';
 import { canonicalSubnet } from '../../platform/database/inet.ts';
-import type { TransactionClient } from '../../platform/database/database.ts';
-import { ApiError } from '../../platform/errors.ts';
 import { entityTag } from '../../platform/preconditions.ts';
-import { unknownNames, type HostRef } from './host-selection.ts';
-import { disputeCondition, type Dispute } from './address-disputes.ts';
-import { parentOn, type NetworkSpec } from './network-spec.ts';
+import { unknownNames } from '../placements/host-selection.ts';
+import type { PlacementStandingRow } from '../placements/placement-standings.ts';
+import { standingOf, type PlacementFacts } from '../placements/placement-status.ts';
 import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
 import type { NetworkRow, ShownNetworkRow } from './networks.store.ts';
-import { placementConditions, standingOf, type PlacementFacts } from './placement-status.ts';
-import type { PlacementRow, PlacementStandingRow } from './placements.store.ts';
+import type { NetworkSpec } from './spec/network-spec.ts';
 
 /** What networks need to know of hosts. */
 export interface HostsOfNetworks {
-  /** Every host that has joined. */
-  listForSelection(db: TransactionClient): Promise<HostRef[]>;
   /** The host was heard of within three heartbeats. */
   isOnline(host: { lastSeenAt: Date | null }): boolean;
   /** Waiting for it is of use: it is online, or may be and the server has just started. */
@@ -24,12 +19,6 @@ export interface HostsOfNetworks {
 /** The entity tag of a network. */
 export const networkTag = (network: { id: string; generation: number }): string =>
   entityTag(network.id, network.generation);
-
-/** A network that must be there. */
-export function foundNetwork<Row extends NetworkRow>(row: Row | undefined, name: string): Row {
-  if (row === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
-  return row;
-}
 
 /** The network as an operator asked for it. PostgreSQL's way to write addresses is not ours: they are read anew. */
 export function specOf(row: NetworkRow): NetworkSpec {
@@ -102,41 +91,5 @@ export function presentNetwork(row: ShownNetworkRow, hosts: HostsOfNetworks): Ne
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
     status: { ...summarize(row, hosts), addresses: { allocatable: sum('allocatable'), free: sum('free') } },
-  };
-}
-
-/** A placement as the API shows it. */
-export function presentPlacement(
-  network: NetworkRow,
-  row: PlacementRow,
-  hosts: HostsOfNetworks,
-  disputes: readonly Dispute[],
-): Placement {
-  const dispute = disputeCondition(
-    disputes.filter(({ hostId }) => hostId === row.hostId),
-    row.observedGeneration,
-  );
-  const facts: PlacementFacts = {
-    host: row.host.name,
-    online: hosts.isOnline(row.host),
-    lastSeenAt: row.host.lastSeenAt,
-    removing: row.removing,
-    observedGeneration: row.observedGeneration,
-    createdAt: row.createdAt,
-    conditions: row.conditions as unknown as Condition[],
-  };
-  return {
-    network: network.name,
-    host: row.host.name,
-    parent: parentOn(specOf(network), row.host.name),
-    generation: network.generation,
-    observedGeneration: row.observedGeneration,
-    removing: row.removing || network.deletingSince !== null,
-    dockerNetworkId: row.dockerNetworkId,
-    link: row.link,
-    lastAction: row.lastAction,
-    observedAt: row.observedAt?.toISOString() ?? null,
-    conflicts: row.conflicts as unknown as AddressConflict[],
-    conditions: [...placementConditions(facts), ...(dispute === undefined ? [] : [dispute])],
   };
 }

@@ -1,7 +1,9 @@
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
-import { planPlacements } from './host-selection.ts';
+import { refuseWhileAttached } from '../placements/attached-containers.ts';
+import { foundNetwork, networkPath } from '../placements/placed-network.ts';
+import type { PlacementsService } from '../placements/placements.service.ts';
 import {
   addSubnets,
   changeSubnets,
@@ -10,33 +12,31 @@ import {
   validSpec,
   type PrepareSubnet,
 } from './network-changes.ts';
-import { networkDifference } from './network-difference.ts';
-import { allowForce, forcedBy } from './network-force.ts';
-import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
-import { foundNetwork, networkTag, specOf, type HostsOfNetworks } from './network-view.ts';
+import { forcedBy } from './network-force.ts';
+import type { RemovalDeps } from './network-removal.ts';
+import { networkTag, specOf } from './network-view.ts';
 import {
   insertNetwork,
   isTaken,
   lockNetwork,
-  lockSelection,
   lockSubnets,
   markDeleting,
   shortenQuarantines,
   updateNetwork,
   type NetworkRow,
 } from './networks.store.ts';
-import { networkPath, refuseWhileAttached, type AddressesOfNetworks } from './placements.service.ts';
-import { insertPlacements, markPlacements, placementsOf } from './placements.store.ts';
+import { networkDifference } from './spec/network-difference.ts';
+import type { NetworkSpec, SubnetSpec } from './spec/network-spec.ts';
 
 /** What networks need of addresses. */
-export interface NetworkAddresses extends AddressesOfNetworks {
+export type NetworkAddresses = RemovalDeps['addresses'] & {
   prepareSubnet(change: Pick<Change, 'db' | 'record'>, subnet: SubnetSpec & { id: string }): Promise<void>;
   holders(
     db: TransactionClient,
     networkId: string,
     limit: number,
   ): Promise<{ ip: string; owner: string | null; container: string | null; host: string | null }[]>;
-}
+};
 
 /** Throws when the caller has not seen the present form (428, 412). */
 export type CheckTag = (current: string) => void;
@@ -62,34 +62,14 @@ export interface NetworkWrites {
 
 export function createNetworkWrites(deps: {
   addresses: NetworkAddresses;
-  hosts: HostsOfNetworks;
+  placements: Pick<PlacementsService, 'lockSelection' | 'placeNetwork' | 'hostsOf' | 'allowForce'>;
   now: () => Date;
 }): NetworkWrites {
-  const { addresses, hosts, now } = deps;
+  const { addresses, placements, now } = deps;
   const preparing =
     (change: Change): PrepareSubnet =>
     (subnet) =>
       addresses.prepareSubnet(change, subnet);
-
-  /** Makes the placements, which are `placed`, follow the selection of hosts. */
-  const place = async (
-    change: Change,
-    network: { id: string; name: string },
-    spec: NetworkSpec,
-    placed: readonly { hostId: string; removing: boolean }[],
-  ): Promise<void> => {
-    const { db } = change;
-    const plan = planPlacements(spec.hosts, await hosts.listForSelection(db), placed);
-    await insertPlacements(db, network.id, plan.add);
-    await markPlacements(db, network.id, plan.keep, false);
-    await markPlacements(db, network.id, plan.remove, true);
-    const leaving = new Set(plan.remove);
-    if (leaving.size > 0)
-      await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
-        leaving.has(hostId),
-      );
-    change.notifyHosts([...placed.map(({ hostId }) => hostId), ...plan.add]);
-  };
 
   const refuseHolders = async (db: TransactionClient, network: NetworkRow): Promise<void> => {
     await refuseWhileAttached(db, network, 'it cannot be removed', () => true);
@@ -110,7 +90,7 @@ export function createNetworkWrites(deps: {
   return {
     async make(change, { name, space, spec }) {
       const { db } = change;
-      await lockSelection(db);
+      await placements.lockSelection(db);
       if (await isTaken(db, name)) {
         throw new ApiError(
           'network_exists',
@@ -127,12 +107,12 @@ export function createNetworkWrites(deps: {
         data: { generation: 1 },
       });
       await addSubnets(db, { id, space }, spec.subnets, spec.subnets, preparing(change));
-      await place(change, { id, name }, spec, []);
+      await placements.placeNetwork(change, { id, name }, spec.hosts);
     },
 
     async edit(change, { name, check, edit, force }) {
       const { db } = change;
-      await lockSelection(db);
+      await placements.lockSelection(db);
       const row = foundNetwork(await lockNetwork(db, name), name);
       check(networkTag(row));
       if (row.deletingSince !== null)
@@ -153,7 +133,7 @@ export function createNetworkWrites(deps: {
         network: name,
         data: { generation, fields, ...(forced === undefined ? {} : { forced: forced.named }) },
       });
-      if (forced !== undefined) await allowForce(change, row, forced, generation);
+      if (forced !== undefined) await placements.allowForce(change, row.id, forced.hostIds, generation);
       if (fields.length === 0) return;
       if (forced === undefined) await refuseReplacement(db, row, difference);
       await refuseOverlaps(db, row, wanted.subnets);
@@ -162,12 +142,12 @@ export function createNetworkWrites(deps: {
       if (wanted.quarantineSeconds < row.quarantineSeconds)
         await shortenQuarantines(db, row.id, wanted.quarantineSeconds);
       await updateNetwork(db, row.id, wanted, now());
-      await place(change, row, wanted, await placementsOf(db, row.id));
+      await placements.placeNetwork(change, row, wanted.hosts);
     },
 
     async beginRemoval(change, name, check) {
       const { db } = change;
-      await lockSelection(db);
+      await placements.lockSelection(db);
       const row = foundNetwork(await lockNetwork(db, name), name);
       check(networkTag(row));
       if (row.deletingSince !== null) return row;
@@ -181,7 +161,7 @@ export function createNetworkWrites(deps: {
         network: name,
         data: { generation: row.generation + 1 },
       });
-      change.notifyHosts((await placementsOf(db, row.id)).map(({ hostId }) => hostId));
+      change.notifyHosts(await placements.hostsOf(db, row.id));
       return row;
     },
   };

@@ -1,7 +1,6 @@
 import {
   Closed,
   DryRunQuery,
-  HostName,
   Network,
   NetworkCreate,
   NetworkName,
@@ -9,7 +8,6 @@ import {
   NetworkPut,
   Page,
   PageQuery,
-  Placement,
   WaitQuery,
 } from '@trunkline/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -29,13 +27,12 @@ import {
   waitMs,
 } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
-import { patchedSpec, wholeSpec } from './network-spec.ts';
+import { patchedSpec, wholeSpec } from './spec/network-spec.ts';
 import { networkTag } from './network-view.ts';
 import type { RequestContext, NetworksService } from './networks.service.ts';
 
 const tags = ['networks'];
 const OfNetwork = Type.Object({ name: NetworkName });
-const OfPlacement = Type.Object({ name: NetworkName, host: HostName });
 const Paging = Closed(PageQuery);
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
 const Changing = Closed({
@@ -234,40 +231,5 @@ export async function networkRoutes(
       if (gone || (await networks.isGone(network.id))) return reply.code(204).send(null);
       return sendNetwork(reply, 202, network);
     },
-  );
-
-  app.get(
-    '/v1/networks/:name/placements',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'listPlacements',
-        summary: 'A network, host by host',
-        description:
-          'In the order of hosts’ names. What is said of a silent host is `Unknown`, with the last it said.',
-        params: OfNetwork,
-        querystring: Paging,
-        response: answers({ 200: Page(Placement, 'A page of placements.') }),
-      },
-    },
-    async ({ params, query }) =>
-      networks.placements(params.name, { limit: query.limit ?? defaultLimit, cursor: query.cursor }),
-  );
-
-  app.get(
-    '/v1/networks/:name/placements/:host',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'getPlacement',
-        summary: 'A network on one host',
-        description: 'What should be there, what the agent did, and what it saw.',
-        params: OfPlacement,
-        response: answers({ 200: Placement }),
-      },
-    },
-    async ({ params }) => networks.placement(params.name, params.host),
   );
 }

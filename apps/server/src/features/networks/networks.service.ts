@@ -1,39 +1,33 @@
-import type { Network, NetworkCreate, Placement } from '@trunkline/contracts';
+import type { DesiredNetwork, Network, NetworkCreate } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { disputesOf } from './address-disputes.ts';
-import { ApiError } from '../../platform/errors.ts';
+import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { WaitBudget, Preflights } from '../checks/preflights.ts';
-import { desiredOnHosts } from './desired-networks.ts';
+import { foundNetwork, networkPath } from '../placements/placed-network.ts';
+import { placementStandings } from '../placements/placement-standings.ts';
+import type { PlacementsService } from '../placements/placements.service.ts';
+import { desiredOnHosts, networksOfHosts } from './desired-networks.ts';
 import { validSpec } from './network-changes.ts';
 import { askHosts, maxAsked } from './network-preflight.ts';
-import { wholeSpec } from './network-spec.ts';
-import {
-  foundNetwork,
-  isReady,
-  networkTag,
-  presentNetwork,
-  presentPlacement,
-  type HostsOfNetworks,
-} from './network-view.ts';
+import { finishRemoval } from './network-removal.ts';
+import { isReady, networkTag, presentNetwork, type HostsOfNetworks } from './network-view.ts';
 import {
   createNetworkWrites,
   type CheckTag,
   type EditNetwork,
   type NetworkAddresses,
 } from './network-writes.ts';
-import { findNetwork, findShown, listNetworks, type NetworkRow } from './networks.store.ts';
 import {
-  createPlacements,
-  finishRemoval,
-  networkPath,
-  type LeasesOfNetworks,
-  type PlacementsService,
-} from './placements.service.ts';
-import { findPlacement, listPlacements, placementStandings } from './placements.store.ts';
+  findForAttachment,
+  findShown,
+  listNetworks,
+  type AttachableNetwork,
+  type NetworkRow,
+} from './networks.store.ts';
+import { wholeSpec } from './spec/network-spec.ts';
 
 export interface PageRequest {
   limit: number;
@@ -46,7 +40,7 @@ export interface RequestContext {
   waitBudget: WaitBudget;
 }
 
-export interface NetworksService extends PlacementsService {
+export interface NetworksService {
   create(input: NetworkCreate, context: RequestContext): Promise<Reply & { replayed: boolean }>;
   list(page: PageRequest): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
@@ -63,29 +57,33 @@ export interface NetworksService extends PlacementsService {
     check: CheckTag,
     context: RequestContext,
   ): Promise<{ gone: boolean; network: Network }>;
-  placements(name: string, page: PageRequest): Promise<PageOf<Placement>>;
-  placement(name: string, host: string): Promise<Placement>;
   /** By id; undefined when it is no more. */
   find(id: string): Promise<Network | undefined>;
   /** Whether waiting any longer is of no use: it is ready everywhere but on hosts that are silent, or it is gone. */
   settled(id: string): Promise<boolean>;
   /** Whether the network, by id, is no more. */
   isGone(id: string): Promise<boolean>;
+  /** All networks a host should have, and those it should not have any more. */
+  desired: HostQuery<DesiredNetwork>;
+  /** Networks by name, kept as they are until the transaction ends. Those that do not exist are left out. */
+  findForAttachment(change: Change, names: readonly string[]): Promise<AttachableNetwork[]>;
+  /** Drops a network that is being removed, once nothing is left of it on any host; true when it is gone. */
+  finishRemoval(change: Change, network: { id: string; name: string }): Promise<boolean>;
 }
 
 export function createNetworksService(
   platform: Pick<Platform, 'database' | 'changes' | 'now'>,
   deps: {
     addresses: NetworkAddresses;
-    leases: LeasesOfNetworks;
+    placements: Pick<PlacementsService, 'lockSelection' | 'placeNetwork' | 'hostsOf' | 'allowForce'>;
     hosts: HostsOfNetworks;
     checks: Preflights;
   },
 ): NetworksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
-  const { addresses, leases, hosts, checks } = deps;
-  const writes = createNetworkWrites({ addresses, hosts, now });
+  const { addresses, placements, hosts, checks } = deps;
+  const writes = createNetworkWrites({ addresses, placements, now });
 
   const read = async (db: TransactionClient, name: string): Promise<Network> =>
     presentNetwork(foundNetwork(await findShown(db, { name }), name), hosts);
@@ -105,8 +103,6 @@ export function createNetworksService(
   };
 
   return {
-    ...createPlacements(addresses, leases),
-
     async create(input, { context, waitBudget }) {
       const { name, space = 'default' } = input;
       const network = { name, space, spec: validSpec(wholeSpec(input), name) };
@@ -149,34 +145,15 @@ export function createNetworksService(
       }
       return changes.make(context, async (change) => {
         const { row, network } = await begin(change);
-        return { gone: await finishRemoval(change, addresses, row), network };
+        return { gone: await finishRemoval(change, deps, row), network };
       });
     },
 
-    async placements(name, { limit, cursor }) {
-      const network = foundNetwork(await findNetwork(prisma, name), name);
-      const list = `placements of ${network.id}`;
-      const rows = await listPlacements(
-        prisma,
-        network.id,
-        decodeCursor(list, cursor, isNamePosition),
-        limit + 1,
-      );
-      const page = pageOf(list, rows, limit, ({ host }) => host.name);
-      const disputes = await disputesOf(prisma, network.id, null);
-      return { ...page, items: page.items.map((row) => presentPlacement(network, row, hosts, disputes)) };
-    },
+    desired: networksOfHosts,
 
-    async placement(name, host) {
-      const network = foundNetwork(await findNetwork(prisma, name), name);
-      const row = await findPlacement(prisma, network.id, host);
-      if (row === null)
-        throw new ApiError(
-          'host_not_found',
-          `network ${name} is on no host ${host}: see ${networkPath(name)}/placements`,
-        );
-      return presentPlacement(network, row, hosts, await disputesOf(prisma, network.id, host));
-    },
+    findForAttachment,
+
+    finishRemoval: (change, network) => finishRemoval(change, deps, network),
 
     async find(id) {
       const row = await findShown(prisma, { id });

@@ -1,12 +1,13 @@
 import type { AddressState, HostSelector } from '@trunkline/contracts';
+import type { Change } from '../../platform/changes.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
-import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
+import type { NetworkSpec, SubnetSpec } from './spec/network-spec.ts';
 import {
   readStandings,
   standingsOfNetwork,
   type PlacementStandingRow,
   type StandingJson,
-} from './placements.store.ts';
+} from '../placements/placement-standings.ts';
 
 /** A subnet; addresses in PostgreSQL's spelling, counts in decimal. */
 export interface SubnetRow {
@@ -69,14 +70,6 @@ async function readShown(db: TransactionClient, rest: Prisma.Sql): Promise<Shown
   return rows.map((row) => ({ ...row, placements: readStandings(row.placements) }));
 }
 
-/**
- * One at a time decides which networks are on which hosts: a host that joins and a network that is made would not see
- * each other otherwise. Taken before any row.
- */
-export async function lockSelection(db: TransactionClient): Promise<void> {
-  await db.$executeRaw`SELECT pg_advisory_xact_lock(7400, 1)`;
-}
-
 export async function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | undefined> {
   const [row] = await readNetworks(db, Prisma.sql`WHERE n.name = ${name}`);
   return row;
@@ -115,14 +108,6 @@ export function listNetworks(
 ): Promise<ShownNetworkRow[]> {
   const from = after === undefined ? Prisma.empty : Prisma.sql`WHERE n.name > ${after}`;
   return readShown(db, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
-}
-
-/** All networks that are not being removed, as far as selecting hosts goes. */
-export function selectingNetworks(
-  db: TransactionClient,
-): Promise<{ id: string; name: string; generation: number; hostSelector: HostSelector }[]> {
-  return db.$queryRaw`
-    SELECT id, name, generation, host_selector AS "hostSelector" FROM network WHERE deleting_since IS NULL ORDER BY id`;
 }
 
 const columns = (spec: NetworkSpec) => ({
@@ -173,15 +158,24 @@ export async function markDeleting(db: TransactionClient, id: string, now: Date)
   });
 }
 
-/** Locks networks by id, in one order for everybody; answers those that are there. */
-export async function lockNetworksById(
-  db: TransactionClient,
-  ids: readonly string[],
-): Promise<{ id: string; name: string; deleting: boolean }[]> {
-  if (ids.length === 0) return [];
+/** A network that a container is to be attached to. */
+export interface AttachableNetwork {
+  id: string;
+  name: string;
+  deleting: boolean;
+  /** Which IP versions it has subnets of. */
+  families: (4 | 6)[];
+}
+
+/** Networks by name, kept as they are until the transaction ends. Those that do not exist are left out. */
+export function findForAttachment(
+  { db }: Pick<Change, 'db'>,
+  names: readonly string[],
+): Promise<AttachableNetwork[]> {
   return db.$queryRaw`
-    SELECT id, name, deleting_since IS NOT NULL AS deleting FROM network
-    WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+    SELECT n.id, n.name, n.deleting_since IS NOT NULL AS deleting,
+           ARRAY(SELECT DISTINCT family(s.cidr) FROM subnet s WHERE s.network_id = n.id ORDER BY 1) AS families
+    FROM network n WHERE n.name = ANY (${[...names]}::text[]) ORDER BY n.id FOR SHARE OF n`;
 }
 
 export async function deleteNetwork(db: TransactionClient, id: string): Promise<void> {
@@ -286,28 +280,4 @@ export async function deleteSubnet(db: TransactionClient, subnetId: string): Pro
   await db.$executeRaw`SELECT drop_of_subnet(${subnetId}::uuid)`;
   await db.subnet.delete({ where: { id: subnetId } });
   return row?.hosts ?? [];
-}
-
-/** Containers of ours that are attached to a network, with their hosts. */
-export function attachedContainers(
-  db: TransactionClient,
-  networkId: string,
-): Promise<{ container: string; host: string; hostId: string }[]> {
-  return db.$queryRaw`
-    SELECT c.name AS container, h.name AS host, h.id AS "hostId"
-    FROM attachment a JOIN container c ON c.id = a.container_id JOIN host h ON h.id = c.host_id
-    WHERE a.network_id = ${networkId}::uuid ORDER BY c.name`;
-}
-
-/** Running containers on a network that some other tool started, as the last reports had it: up to `limit`. */
-export function otherContainers(
-  db: TransactionClient,
-  networkId: string,
-  limit: number,
-): Promise<{ container: string; host: string; hostId: string }[]> {
-  return db.$queryRaw`
-    SELECT e.name AS container, h.name AS host, h.id AS "hostId" FROM endpoint e JOIN host h ON h.id = e.host_id
-    WHERE e.network_id = ${networkId}::uuid AND e.state IN ('running', 'paused')
-      AND NOT EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id)
-    ORDER BY e.name, h.name LIMIT ${limit}`;
 }

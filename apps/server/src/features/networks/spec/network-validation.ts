@@ -15,7 +15,7 @@ import {
   type Ip,
   type IpRange,
 } from '@trunkline/netaddr';
-import type { FieldError } from '../../platform/errors.ts';
+import type { FieldError } from '../../../platform/errors.ts';
 import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 
 /** Where no station of a LAN can be given an address (IANA special-purpose registries, RFC 6890). */

@@ -1,59 +1,42 @@
-import { addressBookType, movesWhenFree, type AddressConflict, type Condition } from '@trunkline/contracts';
-import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
+import type { AddressConflict, Condition, HostSelector } from '@trunkline/contracts';
+import type { TransactionClient } from '../../platform/database/database.ts';
+import type { PlacedNetwork } from './placed-network.ts';
 
-/** A placement as far as the state of its network goes: a network may be on a thousand hosts. */
-export interface PlacementStandingRow {
-  hostId: string;
-  host: string;
-  lastSeenAt: Date | null;
-  removing: boolean;
-  /** Of the network, as it should be. */
-  generation: number;
-  observedGeneration: number;
-  createdAt: Date;
-  /** Up to this generation it may disconnect containers; null: it may not. */
-  forceGeneration: number | null;
-  /** Its condition `Ready`, when the agent has said one. */
-  ready: Condition | null;
-  /** Works, but Docker gives its addresses by itself until nobody is attached there. */
-  moves: boolean;
+/**
+ * One at a time decides which networks are on which hosts: a host that joins and a network that is made would not see
+ * each other otherwise. Taken before any row.
+ */
+export async function lockSelection(db: TransactionClient): Promise<void> {
+  await db.$executeRaw`SELECT pg_advisory_xact_lock(7400, 1)`;
 }
 
-/** The same as the database writes it. */
-export type StandingJson = Omit<PlacementStandingRow, 'lastSeenAt' | 'createdAt'> & {
-  lastSeenAt: string | null;
-  createdAt: string;
-};
-
-const moves = JSON.stringify([{ type: addressBookType, reason: movesWhenFree }]);
-const standing = Prisma.sql`
-  jsonb_build_object(
-    'hostId', p.host_id, 'host', h.name, 'lastSeenAt', h.last_seen_at, 'removing', p.removing, 'generation', n.generation,
-    'observedGeneration', p.observed_generation, 'createdAt', p.created_at, 'forceGeneration', p.force_generation,
-    'ready', jsonb_path_query_first(p.conditions, '$[*] ? (@.type == "Ready")'),
-    'moves', coalesce(p.conditions @> ${moves}::jsonb, false)
-  )`;
-
-/** The placements of the network `n`, in the order of hosts' names: a column for `readStandings`. */
-export const standingsOfNetwork = Prisma.sql`
-  (SELECT coalesce(jsonb_agg(${standing} ORDER BY h.name), '[]')
-   FROM placement p JOIN host h ON h.id = p.host_id WHERE p.network_id = n.id)`;
-
-export const readStandings = (column: readonly StandingJson[]): PlacementStandingRow[] =>
-  column.map((row) => ({
-    ...row,
-    lastSeenAt: row.lastSeenAt === null ? null : new Date(row.lastSeenAt),
-    createdAt: new Date(row.createdAt),
-  }));
-
-/** The placements of a network that is there. */
-export async function placementStandings(
+/** All networks that are not being removed, as far as selecting hosts goes. */
+export function selectingNetworks(
   db: TransactionClient,
-  networkId: string,
-): Promise<PlacementStandingRow[]> {
-  const [row] = await db.$queryRaw<{ standings: StandingJson[] }[]>`
-    SELECT ${standingsOfNetwork} AS standings FROM network n WHERE n.id = ${networkId}::uuid`;
-  return readStandings(row?.standings ?? []);
+): Promise<{ id: string; name: string; generation: number; hostSelector: HostSelector }[]> {
+  return db.$queryRaw`
+    SELECT id, name, generation, host_selector AS "hostSelector" FROM network WHERE deleting_since IS NULL ORDER BY id`;
+}
+
+/** Locks networks by id, in one order for everybody; answers those that are there. */
+export async function lockNetworksById(
+  db: TransactionClient,
+  ids: readonly string[],
+): Promise<{ id: string; name: string; deleting: boolean }[]> {
+  if (ids.length === 0) return [];
+  return db.$queryRaw`
+    SELECT id, name, deleting_since IS NOT NULL AS deleting FROM network
+    WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+}
+
+/** A network by name, as far as its place on hosts goes. */
+export async function findPlacedNetwork(
+  db: TransactionClient,
+  name: string,
+): Promise<PlacedNetwork | undefined> {
+  const [row] = await db.$queryRaw<PlacedNetwork[]>`
+    SELECT id, name, generation, deleting_since AS "deletingSince", parent, parents FROM network WHERE name = ${name}`;
+  return row;
 }
 
 const withHost = { host: { select: { name: true, lastSeenAt: true } } } as const;

@@ -1,4 +1,5 @@
-import { parentOn, type NetworkSpec, type SubnetSpec } from './network-spec.ts';
+import { parentOn } from '../../placements/placed-network.ts';
+import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
 
 /** What tells two forms of a network apart. */
 export interface NetworkDifference {

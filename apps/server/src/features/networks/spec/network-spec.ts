@@ -1,6 +1,6 @@
 import type { HostSelector, NetworkPatch, NetworkPut, SubnetInput } from '@trunkline/contracts';
 import { formatCidr, formatIp, parseCidr, tryParseIp } from '@trunkline/netaddr';
-import { mergeMap } from '../../platform/merge-patch.ts';
+import { mergeMap } from '../../../platform/merge-patch.ts';
 
 /** One subnet of a network as it should be. `cidr` and `gateway` are canonical once validated. */
 export interface SubnetSpec {
@@ -93,9 +93,4 @@ export function canonicalSpec(spec: NetworkSpec): NetworkSpec {
       };
     }),
   };
-}
-
-/** The parent of the network on one host; null: the interface of its default route. */
-export function parentOn(spec: Pick<NetworkSpec, 'parent' | 'parents'>, hostName: string): string | null {
-  return spec.parents[hostName] ?? spec.parent;
 }

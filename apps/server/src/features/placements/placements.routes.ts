@@ -1,0 +1,51 @@
+import { Closed, HostName, NetworkName, Page, PageQuery, Placement } from '@trunkline/contracts';
+import { Type } from 'typebox';
+import type { App } from '../../platform/app-types.ts';
+import { answers } from '../../platform/openapi.ts';
+import { defaultLimit } from '../../platform/pagination.ts';
+import type { PlacementsService } from './placements.service.ts';
+
+const tags = ['networks'];
+const OfNetwork = Type.Object({ name: NetworkName });
+const OfPlacement = Type.Object({ name: NetworkName, host: HostName });
+const Paging = Closed(PageQuery);
+
+export async function placementRoutes(
+  app: App,
+  { placements }: { placements: Pick<PlacementsService, 'list' | 'get'> },
+): Promise<void> {
+  app.get(
+    '/v1/networks/:name/placements',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'listPlacements',
+        summary: 'A network, host by host',
+        description:
+          'In the order of hosts’ names. What is said of a silent host is `Unknown`, with the last it said.',
+        params: OfNetwork,
+        querystring: Paging,
+        response: answers({ 200: Page(Placement, 'A page of placements.') }),
+      },
+    },
+    async ({ params, query }) =>
+      placements.list(params.name, { limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  );
+
+  app.get(
+    '/v1/networks/:name/placements/:host',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'getPlacement',
+        summary: 'A network on one host',
+        description: 'What should be there, what the agent did, and what it saw.',
+        params: OfPlacement,
+        response: answers({ 200: Placement }),
+      },
+    },
+    async ({ params }) => placements.get(params.name, params.host),
+  );
+}
