@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import os from 'node:os';
 import { createAgentClient, type ServerLocation } from '@trunkline/client';
-import { instanceOf, type DesiredCheck, type HostFacts } from '@trunkline/contracts';
+import { instanceOf, type DesiredCheck } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
+import { factsOf, factsOfLook } from './host-facts.ts';
 import { createCheckRunner } from './checks/check-runner.ts';
 import { checkConnectivity } from './checks/connectivity.ts';
 import { checkPreflight } from './checks/preflight.ts';
@@ -12,8 +12,6 @@ import { createConfirmation } from './confirm/confirmation.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
 import type { RunCommand } from './host/command.ts';
 import type { DockerEngine } from './host/docker-engine.ts';
-import { DockerUnreachable } from './host/docker-errors.ts';
-import { collectFacts, type FactsSources } from './host/facts.ts';
 import { containerRoutes, removeDefaultRoute, setDefaultRoute } from './host/container-routes.ts';
 import { countInterfaces } from './host/container-interfaces.ts';
 import type { Kernel } from './host/kernel.ts';
@@ -23,22 +21,17 @@ import type { Sandboxes } from './host/sandboxes.ts';
 import type { AddressProbe } from './wire/address-probe.ts';
 import { createNoGatewayRoutes } from './ipam/bindings/no-gateway-routes.ts';
 import { openIpam, type Ipam } from './ipam/ipam.ts';
-import { bindToMachine, CopiedState, putStateAside, type Binding } from './machine/machine-binding.ts';
-import { hashedMarks, readMachineMarks } from './machine/machine-marks.ts';
-import {
-  markDisowned,
-  markStatePast,
-  readBoot,
-  readStatePast,
-  type StatePast,
-} from './machine/state-past.ts';
+import type { Binding } from './machine/machine-binding.ts';
+import { hashedMarks } from './machine/machine-marks.ts';
+import { ownMachine, type OwnMachineDeps } from './machine/own-machine.ts';
+import { openPast } from './machine/past.ts';
+import type { StatePast } from './machine/state-past.ts';
 import { openAdoptionStore } from './observation/adoption.ts';
 import { openDetachedStore } from './observation/detached.ts';
 import type { ApplyDeps } from './reconcile/apply.ts';
 import { linkOf } from './plan/link-users.ts';
 import { createObserver } from './observation/observer.ts';
 import { observe } from './observation/observe.ts';
-import type { Observed } from './observation/observed.ts';
 import { whyHarmfulNow } from './plan/passthru-harm.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRevival } from './reconcile/revival.ts';
@@ -47,7 +40,7 @@ import { makePrivateFolder } from './lib/atomic-file.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
 import { pollDesired } from './sync/desired-poll.ts';
 import { heedingNotJoined } from './lib/failure.ts';
-import { loadIdentity, readHostId } from './machine/identity.ts';
+import { loadIdentity } from './machine/identity.ts';
 import { ensureJoined } from './sync/join.ts';
 import { createReportLoop } from './sync/report-loop.ts';
 import { lockStateFolder } from './sync/state-lock.ts';
@@ -96,71 +89,30 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
   await makePrivateFolder(config.stateDir);
   const unlock = await lockStateFolder(config.stateDir);
   try {
-    await runServing(deps, await ownMachine(deps, signal), signal);
+    await runServing(deps, await ownMachine(machineOf(deps), signal), signal);
   } finally {
     await unlock();
   }
 }
 
-/**
- * Nothing of the state folder is used before it is known to be of this machine. State of another one is put aside where
- * this host can join as a new one.
- */
-async function ownMachine(deps: AgentDeps, signal: AbortSignal): Promise<Binding> {
-  const { config, links, readFile, timing, log } = deps;
-  const binding = {
-    stateFolder: config.stateDir,
-    marks: () => readMachineMarks({ links, readFile }),
-    timing,
-  };
-  try {
-    return await bindToMachine(binding, signal);
-  } catch (error) {
-    if (!(error instanceof CopiedState) || config.joinToken === null) throw error;
-    const aside = await putStateAside(config.stateDir, timing.now());
-    log.error(
-      { aside, why: error.message },
-      'the state of another machine was put aside, this host joins as a new one',
-    );
-    return await bindToMachine(binding, signal);
-  }
-}
+const machineOf = ({ config, links, readFile, timing, log }: AgentDeps): OwnMachineDeps => ({
+  stateFolder: config.stateDir,
+  mayJoin: config.joinToken !== null,
+  links,
+  readFile,
+  timing,
+  log,
+});
 
 /** Docker may be waiting: it is answered before anything else is begun, and until everything else has ended. */
 async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
   const { config, timing, log, probe, sandboxes, pluginSocketDescriptor } = deps;
-  const boot = await readBoot(deps.readFile);
-  const past = await readStatePast(config.stateDir, boot, await readHostId(config.stateDir));
-  if (past === 'restored')
-    log.warn(
-      { folder: config.stateDir },
-      'the state folder was put back from a copy: nothing is given or changed before the server has been heard',
-    );
-  if (past === 'disowned')
-    log.warn(
-      { folder: config.stateDir },
-      'the server did not know this host as the one that holds what is in the state folder: nothing is given before it confirms it',
-    );
-  // One after the other: the last one is what holds.
-  let marked: Promise<void> = Promise.resolve();
-  const marking = (write: () => Promise<void>): Promise<void> => {
-    marked = marked
-      .then(write)
-      .catch((error: unknown) =>
-        log.warn(
-          { err: error },
-          'the state folder is not marked: a copy that is put back may not be noticed',
-        ),
-      );
-    return marked;
-  };
-  const mark = (): Promise<void> =>
-    marking(async () => markStatePast(config.stateDir, boot, await readHostId(config.stateDir)));
+  const state = await openPast({ stateFolder: config.stateDir, readFile: deps.readFile, log });
   const ipam = await openIpam({
     stateFolder: config.stateDir,
-    past,
-    onConfirmed: () => void mark(),
-    onDisowned: () => void marking(() => markDisowned(config.stateDir)),
+    past: state.past,
+    onConfirmed: () => void state.mark(),
+    onDisowned: () => void state.disown(),
     socket: { path: config.pluginSocket, descriptor: pluginSocketDescriptor },
     graceMs: config.leakSeconds * 1000,
     probe,
@@ -168,18 +120,15 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
     timing,
     log,
   });
-  // A folder that was put back, or is of another host, stays known as one until the server has confirmed what it holds.
-  const isOwn = past === 'continued' || past === 'rebooted';
-  if (isOwn) await mark();
   const ended = new AbortController();
   const serving = ipam.serve(ended.signal);
   try {
-    await runLocked(deps, { machine, ipam, past, onJoined: isOwn ? mark : () => marked }, signal);
+    await runLocked(deps, { machine, ipam, past: state.past, onJoined: state.joined }, signal);
   } finally {
     ended.abort();
     await serving;
     await ipam.close();
-    await marked;
+    await state.settled();
   }
 }
 
@@ -394,35 +343,4 @@ async function runLocked(
     await Promise.allSettled(parts);
     await client.close();
   }
-}
-
-/** Facts that say nothing newer than a look saw. */
-function factsOfLook(deps: AgentDeps, { links, docker, kernel }: Observed): Promise<HostFacts> {
-  return factsOf(deps, {
-    links: { list: () => Promise.resolve(links) },
-    docker: {
-      version: () =>
-        docker.reachable
-          ? Promise.resolve(docker.version)
-          : Promise.reject(new DockerUnreachable('version', 'observed', docker.message)),
-    },
-    kernel: { observe: () => Promise.resolve(kernel) },
-  });
-}
-
-function factsOf(
-  deps: Pick<AgentDeps, 'readFile' | 'version'>,
-  sources: Pick<FactsSources, 'links' | 'docker' | 'kernel'>,
-): Promise<HostFacts> {
-  return collectFacts({
-    ...sources,
-    readFile: deps.readFile,
-    machine: {
-      hostname: os.hostname,
-      arch: os.arch,
-      cpus: () => os.availableParallelism(),
-      memoryBytes: os.totalmem,
-    },
-    agentVersion: deps.version,
-  });
 }

@@ -7,10 +7,11 @@ import type { ConditionDraft } from '../plan/conditions.ts';
 import type { StatePast } from '../machine/state-past.ts';
 import type { Observed, StandIn } from '../observation/observed.ts';
 import { standsFor as standsForAny, type NetworkResolver } from '../observation/stands-for.ts';
-import { backoffMs, within, type Timing } from '../lib/timing.ts';
-import { createAddressBook, maxCallMs, takenAway, type Grant } from './allocation/address-book.ts';
+import { within, type Timing } from '../lib/timing.ts';
+import { createAddressBook, maxCallMs } from './allocation/address-book.ts';
 import type { AddressProbe } from '../wire/address-probe.ts';
 import { createBindings } from './bindings/bindings.ts';
+import { confirmedBook, confirmedStore } from './confirmed.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
 import { createComparison } from './bindings/comparison.ts';
 import { createConflictWatch, type FoundConflict } from './bindings/conflict-watch.ts';
@@ -18,15 +19,15 @@ import { createDriver } from './driver/driver.ts';
 import { createLeaseSync } from './leases/lease-sync.ts';
 import { createLiveAddresses } from './bindings/live-addresses.ts';
 import type { LeaseSource } from './leases/lease-source.ts';
-import { keyOf, namelessGateway } from './leases/lease-record.ts';
+import { namelessGateway } from './leases/lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './leases/lease-store.ts';
 import { createNetworkWire } from './bindings/network-wire.ts';
 import { createPluginServer } from './driver/plugin-server.ts';
-import { listenForDocker } from './driver/plugin-socket.ts';
+import { listenUntilServed } from './driver/listen-until-served.ts';
 import { createProber } from './allocation/prober.ts';
 import { createReachability } from './leases/reachability.ts';
 import { createStartGate } from './leases/start-gate.ts';
-import { DriverRefusal, NotConfirmed } from './allocation/refusal.ts';
+import { DriverRefusal } from './allocation/refusal.ts';
 import { placedNetworks, subnetsBeside } from './bindings/seen-addresses.ts';
 import { createOnDemandRequests } from './allocation/on-demand.ts';
 import { guardedByWire } from './allocation/wire-guard.ts';
@@ -92,14 +93,11 @@ export type Ipam = {
   readonly close: () => Promise<void>;
 };
 
-/** How long the start of a container waits for a comparison, in milliseconds; the book needs time as well. */
-const confirmMs = 4000;
 /**
  * How long the start of a container waits for the rest of an agent that is starting, in milliseconds. The driver serves before the document is
  * read from the disk, and without it nobody knows whether the network would take a NIC from this host.
  */
 const joinedMs = 4000;
-const listenBackoff = { firstMs: 500, maxMs: 5000 };
 
 /** Opens the address book of a state folder. Nothing is served before {@link Ipam.serve}. */
 export async function openIpam(deps: IpamDeps): Promise<Ipam> {
@@ -209,17 +207,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     log,
   });
   const unconfirmed = (): string | null => comparison.pending() ?? gate.pending();
-  // What is given once a comparison has begun is not in what the server heard.
-  const giving: LeaseStore = {
-    ...store,
-    apply: (changes) => {
-      const pending = unconfirmed();
-      const gives = changes.some(
-        (change) => !('drop' in change) && change.use === 'used' && store.get(keyOf(change))?.use !== 'used',
-      );
-      return pending !== null && gives ? Promise.reject(new NotConfirmed(pending)) : store.apply(changes);
-    },
-  };
+  const giving = confirmedStore(store, unconfirmed);
   const book = createAddressBook({
     store: giving,
     // An older database may promise a container what another one has by now.
@@ -244,27 +232,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     log,
   });
   const driver = createDriver({
-    book: {
-      ...guarded,
-      request: async (pool, ip, endpoint) => {
-        await Promise.all([comparison.done(confirmMs), gate.opened(confirmMs)]);
-        const pending = unconfirmed();
-        if (pending !== null) throw new DriverRefusal(pending);
-        const request = (): Promise<Grant> => guarded.request(pool, ip, endpoint);
-        const grant = await request().catch(async (error: unknown) => {
-          // The database turned out to be older while this was decided.
-          if (!(error instanceof NotConfirmed)) throw error;
-          await comparison.done(confirmMs);
-          return request();
-        });
-        // And while the wire was asked.
-        await comparison.done(confirmMs);
-        const doubt = unconfirmed() ?? (grant.isHeld() ? null : takenAway(grant.ip));
-        if (doubt === null) return grant;
-        await grant.rollback();
-        throw new DriverRefusal(doubt);
-      },
-    },
+    book: confirmedBook(guarded, { comparison, gate, unconfirmed }),
     desired,
     isHeld: (networkId) => [...store.all().values()].some((record) => record.networkId === networkId),
     whyHarmful: async (networkId) => {
@@ -296,27 +264,23 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       .catch((error: unknown) => log.warn({ err: error }, 'what was taken away is written later'));
   }
 
-  async function listen(signal: AbortSignal): Promise<(() => Promise<void>) | null> {
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      try {
-        const server = createPluginServer({ driver, maxMs: maxCallMs, log });
-        const close = await listenForDocker(server, deps.socket);
-        notServing = null;
-        log.info({ ...deps.socket, addresses: store.all().size }, 'address driver serves');
-        return close;
-      } catch (error) {
-        notServing = error instanceof Error ? error.message : String(error);
-        log.error({ err: error, ...deps.socket }, 'address driver cannot listen, trying again');
-        await timing.delay(backoffMs(failures, listenBackoff, timing.random), signal);
-      }
-    }
-    return null;
-  }
-
   return {
     serve: async (signal) => {
-      const close = await listen(signal);
+      const close = await listenUntilServed(
+        {
+          ...deps.socket,
+          makeServer: () => createPluginServer({ driver, maxMs: maxCallMs, log }),
+          onNotServing: (why) => {
+            notServing = why;
+          },
+          timing,
+          log,
+        },
+        signal,
+      );
       if (close === null) return;
+      notServing = null;
+      log.info({ ...deps.socket, addresses: store.all().size }, 'address driver serves');
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener('abort', () => resolve(), { once: true });
