@@ -18,8 +18,8 @@ export const addressStates = ['reserved', 'leased', 'bound', 'quarantined', 'con
 
 export const AddressState = Words(addressStates, {
   description:
-    '`reserved`: an owner holds it, nothing runs on it yet. `leased`: a host holds it, and no container was seen on it yet. `bound`: on a live container. ' +
-    '`quarantined`: freed, not to be reused before a time. `conflicted`: something foreign answers for it on the wire; looked at again after ten minutes. An address that is not listed is free.',
+    '`reserved`: an owner holds it, and nothing runs on it yet. `leased`: a host holds it, and no container was seen on it yet. `bound`: a container uses it. ' +
+    '`quarantined`: freed, and not given out again before `quarantinedUntil`. `conflicted`: a foreign station answers for it on the wire; it is probed again after ten minutes. An address that is not listed is free.',
   examples: ['reserved'],
 });
 export type AddressState = Static<typeof AddressState>;
@@ -28,8 +28,8 @@ export const addressClaims = ['owner', 'anyone'] as const;
 
 export const AddressClaim = Words(addressClaims, {
   description:
-    'Who may take a reservation with `docker run --ip`. `owner`: the container that is named as its owner (Engines from 29 on tell the name), ' +
-    'unless `mac` or `forHost` say who. `anyone`: every container that names the address. `mac` and `forHost` hold in either case.',
+    'Who may take a reservation with `docker run --ip`. `owner`: the container that is named as its owner (the Engine sends the name from version 29 on), ' +
+    'unless `mac` or `forHost` restrict it. `anyone`: every container that names the address. `mac` and `forHost` apply in either case.',
   examples: ['owner'],
 });
 export type AddressClaim = Static<typeof AddressClaim>;
@@ -43,15 +43,16 @@ export const Address = Closed(
     subnet: Described(CidrText, { description: 'The subnet it lies in.', examples: ['172.16.100.0/24'] }),
     state: AddressState,
     owner: Nullable(OwnerKey, {
-      description: 'Key of the owner; null: reserved without one.',
+      description: 'Key of the owner; null: it has no owner.',
       examples: ['web-1'],
     }),
     host: Nullable(HostName, {
-      description: 'The host it is leased to or bound on.',
+      description: 'The host that holds it.',
       examples: ['docker01'],
     }),
     container: Nullable(Type.String({ maxLength: 255 }), {
-      description: 'The container it is for, or the one last seen on it, whoever started that.',
+      description:
+        'The container that it is for, or the one last seen on it, whatever started that container.',
       examples: ['box1'],
     }),
     dockerId: Nullable(Type.String({ maxLength: 128 }), {
@@ -59,33 +60,35 @@ export const Address = Closed(
       examples: ['8e2f4a…'],
     }),
     since: Nullable(Timestamp, {
-      description: 'When the host of that container first looked and saw it there.',
+      description: 'When the host first saw that container on it.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
     mac: Nullable(MacAddress, {
-      description: 'The Ethernet address seen, else the one asked for; of a conflict, that of the foreigner.',
+      description:
+        'The Ethernet address seen, else the requested one; of a conflict, that of the foreign station.',
       examples: ['02:42:ac:10:64:0a'],
     }),
     claim: AddressClaim,
     forHost: Nullable(HostName, {
-      description: 'Of a reservation: the one host whose containers may take it; null: any host.',
+      description: 'Of a reservation: the only host whose containers may take it; null: any host.',
       examples: [null],
     }),
     allocatable: Type.Boolean({
       description:
-        'Whether its subnet gives it out by itself: inside the ranges and not excluded. When `ranges` or `exclude` changed, one that is not stays with whom has it, and is given to nobody after that.',
+        'Whether it may be given out without being named: it is inside the ranges and not excluded. When `ranges` or `exclude` change, an address that no longer qualifies stays with its holder, and is given to nobody afterwards.',
       examples: [true],
     }),
     awaitingHost: Nullable(HostName, {
       description:
-        'The host that it was taken away from and that has not confirmed it. A `quarantined` address is given to nobody before that; any other was given on without it (`unconfirmed=true`), and a container of that host may still run on it.',
+        'The host that it was revoked from and that has not confirmed the revocation. A `quarantined` address is given to nobody before that. Any other address was given out without the confirmation (`unconfirmed=true`), and a container of that host may still use it.',
       examples: [null],
     }),
     labels: Labels,
     generation: Type.Integer({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'Raised by every change of holder; an old release frees nothing.',
+      description:
+        'Raised by every change of holder, so that a release under an older generation frees nothing.',
       examples: [1],
     }),
     quarantinedUntil: Nullable(Timestamp, {
@@ -108,7 +111,7 @@ export type Address = Static<typeof Address>;
 const family = Type.Optional(
   Described(Family, {
     description:
-      'Which IP version; left out: that of the address that the owner has, else IPv4 where the network has it.',
+      'IP version; left out: that of the address that the owner has, else IPv4 where the network has it.',
     examples: ['ipv4'],
   }),
 );
@@ -116,7 +119,7 @@ const labels = Type.Optional(Labels);
 const claim = Type.Optional(AddressClaim);
 const forHost = Type.Optional(
   Described(HostName, {
-    description: 'Only containers of this host may take it; left out: of any host.',
+    description: 'Only containers of this host may take it; left out: containers of any host.',
     examples: ['docker01'],
   }),
 );
@@ -125,7 +128,7 @@ export const AddressReserve = Closed(
   {
     address: Type.Optional(
       Described(IpAddress, {
-        description: 'This one; left out: the next free.',
+        description: 'This address; left out: the next free one.',
         examples: ['172.16.100.10'],
       }),
     ),
@@ -145,7 +148,7 @@ export const AddressReserve = Closed(
         minimum: 1,
         maximum: 1000,
         description:
-          'This many at once, all or none; the answer is then a list. Not with `address`, `owner` or `mac`.',
+          'Reserve this many at once, all or none; the answer is then a list. Not with `address`, `owner` or `mac`.',
         examples: [1],
       }),
     ),
@@ -162,7 +165,7 @@ export const AddressByOwner = Closed(
   {
     address: Type.Optional(
       Described(IpAddress, {
-        description: 'This one; left out: the one it has, else the next free.',
+        description: 'This address; left out: the one that the owner has, else the next free one.',
         examples: ['172.16.100.10'],
       }),
     ),
@@ -179,7 +182,7 @@ export const AddressByOwner = Closed(
   },
   {
     $id: 'AddressByOwner',
-    description: 'The address an owner should have. Asking again changes nothing.',
+    description: 'The address that an owner should have. Repeating the request changes nothing.',
     examples: [{}],
   },
 );
@@ -202,7 +205,7 @@ export const FreeRange = Closed(
       description: 'First and last free address.',
       examples: ['172.16.100.11-172.16.100.254'],
     }),
-    count: Described(Count, { description: 'How many that are.', examples: ['244'] }),
+    count: Described(Count, { description: 'Number of addresses in the range.', examples: ['244'] }),
   },
   { $id: 'FreeRange', description: 'A run of free addresses.' },
 );

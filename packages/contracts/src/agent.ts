@@ -21,16 +21,16 @@ import { Recall, Revocation } from './leases.ts';
 import { AddressConflict, MacvlanMode, PreflightFindings, RangeText } from './networks.ts';
 import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 
-/** Version of what agent and server say to each other. The server refuses older ones with `agent_too_old`. */
+/** Version of the protocol between agent and server. The server refuses older ones with `agent_too_old`. */
 export const agentProtocolVersion = 1;
 
-/** Random at every start of the agent, signed with every request: two live agents with one identity are found by it. */
+/** Random at every start of the agent and signed with every request. The server detects two live agents with one identity by it. */
 export const instanceHeader = 'trunkline-instance';
 
 /** What an agent's signature must cover (RFC 9421 section 2; Content-Digest is RFC 9530). */
 export const signedComponents = ['@method', '@path', '@query', 'content-digest', instanceHeader] as const;
 
-/** How far the clocks of agent and server may be apart, in seconds. */
+/** Maximum difference between the clocks of agent and server, in seconds. */
 export const signatureLifetimeSeconds = 60;
 
 export const JoinRequest = Closed(
@@ -67,7 +67,7 @@ export const JoinAnswer = Closed(
     heartbeatSeconds: Type.Integer({
       minimum: 1,
       maximum: 600,
-      description: 'How often to report at least.',
+      description: 'Maximum time between two reports, in seconds.',
       examples: [10],
     }),
   },
@@ -76,7 +76,7 @@ export const JoinAnswer = Closed(
 export type JoinAnswer = Static<typeof JoinAnswer>;
 
 const dead = {
-  description: '`absent`: remove it here. What is not listed is left alone: silence never deletes.',
+  description: '`absent`: remove it from this host. What is not listed is left alone.',
   examples: ['present'],
 };
 
@@ -92,7 +92,7 @@ export const DesiredNetwork = Closed(
     }),
     state: Words(['present', 'absent'], dead),
     parent: Nullable(InterfaceName, {
-      description: 'Parent on this host; null: interface of the default route.',
+      description: 'Parent on this host; null: the interface of the default route.',
       examples: ['ens33'],
     }),
     vlan: Nullable(Type.Integer({ minimum: 1, maximum: 4094 }), {
@@ -113,20 +113,20 @@ export const DesiredNetwork = Closed(
     }),
     force: Type.Boolean({
       description:
-        'Where Docker must make it anew, do so although containers are attached: disconnect them, replace it, and connect them again with the same addresses.',
+        'Replace the Docker network where that is needed, although containers are attached: disconnect them, replace it, and connect them again with the same addresses.',
       examples: [false],
     }),
     warm: Type.Integer({
       minimum: 0,
       maximum: 256,
-      description: 'How many unused addresses the host keeps ahead of need, for each IP version.',
+      description: 'How many unused addresses the host keeps in its warm pool, per IP version.',
       examples: [4],
     }),
     quarantineSeconds: Type.Integer({
       minimum: 0,
       maximum: 86_400,
       description:
-        'How long a freed address stays in quarantine. While the server cannot be reached, the host itself keeps to it, unless it has no other.',
+        'How long a freed address stays quarantined, in seconds. While the server cannot be reached, the host itself observes this, unless it has no other address.',
       examples: [300],
     }),
     subnets: Type.Array(
@@ -138,14 +138,15 @@ export const DesiredNetwork = Closed(
             Type.Array(RangeText, {
               maxItems: 256,
               description:
-                'What is given out by itself, as the network has it; empty, or left out: all. What a host holds unused outside goes back.',
+                'Ranges from which addresses are given out without being named; empty, or left out: the whole subnet. The host returns unused addresses outside them.',
               examples: [[]],
             }),
           ),
           exclude: Type.Optional(
             Type.Array(RangeText, {
               maxItems: 256,
-              description: 'What is never given out, also when it is asked for by name; left out: nothing.',
+              description:
+                'Addresses that are never given out, even when a request names them; left out: none.',
               examples: [[]],
             }),
           ),
@@ -204,20 +205,20 @@ export const DesiredContainer = Closed(
             Type.Array(IpAddress, {
               maxItems: 2,
               description:
-                'Of its addresses, those that were taken away from the container: no address is given on the word of this document for them. Left out: none.',
+                'Those of its addresses that were revoked from the container. The agent does not give them out because of this document. Left out: none.',
             }),
           ),
         },
-        { description: 'A place on a network.' },
+        { description: 'An attachment to a network.' },
       ),
-      { maxItems: 16, description: 'Places on networks.' },
+      { maxItems: 16, description: 'Attachments to networks.' },
     ),
   },
   { description: 'A container as it should be on this host.' },
 );
 export type DesiredContainer = Static<typeof DesiredContainer>;
 
-const expiresAt = Described(Timestamp, { description: 'Not worth running after that.' });
+const expiresAt = Described(Timestamp, { description: 'The check is not run after this time.' });
 
 export const DesiredConnectivityCheck = Closed(
   {
@@ -226,10 +227,15 @@ export const DesiredConnectivityCheck = Closed(
     fromContainer: ContainerName,
     toContainer: ContainerName,
     toAddresses: Type.Array(IpAddress, { maxItems: 32, description: 'Addresses of the other container.' }),
-    count: Type.Integer({ minimum: 1, maximum: 20, description: 'Echo requests to each.', examples: [5] }),
+    count: Type.Integer({
+      minimum: 1,
+      maximum: 20,
+      description: 'Echo requests per address.',
+      examples: [5],
+    }),
     expiresAt,
   },
-  { description: 'Does one container reach another.' },
+  { description: 'Tests whether one container reaches another.' },
 );
 export type DesiredConnectivityCheck = Static<typeof DesiredConnectivityCheck>;
 
@@ -240,7 +246,7 @@ export const DesiredPreflightCheck = Closed(
     network: DesiredNetwork,
     expiresAt,
   },
-  { description: 'What would the agent do for this network. Nothing is touched.' },
+  { description: 'Asks what the agent would do for this network. Nothing is changed.' },
 );
 export type DesiredPreflightCheck = Static<typeof DesiredPreflightCheck>;
 
@@ -256,20 +262,20 @@ export const DesiredDocument = Closed(
     heartbeatSeconds: Type.Integer({
       minimum: 1,
       maximum: 600,
-      description: 'How often to report at least, in seconds.',
+      description: 'Maximum time between two reports, in seconds.',
       examples: [10],
     }),
     networks: Type.Array(DesiredNetwork, { maxItems: 4096, description: 'Networks on this host.' }),
     containers: Type.Array(DesiredContainer, { maxItems: 65_536, description: 'Containers on this host.' }),
     recalls: Type.Array(Recall, {
       maxItems: 4096,
-      description: 'Networks that are short of addresses.',
+      description: 'Networks with an address shortage.',
     }),
     revocations: Type.Optional(
       Type.Array(Revocation, {
         maxItems: 65_536,
         description:
-          'Holds of this host that the server has ended and that are not confirmed; left out: none.',
+          'Leases of this host that the server has revoked and that the host has not confirmed yet; left out: none.',
         examples: [[]],
       }),
     ),
@@ -277,25 +283,25 @@ export const DesiredDocument = Closed(
     incarnation: Type.Optional(
       Described(Id, {
         description:
-          'Names what the database has been since it last may have gone back in time. The agent says it with its next poll.',
+          'Identifies the history of the database since it last may have gone back in time. The agent sends it with its next poll.',
       }),
     ),
     recovering: Type.Optional(
       Nullable(Id, {
         description:
-          'The recovery of the database under way; null: none. While there is one, no address is given on the word of this document.',
+          'The recovery of the database under way; null: none. During a recovery the agent gives out no address because of this document.',
         examples: [null],
       }),
     ),
     compare: Type.Optional(
       Nullable(Id, {
         description:
-          'Set: the database went back in time, and this host has not compared for this recovery yet. It does so at once, and gives no address before.',
+          'Set: the database went back in time, and this host has not compared its addresses for this recovery yet. It does so at once, and gives out no address before.',
         examples: [null],
       }),
     ),
   },
-  { description: 'All that one host should be.' },
+  { description: 'The desired state of one host.' },
 );
 export type DesiredDocument = Static<typeof DesiredDocument>;
 
@@ -306,7 +312,7 @@ export const DesiredQuery = Closed({
     Type.Integer({
       minimum: 0,
       maximum: 2 ** 48,
-      description: 'The highest generation of a lease that the agent holds.',
+      description: 'The highest generation among the leases that the agent holds.',
       examples: [17],
     }),
   ),
@@ -315,7 +321,7 @@ export const DesiredQuery = Closed({
       minimum: 0,
       maximum: 60,
       default: 0,
-      description: 'Hold the answer this long for a change, in seconds.',
+      description: 'How long to wait for a change before answering, in seconds.',
       examples: [25],
     }),
   ),
@@ -327,20 +333,23 @@ export const PlacementReport = Closed(
     generation: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
-      description: 'Generation carried out; never above the one that the server gave.',
+      description: 'Generation that was applied; never above the one that the server sent.',
       examples: [1],
     }),
-    removed: Type.Boolean({ description: 'Looked, and nothing of it is left here.', examples: [false] }),
+    removed: Type.Boolean({
+      description: 'The agent looked, and nothing of the network is left on this host.',
+      examples: [false],
+    }),
     dockerNetworkId: Nullable(Type.String({ maxLength: 128 }), {
       description: "Docker's id.",
       examples: ['7c1b8a…'],
     }),
     link: Nullable(Type.String({ maxLength: 15 }), {
-      description: 'Interface it hangs on.',
+      description: 'Interface that the Docker network uses.',
       examples: ['ens33'],
     }),
     lastAction: Nullable(Type.String({ maxLength: 1024 }), {
-      description: 'What was last done.',
+      description: 'The last action of the agent for it.',
       examples: [null],
     }),
     conditions: Conditions,
@@ -348,7 +357,7 @@ export const PlacementReport = Closed(
       Type.Array(AddressConflict, {
         maxItems: 256,
         description:
-          'Addresses of running containers that something foreign speaks for as well; left out: it was not asked.',
+          'Addresses of running containers that a foreign station answers for as well; left out: they were not probed.',
         examples: [[]],
       }),
     ),
@@ -363,7 +372,7 @@ export const ContainerReport = Closed(
     generation: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
-      description: 'Generation carried out; never above the one that the server gave.',
+      description: 'Generation that was applied; never above the one that the server sent.',
       examples: [1],
     }),
     state: ContainerState,
@@ -395,21 +404,22 @@ export const InventoryItem = Closed(
     state: ContainerState,
     networkId: Id,
     ipv4: Nullable(IpAddress, {
-      description: 'Address while it runs; of a stopped one the address it was made with (`--ip`), if any.',
+      description:
+        'Address while it runs; of a stopped container the address that it was created with (`--ip`), if any.',
       examples: ['172.16.100.10'],
     }),
     ipv6: Nullable(IpAddress, { description: 'As `ipv4`.', examples: [null] }),
     mac: Nullable(MacAddress),
   },
-  { description: 'A container seen on a managed network, whoever started it.' },
+  { description: 'A container seen on a managed network, whatever started it.' },
 );
 export type InventoryItem = Static<typeof InventoryItem>;
 
 export const Report = Closed(
   {
-    observedAt: Described(Timestamp, { description: 'When the agent began to look, by its clock.' }),
+    observedAt: Described(Timestamp, { description: 'When the agent began to look, by its own clock.' }),
     observedRevision: Described(Revision, {
-      description: 'Revision of the desired document that was carried out.',
+      description: 'Revision of the desired document that was applied.',
     }),
     facts: HostFacts,
     conditions: Conditions,
@@ -420,10 +430,10 @@ export const Report = Closed(
     }),
     inventory: Type.Array(InventoryItem, {
       maxItems: 65_536,
-      description: 'Everything seen on managed networks.',
+      description: 'Every container seen on managed networks.',
     }),
   },
-  { description: 'What is, on one host.' },
+  { description: 'The observed state of one host.' },
 );
 export type Report = Static<typeof Report>;
 
@@ -433,11 +443,11 @@ export const ReportAnswer = Closed(
     heartbeatSeconds: Type.Integer({
       minimum: 1,
       maximum: 600,
-      description: 'How often to report at least, in seconds.',
+      description: 'Maximum time between two reports, in seconds.',
       examples: [10],
     }),
   },
-  { description: 'Taken. `revision` is what the host should carry out.' },
+  { description: 'The report was accepted. `revision` is the one that the host should apply.' },
 );
 export type ReportAnswer = Static<typeof ReportAnswer>;
 
@@ -446,7 +456,7 @@ export const PreflightResult = Closed(
     observedAt: Described(Timestamp, { description: 'When the agent looked.' }),
     ...PreflightFindings,
   },
-  { description: 'What the agent would do.' },
+  { description: 'The actions that the agent would take.' },
 );
 export type PreflightResult = Static<typeof PreflightResult>;
 
@@ -458,6 +468,6 @@ export const CheckReport = Closed(
     }),
     error: Nullable(Type.String({ maxLength: 4096 }), { description: 'Why it could not run.' }),
   },
-  { description: 'How a check went.' },
+  { description: 'The result of a check.' },
 );
 export type CheckReport = Static<typeof CheckReport>;

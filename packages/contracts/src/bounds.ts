@@ -1,15 +1,15 @@
 /*
- * What PostgreSQL, JavaScript and JSON can all hold. A text, number or instant of a request that one of them cannot is
+ * What PostgreSQL, JavaScript and JSON can all hold. A text, number or instant of a request that one of them cannot hold is
  * refused before anything is done with it, in one place for all routes (server, platform/validation.ts).
  */
 
 /** Largest `integer` of PostgreSQL (numeric types, table 8.2). */
 export const maxInt32 = 2_147_483_647;
 
-/** Most items of one page of a list. */
+/** Maximum number of items on one page of a list. */
 export const maxPage = 1000;
 
-/** Longest JSON may be nested: the deepest schema of ours has eight levels. */
+/** Maximum nesting depth of JSON. The deepest schema of the API has eight levels. */
 export const maxJsonDepth = 32;
 
 /** RFC 3339 section 5.6, without the leap second that JavaScript does not know. */

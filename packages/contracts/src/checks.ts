@@ -6,7 +6,7 @@ import { Closed, Described, Nullable, Words } from './schema.ts';
 
 export const CheckKind = Words(['connectivity', 'addresses'], {
   description:
-    '`connectivity`: does one container reach another. `addresses`: does the book of addresses fit what the hosts last saw.',
+    '`connectivity`: whether one container reaches another. `addresses`: whether the recorded addresses match what the hosts last saw.',
   examples: ['connectivity'],
 });
 const Endpoint = Closed(
@@ -33,19 +33,19 @@ export const CheckCreate = Closed(
     kind: CheckKind,
     from: Type.Optional(
       Described(Endpoint, {
-        description: '`connectivity` only, and needed there: where the pings start.',
+        description: '`connectivity` only, and required there: the container that sends the pings.',
         examples: [{ container: 'box1' }],
       }),
     ),
     to: Type.Optional(
       Described(Endpoint, {
-        description: '`connectivity` only, and needed there: whom they should reach.',
+        description: '`connectivity` only, and required there: the container that the pings should reach.',
         examples: [{ container: 'box2' }],
       }),
     ),
     network: Type.Optional(
       Described(NetworkName, {
-        description: '`addresses` only: this network; left out: all of them.',
+        description: '`addresses` only: the network to compare; left out: all networks.',
         examples: ['mac_net1'],
       }),
     ),
@@ -91,10 +91,11 @@ export const Ping = Closed(
         },
         {},
       ),
-      { description: 'Round-trip times, in milliseconds; null when nothing came back.' },
+      { description: 'Round-trip times, in milliseconds; null when there was no reply.' },
     ),
     mac: Nullable(MacAddress, {
-      description: 'Who answered ARP or ND for the address; null: nobody.',
+      description:
+        'Ethernet address that answered ARP or neighbour discovery for the address; null: no answer.',
       examples: ['02:42:ac:10:64:14'],
     }),
     error: Nullable(Type.String({ maxLength: 4096 }), {
@@ -102,7 +103,7 @@ export const Ping = Closed(
       examples: [null],
     }),
   },
-  { description: 'What pinging one address gave.' },
+  { description: 'The result of pinging one address.' },
 );
 export type Ping = Static<typeof Ping>;
 
@@ -114,22 +115,22 @@ export const ConnectivityResult = Closed(
     }),
     byAddress: Type.Array(Ping, {
       maxItems: 64,
-      description: 'One entry for each address of the other container.',
+      description: 'One entry per address of the other container.',
     }),
     byName: Closed(
       {
         name: Type.String({
           maxLength: 255,
-          description: 'The name that was asked for.',
+          description: 'The name that was looked up.',
           examples: ['box2'],
         }),
         resolved: Type.Array(Type.String({ maxLength: 64 }), {
           maxItems: 64,
-          description: "Addresses the container's own resolver gave; empty: none.",
+          description: "Addresses that the container's own resolver returned; empty: none.",
           examples: [[]],
         }),
         reachable: Type.Boolean({
-          description: 'The name leads to an address that answers.',
+          description: 'The name resolves to an address that answers.',
           examples: [false],
         }),
         message: Type.String({
@@ -138,15 +139,15 @@ export const ConnectivityResult = Closed(
           examples: ['box2 does not resolve from box1 (NXDOMAIN)'],
         }),
       },
-      { description: 'Whether the name of the other container leads to it.' },
+      { description: 'Whether the name of the other container resolves to it.' },
     ),
     message: Type.String({
       maxLength: 4096,
-      description: 'In a sentence.',
+      description: 'The result in one sentence.',
       examples: ['box1 reaches box2 at 172.16.100.20: 5 of 5, 0.07 ms'],
     }),
   },
-  { description: 'What the check found.' },
+  { description: 'The result of the check.' },
 );
 export type ConnectivityResult = Static<typeof ConnectivityResult>;
 
@@ -166,12 +167,12 @@ export const AddressFinding = Closed(
   {
     kind: Words(findingKinds, {
       description:
-        '`two-holders`: on two running containers. `two-macs`: its container has the Ethernet address of another one on the network. `conflicted`: something foreign answers for it on the wire. `seen-not-bound`: a container runs on it, but its host does not hold it. `outside`: in no subnet of the network. `bound-not-seen`: the book has a container on it that its host no longer sees.',
+        '`two-holders`: two running containers have it. `two-macs`: its container has the same Ethernet address as another one on the network. `conflicted`: a foreign station answers for it on the wire. `seen-not-bound`: a container uses it, but the host does not hold it. `outside`: it is in no subnet of the network. `bound-not-seen`: a container is recorded on it that its host no longer sees.',
       examples: ['bound-not-seen'],
     }),
     network: NetworkName,
     ip: Described(IpAddress, { description: 'The address.', examples: ['172.16.100.10'] }),
-    state: Type.Union([AddressState, Type.Null()], { description: 'Its state in the book; null: free.' }),
+    state: Type.Union([AddressState, Type.Null()], { description: 'Its recorded state; null: free.' }),
     mac: Nullable(MacAddress, {
       description: 'The Ethernet address seen.',
       examples: ['02:42:ac:10:64:0a'],
@@ -189,7 +190,7 @@ export const AddressFinding = Closed(
             examples: ['8e2f4a…'],
           }),
           mac: Nullable(MacAddress, { description: 'Its Ethernet address.' }),
-          since: seenAt('When its host first looked and saw it there.'),
+          since: seenAt('When its host first saw it there.'),
           observedAt: seenAt('When its host last looked.'),
         },
         { description: 'A container on the address.' },
@@ -198,7 +199,7 @@ export const AddressFinding = Closed(
     ),
     message: Type.String({
       maxLength: 4096,
-      description: 'What does not fit, in a sentence.',
+      description: 'What does not match, in one sentence.',
       examples: [
         '172.16.100.10 is bound to web on docker01, whose last report (2026-11-24T09:30:00.000Z) shows no container on it',
       ],
@@ -209,7 +210,7 @@ export const AddressFinding = Closed(
       examples: ['stop all but one of them'],
     }),
   },
-  { description: 'An address where the book and the hosts do not agree.' },
+  { description: 'An address whose record and what the hosts saw do not match.' },
 );
 export type AddressFinding = Static<typeof AddressFinding>;
 
@@ -218,9 +219,12 @@ export const AddressesResult = Closed(
     consistent: Type.Boolean({ description: 'Nothing was found.', examples: [true] }),
     findings: Type.Array(AddressFinding, {
       maxItems: 1000,
-      description: 'What was found, the gravest first; 1000 at the most.',
+      description: 'What was found, the most serious first; at most 1000.',
     }),
-    truncated: Type.Boolean({ description: 'There is more than was looked at.', examples: [false] }),
+    truncated: Type.Boolean({
+      description: 'There was more than could be compared or listed.',
+      examples: [false],
+    }),
     silentHosts: Type.Array(
       Closed(
         { host: HostName, observedAt: seenAt('When it last looked; null: never.') },
@@ -228,16 +232,16 @@ export const AddressesResult = Closed(
       ),
       {
         maxItems: 65_536,
-        description: 'Hosts that are not heard now: of them only what they last said was compared.',
+        description: 'Hosts that the server does not hear from now. Their last reports were compared.',
       },
     ),
     message: Type.String({
       maxLength: 4096,
-      description: 'In a sentence.',
-      examples: ['the book of mac_net1 fits what 2 hosts last saw'],
+      description: 'The result in one sentence.',
+      examples: ['the addresses of mac_net1 match what 2 hosts last saw'],
     }),
   },
-  { description: 'What comparing the book of addresses with the last reports of the hosts gave.' },
+  { description: 'The result of comparing the recorded addresses with the last reports of the hosts.' },
 );
 export type AddressesResult = Static<typeof AddressesResult>;
 
@@ -252,10 +256,10 @@ export const Check = Closed(
     id: Id,
     kind: CheckKind,
     from: Type.Union([Endpoint, Type.Null()], {
-      description: 'Where the pings start; null for `addresses`.',
+      description: 'The container that sends the pings; null for `addresses`.',
     }),
     to: Type.Union([Endpoint, Type.Null()], {
-      description: 'Whom they should reach; null for `addresses`.',
+      description: 'The container that the pings should reach; null for `addresses`.',
     }),
     network: Nullable(NetworkName, {
       description: 'The network that was compared; null: all, or `connectivity`.',
@@ -275,7 +279,7 @@ export const Check = Closed(
       examples: [null],
     }),
     createdAt: Described(Timestamp, {
-      description: 'When it was asked for.',
+      description: 'When it was requested.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
     finishedAt: Nullable(Timestamp, { description: 'When it ended.' }),

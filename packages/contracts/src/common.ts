@@ -2,7 +2,7 @@ import { Type, type Static, type TSchema } from 'typebox';
 import { maxInt32, maxPage } from './bounds.ts';
 import { Closed, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
-/** Instants are RFC 3339 in UTC with milliseconds. What is taken as one is `isInstant`. */
+/** Instants are RFC 3339 in UTC with milliseconds. `isInstant` decides what is accepted as one. */
 export const Timestamp = Type.String({
   format: 'date-time',
   maxLength: 35,
@@ -12,7 +12,7 @@ export const Timestamp = Type.String({
   examples: ['2026-11-24T09:30:00.000Z'],
 });
 
-// The format alone takes the URN form of RFC 9562 too, which PostgreSQL does not.
+// The format alone accepts the URN form of RFC 9562 too, which PostgreSQL does not.
 export const Id = Shaped(
   '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
   'a UUID: 32 hexadecimal digits, 8-4-4-4-12',
@@ -29,13 +29,13 @@ export const Revision = Shaped(
   'a whole number of up to 18 digits as text, without leading zeros, such as `1042`',
   {
     description:
-      'Revision of the whole database: one number, raised by every change of desired state. A string of up to 18 digits, because it may pass 2^53.',
+      'Revision of the whole database: one number, raised by every change of desired state. It is a string of up to 18 digits, because it may pass 2^53.',
     examples: ['1042'],
   },
 );
 
 export const Count = Shaped('^[0-9]{1,39}$', 'a whole number of up to 39 digits as text', {
-  description: 'A count that may pass 2^53 (an IPv6 subnet has 2^64 addresses), so a string.',
+  description: 'A count. It is a string because it may pass 2^53 (an IPv6 subnet has 2^64 addresses).',
   examples: ['254'],
 });
 
@@ -64,7 +64,7 @@ export const ContainerName = Shaped(
   '2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit',
   {
     description:
-      'Name of a container, unique in the fleet (stricter than Docker, which asks only per host): 2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+      'Name of a container, unique in the fleet (stricter than Docker, where it is unique per host): 2 to 63 letters, digits, `_`, `.` or `-`, the first a letter or digit.',
     examples: ['box1'],
   },
 );
@@ -74,7 +74,7 @@ export const SpaceName = Shaped(
   '1 to 63 lower-case letters, digits, `_`, `.` or `-`, the first a letter or digit',
   {
     description:
-      'A space: subnets may not overlap within one. Networks that never meet on a wire may reuse addresses in spaces of their own. 1 to 63 lower-case letters, digits, `_`, `.` or `-`, the first a letter or digit.',
+      'An address space. Subnets of one space may not overlap. Networks that never meet on a wire may use the same addresses in different spaces. 1 to 63 lower-case letters, digits, `_`, `.` or `-`, the first a letter or digit.',
     examples: ['default'],
   },
 );
@@ -119,7 +119,7 @@ export const OwnerKey = Shaped(
   '1 to 128 letters, digits, `_`, `.`, `:`, `@`, `/` or `-`, the first a letter or digit',
   {
     description:
-      'Who the address is for, in words of the caller: the same key asking again gets the same address until it is released. ' +
+      'Who the address is for, a key that the caller chooses. A request with the same key gets the same address until it is released. ' +
       '1 to 128 letters, digits, `_`, `.`, `:`, `@`, `/` or `-`, the first a letter or digit; `container:<name>` belongs to containers that Trunkline runs.',
     examples: ['web-1'],
   },
@@ -141,7 +141,7 @@ export const Labels = Keyed(LabelKey, LabelValue, {
 
 export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
   description:
-    '`True`: it holds. `False`: it does not; `message` says what to do. `Unknown`: nobody could look.',
+    '`True`: the condition is met. `False`: it is not; `message` says what to do. `Unknown`: it could not be observed.',
   examples: ['True'],
 });
 
@@ -149,74 +149,74 @@ export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
 export const Condition = Closed(
   {
     type: Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
-      description: 'What is spoken of, unique in its list. `Ready` sums the others up.',
+      description: 'Type of the condition, unique in its list. `Ready` summarizes the others.',
       examples: ['ParentReady'],
     }),
     status: ConditionStatus,
     reason: Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
-      description: 'One word for programs: why the status is what it is.',
+      description: 'Reason of the status, one word for programs.',
       examples: ['ParentMissing'],
     }),
     message: Type.String({
       maxLength: 4096,
-      description: 'For people: what was found and what to do.',
+      description: 'For people: what was found, and what to do.',
       examples: ['interface ens34 does not exist on docker01; it has: ens33'],
     }),
     observedGeneration: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
       description:
-        'The generation of the desired state that this speaks of. Older than `generation`: not looked at yet.',
+        'The generation of the desired state that this condition is about. Older than `generation`: the newer one was not observed yet.',
       examples: [1],
     }),
     lastTransitionTime: { ...Timestamp, description: 'When `status` last changed.' },
   },
-  { description: 'One thing that holds, does not hold, or is not known.' },
+  { description: 'One aspect of the observed state, with its status.' },
 );
 export type Condition = Static<typeof Condition>;
 
 export const Conditions = Type.Array(Condition, {
   maxItems: 32,
-  description: 'What is, one entry a type.',
+  description: 'The observed state, one entry per type.',
   examples: [[]],
 });
 
-/** RFC 9457, with a stable `code`; answered on every status that is not 2xx. */
+/** RFC 9457, with a stable `code`. It is the body of every answer that is not 2xx. */
 export const Problem = Closed(
   {
     type: Type.String({
       maxLength: 128,
-      description: 'Address of the description of `code`.',
+      description: 'URL of the description of `code`.',
       examples: ['/docs/errors#subnet_full'],
     }),
     title: Type.String({
       maxLength: 128,
-      description: 'What `code` means, always the same.',
+      description: 'What `code` means; always the same text per code.',
       examples: ['The subnet is full'],
     }),
     status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status.', examples: [409] }),
     code: Type.String({
       maxLength: 64,
-      description: 'Stable word for programs; the table of codes is in the documentation.',
+      description: 'Stable identifier for programs; the table of codes is at `/docs/errors`.',
       examples: ['subnet_full'],
     }),
     detail: Type.String({
       maxLength: 8192,
-      description: 'What happened this time and what to do next.',
+      description: 'What happened this time, and what to do next.',
       examples: ['subnet 172.16.100.0/24 is full (253 of 253 in use): release addresses or add a subnet'],
     }),
     instance: Type.String({
       maxLength: 16_384,
-      description: 'The path that was asked for.',
+      description: 'The path of the request.',
       examples: ['/v1/networks/mac_net1/addresses'],
     }),
     requestId: Type.String({
       maxLength: 64,
-      description: 'Names this request in the logs of the server.',
+      description: 'Identifies this request in the logs of the server.',
       examples: ['req-4f2a'],
     }),
     retryable: Type.Boolean({
-      description: 'Whether the same request may succeed later without a change by the caller.',
+      description: 'Whether the same request may succeed later, unchanged.',
       examples: [false],
     }),
     errors: Type.Optional(
@@ -237,14 +237,14 @@ export const Problem = Closed(
         {
           maxItems: 50,
           description:
-            'Each thing that is wrong with the request, 50 at most; of a large request only the first one found.',
+            'Everything that is wrong with the request, at most 50 entries; of a large request only the first that was found.',
         },
       ),
     ),
     data: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), {
         maxProperties: 64,
-        description: 'Facts that belong to `code`, for programs, such as the holder of an address.',
+        description: 'Data for programs that belongs to `code`, such as the holder of an address.',
         examples: [{ holder: '/v1/networks/mac_net1/addresses/172.16.100.10' }],
       }),
     ),
@@ -259,7 +259,7 @@ export function Page<T extends TSchema>(item: T, description: string) {
     {
       items: Type.Array(item, { maxItems: maxPage, description: 'The items of this page.' }),
       nextCursor: Nullable(Type.String({ maxLength: 512 }), {
-        description: 'Give it as `cursor` to get the next page; null on the last.',
+        description: 'Send it as `cursor` to get the next page; null on the last page.',
         examples: ['eyJuIjoibWFjX25ldDEifQ'],
       }),
     },
@@ -273,14 +273,14 @@ export const PageQuery = {
       minimum: 1,
       maximum: maxPage,
       default: 100,
-      description: 'Items a page.',
+      description: 'Items per page.',
       examples: [100],
     }),
   ),
   cursor: Type.Optional(
     Type.String({
       maxLength: 512,
-      description: '`nextCursor` of the page before, unchanged; left out: the first page. Opaque.',
+      description: '`nextCursor` of the previous page, unchanged; left out: the first page. Opaque.',
     }),
   ),
 };
@@ -289,7 +289,7 @@ export const WaitQuery = {
   wait: Type.Optional(
     Shaped('^([0-9]{1,2}|[0-2][0-9]{2}|300)s$', 'whole seconds from `0s` to `300s`, such as `30s`', {
       description:
-        'Hold the answer until the change is real on its hosts, or this time is up: whole seconds, `0s` to `300s`, such as `30s`. The answer then says what is, either way.',
+        'Answer when the change is applied on its hosts, or after this time: whole seconds, `0s` to `300s`, such as `30s`. The answer states what was reached, either way.',
       examples: ['30s'],
     }),
   ),
@@ -298,7 +298,7 @@ export const WaitQuery = {
 export const DryRunQuery = {
   dryRun: Type.Optional(
     Type.Boolean({
-      description: 'Check everything and answer what would be, but change nothing.',
+      description: 'Check everything and answer with the expected result, but change nothing.',
       examples: [false],
     }),
   ),

@@ -14,16 +14,16 @@ import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
 const address = {
-  description: 'IPv4 address (IPv6 on a network that has no IPv4 subnet); left out: the next free.',
+  description: 'IPv4 address (IPv6 on a network that has no IPv4 subnet); left out: the next free one.',
   examples: ['172.16.100.10'],
 };
 const address6 = {
-  description: 'IPv6 address on a network that has both; left out: the next free.',
+  description: 'IPv6 address on a network that has both; left out: the next free one.',
   examples: ['fd00:16:100::10'],
 };
 const mac = {
   description:
-    'Ethernet address; left out: one that belongs to the IP address (`02:42:` and its four octets), the same at every start. Engines before 25 take one for a single network of a container, and choose those of its other networks.',
+    'Ethernet address; left out: one derived from the IP address (`02:42:` and its four octets), the same at every start. Engines before 25 accept one for a single network of a container, and choose those of its other networks themselves.',
   examples: ['02:42:ac:10:64:0a'],
 };
 
@@ -34,7 +34,10 @@ export const AttachmentInput = Closed(
     address6: Type.Optional(Described(IpAddress, address6)),
     mac: Type.Optional(Described(MacAddress, mac)),
   },
-  { description: 'A place on one network.', examples: [{ network: 'mac_net1', address: '172.16.100.10' }] },
+  {
+    description: 'An attachment to one network.',
+    examples: [{ network: 'mac_net1', address: '172.16.100.10' }],
+  },
 );
 export type AttachmentInput = Static<typeof AttachmentInput>;
 
@@ -47,7 +50,7 @@ export const Attachment = Closed(
     }),
     address6: Nullable(IpAddress, { description: 'IPv6 address reserved for it.', examples: [null] }),
     mac: Nullable(MacAddress, {
-      description: 'Ethernet address asked for; null: one that belongs to the IP address.',
+      description: 'Requested Ethernet address; null: one derived from the IP address.',
       examples: [null],
     }),
     observedMac: Nullable(MacAddress, {
@@ -55,12 +58,12 @@ export const Attachment = Closed(
       examples: ['02:42:ac:10:64:0a'],
     }),
   },
-  { description: 'A place on one network: what was reserved and what was seen.' },
+  { description: 'An attachment to one network: what was reserved and what was seen.' },
 );
 export type Attachment = Static<typeof Attachment>;
 
 export const RestartPolicy = Words(['no', 'on-failure', 'always', 'unless-stopped'], {
-  description: 'What Docker does when it ends, as in `docker run --restart`.',
+  description: 'What Docker does when the container ends, as in `docker run --restart`.',
   examples: ['unless-stopped'],
 });
 export const PullPolicy = Words(['missing', 'always', 'never'], {
@@ -87,7 +90,7 @@ const Environment = Keyed(EnvironmentName, Type.String({ maxLength: 32_768 }), {
 });
 const argv = {
   maxItems: 256,
-  description: 'Arguments in place of those of the image, one an item; no shell.',
+  description: 'Arguments in place of those of the image, one per item. No shell reads them.',
   examples: [['sleep', 'infinity']],
 };
 
@@ -136,14 +139,14 @@ export const ContainerCreate = Closed(
     attachments: Type.Optional(
       Type.Array(AttachmentInput, {
         maxItems: 16,
-        description: 'Its places on networks; the first carries the default route.',
+        description: 'Its attachments to networks; the first carries the default route.',
       }),
     ),
     networkMode: Type.Optional(NetworkMode),
   },
   {
     $id: 'ContainerCreate',
-    description: 'A container to run: `attachments` or `networkMode`.',
+    description: 'A container to run, with `attachments` or with `networkMode`.',
     examples: [
       {
         name: 'box1',
@@ -158,11 +161,11 @@ export const ContainerCreate = Closed(
 );
 export type ContainerCreate = Static<typeof ContainerCreate>;
 
-/** What Docker says of a container (`docker inspect`, State.Status), and `absent`. */
+/** The states that Docker reports of a container (`docker inspect`, State.Status), and `absent`. */
 export const ContainerState = Words(
   ['absent', 'created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'],
   {
-    description: 'What Docker says of it; `absent`: it is not there.',
+    description: 'The state that Docker reports; `absent`: there is no such container on the host.',
     examples: ['running'],
   },
 );
@@ -174,7 +177,7 @@ export const ContainerObserved = Closed(
     dockerId: Nullable(Type.String({ maxLength: 128 }), { description: "Docker's id.", examples: ['8e2f…'] }),
     startedAt: Nullable(Timestamp, { description: 'When it was last started.' }),
     exitCode: Nullable(Type.Integer({ minimum: -maxInt32, maximum: maxInt32 }), {
-      description: 'How it ended, when it did.',
+      description: 'Exit code, when it has ended.',
       examples: [null],
     }),
     observedAt: Described(Timestamp, {
@@ -182,7 +185,7 @@ export const ContainerObserved = Closed(
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
   },
-  { description: 'What the agent saw.' },
+  { description: 'The container as the agent saw it.' },
 );
 
 export const Container = Closed(
@@ -194,7 +197,7 @@ export const Container = Closed(
     command: Nullable(fields.command),
     hostname: Nullable(hostname),
     labels: Labels,
-    attachments: Type.Array(Attachment, { maxItems: 16, description: 'Its places on networks.' }),
+    attachments: Type.Array(Attachment, { maxItems: 16, description: 'Its attachments to networks.' }),
     networkMode: Nullable(NetworkMode, { examples: [null] }),
     generation: Type.Integer({
       minimum: 0,
@@ -207,18 +210,18 @@ export const Container = Closed(
       examples: [null],
     }),
     createdAt: Described(Timestamp, {
-      description: 'When it was asked for.',
+      description: 'When it was requested.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
     running: Type.Boolean({
-      description: 'It was seen running with the addresses reserved for it.',
+      description: 'The container was seen running with the addresses that are reserved for it.',
       examples: [true],
     }),
     observed: Type.Union([ContainerObserved, Type.Null()], {
-      description: 'What the agent saw; null: it has not looked yet.',
+      description: 'The container as the agent saw it; null: the agent has not looked yet.',
     }),
     conditions: Conditions,
   },
-  { $id: 'Container', description: 'A container that the API was asked to run.' },
+  { $id: 'Container', description: 'A container that Trunkline runs on request.' },
 );
 export type Container = Static<typeof Container>;

@@ -18,12 +18,13 @@ export const Endpoint = Closed(
       examples: ['8e2f4a…'],
     }),
     managed: Type.Boolean({
-      description: 'Trunkline runs it; false: some other tool started it.',
+      description: 'Whether Trunkline runs it; false: another tool started it.',
       examples: [false],
     }),
     state: ContainerState,
     ipv4: Nullable(IpAddress, {
-      description: 'Its address; of one that is stopped, the one it was made with (`--ip`), if any.',
+      description:
+        'Its address; of a stopped container the address that it was created with (`--ip`), if any.',
       examples: ['172.16.100.10'],
     }),
     ipv6: Nullable(IpAddress, { description: 'As `ipv4`.', examples: [null] }),
@@ -32,7 +33,7 @@ export const Endpoint = Closed(
       examples: ['02:42:ac:10:64:0a'],
     }),
     since: Described(Timestamp, {
-      description: 'When its host first looked and saw it so: running or not, with these addresses.',
+      description: 'When its host first saw it in this state, running or not, with these addresses.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
     observedAt: Described(Timestamp, {
@@ -40,6 +41,6 @@ export const Endpoint = Closed(
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
   },
-  { $id: 'Endpoint', description: 'A container seen on a network, whoever started it.' },
+  { $id: 'Endpoint', description: 'A container seen on a network, whatever started it.' },
 );
 export type Endpoint = Static<typeof Endpoint>;

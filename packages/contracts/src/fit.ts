@@ -12,9 +12,9 @@ interface Bounds {
 }
 
 /**
- * A value made to fit the bounds of its schema: texts and lists are cut at their longest, numbers brought to the nearest
+ * A value made to fit the bounds of its schema: texts and lists are cut at their maximum, numbers brought to the nearest
  * that is allowed, what no database holds is replaced. For what a program sends of things it only saw: a report is not
- * to be refused whole because one container has a long name. Forms (patterns, required fields) are not mended.
+ * to be refused whole because one container has a long name. Forms (patterns, required fields) are not repaired.
  */
 export function fitted<T>(schema: object, value: T): T {
   return fit(schema, value) as T;

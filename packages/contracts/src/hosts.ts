@@ -16,17 +16,17 @@ export const InterfaceFacts = Closed(
       description: 'Largest packet, in bytes.',
       examples: [1500],
     }),
-    up: Type.Boolean({ description: 'Set up by the administrator.', examples: [true] }),
+    up: Type.Boolean({ description: 'Administratively up (`ip link set up`).', examples: [true] }),
     carrier: Type.Boolean({
-      description: 'A cable (or its like) is plugged in and alive.',
+      description: 'The link has a carrier: a cable, or its virtual counterpart, is connected.',
       examples: [true],
     }),
     promiscuous: Type.Boolean({
-      description: 'Takes frames for every MAC, as macvlan behind some switches needs.',
+      description: 'Promiscuous: receives frames for every MAC, which macvlan needs behind some switches.',
       examples: [true],
     }),
     speedMbps: Nullable(Type.Integer({ minimum: 0, maximum: 4_294_967_295 }), {
-      description: 'Speed of the link, in Mbit/s; null where the driver does not say.',
+      description: 'Speed of the link, in Mbit/s; null where the driver does not report it.',
       examples: [1000],
     }),
     kind: Nullable(Type.String({ maxLength: 64 }), {
@@ -43,7 +43,7 @@ export const InterfaceFacts = Closed(
     }),
     addresses: Type.Array(Type.String({ maxLength: 64 }), {
       maxItems: 256,
-      description: 'Its addresses with prefix length, the first 256.',
+      description: 'Its addresses with prefix length, at most 256.',
       examples: [['172.16.1.30/24']],
     }),
   },
@@ -55,7 +55,7 @@ export const HostFacts = Closed(
   {
     hostname: Type.String({
       maxLength: 255,
-      description: 'What the machine calls itself.',
+      description: 'Host name of the machine.',
       examples: ['docker01'],
     }),
     bootId: Type.String({
@@ -88,14 +88,14 @@ export const HostFacts = Closed(
           examples: [true],
         }),
       },
-      { description: 'What the kernel has for this work.' },
+      { description: 'Kernel features that Trunkline needs.' },
     ),
     forwarding: Closed(
       {
         ipv4: Type.Boolean({ description: '`net.ipv4.ip_forward`.', examples: [false] }),
         ipv6: Type.Boolean({ description: '`net.ipv6.conf.all.forwarding`.', examples: [false] }),
       },
-      { description: 'Whether the host routes.' },
+      { description: 'Whether the host forwards packets.' },
     ),
     docker: Closed(
       {
@@ -105,7 +105,7 @@ export const HostFacts = Closed(
           examples: ['20.10.24'],
         }),
         apiVersion: Nullable(Type.String({ maxLength: 32 }), {
-          description: 'API version that agent and Engine speak.',
+          description: 'API version that agent and Engine use.',
           examples: ['1.41'],
         }),
       },
@@ -113,7 +113,7 @@ export const HostFacts = Closed(
     ),
     interfaces: Type.Array(InterfaceFacts, { maxItems: 512, description: 'Network interfaces of the host.' }),
   },
-  { description: 'What the agent saw of its machine.' },
+  { description: 'The machine as the agent saw it.' },
 );
 export type HostFacts = Static<typeof HostFacts>;
 
@@ -124,15 +124,15 @@ export const Host = Closed(
     labels: Labels,
     online: Type.Boolean({
       description:
-        'Whether the agent was heard within three heartbeats. Silence frees nothing and deletes nothing.',
+        'Whether the server heard from the agent within three heartbeats. Silence frees nothing and deletes nothing.',
       examples: [true],
     }),
-    lastSeenAt: Nullable(Timestamp, { description: 'When the agent was last heard.' }),
+    lastSeenAt: Nullable(Timestamp, { description: 'When the server last heard from the agent.' }),
     observedAt: Nullable(Timestamp, {
-      description: 'When the agent looked at what `facts` and `conditions` say.',
+      description: 'When the agent observed what `facts` and `conditions` state.',
     }),
     facts: Nullable(HostFacts, {
-      description: 'What the agent saw of its machine; null until its first report.',
+      description: 'The machine as the agent saw it; null until the first report.',
     }),
     conditions: Conditions,
     desiredRevision: Type.String({
@@ -148,7 +148,7 @@ export const Host = Closed(
     version: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
-      description: 'Raised by every change an operator makes; the `ETag`.',
+      description: 'Raised by every change that an operator makes; the `ETag`.',
       examples: [1],
     }),
     createdAt: Described(Timestamp, {
@@ -170,7 +170,7 @@ export const HostPatch = Closed(
       }),
     ),
   },
-  { description: 'What to change of a host (JSON merge patch).', examples: [{ labels: { rack: 'a3' } }] },
+  { description: 'Changes to a host (JSON merge patch).', examples: [{ labels: { rack: 'a3' } }] },
 );
 export type HostPatch = Static<typeof HostPatch>;
 
@@ -178,7 +178,7 @@ export const JoinTokenCreate = Closed(
   {
     host: Type.Optional(
       Nullable(HostName, {
-        description: 'Only a host of this name may use the token; null: any one host.',
+        description: 'Only a host with this name may use the token; null: any single host.',
         examples: ['docker01'],
       }),
     ),
@@ -187,17 +187,17 @@ export const JoinTokenCreate = Closed(
         minimum: 60,
         maximum: 3600,
         default: 3600,
-        description: 'How long it can be used, in seconds; an hour at most.',
+        description: 'How long it can be used, in seconds; at most an hour.',
         examples: [3600],
       }),
     ),
   },
-  { description: 'A join token to make.', examples: [{ host: 'docker01' }] },
+  { description: 'A join token to create.', examples: [{ host: 'docker01' }] },
 );
 export type JoinTokenCreate = Static<typeof JoinTokenCreate>;
 
 export const JoinTokenState = Words(['unused', 'used', 'expired', 'revoked'], {
-  description: 'Only an unused token lets a host join, once.',
+  description: 'Only an unused token lets a host join, and only once.',
   examples: ['unused'],
 });
 
@@ -215,7 +215,7 @@ const joinTokenFields = {
   usedAt: Nullable(Timestamp, { description: 'When a host joined with it.' }),
   usedBy: Nullable(HostName, { description: 'The host that joined with it.' }),
   createdAt: Described(Timestamp, {
-    description: 'When it was made.',
+    description: 'When it was created.',
     examples: ['2026-11-24T09:30:00.000Z'],
   }),
 };
@@ -231,7 +231,7 @@ export const JoinTokenCreated = Closed(
     ...joinTokenFields,
     secret: Type.String({
       maxLength: 128,
-      description: 'The token itself, for TRUNKLINE_JOIN_TOKEN. Shown this once.',
+      description: 'The token itself, for TRUNKLINE_JOIN_TOKEN. It is shown only once.',
       examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
     }),
   },

@@ -5,12 +5,12 @@ import { CidrText, Id, IpAddress, MacAddress, OwnerKey } from './common.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
 /*
- * How addresses come to hosts ahead of need, and go back. The server's row is the proof of who holds an address; what
+ * How hosts get addresses in advance, and return them. The server's row is the proof of who holds an address; what
  * the agent has on its disk is a copy of the rows that name its host. Both sides compare, so an answer that was lost
  * or a disk that was wiped costs nothing but time:
- *  - every exchange of `POST /agent/v1/leases` is idempotent: what was granted but not heard of comes back in
+ *  - every exchange of `POST /agent/v1/leases` is idempotent: what was granted but did not arrive comes back in
  *    `unlisted` as long as the agent does not list it;
- *  - nothing is freed but by `returns` that name the generation which the agent was given, or by an operator.
+ *  - an address is freed only by `returns` that name the generation which the agent was given, or by an operator.
  */
 
 const networkId = Described(Id, {
@@ -21,7 +21,7 @@ const ip = Described(IpAddress, { description: 'The address.', examples: ['172.1
 const generation = Type.Integer({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
-  description: 'Generation of the hold, as the server gave it; a return of an older one frees nothing.',
+  description: 'Generation of the lease, as the server granted it; a return of an older one frees nothing.',
   examples: [17],
 });
 
@@ -33,22 +33,22 @@ export const Lease = Closed(
     generation,
     owner: Nullable(OwnerKey, {
       description:
-        'Key of the owner whose reservation this is; null: an address for anybody. Reserved ones go back to their reservation when they are returned, and never into the warm pool.',
+        'Key of the owner whose reservation this is; null: it is not reserved. A returned address with an owner goes back to its reservation, and never into the warm pool.',
       examples: [null],
     }),
     mac: Nullable(MacAddress, {
-      description: 'Ethernet address that the reservation is for; null: any.',
+      description: 'Ethernet address that the reservation is for; null: any one.',
       examples: [null],
     }),
     claim: Type.Optional(
       Words(addressClaims, {
         description:
-          'With `owner` and without `mac`: who on this host may take the reservation by naming the address. `owner`: the container that is named as its owner. `anyone`: any, since it says so, is reserved for this host, or for a container that Trunkline runs here. Left out: not known; the server is asked.',
+          'With `owner` and without `mac`: who on this host may take the reservation by naming the address. `owner`: the container that is named as its owner. `anyone`: any container, because the reservation allows it, or is for this host, or is for a container that Trunkline runs here. Left out: not known, and the agent asks the server.',
         examples: ['owner'],
       }),
     ),
     bound: Type.Boolean({
-      description: 'A container of this host was seen on it when the server last heard.',
+      description: 'A container of this host had it in the last report that the server received.',
       examples: [false],
     }),
   },
@@ -66,7 +66,7 @@ export const Revocation = Closed(
   { networkId, ip, generation },
   {
     description:
-      'A hold that the server has ended: the address was released by force, or its subnet is gone. The agent gives it to nobody under this generation, or an older one, also not to the container that had it, and confirms that with `confirms`.',
+      'A lease that the server has revoked: the address was released by force, or its subnet is gone. The agent gives it to nobody under this generation or an older one, not even to the container that had it, and confirms that with `confirms`.',
   },
 );
 export type Revocation = Static<typeof Revocation>;
@@ -80,11 +80,11 @@ export const LeaseReturn = Closed(
     generation,
     reason: Words(returnReasons, {
       description:
-        '`unused`: it was never on a container since it was granted; free at once. `released`: a container had it; it stays in quarantine, or goes back to its reservation. `conflicted`: something foreign answers for it on the wire.',
+        '`unused`: no container had it since it was granted, so it is free at once. `released`: a container had it, so it is quarantined, or goes back to its reservation. `conflicted`: a foreign station answers for it on the wire.',
       examples: ['released'],
     }),
     mac: Nullable(MacAddress, {
-      description: 'With `conflicted`: the Ethernet address that answered, of whatever kind.',
+      description: 'With `conflicted`: the Ethernet address that answered, of any kind.',
       examples: [null],
     }),
   },
@@ -98,44 +98,43 @@ export const LeaseWant = Closed(
     family: Family,
     subnet: Type.Optional(
       Described(CidrText, {
-        description:
-          'Of this subnet alone, for what must lie in it. Left out: of any subnet of that IP version.',
+        description: 'Only addresses of this subnet. Left out: of any subnet of that IP version.',
         examples: ['172.16.100.0/24'],
       }),
     ),
-    count: Type.Integer({ minimum: 1, maximum: 256, description: 'How many more.', examples: [4] }),
+    count: Type.Integer({ minimum: 1, maximum: 256, description: 'How many more addresses.', examples: [4] }),
     urgent: Type.Boolean({
       description:
-        'A container waits for it: when nothing is free, unused leases of other hosts are called back first, for up to `recallSeconds`. Without it nothing is granted while a subnet is short.',
+        'A container waits for the address: when nothing is free, unused leases of other hosts are recalled first, for up to `recallSeconds`. Without it nothing is granted during an address shortage.',
       examples: [false],
     }),
   },
-  { description: 'Addresses that the host would like to hold.' },
+  { description: 'Addresses that the host requests.' },
 );
 export type LeaseWant = Static<typeof LeaseWant>;
 
-/** How long an urgent want is held while other hosts give back what they do not use, in seconds. */
+/** How long an urgent request waits while other hosts return what they do not use, in seconds. */
 export const recallSeconds = 8;
 
 export const LeaseSync = Closed(
   {
     held: Nullable(Type.Array(HeldLease, { maxItems: 65_536 }), {
       description:
-        'Everything the agent has on its disk after `returns`; null: nothing is compared this time.',
+        'All leases on the disk of the agent after `returns`; null: nothing is compared this time.',
       examples: [null],
     }),
-    returns: Type.Array(LeaseReturn, { maxItems: 4096, description: 'What it no longer holds.' }),
-    wants: Type.Array(LeaseWant, { maxItems: 256, description: 'What it would like to hold.' }),
+    returns: Type.Array(LeaseReturn, { maxItems: 4096, description: 'Addresses that it returns.' }),
+    wants: Type.Array(LeaseWant, { maxItems: 256, description: 'Addresses that it requests.' }),
     confirms: Type.Optional(
       Type.Array(Revocation, {
         maxItems: 4096,
         description:
-          'Holds of `revocations` that are over, on the disk of the agent: nothing is given under them any more. Left out: none.',
+          'Leases of `revocations` that the agent has ended on its disk: it gives out nothing under them any more. Left out: none.',
         examples: [[]],
       }),
     ),
   },
-  { description: 'What a host holds, gives back and wants.' },
+  { description: 'What a host holds, returns and requests.' },
 );
 export type LeaseSync = Static<typeof LeaseSync>;
 
@@ -145,12 +144,12 @@ export const LeaseSyncAnswer = Closed(
     unlisted: Type.Array(Lease, {
       maxItems: 65_536,
       description:
-        'Held by this host, says the database, and not in `held`: an answer that was lost, or a disk that was. Without `held`: what was in `returns` in another generation, and is held all the same. The agent keeps them apart until it has looked whether a container uses them.',
+        'Leases that the host holds by the database and that are not in `held`: an answer or the disk was lost. Without `held`: leases that were in `returns` under another generation, and that the host still holds. The agent sets them aside until it has looked whether a container uses them.',
     }),
     unknown: Type.Array(Closed({ networkId, ip }, { description: 'An address.' }), {
       maxItems: 65_536,
       description:
-        'In `held`, but this host does not hold them (any more), or in another generation (then they are in `unlisted` too): the agent gives them to nobody. An operator released them by force, or the network is gone.',
+        'Leases in `held` that the host does not hold (any more), or holds under another generation (then they are in `unlisted` too). The agent gives them to nobody. An operator released them by force, or the network is gone.',
     }),
     short: Type.Array(
       Closed(
@@ -160,20 +159,20 @@ export const LeaseSyncAnswer = Closed(
           missing: Type.Integer({
             minimum: 1,
             maximum: maxInt32,
-            description: 'How many were not granted.',
+            description: 'How many addresses were not granted.',
             examples: [1],
           }),
           detail: Type.String({
             maxLength: 4096,
-            description: 'Why, in a sentence that names the subnet and its holders.',
+            description: 'The reason, in a sentence that names the subnet and its holders.',
             examples: [
               '172.16.100.0/24 is full: 253 of 253 addresses are held, 127 by docker01, 126 by docker02',
             ],
           }),
         },
-        { description: 'A want that was not met.' },
+        { description: 'A request that was not met.' },
       ),
-      { maxItems: 256, description: 'Wants that were not met in full.' },
+      { maxItems: 256, description: 'Requests that were not met in full.' },
     ),
   },
   { description: 'What the host holds from now on.' },
@@ -186,7 +185,7 @@ export const LeaseClaim = Closed(
     family: Family,
     ip: Nullable(IpAddress, {
       description:
-        'This address (`docker run --ip`); null: the one reserved for `mac` or `name`, if there is one.',
+        'The address (`docker run --ip`); null: the one reserved for `mac` or `name`, if there is one.',
       examples: ['172.16.100.10'],
     }),
     mac: Nullable(MacAddress, {
@@ -194,13 +193,13 @@ export const LeaseClaim = Closed(
       examples: ['02:42:ac:10:64:0a'],
     }),
     name: Nullable(OwnerKey, {
-      description: 'Name of the container, where the Engine tells it (29.0 and newer).',
+      description: 'Name of the container, where the Engine sends it (29.0 and newer).',
       examples: [null],
     }),
   },
   {
     description:
-      'One address for a container that is being started. Claiming what the host holds already gives it a new generation: a return of before, which may still be on its way, ends nothing. 409 `address_taken` names the holder; also for an address reserved for another MAC, another host, another container or a container of another host, and for one that was taken away from this host while a container runs on it. 409 `mac_in_use`: another host of the network has the MAC.',
+      'One address for a container that is being started. A claim of an address that the host already holds gives it a new generation, so that an earlier return still on its way frees nothing. 409 `address_taken` names the holder; it is also the answer for an address reserved for another MAC, another host, another container or a container of another host, and for one that was revoked from this host while a container uses it. 409 `mac_in_use`: another host of the network has the MAC.',
   },
 );
 export type LeaseClaim = Static<typeof LeaseClaim>;
@@ -212,7 +211,7 @@ export const LeaseClaimAnswer = Closed(
         'The address, held by this host from now on; null: nothing is reserved for `mac` or `name`.',
     }),
   },
-  { description: 'What was claimed.' },
+  { description: 'The claimed address.' },
 );
 export type LeaseClaimAnswer = Static<typeof LeaseClaimAnswer>;
 
@@ -220,12 +219,12 @@ export const Recall = Closed(
   { networkId, family: Family },
   {
     description:
-      'Another host needs an address of this network and none is free: return every lease that no container uses, and ask for none ahead of need while this stands.',
+      'Another host needs an address of this network, and none is free. Return every lease that no container uses, and request none for the warm pool while this is present.',
   },
 );
 export type Recall = Static<typeof Recall>;
 
-/** Condition of a placement: what the addresses of the network are like on that host. `Ready` does not depend on it. */
+/** Condition of a placement: the state of the network's addresses on that host. `Ready` does not depend on it. */
 export const addressBookType = 'AddressBook';
 
 /**

@@ -1,13 +1,13 @@
 /*
- * By what a machine is told from a copy of itself (docs/decisions/0031-state-belongs-to-its-machine.md). Agent and server
- * decide by the one table here: the agent for the folder it finds, the server for the agents that speak to it.
+ * How a machine is distinguished from a copy of itself (docs/decisions/0031-state-belongs-to-its-machine.md). Agent and server
+ * decide by this one table: the agent for the folder it finds, the server for the agents that connect to it.
  */
 
 /** What marks a machine. The server sees the values hashed. */
 export interface MachineMarks {
   /** machine-id(5): of the installed system; null where there is none. */
   machineId: string | null;
-  /** The product UUID of the firmware (DMI, SMBIOS type 1); null where there is none that means something. */
+  /** The product UUID of the firmware (DMI, SMBIOS type 1); null where there is none, or a meaningless one. */
   productId: string | null;
   /** Ethernet addresses of its NICs. */
   macs: readonly string[];
@@ -45,8 +45,8 @@ const acceptedMark = 'accepted';
 const maxMacs = 8;
 
 /**
- * What an agent names itself by in `trunkline-instance`: a random part of this process, then the marks of its machine as
- * hashes of 8 characters. `accepted`: an operator said on the host that this is the machine now.
+ * The value of `trunkline-instance`: a random part of this process, then the marks of its machine as
+ * hashes of 8 characters. `accepted`: an operator confirmed on the host that this is the machine now.
  */
 export function instanceOf(random: string, marks: MachineMarks, accepted: boolean): string {
   const macs = marks.macs.slice(0, maxMacs).join('+');
@@ -54,7 +54,7 @@ export function instanceOf(random: string, marks: MachineMarks, accepted: boolea
   return [...parts, ...(accepted ? [acceptedMark] : [])].join('.');
 }
 
-/** The marks in an instance; undefined where it has none (an agent from before there were any). */
+/** The marks in an instance; undefined where it has none (an older agent). */
 export function marksOfInstance(instance: string): { marks: MachineMarks; accepted: boolean } | undefined {
   const [, machineId, productId, macs, flag, ...rest] = instance.split('.');
   if (machineId === undefined || productId === undefined || macs === undefined || rest.length > 0)

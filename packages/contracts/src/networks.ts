@@ -20,7 +20,7 @@ import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
 
 export const MacvlanMode = Words(['bridge', 'private', 'vepa', 'passthru'], {
   description:
-    'How containers of one host reach each other (ip-link(8)): `bridge` directly, `private` never, `vepa` through the switch, `passthru` one container a NIC, which must be one that the host itself does not use.',
+    'How containers of one host reach each other (ip-link(8)): `bridge` directly, `private` never, `vepa` through the switch. `passthru` allows one container per NIC, and the host itself must not use that NIC.',
   examples: ['bridge'],
 });
 
@@ -33,8 +33,8 @@ export const RangeText = Type.String({
 
 const gateway = {
   description:
-    'The router of the subnet, never given out; null for a subnet without a way out. It must lie inside the subnet. ' +
-    'Engines before 29 want a gateway all the same: they get one that is no address of the subnet, and the agent takes the route over it away.',
+    'The router of the subnet, never given out; null for a subnet without a router. It must lie inside the subnet. ' +
+    'Engines before 29 require a gateway in any case: they get one that is no address of the subnet, and the agent removes the route over it.',
   examples: ['172.16.100.1'],
 };
 
@@ -46,14 +46,14 @@ export const SubnetInput = Closed(
       Type.Array(RangeText, {
         maxItems: 64,
         description:
-          'Where addresses may be taken from; empty: the whole subnet. Share a subnet with a DHCP server by giving each its range.',
+          'Ranges from which addresses are given out; empty: the whole subnet. To share a subnet with a DHCP server, give each its own range.',
         examples: [['172.16.100.50-172.16.100.99']],
       }),
     ),
     exclude: Type.Optional(
       Type.Array(RangeText, {
         maxItems: 256,
-        description: 'Addresses never to be given out, such as those of printers.',
+        description: 'Addresses that are never given out, such as those of printers.',
         examples: [['172.16.100.60']],
       }),
     ),
@@ -74,7 +74,7 @@ export const HostSelector = Closed(
       Type.Array(HostName, {
         maxItems: 1000,
         uniqueItems: true,
-        description: 'Hosts by name, also ones that have yet to join.',
+        description: 'Hosts by name. They may join later.',
         examples: [['docker01']],
       }),
     ),
@@ -107,14 +107,14 @@ const warm = Type.Integer({
   minimum: 0,
   maximum: 256,
   description:
-    'How many unused addresses each host keeps ahead of need, for each IP version, so that `docker run` works at once and also while the server cannot be reached. They are called back before anybody is refused.',
+    'How many unused addresses each host keeps in its warm pool, per IP version. `docker run` then works at once, also while the server cannot be reached. Unused addresses are recalled before any request is refused.',
   examples: [4],
 });
 const quarantineSeconds = Type.Integer({
   minimum: 0,
   maximum: 86_400,
   description:
-    'How long a freed address stays in quarantine before it is given to another owner, so that neighbours forget the old MAC.',
+    'How long a freed address stays quarantined before another owner may get it, in seconds, so that neighbours forget the old MAC.',
   examples: [300],
 });
 const promiscuous = Type.Boolean({
@@ -130,12 +130,12 @@ const mtuText = {
 };
 const forwarding = Type.Boolean({
   description:
-    'Turn on IPv4 forwarding (`net.ipv4.ip_forward`) on each host, for hosts that route between networks. It is never turned off again: others may rely on it. IPv6 forwarding is left to you: it stops a host from taking addresses and routes from router advertisements (kernel ip-sysctl, `accept_ra`).',
+    'Turn on IPv4 forwarding (`net.ipv4.ip_forward`) on each host, for hosts that route between networks. It is never turned off again: others may rely on it. IPv6 forwarding is left to you, because it stops a host from accepting addresses and routes from router advertisements (kernel ip-sysctl, `accept_ra`).',
   examples: [false],
 });
 const restartBroken = Type.Boolean({
   description:
-    'Restart a container that lost its interface because the link below it vanished: it shows as running, and nothing else brings the interface back. False: it is only reported, as condition `NetworkAttached` of the container.',
+    'Restart a container that lost its interface because the link below it vanished. Docker shows such a container as running, and nothing else brings the interface back. False: it is only reported, as condition `NetworkAttached` of the container.',
   examples: [false],
 });
 const subnets = Type.Array(SubnetInput, {
@@ -165,7 +165,7 @@ export const NetworkCreate = Closed(
   },
   {
     $id: 'NetworkCreate',
-    description: 'A network to make. Only `name` and `subnets` are required.',
+    description: 'A network to create. Only `name` and `subnets` are required.',
     examples: [
       {
         name: 'mac_net1',
@@ -204,7 +204,7 @@ export const NetworkPatch = Closed(
     subnets: Type.Optional(
       Described(subnets, {
         description:
-          'Replaces the list of subnets (RFC 7396: arrays are replaced whole). A subnet that holds addresses cannot leave.',
+          'Replaces the list of subnets (RFC 7396: arrays are replaced whole). A subnet with addresses in use cannot be removed.',
       }),
     ),
     warm: Type.Optional(warm),
@@ -220,7 +220,7 @@ export const NetworkPatch = Closed(
   {
     $id: 'NetworkPatch',
     minProperties: 1,
-    description: 'What to change of a network (JSON merge patch, RFC 7396). `name` and `space` never change.',
+    description: 'Changes to a network (JSON merge patch, RFC 7396). `name` and `space` never change.',
     examples: [{ quarantineSeconds: 600, labels: { team: 'core' } }],
   },
 );
@@ -231,7 +231,7 @@ export const NetworkPut = Closed(
   {
     $id: 'NetworkPut',
     description:
-      'The network as it should be, whole: what is left out takes its default. `name` must be the one in the path.',
+      'The whole network as it should be: a field that is left out takes its default. `name` must be the one in the path.',
     examples: [
       { name: 'mac_net1', parent: 'ens33', subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }] },
     ],
@@ -246,16 +246,16 @@ export const Subnet = Closed(
     gateway: Nullable(IpAddress, gateway),
     ranges: Type.Array(RangeText, {
       maxItems: 64,
-      description: 'As asked for; empty: the whole subnet.',
+      description: 'As requested; empty: the whole subnet.',
       examples: [[]],
     }),
-    exclude: Type.Array(RangeText, { maxItems: 256, description: 'As asked for.', examples: [[]] }),
+    exclude: Type.Array(RangeText, { maxItems: 256, description: 'As requested.', examples: [[]] }),
     allocatable: Described(Count, {
-      description: 'Addresses that may be given out in all.',
+      description: 'Total number of addresses that may be given out.',
       examples: ['253'],
     }),
     free: Described(Count, {
-      description: 'Of those, how many nobody holds and that are not in quarantine.',
+      description: 'How many of them are free: nobody holds them, and they are not quarantined.',
       examples: ['251'],
     }),
   },
@@ -266,7 +266,7 @@ export type Subnet = Static<typeof Subnet>;
 export const NetworkStatus = Closed(
   {
     ready: Type.Boolean({
-      description: 'The network is real on every host it should be on.',
+      description: 'The network is in place on every host that it should be on.',
       examples: [true],
     }),
     hosts: Closed(
@@ -274,19 +274,19 @@ export const NetworkStatus = Closed(
         total: Type.Integer({
           minimum: 0,
           maximum: maxInt32,
-          description: 'Hosts it should be on.',
+          description: 'Hosts that it should be on.',
           examples: [2],
         }),
         ready: Type.Integer({
           minimum: 0,
           maximum: maxInt32,
-          description: 'Hosts where it is.',
+          description: 'Hosts that it is on.',
           examples: [2],
         }),
         notReady: Type.Integer({
           minimum: 0,
           maximum: maxInt32,
-          description: 'Hosts where something stands in the way.',
+          description: 'Hosts where something prevents it.',
           examples: [0],
         }),
         unknown: Type.Integer({
@@ -296,7 +296,7 @@ export const NetworkStatus = Closed(
           examples: [0],
         }),
       },
-      { description: 'Hosts, counted by what their placement says.' },
+      { description: 'Numbers of hosts, by the state of their placement.' },
     ),
     addresses: Closed(
       {
@@ -306,7 +306,7 @@ export const NetworkStatus = Closed(
         }),
         free: Described(Count, { description: 'Of those, free.', examples: ['251'] }),
       },
-      { description: 'Addresses, counted. What it costs on the LAN: each one in use is one more station.' },
+      { description: 'Numbers of addresses. Each address in use is one more station on the LAN.' },
     ),
     conditions: Conditions,
   },
@@ -322,7 +322,7 @@ export const PreflightFindings = {
   }),
   conditions: Described(Conditions, {
     description:
-      'What is so already and what stands in the way, as the placement would say it now. `Ready` sums up: `True` when nothing is to be done, reason `Preflight` when the actions would make it so, another reason when they would not.',
+      'The conditions that the placement would have now: what is in place, and what prevents the rest. `Ready` summarizes them: `True` when nothing is to be done, `False` with reason `Preflight` when the actions would make it ready, another reason when they would not.',
   }),
 };
 
@@ -330,13 +330,13 @@ export const HostPreflight = Closed(
   {
     host: HostName,
     answered: Type.Boolean({
-      description: 'Whether the agent looked. False: it is silent, and nothing is known of this host.',
+      description: 'Whether the agent looked. False: it did not answer, and nothing is known of this host.',
       examples: [true],
     }),
     observedAt: Nullable(Timestamp, { description: 'When the agent looked; null: it did not.' }),
     ...PreflightFindings,
   },
-  { description: 'What a change would mean on one host. Nothing was touched.' },
+  { description: 'The effect that a change would have on one host. Nothing was changed.' },
 );
 export type HostPreflight = Static<typeof HostPreflight>;
 
@@ -362,7 +362,7 @@ export const Network = Closed(
     generation: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
-      description: 'Raised by every change of what should be; the `ETag`.',
+      description: 'Raised by every change of the desired state; the `ETag`.',
       examples: [1],
     }),
     deletingSince: Nullable(Timestamp, {
@@ -370,7 +370,7 @@ export const Network = Closed(
       examples: [null],
     }),
     createdAt: Described(Timestamp, {
-      description: 'When it was made.',
+      description: 'When it was created.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
     updatedAt: Described(Timestamp, {
@@ -381,11 +381,11 @@ export const Network = Closed(
     preflight: Type.Optional(
       Type.Array(HostPreflight, {
         maxItems: 1000,
-        description: 'Only in the answer to `?dryRun=true`: what would be done, host by host.',
+        description: 'Only in the answer to `?dryRun=true`: what would be done on each host.',
       }),
     ),
   },
-  { $id: 'Network', description: 'One layer-2 network offered to containers, on the hosts it should be on.' },
+  { $id: 'Network', description: 'One layer-2 network for containers, on the hosts that it should be on.' },
 );
 export type Network = Static<typeof Network>;
 
@@ -401,7 +401,7 @@ export const AddressConflict = Closed(
   },
   {
     description:
-      'An address of a running container that something foreign speaks for as well; `mac` is that of the foreign station.',
+      'An address of a running container that a foreign station answers for as well; `mac` is that of the foreign station.',
   },
 );
 export type AddressConflict = Static<typeof AddressConflict>;
@@ -411,45 +411,48 @@ export const Placement = Closed(
     network: NetworkName,
     host: HostName,
     parent: Nullable(InterfaceName, {
-      description: "The parent asked for on this host; null: the default route's.",
+      description: 'The parent requested on this host; null: that of the default route.',
       examples: ['ens33'],
     }),
     generation: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
-      description: 'Generation of the network that should be real here.',
+      description: 'Generation of the network that this host should apply.',
       examples: [1],
     }),
     observedGeneration: Type.Integer({
       minimum: 0,
       maximum: maxInt32,
-      description: 'Generation that the agent carried out; 0: none yet.',
+      description: 'Generation that the agent applied; 0: none yet.',
       examples: [1],
     }),
-    removing: Type.Boolean({ description: 'The network should leave this host.', examples: [false] }),
+    removing: Type.Boolean({
+      description: 'The network is being removed from this host.',
+      examples: [false],
+    }),
     dockerNetworkId: Nullable(Type.String({ maxLength: 128 }), {
       description: 'Id of the Docker network on this host.',
       examples: ['7c1b8a…'],
     }),
     link: Nullable(Type.String({ maxLength: 15 }), {
-      description: 'The interface the Docker network hangs on.',
+      description: 'The interface that the Docker network uses.',
       examples: ['ens33'],
     }),
     lastAction: Nullable(Type.String({ maxLength: 1024 }), {
-      description: 'What the agent last did for it.',
+      description: 'The last action of the agent for it.',
       examples: ['created Docker network mac_net1 on ens33'],
     }),
     observedAt: Nullable(Timestamp, {
-      description: 'When the agent looked. What is said here is never newer than that.',
+      description: 'When the agent looked. The observed values are never newer than this.',
     }),
     conflicts: Type.Array(AddressConflict, {
       maxItems: 4096,
       description:
-        'Addresses of running containers on this host that something foreign speaks for on the wire. Hosts ask for what is in use in turn, 64 addresses in half a minute.',
+        'Addresses of running containers on this host that a foreign station answers for on the wire. Hosts probe the addresses in use in turn, 64 every half minute.',
       examples: [[]],
     }),
     conditions: Conditions,
   },
-  { $id: 'Placement', description: 'A network on one host: what should be and what is.' },
+  { $id: 'Placement', description: 'A network on one host: its desired and its observed state.' },
 );
 export type Placement = Static<typeof Placement>;

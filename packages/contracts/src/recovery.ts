@@ -5,7 +5,7 @@ import { Closed, Nullable, Words } from './schema.ts';
 
 export const RecoveryPhase = Words(['open', 'settling', 'recovering'], {
   description:
-    '`open`: addresses are given. `settling`: PostgreSQL was started, and hosts are heard first, for some seconds. `recovering`: the database is older than it was, and no address is given until every host has compared or was let go.',
+    '`open`: addresses are given out. `settling`: PostgreSQL was started, and the server waits some seconds to hear from hosts first. `recovering`: the database went back in time, and no address is given out until every host has compared its addresses or was let go.',
   examples: ['open'],
 });
 export type RecoveryPhase = Static<typeof RecoveryPhase>;
@@ -14,7 +14,8 @@ const RecoveryHost = Closed(
   {
     host: HostName,
     state: Words(['waited_for', 'compared', 'let_go'], {
-      description: 'Where it stands. One that was let go stays listed until it has compared.',
+      description:
+        'State of the host in the recovery. A host that was let go stays listed until it has compared.',
       examples: ['waited_for'],
     }),
     at: Nullable(Timestamp, { description: 'When it compared, or was let go.' }),
@@ -26,18 +27,18 @@ const RecoveryHost = Closed(
 export const Recovery = Closed(
   {
     phase: RecoveryPhase,
-    recovery: Nullable(Id, { description: 'Names the recovery under way.', examples: [null] }),
+    recovery: Nullable(Id, { description: 'Id of the recovery under way; null: none.', examples: [null] }),
     since: Nullable(Timestamp, { description: 'When the phase began.' }),
     reason: Nullable(Type.String({ maxLength: 1024 }), {
-      description: 'What showed that the database is older than it was.',
+      description: 'What showed that the database went back in time.',
       examples: [null],
     }),
     hosts: Type.Array(RecoveryHost, {
       maxItems: 65_536,
-      description: 'Hosts that it waits for, or waited for.',
+      description: 'Hosts that the recovery waits for, or waited for.',
     }),
   },
-  { $id: 'Recovery', description: 'Whether the database recovers from a restored backup.' },
+  { $id: 'Recovery', description: 'Whether the database is recovering from a restored backup.' },
 );
 export type Recovery = Static<typeof Recovery>;
 
@@ -48,11 +49,12 @@ export const CompareItem = Closed(
     generation: Type.Integer({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'As the agent was given it; 0: it does not hold the address.',
+      description: 'Generation under which the agent holds the address; 0: it does not hold it.',
       examples: [17],
     }),
     inUse: Type.Boolean({
-      description: 'A container has it, or a stopped one of this host asks for exactly this address.',
+      description:
+        'A container has the address, or a stopped container of this host was created with exactly this address.',
       examples: [true],
     }),
     container: Nullable(Type.String({ maxLength: 255 }), {
@@ -60,12 +62,12 @@ export const CompareItem = Closed(
       examples: ['box1'],
     }),
     dockerId: Nullable(Type.String({ maxLength: 128 }), {
-      description: "Docker's id of it.",
+      description: "Docker's id of the container.",
       examples: ['7c1b8a'],
     }),
     mac: Nullable(MacAddress, { description: 'Its Ethernet address.', examples: ['02:42:ac:10:64:0a'] }),
   },
-  { description: 'An address that the host holds, or that a container of it has.' },
+  { description: 'An address that the host holds, or that one of its containers has.' },
 );
 export type CompareItem = Static<typeof CompareItem>;
 
@@ -73,10 +75,11 @@ export const CompareRequest = Closed(
   {
     items: Type.Array(CompareItem, {
       maxItems: 65_536,
-      description: 'All that the host holds and all that its containers have, by a look at Docker of now.',
+      description:
+        'All addresses that the host holds, and all that its containers have according to Docker now.',
     }),
   },
-  { description: 'What a host holds, for a database that was restored.' },
+  { description: 'The addresses of a host, for a database that was restored.' },
 );
 export type CompareRequest = Static<typeof CompareRequest>;
 
@@ -84,9 +87,10 @@ export const CompareAnswer = Closed(
   {
     held: Type.Array(Lease, {
       maxItems: 65_536,
-      description: 'All that the host holds from now on; what else it has on its disk it gives to nobody.',
+      description:
+        'All addresses that the host holds from now on. It gives out nothing else that it has on its disk.',
     }),
   },
-  { description: 'What the host holds.' },
+  { description: 'The addresses that the host holds.' },
 );
 export type CompareAnswer = Static<typeof CompareAnswer>;

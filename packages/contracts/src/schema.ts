@@ -1,6 +1,6 @@
 import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox';
 
-/** What every field of ours carries: `npm test` refuses a schema field without both. */
+/** What every schema field carries: `npm test` refuses a field without both. */
 export interface Documented {
   description: string;
   examples?: readonly unknown[];
@@ -30,14 +30,14 @@ export function Nullable<T extends TSchema>(schema: T, options: Partial<Document
 }
 
 /**
- * Text of a given form. `x-rule` says the form in words, after "must be": whoever breaks it is told what to send, whatever
- * the description says that the text is for.
+ * Text of a given form. `x-rule` describes the form, to follow "must be": the refusal of another form explains what to
+ * send, whatever the description of the field is.
  */
 export function Shaped(pattern: string, rule: string, options: Documented & Record<string, unknown>) {
   return Type.String({ pattern, 'x-rule': rule, ...options });
 }
 
-/** A map of free keys. A key that does not have the form of `key` is refused, and `x-key-rule` is told. */
+/** A map of free keys. A key that does not have the form of `key` is refused with the text of `x-key-rule`. */
 export function Keyed<T extends TSchema>(
   key: ReturnType<typeof Shaped>,
   values: T,

@@ -4,7 +4,7 @@ import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 
 export const Role = Words(['viewer', 'operator', 'admin'], {
   description:
-    '`viewer` reads; `operator` also changes networks, addresses, containers, checks and labels of hosts; `admin` also retires hosts and handles join tokens and tokens.',
+    '`viewer` reads. `operator` also changes networks, addresses, containers, checks and labels of hosts. `admin` also retires hosts, and manages join tokens and API tokens.',
   examples: ['operator'],
 });
 export type Role = Static<typeof Role>;
@@ -32,7 +32,7 @@ export const TokenCreate = Closed(
   },
   {
     $id: 'TokenCreate',
-    description: 'An API token to make.',
+    description: 'An API token to create.',
     examples: [{ name: 'terraform', role: 'operator' }],
   },
 );
@@ -45,7 +45,7 @@ const fields = {
   expiresAt: Nullable(Timestamp, { description: 'When it stops working; null: never.', examples: [null] }),
   lastUsedAt: Nullable(Timestamp, { description: 'When it was last used, to the minute.' }),
   createdAt: Described(Timestamp, {
-    description: 'When it was made.',
+    description: 'When it was created.',
     examples: ['2026-11-24T09:30:00.000Z'],
   }),
 };
@@ -61,7 +61,7 @@ export const TokenCreated = Closed(
     ...fields,
     secret: Type.String({
       maxLength: 128,
-      description: 'The token itself, for `Authorization: Bearer`. Shown this once.',
+      description: 'The token itself, for `Authorization: Bearer`. It is shown only once.',
       examples: ['tl_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
     }),
   },
