@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiClient, type ApiClient } from '@trunkline/client';
-import { startEmbeddedPostgres } from '../../apps/server/src/platform/embedded-postgres/index.ts';
+import { startEmbeddedPostgres } from '@trunkline/embedded-postgres';
 import { startProgram, type Running } from './processes.ts';
 
 const silent = { debug() {}, info() {}, warn: console.warn, error: console.error };

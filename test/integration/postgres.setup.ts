@@ -6,7 +6,7 @@ import type { TestProject } from 'vitest/node';
 import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../../apps/server/src/platform/embedded-postgres/index.ts';
+} from '@trunkline/embedded-postgres';
 import { applyMigrations } from '../../apps/server/src/platform/migrations/index.ts';
 import { templateDatabase, urlOfDatabase } from './database-url.ts';
 

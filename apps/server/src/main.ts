@@ -3,7 +3,7 @@ import { openLogOutput } from '@trunkline/log';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError, readConfig } from './config.ts';
-import { DataDirectoryInUse, EmbeddedPostgresFailed } from './platform/embedded-postgres/index.ts';
+import { DataDirectoryInUse, EmbeddedPostgresFailed } from '@trunkline/embedded-postgres';
 import { guardProcess } from './platform/process-guard.ts';
 import { startServer, type RunningServer } from './server.ts';
 

@@ -10,7 +10,7 @@ import { createChanges } from './platform/changes.ts';
 import { openChangeFeed } from './platform/database/change-feed.ts';
 import { apiErrorFromDatabase, databaseFault } from './platform/database/database-errors.ts';
 import { openDatabase, type Database } from './platform/database/database.ts';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from './platform/embedded-postgres/index.ts';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@trunkline/embedded-postgres';
 import { createMetrics } from './platform/metrics.ts';
 import { applyMigrations } from './platform/migrations/index.ts';
 import type { Platform } from './platform/platform.ts';

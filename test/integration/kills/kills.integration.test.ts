@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, expect, test } from 'vitest';
-import { startEmbeddedPostgres } from '../../../apps/server/src/platform/embedded-postgres/index.ts';
+import { startEmbeddedPostgres } from '@trunkline/embedded-postgres';
 import {
   killPostmaster,
   makeDataDirectory,

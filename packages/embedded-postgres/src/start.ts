@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openClient } from '../database/connections.ts';
 import { findPostgresPackage, usableBinaries, type PostgresPackage } from './binaries.ts';
+import { openClient } from './client.ts';
 import { clusterAccess, clusterOwner, ensureCluster } from './cluster.ts';
 import { lockDataDirectory } from './data-directory-lock.ts';
 import { EmbeddedPostgresFailed } from './errors.ts';
@@ -149,7 +149,7 @@ async function startLocked(
 }
 
 async function checkpoint(connection: ConnectionTarget): Promise<void> {
-  const client = openClient(connection, () => {});
+  const client = openClient(connection);
   try {
     await client.connect();
     await client.query('CHECKPOINT');
@@ -198,7 +198,7 @@ async function databaseUser(folder: string): Promise<SystemUser | null> {
 
 /** The cluster comes without our database; a server killed between the two finds it missing at the next start. */
 async function makeDatabase(connection: ConnectionTarget, postmaster: Postmaster): Promise<void> {
-  const client = openClient({ ...connection, database: 'postgres' }, () => {});
+  const client = openClient({ ...connection, database: 'postgres' });
   try {
     await client.connect();
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [databaseName]);

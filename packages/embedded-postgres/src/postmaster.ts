@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openClient } from '../database/connections.ts';
+import { openClient } from './client.ts';
 import type { ClusterAccess } from './cluster.ts';
 import { advice, EmbeddedPostgresFailed } from './errors.ts';
 import type { StopBounds } from './leftover.ts';
@@ -187,11 +187,7 @@ export async function untilAnswers(
 }
 
 async function answers(target: ConnectionTarget, boundMs: number): Promise<boolean> {
-  const client = openClient(
-    { ...target, database: 'postgres', connectionTimeoutMillis: boundMs },
-    // Whether it answers is all that is asked.
-    () => {},
-  );
+  const client = openClient({ ...target, database: 'postgres', connectionTimeoutMillis: boundMs });
   try {
     await client.connect();
     return true;
