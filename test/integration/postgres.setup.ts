@@ -3,10 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Pool } from 'pg';
 import type { TestProject } from 'vitest/node';
-import {
-  startEmbeddedPostgres,
-  type EmbeddedPostgres,
-} from '@trunkline/embedded-postgres';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@trunkline/embedded-postgres';
 import { applyMigrations } from '../../apps/server/src/platform/migrations/index.ts';
 import { templateDatabase, urlOfDatabase } from './database-url.ts';
 
