@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
-import { kernelHasVlan } from './test/vm/kernel-has-vlan.ts';
+import { kernelHasVlan } from './packages/lab/src/vm/kernel-has-vlan.ts';
 
 /** Where the kernel has no VLANs, the tests that need them run in the VM. Who cannot make links runs no such test. */
 const vlanTests = (await kernelHasVlan().catch(() => false))
   ? 'test/vlan/**/*.test.ts'
-  : 'test/vm/vlan-in-vm.test.ts';
+  : 'packages/lab/src/vm/vlan-in-vm.test.ts';
 
 /** How long `expect.poll` waits: a second, its default, is less than a busy machine may take. */
 const pollMs = 10_000;
@@ -30,7 +30,8 @@ export default defineConfig({
           exclude: [
             '**/node_modules/**',
             '**/*.{integration,e2e}.test.ts',
-            'test/{e2e,engines,lab,vm,vlan}/**',
+            'test/{e2e,engines,vlan}/**',
+            'packages/lab/src/{hosts,vm}/**',
           ],
           sequence: { groupOrder: 0 },
         },
@@ -40,7 +41,7 @@ export default defineConfig({
           name: 'integration',
           retry,
           include: ['{apps,packages,test}/**/*.integration.test.ts'],
-          exclude: ['**/node_modules/**', 'test/{e2e,engines,lab,vm,vlan}/**'],
+          exclude: ['**/node_modules/**', 'test/{e2e,engines,vlan}/**'],
           globalSetup: ['./test/integration/postgres.setup.ts'],
           expect: { poll: { timeout: pollMs } },
           testTimeout: 30_000,
@@ -52,7 +53,11 @@ export default defineConfig({
         test: {
           name: 'e2e',
           retry,
-          include: ['test/{e2e,engines,lab}/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
+          include: [
+            'test/{e2e,engines}/**/*.test.ts',
+            'packages/lab/src/hosts/**/*.test.ts',
+            'test/chaos/**/*.e2e.test.ts',
+          ],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 600_000,
@@ -63,8 +68,8 @@ export default defineConfig({
         test: {
           name: 'vm',
           retry,
-          include: ['test/vm/**/*.test.ts'],
-          exclude: ['**/node_modules/**', 'test/vm/vlan-in-vm.test.ts'],
+          include: ['packages/lab/src/vm/**/*.test.ts'],
+          exclude: ['**/node_modules/**', 'packages/lab/src/vm/vlan-in-vm.test.ts'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 900_000,

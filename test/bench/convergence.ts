@@ -1,7 +1,7 @@
 import http from 'node:http';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
-import type { LabHost } from '../lab/lab.ts';
-import { waitFor } from '../lab/wait.ts';
+import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { idleDriver, serveIdleDriver } from './idle-ipam.ts';
 import { median } from './median.ts';
 

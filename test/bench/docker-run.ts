@@ -1,6 +1,6 @@
 import { docker } from '../e2e/outside.ts';
-import { createFleet } from '../fleet/fleet.ts';
-import type { LabHost } from '../lab/lab.ts';
+import { createFleet } from '@trunkline/lab/fleet/fleet.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
 import { median } from './median.ts';
 import { makePlainNetwork, plainName, plugOwnNic } from './plain-network.ts';
 import { warmPoolsFull } from './warm-pool.ts';

@@ -1,8 +1,8 @@
 import { docker } from '../e2e/outside.ts';
 import { kernelView } from '../chaos/kernel-view.ts';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
-import type { LabHost } from '../lab/lab.ts';
-import { waitFor } from '../lab/wait.ts';
+import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { makePlainNetwork, plainName, plugOwnNic } from './plain-network.ts';
 
 /** All that a /24 has beside its gateway. */

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
-import type { LabHost } from '../lab/lab.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
 
 /** Name under which Docker finds the driver. */
 export const idleDriver = 'idle';

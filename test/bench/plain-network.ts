@@ -1,5 +1,5 @@
 import { docker, must } from '../e2e/outside.ts';
-import type { LabHost } from '../lab/lab.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
 
 /** Name of the network that Docker gives addresses out on by itself. */
 export const plainName = 'plain';

@@ -1,8 +1,8 @@
 import { docker, linksOf, must, networksNamed } from '../e2e/outside.ts';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
-import type { LabHost } from '../lab/lab.ts';
-import { waitFor } from '../lab/wait.ts';
-import { kernelHasVlan } from '../vm/kernel-has-vlan.ts';
+import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
+import { kernelHasVlan } from '@trunkline/lab/vm/kernel-has-vlan.ts';
 import { median } from './median.ts';
 
 const rounds = 20;

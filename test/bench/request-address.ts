@@ -3,7 +3,7 @@ import http from 'node:http';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createFleet } from '../fleet/fleet.ts';
+import { createFleet } from '@trunkline/lab/fleet/fleet.ts';
 import { quantile } from './load.ts';
 import { socketCall } from './socket-call.ts';
 import { warmPoolsFull } from './warm-pool.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { must } from '../e2e/outside.ts';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
-import { waitFor } from '../lab/wait.ts';
+import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { costOf, type ProcessCost } from './process-cost.ts';
 import { startAgain } from './start-again.ts';
 

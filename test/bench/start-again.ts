@@ -1,4 +1,4 @@
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
 
 /**
  * Stops and starts the agent of docker01. The first start after a change of the code translates it, which takes 20 MiB for as

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createFleet } from '../fleet/fleet.ts';
+import { createFleet } from '@trunkline/lab/fleet/fleet.ts';
 import { must } from '../e2e/outside.ts';
 import { msPerTick } from './process-cost.ts';
 import { startAgain } from './start-again.ts';

@@ -1,5 +1,5 @@
 import type { ApiClient } from '@trunkline/client';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 
 const filledMs = 180_000;
 

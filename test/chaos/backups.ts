@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
 import { copyContents, emptyFolder } from './folders.ts';
 
 /** Copies of the server's data, taken and put back while the server is stopped. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fleet } from '../fleet/fleet.ts';
-import { patient } from '../lab/patience.ts';
-import { waitFor } from '../lab/wait.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { viewFleet } from './fleet-view.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Ledger } from './ledger.ts';

@@ -3,7 +3,7 @@
  * for longer.
  */
 import { expect, test } from 'vitest';
-import { patient } from '../lab/patience.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { chaos } from './run.ts';
 
 /** What a run is: 60 operations, or as many as a slow machine gets done in the time. */

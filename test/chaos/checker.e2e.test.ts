@@ -1,7 +1,7 @@
 /** The checker on what it was made for: Docker's own IPAM on two hosts gives the same addresses out twice. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { docker, must } from '../e2e/outside.ts';
-import { createLab, type Lab } from '../lab/lab.ts';
+import { createLab, type Lab } from '@trunkline/lab/hosts/lab.ts';
 import { createChecker } from './checker.ts';
 import { kernelView } from './kernel-view.ts';
 import { poolOf } from './pool.ts';

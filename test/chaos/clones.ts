@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Fleet } from '../fleet/fleet.ts';
-import { hostNames, labNames, STATE_ROOT } from '../lab/names.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import { hostNames, labNames, STATE_ROOT } from '@trunkline/lab/hosts/names.ts';
 import { copyContents, emptyFolder } from './folders.ts';
 
 /** Puts a copy of one agent's state in the place of another's, as cloning a virtual machine does, and takes it away. */

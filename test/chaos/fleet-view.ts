@@ -1,4 +1,4 @@
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
 import { must } from '../e2e/outside.ts';
 import { containerdKept } from './docker-words.ts';
 import { secondNetwork } from './spare-links.ts';

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
-import type { Lab } from '../lab/lab.ts';
-import { NETNS_DIRECTORY } from '../lab/machine-marks.ts';
-import { hostNames, labNames, STATE_ROOT } from '../lab/names.ts';
-import { namespaceOfFile } from '../lab/processes.ts';
+import type { Lab } from '@trunkline/lab/hosts/lab.ts';
+import { NETNS_DIRECTORY } from '@trunkline/lab/hosts/machine-marks.ts';
+import { hostNames, labNames, STATE_ROOT } from '@trunkline/lab/hosts/names.ts';
+import { namespaceOfFile } from '@trunkline/lab/hosts/processes.ts';
 import type { Live } from './observation.ts';
 import { addressesIn, interfacesIn } from './proc-net.ts';
 

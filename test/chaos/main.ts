@@ -14,7 +14,7 @@ against the promises about addresses all the time. Needs Linux and root.
   --operations N  end after this many (default: no end)
   --hosts N       2 to 8 (default 2)
   --prefix N      subnet of /20 to /28: the longer, the scarcer addresses are (default 26)
-  --engine ENGINE folder of another Docker release, or a major version of the distribution (test/lab/README.md)
+  --engine ENGINE folder of another Docker release, or a major version of the distribution (packages/lab/src/hosts/README.md)
   --between N     operations between two looks at a fleet at rest (default 30)
 
 Exit code 0 only if all held; else the first violation is printed with what led to it.

@@ -1,6 +1,6 @@
 import { ApiError, ServerUnreachable } from '@trunkline/client';
-import type { Fleet } from '../fleet/fleet.ts';
-import { patient } from '../lab/patience.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { createBackups } from './backups.ts';
 import { createClones } from './clones.ts';
 import type { EdgeOperation } from './operation.ts';

@@ -1,6 +1,6 @@
-import type { Fleet } from '../fleet/fleet.ts';
-import { patient } from '../lab/patience.ts';
-import { waitFor } from '../lab/wait.ts';
+import type { Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerdKept } from './docker-words.ts';
 import type { Edges } from './perform-edges.ts';
 import type { KernelView } from './kernel-view.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { patient } from '../lab/patience.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { docker } from '../e2e/outside.ts';
-import { run } from '../lab/commands.ts';
-import type { Lab } from '../lab/lab.ts';
+import { run } from '@trunkline/lab/hosts/commands.ts';
+import type { Lab } from '@trunkline/lab/hosts/lab.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Live, Violation } from './observation.ts';
 import { secondNetwork } from './spare-links.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiClient } from '@trunkline/client';
-import { patient } from '../lab/patience.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { createChecker, type Checker } from './checker.ts';
 import { lineOf, storyOf, type Entry } from './journal.ts';
 import type { KernelView } from './kernel-view.ts';

@@ -1,5 +1,5 @@
-import { patient } from '../lab/patience.ts';
-import { createFleet } from '../fleet/fleet.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
+import { createFleet } from '@trunkline/lab/fleet/fleet.ts';
 import { calm, clearAll, type CalmDeps } from './calm.ts';
 import { createHealth } from './health.ts';
 import { kernelView } from './kernel-view.ts';

@@ -1,5 +1,5 @@
 import { docker, must } from '../e2e/outside.ts';
-import type { LabHost } from '../lab/lab.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
 import type { Pool } from './pool.ts';
 
 /** Parents of the other Docker networks: before Engine 27 a parent has room for one. Their cables end in the host. */

@@ -1,10 +1,10 @@
 /** The main job in one command: `npm run demo`. A scenario on a lab of two hosts, through the API alone. */
 import { once as happens } from 'node:events';
 import { parseArgs } from 'node:util';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
-import { ensureInstalled } from '../lab/install.ts';
-import { kernelHasVlan } from '../vm/kernel-has-vlan.ts';
-import { vmCommand } from '../vm/vm-command.ts';
+import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import { ensureInstalled } from '@trunkline/lab/hosts/install.ts';
+import { kernelHasVlan } from '@trunkline/lab/vm/kernel-has-vlan.ts';
+import { vmCommand } from '@trunkline/lab/vm/vm-command.ts';
 import { createNarrator } from './narrator.ts';
 import { createProgress } from './progress.ts';
 import { expectedOf, runScenario, s1, s2, type Scenario } from './scenario.ts';

@@ -10,7 +10,7 @@ import {
   type Placement,
 } from '@trunkline/contracts';
 import type { PageOf, WriteOptions } from '@trunkline/client';
-import { patient } from '../lab/patience.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
 import type { Narrator } from './narrator.ts';
 import type { Expected, Seen } from './verdict.ts';
 

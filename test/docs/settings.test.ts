@@ -27,7 +27,7 @@ test.each([
 });
 
 test('variables of the tests and of their programs', async () => {
-  const folders = ['test', 'scripts'];
+  const folders = ['test', 'packages/lab', 'scripts'];
   const files = await Promise.all(
     folders.map(async (folder) => {
       const all = await readdir(new URL(`../../${folder}/`, import.meta.url), { recursive: true });

@@ -1,6 +1,6 @@
 /** What becomes of Docker networks and containers around the address book: old networks, several subnets, a late agent. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, networksNamed, pings } from './outside.ts';
 import { conditionOf, emptyFleet, macNet1, placementOn, useFleet } from './setup.ts';
 

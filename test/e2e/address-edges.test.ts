@@ -2,7 +2,7 @@
 import { ApiError } from '@trunkline/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, pings } from './outside.ts';
 import { emptyFleet, macNet1, useFleet } from './setup.ts';
 

@@ -1,6 +1,6 @@
 /** A change of a network's parent that cuts its host off from the server is undone by the host; one that does not, stays. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, linksOf, must, networksNamed, pings } from './outside.ts';
 import { box1, box2, conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
 

@@ -1,6 +1,6 @@
 /** State of another machine: a cloned host gives nothing of what was the other one's. */
 import { afterEach, expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker, must } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
 

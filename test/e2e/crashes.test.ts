@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ApiError, ServerUnreachable } from '@trunkline/client';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, containerNames, docker, networkNames, networksNamed, pings } from './outside.ts';
 import { seeded } from './seeded.ts';
 import { box, box1, box2, macNet1, removeAll, useFleet } from './setup.ts';

@@ -5,8 +5,8 @@ import { DockerUnreachable } from '../../apps/agent/src/host/docker-errors.ts';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
 import { createLinks } from '../../apps/agent/src/host/ip-links.ts';
 import { inContainerNetwork } from '../../apps/agent/src/host/namespace.ts';
-import { createLab } from '../lab/lab.ts';
-import type { Lab } from '../lab/lab.ts';
+import { createLab } from '@trunkline/lab/hosts/lab.ts';
+import type { Lab } from '@trunkline/lab/hosts/lab.ts';
 
 describe('the agent and a real dockerd', () => {
   let lab: Lab;

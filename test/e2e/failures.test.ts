@@ -1,6 +1,6 @@
 /** What breaks on hosts, and what the product makes of it. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, must, networkNames, networksNamed, pings } from './outside.ts';
 import { box1, box2, conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
 

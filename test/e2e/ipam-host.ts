@@ -17,7 +17,7 @@ import { realTiming } from '../../apps/agent/src/host/spawn.ts';
 import type { Observed } from '../../apps/agent/src/observation/observed.ts';
 import { network } from '../../apps/agent/src/reconcile/subjects.fixture.ts';
 import { watchDocker } from '../../apps/agent/src/observation/watch-docker.ts';
-import type { LabHost } from '../lab/lab.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
 
 /** A network of the test: 13 addresses for containers. */
 export const smallNet = network({

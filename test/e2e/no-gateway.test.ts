@@ -1,7 +1,7 @@
 /** A network without a gateway: Docker before 29 wants one for it all the same, and that takes no address of the LAN (B6). */
 import { ApiError } from '@trunkline/client';
 import { afterEach, expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker, pings } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
 

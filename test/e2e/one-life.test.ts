@@ -6,8 +6,8 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
 import { makeSpareLinks, secondLink } from '../chaos/spare-links.ts';
-import { createLab, type Lab, type LabHost } from '../lab/lab.ts';
-import { waitFor } from '../lab/wait.ts';
+import { createLab, type Lab, type LabHost } from '@trunkline/lab/hosts/lab.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { desiredOf, ipamOn, smallNet, type IpamOnHost, type RunningIpam } from './ipam-host.ts';
 import { containerNames, docker, must, removeNetwork } from './outside.ts';
 

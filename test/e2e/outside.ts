@@ -1,6 +1,6 @@
 /** What can be seen without asking the product: Docker's own client, `ip`, and the wire. */
-import { run } from '../lab/commands.ts';
-import type { Lab, LabHost, Station } from '../lab/lab.ts';
+import { run } from '@trunkline/lab/hosts/commands.ts';
+import type { Lab, LabHost, Station } from '@trunkline/lab/hosts/lab.ts';
 
 /** Runs a command inside the host; throws with its output when it fails. */
 export async function must(host: LabHost, ...argv: string[]): Promise<string> {

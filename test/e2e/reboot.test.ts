@@ -1,6 +1,6 @@
 /** A host that is switched off and on while the server is down: all of it comes back from the agent's own disk. */
 import { afterEach, expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, linksOf, pings, type ContainerSeen } from './outside.ts';
 import { box1, box2, conditionOf, macNet1, placementOn, removeAll, useFleet } from './setup.ts';
 

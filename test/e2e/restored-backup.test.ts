@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { mustRun, run as runHere } from '../lab/commands.ts';
-import { patient } from '../lab/patience.ts';
-import { waitFor } from '../lab/wait.ts';
+import { mustRun, run as runHere } from '@trunkline/lab/hosts/commands.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
 

@@ -1,6 +1,6 @@
 /** A host that is retired while its agent runs gives nothing of its warm pool any more (promise 1). */
 import { expect, test } from 'vitest';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNames, docker } from './outside.ts';
 import { macNet1, useFleet } from './setup.ts';
 

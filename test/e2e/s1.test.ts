@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ApiError, type Answer } from '@trunkline/client';
 import type { Address, Container, Network } from '@trunkline/contracts';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import {
   containerNamed,
   containerNames,

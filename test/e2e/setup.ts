@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { ApiError, type WriteOptions } from '@trunkline/client';
 import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
-import { patient } from '../lab/patience.ts';
-import { waitFor } from '../lab/wait.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker } from './outside.ts';
-import { createFleet, type Fleet, type FleetOptions } from '../fleet/fleet.ts';
+import { createFleet, type Fleet, type FleetOptions } from '@trunkline/lab/fleet/fleet.ts';
 
 /** The network of scenario S1 (scenarios.md). Freed addresses can be used again at once, or one test would hinder the next. */
 export const macNet1: NetworkCreate = {

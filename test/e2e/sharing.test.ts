@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ContainerCreate } from '@trunkline/contracts';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
 

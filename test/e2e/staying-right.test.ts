@@ -1,7 +1,7 @@
 /** Hosts that stay right by themselves: what people and accidents break is noticed and mended, and nothing else touched. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NetworkCreate } from '@trunkline/contracts';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, engineMajor, linksOf, must, networksNamed, pings } from './outside.ts';
 import { box, conditionOf, placementOn, removeAll, useFleet } from './setup.ts';
 

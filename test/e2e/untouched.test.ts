@@ -1,7 +1,7 @@
 /** Promise 6 on real hosts: whatever is asked of the product, what it did not make stays byte for byte as it was. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiError } from '@trunkline/client';
-import { waitFor } from '../lab/wait.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker, linksOf, must } from './outside.ts';
 import { seeded } from './seeded.ts';
 import { placementOn, removeAll, useFleet } from './setup.ts';

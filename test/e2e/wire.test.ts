@@ -11,10 +11,16 @@ import { createDialogueOpener } from '../../apps/agent/src/host/spawn.ts';
 import type { AddressProbe } from '../../apps/agent/src/wire/address-probe.ts';
 import { announceAddress } from '../../apps/agent/src/wire/announce.ts';
 import { createAddressProbe, type ProbeDeps } from '../../apps/agent/src/wire/probe.ts';
-import { run as runHere } from '../lab/commands.ts';
-import { createLab, type Lab, type LabHost, type Station, type StationOptions } from '../lab/lab.ts';
-import { patient } from '../lab/patience.ts';
-import { waitFor } from '../lab/wait.ts';
+import { run as runHere } from '@trunkline/lab/hosts/commands.ts';
+import {
+  createLab,
+  type Lab,
+  type LabHost,
+  type Station,
+  type StationOptions,
+} from '@trunkline/lab/hosts/lab.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker } from './outside.ts';
 
 const macOf = { station: '02:00:00:aa:00:01', other: '02:00:00:aa:00:02' };

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import { ENGINE_VARIABLE, resolveEngine } from '../lab/engine.ts';
+import { ENGINE_VARIABLE, resolveEngine } from '@trunkline/lab/hosts/engine.ts';
 
 /**
  * Registers the tests of a file to be run on another Docker Engine, or one skipped test where the distribution does not

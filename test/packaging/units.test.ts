@@ -7,7 +7,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../apps/agent/src/config.ts';
 import { maxBootMs } from '../../apps/agent/src/boot.ts';
-import { agentNodeFlags } from '../fleet/fleet.ts';
+import { agentNodeFlags } from '@trunkline/lab/fleet/fleet.ts';
 import { parseUnit, valueOf, wordsOf, type UnitFile } from './unit-file.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');

@@ -1,6 +1,6 @@
-/** Runs where VLAN links can be made: on this kernel or in the VM (test/vm/vlan-in-vm.test.ts). */
+/** Runs where VLAN links can be made: on this kernel or in the VM (packages/lab/src/vm/vlan-in-vm.test.ts). */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLab, type Lab } from '../lab/lab.ts';
+import { createLab, type Lab } from '@trunkline/lab/hosts/lab.ts';
 
 let lab: Lab;
 

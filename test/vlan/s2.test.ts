@@ -4,9 +4,9 @@ import { connectivityOf, type ConnectivityResult } from '@trunkline/contracts';
 import { s2 } from '../demo/scenario.ts';
 import { networkNames, must, linksOf } from '../e2e/outside.ts';
 import { removeAll } from '../e2e/setup.ts';
-import { createFleet, type Fleet } from '../fleet/fleet.ts';
-import type { LabHost } from '../lab/lab.ts';
-import { waitFor } from '../lab/wait.ts';
+import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
+import type { LabHost } from '@trunkline/lab/hosts/lab.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 
 let fleet: Fleet;
 const hostNames = ['docker01', 'docker02'];

@@ -6,8 +6,8 @@ import {
   makeDataDirectory,
   postmasterOf,
   removeDataDirectory,
-} from '../../fleet/data-directory.ts';
-import { waitFor } from '../../lab/wait.ts';
+} from '@trunkline/lab/fleet/data-directory.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { listAddresses, startLoad, type Load } from './load.ts';
 import { makeNetwork, spawnServer, type SpawnedServer } from './spawned-server.ts';
 

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { compileCache, freePort, repository } from '../../fleet/server-process.ts';
-import { watchProgram, type Program } from '../../fleet/program.ts';
-import { waitFor } from '../../lab/wait.ts';
+import { compileCache, freePort, repository } from '@trunkline/lab/fleet/server-process.ts';
+import { watchProgram, type Program } from '@trunkline/lab/fleet/program.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 
 /** A server as an operator runs it, in a process of its own. */
 export interface SpawnedServer {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { makeDataDirectory, postmasterOf, removeDataDirectory } from '../../fleet/data-directory.ts';
-import { waitFor } from '../../lab/wait.ts';
+import { makeDataDirectory, postmasterOf, removeDataDirectory } from '@trunkline/lab/fleet/data-directory.ts';
+import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { createTestAgent, joinBody, newAgentKey, type Send, type TestAgent } from '../agent-stub.ts';
 import { adminToken, spawnServer, type Answered, type SpawnedServer } from './spawned-server.ts';
 

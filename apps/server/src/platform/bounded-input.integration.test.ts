@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { joinBody, newAgentKey, testFacts } from '../../../../test/integration/agent-stub.ts';
+import { joinBody, newAgentKey, testFacts } from '@trunkline/test/integration/agent-stub.ts';
 import {
   createTestServer,
   type TestAgent,
   type TestAnswer,
   type TestServer,
-} from '../../../../test/integration/server.ts';
+} from '@trunkline/test/integration/server.ts';
 
 let server: TestServer;
 let agent: TestAgent;

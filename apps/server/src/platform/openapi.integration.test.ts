@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unbounded } from '../../../../packages/contracts/src/unbounded.fixture.ts';
-import { createTestServer, type TestServer } from '../../../../test/integration/server.ts';
+import { createTestServer, type TestServer } from '@trunkline/test/integration/server.ts';
 
 interface Schema {
   type?: string | string[];

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestServer } from '../../../../test/integration/server.ts';
+import { createTestServer, type TestServer } from '@trunkline/test/integration/server.ts';
 
 let server: TestServer;
 let port: number;

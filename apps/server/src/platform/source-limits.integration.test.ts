@@ -1,7 +1,7 @@
 /** What nobody knows who sends it is bounded by where it comes from; what is known is not refused for its neighbours. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { joinBody, newAgentKey } from '../../../../test/integration/agent-stub.ts';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../test/integration/server.ts';
+import { joinBody, newAgentKey } from '@trunkline/test/integration/agent-stub.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { sourceLimits } from './source-limits.ts';
 
 let server: TestServer;

@@ -1,8 +1,8 @@
 /** What becomes of an address, by its state and by who asks: the table of docs/decisions/0028-what-becomes-of-an-address.md. */
 import type { ContainerReport, InventoryItem, Lease } from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
-import type { TestAgent } from '../../../../../test/integration/server.ts';
-import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import type { TestAgent } from '@trunkline/test/integration/server.ts';
+import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { containerDone } from '../networks/reports.fixture.ts';
 import {
   claimLease,

@@ -2,8 +2,8 @@ import type { Address } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../../test/integration/database.ts';
-import { openReplica, seedNetwork, type Replica } from '../../../../../test/integration/seeded-network.ts';
+import { createTestDatabase, type TestDatabase } from '@trunkline/test/integration/database.ts';
+import { openReplica, seedNetwork, type Replica } from '@trunkline/test/integration/seeded-network.ts';
 import type { ApiError } from '../../platform/errors.ts';
 
 let shared: TestDatabase;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testFacts } from '../../../../../test/integration/agent-stub.ts';
-import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import { testFacts } from '@trunkline/test/integration/agent-stub.ts';
+import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { claimLease, takeLeases } from '../leases/lease-calls.fixture.ts';
 
 const at = useTwoHosts();

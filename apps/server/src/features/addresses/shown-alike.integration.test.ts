@@ -1,7 +1,7 @@
 import type { Lease } from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
-import type { TestServer } from '../../../../../test/integration/server.ts';
-import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import type { TestServer } from '@trunkline/test/integration/server.ts';
+import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import {
   claimLease,
   reportInventory,

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { instanceHeader, instanceOf } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { joinBody, newAgentKey, type SignedRequest } from '../../../../../test/integration/agent-stub.ts';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { joinBody, newAgentKey, type SignedRequest } from '@trunkline/test/integration/agent-stub.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 
 let server: TestServer;
 let agent: TestAgent;

@@ -1,7 +1,7 @@
 import type { Report } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { testFacts } from '../../../../../test/integration/agent-stub.ts';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { testFacts } from '@trunkline/test/integration/agent-stub.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 
 let server: TestServer;
 let agent: TestAgent;

@@ -1,7 +1,7 @@
 /** C11: an agent carries out what it was given. What it says of a generation or revision that there was not yet is made up. */
 import type { Report } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { callNetworks } from '../networks/network-calls.fixture.ts';
 import { carryOut, containerDone, placementDone } from '../networks/reports.fixture.ts';
 

@@ -1,7 +1,7 @@
 /** What becomes of a container when something foreign has the address that it is to have. */
 import type { DesiredContainer, Lease } from '@trunkline/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { claimLease, returning, syncLeases } from '../leases/lease-calls.fixture.ts';
 import { callNetworks } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';

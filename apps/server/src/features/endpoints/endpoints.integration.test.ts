@@ -1,6 +1,6 @@
 import type { Lease } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
-import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import {
   reportInventory,
   returning,

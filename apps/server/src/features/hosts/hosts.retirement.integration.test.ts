@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { callNetworks, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 

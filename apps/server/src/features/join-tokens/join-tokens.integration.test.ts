@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestServer, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestServer } from '@trunkline/test/integration/server.ts';
 
 let server: TestServer;
 

@@ -1,6 +1,6 @@
 import type { Lease } from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
-import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { freshSubnet } from '../networks/network-calls.fixture.ts';
 import { carryOut, containerDone, placementDone } from '../networks/reports.fixture.ts';
 import {

@@ -6,7 +6,7 @@ import type {
   LeaseSync,
   LeaseSyncAnswer,
 } from '@trunkline/contracts';
-import type { TestAgent, TestAnswer } from '../../../../../test/integration/server.ts';
+import type { TestAgent, TestAnswer } from '@trunkline/test/integration/server.ts';
 
 /** What an agent asks of `POST /agent/v1/leases`; what is left out is empty. Fails when the server refuses it. */
 export async function syncLeases(agent: TestAgent, sync: Partial<LeaseSync>): Promise<LeaseSyncAnswer> {

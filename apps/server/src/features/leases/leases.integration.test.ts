@@ -1,6 +1,6 @@
 import type { Lease } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { callNetworks, freshSubnet, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 import {

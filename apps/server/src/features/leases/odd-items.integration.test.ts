@@ -1,6 +1,6 @@
 import type { Lease, LeaseSync } from '@trunkline/contracts';
 import { describe, expect, test } from 'vitest';
-import { useTwoHosts } from '../../../../../test/integration/two-hosts.ts';
+import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { freshSubnet } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 import { held, returning, syncLeases, takeLeases } from './lease-calls.fixture.ts';

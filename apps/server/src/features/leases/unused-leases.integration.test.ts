@@ -1,7 +1,7 @@
 /** C7: what one host may hold and not use has a bound; what its containers need has none but the subnet (promise 3). */
 import type { Lease } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 import {
   claimLease,

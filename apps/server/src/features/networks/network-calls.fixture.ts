@@ -1,4 +1,4 @@
-import type { TestAnswer, TestServer } from '../../../../../test/integration/server.ts';
+import type { TestAnswer, TestServer } from '@trunkline/test/integration/server.ts';
 
 /** Calls that tests of networks make all the time. */
 export interface NetworkCalls {

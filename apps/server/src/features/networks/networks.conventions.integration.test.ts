@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestServer } from '@trunkline/test/integration/server.ts';
 import { callNetworks, freshSubnet, type NetworkCalls } from './network-calls.fixture.ts';
 
 let server: TestServer;

@@ -1,8 +1,8 @@
 import type { Condition, DesiredNetwork, PreflightResult } from '@trunkline/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestAgent } from '../../../../../test/integration/agent-stub.ts';
-import { createTestDatabase } from '../../../../../test/integration/database.ts';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestAgent } from '@trunkline/test/integration/agent-stub.ts';
+import { createTestDatabase } from '@trunkline/test/integration/database.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { callNetworks, freshSubnet, type NetworkCalls } from './network-calls.fixture.ts';
 import { carryOut } from './reports.fixture.ts';
 

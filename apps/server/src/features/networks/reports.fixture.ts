@@ -5,7 +5,7 @@ import type {
   DesiredNetwork,
   PlacementReport,
 } from '@trunkline/contracts';
-import type { TestAgent, TestAnswer } from '../../../../../test/integration/server.ts';
+import type { TestAgent, TestAnswer } from '@trunkline/test/integration/server.ts';
 
 const readyCondition = (
   status: Condition['status'],

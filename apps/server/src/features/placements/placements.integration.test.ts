@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { seenContainer } from '../leases/lease-calls.fixture.ts';
 import { callNetworks, freshSubnet, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 import { carryOut, placementDone, placementFailed } from '../networks/reports.fixture.ts';

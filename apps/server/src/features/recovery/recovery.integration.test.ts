@@ -1,12 +1,8 @@
 import type { CompareItem, DesiredDocument, Lease } from '@trunkline/contracts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createTestAgent } from '../../../../../test/integration/agent-stub.ts';
-import {
-  copyDatabase,
-  createTestDatabase,
-  type TestDatabase,
-} from '../../../../../test/integration/database.ts';
-import { createTestServer, type TestAgent, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestAgent } from '@trunkline/test/integration/agent-stub.ts';
+import { copyDatabase, createTestDatabase, type TestDatabase } from '@trunkline/test/integration/database.ts';
+import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
 import { claimLease, returning, syncLeases, takeLeases } from '../leases/lease-calls.fixture.ts';
 import { callNetworks } from '../networks/network-calls.fixture.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../../test/integration/database.ts';
-import { createTestServer, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestDatabase, type TestDatabase } from '@trunkline/test/integration/database.ts';
+import { createTestServer, type TestServer } from '@trunkline/test/integration/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

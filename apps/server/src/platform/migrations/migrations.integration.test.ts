@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createTestDatabase } from '../../../../../test/integration/database.ts';
+import { createTestDatabase } from '@trunkline/test/integration/database.ts';
 import { readFunctions } from './apply-functions.ts';
 import { applyMigrations, MigrationRefused } from './index.ts';
 

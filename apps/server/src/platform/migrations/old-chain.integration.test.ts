@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { createTestDatabase } from '../../../../../test/integration/database.ts';
+import { createTestDatabase } from '@trunkline/test/integration/database.ts';
 import { applyMigrations } from './index.ts';
 import { oldChain } from './old-chain.ts';
 

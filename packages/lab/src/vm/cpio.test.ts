@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
-import { ensureInstalled } from '../lab/install.ts';
+import { ensureInstalled } from '../hosts/install.ts';
 import { packCpio } from './cpio.ts';
 
 beforeAll(async () => {

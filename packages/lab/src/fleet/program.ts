@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { patient } from '../lab/patience.ts';
+import { patient } from '../hosts/patience.ts';
 
 /** How many lines of a program are kept for failure messages. */
 const keptLines = 400;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { commandEnvironment, run } from '../lab/commands.ts';
+import { commandEnvironment, run } from '../hosts/commands.ts';
 
 /** For ip(8) `-batch`: links in a namespace without a name, gone with the one process that is in it. */
 const PROBE = `link add name trunk0 type bridge

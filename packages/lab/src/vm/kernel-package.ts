@@ -4,9 +4,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { mustRun, run } from '../lab/commands.ts';
-import { aptGet, ensureInstalled, findCommand, type Log } from '../lab/install.ts';
-import { withMachineLock } from '../lab/machine-lock.ts';
+import { mustRun, run } from '../hosts/commands.ts';
+import { aptGet, ensureInstalled, findCommand, type Log } from '../hosts/install.ts';
+import { withMachineLock } from '../hosts/machine-lock.ts';
 
 /** Kept between runs; remove it to get the distribution's newest kernel. */
 export const CACHE_DIRECTORY = '/var/cache/trunkline-vm';

@@ -19,5 +19,5 @@ export function defaultLabName(checkout: string): string {
 
 /** The {@link defaultLabName} of the checkout that this file is in. */
 export function thisCheckoutsLab(): string {
-  return defaultLabName(path.resolve(import.meta.dirname, '../..'));
+  return defaultLabName(path.resolve(import.meta.dirname, '../../../..'));
 }

@@ -227,7 +227,9 @@ const runMain = async (main: string, ...argv: string[]): Promise<string> =>
 
 test('two checkouts side by side have labs of their own without asking for a name', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-checkouts-'));
-  const mains = ['one/main', 'two/main'].map((checkout) => path.join(folder, checkout, 'test/lab/main.ts'));
+  const mains = ['one/main', 'two/main'].map((checkout) =>
+    path.join(folder, checkout, 'packages/lab/src/hosts/main.ts'),
+  );
   try {
     for (const main of mains) await cp(import.meta.dirname, path.dirname(main), { recursive: true });
     const [one = '', two = ''] = mains;

@@ -1,4 +1,4 @@
-import { exitCodeOfSignal } from '../lab/commands.ts';
+import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { runInVm } from './run-in-vm.ts';
 
 /** The runner's own failure, as timeout(1) and others say it: codes below are the command's. */

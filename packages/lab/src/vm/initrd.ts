@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { findCommand } from '../lab/install.ts';
+import { findCommand } from '../hosts/install.ts';
 import { packCpio, type ArchiveFile } from './cpio.ts';
 import type { VmKernel } from './kernel-package.ts';
 import { moduleOrder } from './module-order.ts';

@@ -1,11 +1,11 @@
 /**
- * `node test/vm/where-vlan.ts CMD [ARG...]`: runs a command here when this kernel has VLANs, in the VM otherwise.
+ * `node packages/lab/src/vm/where-vlan.ts CMD [ARG...]`: runs a command here when this kernel has VLANs, in the VM otherwise.
  * Exit code and output are the command's either way.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { exitCodeOfSignal } from '../lab/commands.ts';
-import { ensureInstalled } from '../lab/install.ts';
+import { exitCodeOfSignal } from '../hosts/commands.ts';
+import { ensureInstalled } from '../hosts/install.ts';
 import { kernelHasVlan } from './kernel-has-vlan.ts';
 import { sayProgress, vmCommand } from './vm-command.ts';
 
@@ -21,7 +21,7 @@ async function runHere(file: string, args: readonly string[]): Promise<number> {
 async function main(argv: readonly string[]): Promise<number> {
   const [file, ...args] = argv;
   if (file === undefined) {
-    process.stderr.write('usage: node test/vm/where-vlan.ts CMD [ARG...]\n');
+    process.stderr.write('usage: node packages/lab/src/vm/where-vlan.ts CMD [ARG...]\n');
     return 2;
   }
   await ensureInstalled(sayProgress);

@@ -3,13 +3,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { once } from 'node:events';
 import type { ApiClient } from '@trunkline/client';
-import { MEMBER_VARIABLE } from '../lab/names.ts';
-import { patient } from '../lab/patience.ts';
-import { waitFor } from '../lab/wait.ts';
+import { MEMBER_VARIABLE } from '../hosts/names.ts';
+import { patient } from '../hosts/patience.ts';
+import { waitFor } from '../hosts/wait.ts';
 import { watchProgram, type Program } from './program.ts';
 
 /** Root of the repository. */
-export const repository = path.resolve(import.meta.dirname, '../..');
+export const repository = path.resolve(import.meta.dirname, '../../../..');
 
 /**
  * Programs are translated and compiled once and then found (module.enableCompileCache of Node): they start in half the

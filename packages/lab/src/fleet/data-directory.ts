@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { identify, isRunning } from '../lab/processes.ts';
-import { waitFor } from '../lab/wait.ts';
+import { identify, isRunning } from '../hosts/processes.ts';
+import { waitFor } from '../hosts/wait.ts';
 
 const prefix = 'trunkline-fleet-';
 

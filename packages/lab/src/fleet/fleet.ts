@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { createApiClient, type ApiClient } from '@trunkline/client';
-import { createLab, type Lab } from '../lab/lab.ts';
-import { waitFor } from '../lab/wait.ts';
+import { createLab, type Lab } from '../hosts/lab.ts';
+import { waitFor } from '../hosts/wait.ts';
 import { killPostmaster, makeDataDirectory, removeDataDirectory } from './data-directory.ts';
 import { watchProgram, type Program } from './program.ts';
 import { compileCache, freePort, repository, startServerProcess } from './server-process.ts';

@@ -6,12 +6,12 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { ensureInstalled } from '../lab/install.ts';
+import { ensureInstalled } from '../hosts/install.ts';
 import { runInVm } from './run-in-vm.ts';
 import type { ToldResult } from './told-result.ts';
 import { sayProgress } from './vm-command.ts';
 
-const repository = path.resolve(import.meta.dirname, '../..');
+const repository = path.resolve(import.meta.dirname, '../../../..');
 
 async function runSuite(): Promise<readonly ToldResult[]> {
   await ensureInstalled(sayProgress);
@@ -19,7 +19,14 @@ async function runSuite(): Promise<readonly ToldResult[]> {
   const said = text(stdout);
   const vitest = path.join(repository, 'node_modules/.bin/vitest');
   const code = await runInVm({
-    argv: [process.execPath, vitest, 'run', '--project', 'vlan', '--reporter=./test/vm/telling-reporter.ts'],
+    argv: [
+      process.execPath,
+      vitest,
+      'run',
+      '--project',
+      'vlan',
+      '--reporter=./packages/lab/src/vm/telling-reporter.ts',
+    ],
     cwd: repository,
     stdout,
     log: sayProgress,
