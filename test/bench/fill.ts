@@ -84,13 +84,14 @@ export async function benchFill(progress: (text: string) => void): Promise<strin
       );
     }
   };
-  const told = (what: string) => (done: number) => progress(`${what}: ${String(done)} of ${String(count)}`);
-  const plain = await fillTime([first], plainName, count, told("Docker's own IPAM"));
+  const progressOf = (what: string) => (done: number) =>
+    progress(`${what}: ${String(done)} of ${String(count)}`);
+  const plain = await fillTime([first], plainName, count, progressOf("Docker's own IPAM"));
   proven();
   progress('removing containers');
   await removeContainers(fleet);
   await waitFor('no container', () => view.containers().length === 0, addressesFreeMs);
-  const ours = await fillTime(hosts, own, count, told('ours'));
+  const ours = await fillTime(hosts, own, count, progressOf('ours'));
   proven();
   progress('removing containers');
   await removeContainers(fleet);

@@ -33,7 +33,7 @@ const maxPending = 100;
 export function createChecker(pool: ReadonlySet<string>): Checker {
   let holdings = new Map<string, Holding>();
   let pending: Book[] = [];
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const forbidden = new Map<string, Map<string, number>>();
   const excused = new Set<string>();
   let isBookTrusted = true;
@@ -46,8 +46,8 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
     who: readonly Live[],
   ): Violation[] => {
     const key = [kind, ...who.map(keyOf)].join(' ');
-    if (told.has(key)) return [];
-    told.add(key);
+    if (reported.has(key)) return [];
+    reported.add(key);
     const containers = who.map(({ container }) => container);
     return [{ kind, at, ip, hosts: who.map(({ host }) => host), containers, text }];
   };

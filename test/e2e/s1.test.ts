@@ -101,8 +101,8 @@ describe('S1: one network across hosts', () => {
         await macsOnTheWire(station, '172.16.100.10'),
         await macsOnTheWire(station, '172.16.100.20'),
       ];
-      const told = ['box1', 'box2'].map((name) => [boxes[name]!.body.attachments[0]!.observedMac]);
-      expect(heard).toEqual(told);
+      const booked = ['box1', 'box2'].map((name) => [boxes[name]!.body.attachments[0]!.observedMac]);
+      expect(heard).toEqual(booked);
       expect(new Set([...heard.flat(), ...lab.hosts.map(({ mac }) => mac)]).size).toBe(4);
     } finally {
       await lab.removeStation(station.name);

@@ -33,10 +33,10 @@ export function judge(answer: Answer, promised: Promised, problemFault: Promised
     const problem = parsed(text);
     const fault = problem === undefined ? 'no JSON' : problemFault(status, problem);
     if (fault !== undefined) return [...wrong, `problem of ${status}: ${fault}`];
-    const { code, status: told } = problem as { code: string; status: number };
+    const { code, status: reported } = problem as { code: string; status: number };
     const kind = Object.hasOwn(errorTable, code) ? errorTable[code as keyof typeof errorTable] : undefined;
     if (kind === undefined) wrong.push(`code ${code} is not in the table`);
-    else if (kind.status !== status || told !== status) wrong.push(`code ${code} came with ${status}`);
+    else if (kind.status !== status || reported !== status) wrong.push(`code ${code} came with ${status}`);
     if ((status === 503 || status === 429 || status === 507) && headers['retry-after'] === undefined)
       wrong.push(`${status} ${code} without Retry-After`);
     return wrong;

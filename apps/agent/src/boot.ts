@@ -161,10 +161,10 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
 /** Why a link cannot be used: what is wrong with itself, or with its parent. */
 function obstacle(conditions: readonly ConditionDraft[]): Problem {
   const failing = conditions.filter(({ status }) => status === 'False');
-  const told =
+  const condition =
     failing.find(({ type }) => type === 'LinkReady') ?? failing.find(({ type }) => type === 'ParentReady');
-  if (told === undefined) return { reason: 'LinkNotUsable', message: 'its link is not usable' };
-  return { reason: told.reason, message: told.message };
+  if (condition === undefined) return { reason: 'LinkNotUsable', message: 'its link is not usable' };
+  return { reason: condition.reason, message: condition.message };
 }
 
 function textOf(error: unknown): string {

@@ -48,7 +48,7 @@ export function withRollbacks(
       `generation ${trial.generation} put it on ${tried}, and the server could not be reached for ${trial.windowMs / 1000} s after that: ` +
       `it is on ${before} again, as generation ${confirmed.generation} had it${standing}; ` +
       `to try again, see to it that the host reaches the server with it on ${tried}, and change the network again (a label will do)`;
-    const told: Condition = {
+    const condition: Condition = {
       type: 'Ready',
       status: 'False',
       reason: 'RolledBack',
@@ -58,7 +58,7 @@ export function withRollbacks(
     };
     return {
       ...placement,
-      conditions: [...placement.conditions.filter(({ type }) => type !== 'Ready'), told],
+      conditions: [...placement.conditions.filter(({ type }) => type !== 'Ready'), condition],
     };
   });
   return { ...report, placements };

@@ -284,9 +284,9 @@ export function describeDockerEngineContract(name: string, create: () => Promise
         const network = await engine.createNetwork(macvlan());
         const { id } = await engine.createContainer(onNetwork());
         await engine.startContainer(id);
-        const told = () => seen.map((event) => [event.type, event.action, event.id]);
-        await expect.poll(told, deadline).toContainEqual(['network', 'create', network.id]);
-        await expect.poll(told, deadline).toContainEqual(['container', 'start', id]);
+        const reported = () => seen.map((event) => [event.type, event.action, event.id]);
+        await expect.poll(reported, deadline).toContainEqual(['network', 'create', network.id]);
+        await expect.poll(reported, deadline).toContainEqual(['container', 'start', id]);
         await expect
           .poll(() => seen, deadline)
           .toContainEqual(

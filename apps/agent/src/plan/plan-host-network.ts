@@ -48,11 +48,11 @@ function routesCondition(
   if (found.length === 0) {
     return holds('RoutesClear', 'NoOtherRoute', 'the host routes none of its subnets elsewhere');
   }
-  const told = found.map(({ cidr, link }) => `${cidr} over ${link}`).join(', ');
+  const routed = found.map(({ cidr, link }) => `${cidr} over ${link}`).join(', ');
   return advises(
     'RoutesClear',
     'SubnetRoutedElsewhere',
-    `this host routes ${told}: what it sends to containers of ${network.name} goes there; choose another subnet, or remove the route`,
+    `this host routes ${routed}: what it sends to containers of ${network.name} goes there; choose another subnet, or remove the route`,
   );
 }
 

@@ -30,7 +30,7 @@ async function planOf(host: FakeHost, wanted: DesiredNetwork, others: DesiredNet
   const desired = document([wanted, ...others]);
   return planHost(desired, await host.look(desired)).networks.get(wanted.id)!();
 }
-const told = (plan: { conditions: readonly { type: string; status: string; reason: string }[] }) =>
+const shown = (plan: { conditions: readonly { type: string; status: string; reason: string }[] }) =>
   Object.fromEntries(plan.conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 const message = (plan: { conditions: readonly { type: string; message: string }[] }, type: string) =>
   plan.conditions.find((one) => one.type === type)!.message;
@@ -60,7 +60,7 @@ test('S1: a network becomes a macvlan network on the parent, with gateway, label
     },
   ]);
   await host.settle(document([network()]));
-  expect(told(await planOf(host, network()))).toEqual({
+  expect(shown(await planOf(host, network()))).toEqual({
     ParentReady: 'True ParentUp',
     Promiscuous: 'True PromiscuousOn',
     RoutesClear: 'True NoOtherRoute',
@@ -542,7 +542,7 @@ test.each(rows)('$name', async ({ arrange, want, others, engine, steps, conditio
   await arrange?.(host);
   const plan = await planOf(host, network(want), others);
   expect(plan.steps.map((step) => step.do)).toEqual(steps);
-  expect(told(plan)).toMatchObject(conditions);
+  expect(shown(plan)).toMatchObject(conditions);
   if (says !== undefined) expect(message(plan, says[0])).toMatch(says[1]);
   // Looking and planning changes nothing.
   expect(host.changes()).toEqual([]);

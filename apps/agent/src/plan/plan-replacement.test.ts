@@ -102,9 +102,9 @@ test('a container that lost its interface is told of, and restarted only where t
   expect((await planOf(true)).steps).toEqual([]);
   expect((await planOf(true)).conditions.at(0)).toMatchObject({ type: 'NetworkAttached', status: 'True' });
   host.setInterfaces(pid!, 0);
-  const told = await planOf(false);
-  expect(told.steps).toEqual([]);
-  expect(told.conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
+  const plan = await planOf(false);
+  expect(plan.steps).toEqual([]);
+  expect(plan.conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
     'NetworkAttached False InterfaceLost',
     'Ready False InterfaceLost',
   ]);

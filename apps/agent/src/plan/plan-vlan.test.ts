@@ -237,10 +237,10 @@ test.each(rows)('$name', async ({ arrange, want, others = [], steps, conditions 
   const plan = planHost(desired, await host.look(desired)).networks.get(want.id)!();
   expect(plan.steps).toMatchObject(steps);
   expect(plan.steps).toHaveLength(steps.length);
-  const told = Object.fromEntries(
+  const shown = Object.fromEntries(
     plan.conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]),
   );
-  expect(told).toMatchObject(conditions);
+  expect(shown).toMatchObject(conditions);
   expect(host.changes()).toEqual([]);
 });
 

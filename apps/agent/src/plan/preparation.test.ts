@@ -44,12 +44,12 @@ test.each([
   const desired = document([]);
   const observed = { ...(await createFakeHost({ version }).look(desired)), wire };
   const conditions = hostConditions(observed, desired);
-  const told = (type: string) => {
+  const shown = (type: string) => {
     const found = conditions.find((one) => one.type === type)!;
     return `${found.status} ${found.reason}`;
   };
-  expect([told('WireProbed'), told('AddressesAnnounced')]).toEqual([probed, announced]);
+  expect([shown('WireProbed'), shown('AddressesAnnounced')]).toEqual([probed, announced]);
   expect(conditions.some(({ message }) => says.test(message))).toBe(true);
   // None of it stands in the way of a network.
-  expect(told('Ready')).toBe('True Ready');
+  expect(shown('Ready')).toBe('True Ready');
 });

@@ -37,11 +37,13 @@ export function withFailure(
   failure: StepFailure | undefined,
 ): readonly ConditionDraft[] {
   if (failure === undefined || !steps.some((step) => step.do === failure.step)) return drafts;
-  const told = fails(failure.type, failure.reason, failure.message);
-  if (failure.type === 'Ready') return drafts.map((draft) => (draft.type === 'Ready' ? told : draft));
+  const condition = fails(failure.type, failure.reason, failure.message);
+  if (failure.type === 'Ready') return drafts.map((draft) => (draft.type === 'Ready' ? condition : draft));
   const parts = drafts.filter(({ type }) => type !== 'Ready');
   const found = parts.some(({ type }) => type === failure.type);
-  const replaced = found ? parts.map((part) => (part.type === failure.type ? told : part)) : [...parts, told];
+  const replaced = found
+    ? parts.map((part) => (part.type === failure.type ? condition : part))
+    : [...parts, condition];
   return [...replaced, summary(replaced, '')];
 }
 

@@ -90,22 +90,22 @@ test('S1: wanted network and container become real, and the report says what is'
   const { want, happen, report } = start();
   await want(document([network()], [container()], '7'));
   await happen();
-  const told = await report();
-  expect(told.observedRevision).toBe('7');
-  expect(told.placements[0]).toMatchObject({
+  const reported = await report();
+  expect(reported.observedRevision).toBe('7');
+  expect(reported.placements[0]).toMatchObject({
     networkId: id(1),
     generation: 1,
     removed: false,
     link: 'ens33',
     lastAction: 'set ens33 promiscuous, created Docker network mac_net1 on ens33',
   });
-  expect(readyOf(told.placements[0])).toBe('True Ready');
-  expect(told.containers[0]).toMatchObject({
+  expect(readyOf(reported.placements[0])).toBe('True Ready');
+  expect(reported.containers[0]).toMatchObject({
     state: 'running',
     endpoints: [{ network: 'mac_net1', ipv4: '172.16.100.10' }],
   });
-  expect(readyOf(told.containers[0])).toBe('True Running');
-  expect(told.inventory).toMatchObject([{ name: 'box1', networkId: id(1), ipv4: '172.16.100.10' }]);
+  expect(readyOf(reported.containers[0])).toBe('True Running');
+  expect(reported.inventory).toMatchObject([{ name: 'box1', networkId: id(1), ipv4: '172.16.100.10' }]);
 });
 
 test.each<[string, Record<string, string>]>([
@@ -150,10 +150,10 @@ test('one bad item never blocks the rest', async () => {
     document([bad, network()], [container({ id: id(102), name: 'no', image: 'nowhere' }), container()]),
   );
   await happen();
-  const told = await report();
-  expect(told.placements.map(readyOf)).toEqual(['False ParentMissing', 'True Ready']);
-  expect(told.containers.map(readyOf)).toEqual(['False PullFailed', 'True Running']);
-  const image = told.containers[0]!.conditions.find(({ type }) => type === 'ImageReady');
+  const reported = await report();
+  expect(reported.placements.map(readyOf)).toEqual(['False ParentMissing', 'True Ready']);
+  expect(reported.containers.map(readyOf)).toEqual(['False PullFailed', 'True Running']);
+  const image = reported.containers[0]!.conditions.find(({ type }) => type === 'ImageReady');
   expect(image).toMatchObject({ status: 'False', reason: 'PullFailed' });
   expect(image!.message).toContain('pull access denied');
 });
@@ -238,9 +238,9 @@ test('with Docker down from the start, no container is said to be absent', async
   const { host, want, report } = start();
   host.docker.setReachable(false);
   await want(document([network({ state: 'absent' })], [container({ state: 'absent' })]));
-  const told = await report();
-  expect(told.containers).toEqual([]);
-  expect(told.placements[0]).toMatchObject({ removed: false });
+  const reported = await report();
+  expect(reported.containers).toEqual([]);
+  expect(reported.placements[0]).toMatchObject({ removed: false });
 });
 
 test('absent container and network go in the right order, and only then are said to be gone', async () => {
@@ -251,10 +251,10 @@ test('absent container and network go in the right order, and only then are said
   await want(gone);
   await happen();
   await happen();
-  const told = await report();
-  expect(told.placements[0]).toMatchObject({ removed: true });
-  expect(told.containers[0]).toMatchObject({ state: 'absent', dockerId: null });
-  expect(told.inventory).toEqual([]);
+  const reported = await report();
+  expect(reported.placements[0]).toMatchObject({ removed: true });
+  expect(reported.containers[0]).toMatchObject({ state: 'absent', dockerId: null });
+  expect(reported.inventory).toEqual([]);
   expect(await host.docker.networks()).toEqual([]);
 });
 

@@ -55,12 +55,12 @@ describe('a parameter that the route does not know', () => {
           `${url}?onwer=web-1`,
           requestBody === undefined ? undefined : requestBodyOf(requestBody),
         );
-        const told = JSON.stringify(body.errors ?? []);
+        const shown = JSON.stringify(body.errors ?? []);
         if (
           status !== 400 ||
-          !told.includes('{"pointer":"query:onwer","message":"is not a field of this request"}')
+          !shown.includes('{"pointer":"query:onwer","message":"is not a field of this request"}')
         )
-          silent.push(`${method} ${path}: ${status} ${told}`);
+          silent.push(`${method} ${path}: ${status} ${shown}`);
       }
     }
     expect(silent).toEqual([]);
@@ -163,11 +163,11 @@ describe('a text that does not have its form is told the form, not what it is fo
     const answer = await server.request(method, url, body);
     expect(answer.body).toMatchObject({ status: 400, code: 'invalid_request' });
     // Each form once, and the first of them as a sentence.
-    const told = (answer.body.errors as { pointer: string; message: string }[]).filter(
+    const shown = (answer.body.errors as { pointer: string; message: string }[]).filter(
       (error) => error.pointer === pointer,
     );
-    expect(told).toEqual([{ pointer, message: expect.stringMatching(/must be /) }]);
-    expect(told[0]?.message).toContain(message);
+    expect(shown).toEqual([{ pointer, message: expect.stringMatching(/must be /) }]);
+    expect(shown[0]?.message).toContain(message);
   });
 
   test.each(['0s', '30s', '300s', '030s'])('`wait` of %s is taken', async (wait) => {

@@ -69,7 +69,7 @@ function asked(
 const given = (decision: Decision): string | object =>
   decision.do === 'grant' ? decision.record.ip : decision;
 const away = { serverAway: 'the server is away' };
-const told = { tried: { reservation: true } };
+const reservationTried = { tried: { reservation: true } };
 
 describe('a reservation without an Ethernet address that this host holds, asked for by its address', () => {
   const ip = '172.16.100.50';
@@ -81,7 +81,7 @@ describe('a reservation without an Ethernet address that this host holds, asked 
   const refused = { do: 'refuse', reason: expect.stringContaining(`${ip} is reserved for web`) };
 
   test.each(uses)('%s: goes to its owner', (use) => {
-    expect(given(asked(of({}, use), told, { ip, mac, name: 'web' }))).toBe(ip);
+    expect(given(asked(of({}, use), reservationTried, { ip, mac, name: 'web' }))).toBe(ip);
   });
   test.each(uses)('%s: for another one the server is asked, whatever this disk says', (use) => {
     expect(asked(of({}, use), {}, other)).toEqual({ do: 'claim', ip });
@@ -92,7 +92,7 @@ describe('a reservation without an Ethernet address that this host holds, asked 
     expect(asked(of({}, use), { tried: { claim: 'it does not answer' } }, other)).toEqual(refused);
   });
   test.each(uses)('%s: anyone gets it where the reservation says so', (use) => {
-    expect(given(asked(of({ claim: 'anyone' }, use), told, other))).toBe(ip);
+    expect(given(asked(of({ claim: 'anyone' }, use), reservationTried, other))).toBe(ip);
   });
   test.each(uses)('%s: where an older agent did not write down who may, the server says it', (use) => {
     expect(asked(of({ claim: undefined }, use), {}, other)).toEqual({ do: 'claim', ip });
@@ -192,7 +192,7 @@ describe('a container that something may be reserved for', () => {
     expect(asked([record(8)], {}, { mac })).toEqual({ do: 'claim', ip: null });
     expect(asked([record(8)], {}, { name: 'web-1' })).toEqual({ do: 'claim', ip: null });
     expect(given(asked([record(8)], away, { mac }))).toBe('172.16.100.8');
-    expect(given(asked([record(8)], told, { mac }))).toBe('172.16.100.8');
+    expect(given(asked([record(8)], reservationTried, { mac }))).toBe('172.16.100.8');
   });
 
   test.each<[string, Partial<LeaseRecord>, { mac?: string; name?: string }]>([
@@ -214,8 +214,10 @@ describe('a container that something may be reserved for', () => {
 
   test('gets what it had before it was stopped, where this host still has it', () => {
     const before = record(30, { use: 'released', lastMac: mac });
-    expect(given(asked([record(8), before], told, { mac }))).toBe('172.16.100.30');
-    expect(given(asked([record(8), before], told, { mac: '02:42:00:00:00:02' }))).toBe('172.16.100.8');
+    expect(given(asked([record(8), before], reservationTried, { mac }))).toBe('172.16.100.30');
+    expect(given(asked([record(8), before], reservationTried, { mac: '02:42:00:00:00:02' }))).toBe(
+      '172.16.100.8',
+    );
   });
 });
 
@@ -313,7 +315,7 @@ describe('what a container of this host asks for by name', () => {
     'is given to no other that names none: %s',
     (use) => {
       const one = { ...pinned, use, cleared: true };
-      expect(given(asked([one, record(9)], told, { mac }))).toBe('172.16.100.9');
+      expect(given(asked([one, record(9)], reservationTried, { mac }))).toBe('172.16.100.9');
       const none = { ...away, tried: { urgent: 'full' } };
       expect(asked([one], none, { mac })).toMatchObject({ do: 'refuse' });
       expect(asked([{ ...one, lastMac: mac }], none, { mac })).toMatchObject({ do: 'refuse' });
@@ -335,7 +337,7 @@ describe('the MAC of a container', () => {
     ['one that is reserved for it', record(8, { owner: 'web-1', mac }), { mac }],
   ])('is asked about before %s is given, where the server can be asked (A10)', (_, held, request) => {
     expect(asked([held], {}, request)).toEqual({ do: 'claim', ip: request.ip ?? null });
-    expect(given(asked([held], told, request))).toBe(held.ip);
+    expect(given(asked([held], reservationTried, request))).toBe(held.ip);
     expect(given(asked([held], away, request))).toBe(held.ip);
   });
 

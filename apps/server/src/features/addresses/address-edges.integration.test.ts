@@ -247,8 +247,8 @@ describe('an address that a host holds unused', () => {
     const used = await run(at.two, net, 'web', 9);
     const exclude = [spare.ip, used.ip];
     await at.call.patch('narrow', { subnets: [{ cidr: net.cidr, gateway: net.ip(1), exclude }] });
-    const told = (await at.one.document()).networks.find(({ id }) => id === net.id);
-    expect(told?.subnets).toMatchObject([{ ranges: [], exclude }]);
+    const desired = (await at.one.document()).networks.find(({ id }) => id === net.id);
+    expect(desired?.subnets).toMatchObject([{ ranges: [], exclude }]);
     for (const agent of [at.one, at.two])
       expect((await claimLease(agent, net.id, { ip: spare.ip })).body).toMatchObject({
         code: 'address_not_allocatable',

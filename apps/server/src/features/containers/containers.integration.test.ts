@@ -33,7 +33,7 @@ const remove = (name: string, query = '', headers?: Record<string, string>) =>
   server.request('DELETE', `/v1/containers/${name}${query}`, undefined, headers);
 const address = (network: string, ip: string) =>
   server.request('GET', `/v1/networks/${network}/addresses/${ip}`);
-const told = async (agent: TestAgent, name: string) =>
+const desiredOn = async (agent: TestAgent, name: string) =>
   (await agent.document()).containers.find((container) => container.name === name)!;
 const onMacNet1 = (name: string, more: Record<string, unknown> = {}) => ({
   name,
@@ -46,8 +46,8 @@ describe('S1 through the API', () => {
       { ...onMacNet1('box1', { address: '172.16.100.10' }), tty: true, stdinOpen: true },
       '?wait=20s',
     );
-    await expect.poll(() => told(docker01, 'box1')).toBeDefined();
-    expect(await told(docker01, 'box1')).toMatchObject({
+    await expect.poll(() => desiredOn(docker01, 'box1')).toBeDefined();
+    expect(await desiredOn(docker01, 'box1')).toMatchObject({
       state: 'present',
       image: 'busybox',
       tty: true,
@@ -233,7 +233,7 @@ describe('a shared network stack (S3)', () => {
     const shared = await run({ name: 't2', networkMode: 'container:t1' });
     expect(shared.status).toBe(201);
     expect(shared.body).toMatchObject({ networkMode: 'container:t1', attachments: [] });
-    expect(await told(docker01, 't2')).toMatchObject({ networkMode: 'container:t1', attachments: [] });
+    expect(await desiredOn(docker01, 't2')).toMatchObject({ networkMode: 'container:t1', attachments: [] });
     expect((await remove('t1')).body).toMatchObject({
       status: 409,
       code: 'container_in_use',
@@ -279,7 +279,7 @@ describe('removal', () => {
     expect((await remove('leaving')).status).toBe(202);
     // A report from before it was told to remove it.
     await docker01.report({
-      containers: [containerDone(await told(docker01, 'leaving'), { generation: body.generation })],
+      containers: [containerDone(await desiredOn(docker01, 'leaving'), { generation: body.generation })],
     });
     expect((await address('mac_net1', '172.16.100.50')).body).toMatchObject({ owner: 'container:leaving' });
     const waiting = remove('leaving', '?wait=20s');
@@ -297,14 +297,14 @@ describe('removal', () => {
   test('promise 8: another host cannot say that a container is gone', async () => {
     await run(onMacNet1('mine', { address: '172.16.100.60' }));
     await remove('mine');
-    await docker02.report({ containers: [containerDone(await told(docker01, 'mine'))] });
+    await docker02.report({ containers: [containerDone(await desiredOn(docker01, 'mine'))] });
     expect((await get('mine')).body).toMatchObject({ deletingSince: expect.any(String), observed: null });
   });
 
   test('a container that ended keeps its address reserved', async () => {
     await run(onMacNet1('ended', { address: '172.16.100.61' }));
     await carryOut(docker01);
-    const container = await told(docker01, 'ended');
+    const container = await desiredOn(docker01, 'ended');
     await docker01.report({
       containers: [containerDone(container, { state: 'exited', exitCode: 137, endpoints: [] })],
     });

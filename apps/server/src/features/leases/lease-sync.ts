@@ -13,7 +13,7 @@ import {
   confirmRevocations,
   holdersOf,
   networkName,
-  outlook,
+  availability,
   stillHeld,
   type BatchRow,
   type HeldRow,
@@ -142,9 +142,9 @@ export function createLeaseSyncs(
       const worth: Short[] = [];
       let hopeless = true;
       for (const one of left) {
-        const { spare, hope } = await outlook(query, host.id, one.network_id, one.fam, one.cidr);
-        if (spare) worth.push(one);
-        hopeless &&= !spare && !hope;
+        const { free, recallable } = await availability(query, host.id, one.network_id, one.fam, one.cidr);
+        if (free) worth.push(one);
+        hopeless &&= !free && !recallable;
       }
       if (worth.length === 0 || gone.aborted) return hopeless;
       const rows = await ask({

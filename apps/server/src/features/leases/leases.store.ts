@@ -176,28 +176,28 @@ export async function networkName(query: Query, networkId: string): Promise<stri
 }
 
 /**
- * What a container that waits may hope for: an address now (`spare`), or one that another host may return (`hope`). A
+ * What a container that waits may count on: an address now (`free`), or one that another host may return (`recallable`). A
  * look without locks, before the try with them.
  */
-export async function outlook(
+export async function availability(
   query: Query,
   hostId: string,
   networkId: string,
   family: 4 | 6,
   subnet: string | null,
-): Promise<{ spare: boolean; hope: boolean }> {
-  const [row] = await query<{ spare: boolean; hope: boolean }>(
+): Promise<{ free: boolean; recallable: boolean }> {
+  const [row] = await query<{ free: boolean; recallable: boolean }>(
     `SELECT EXISTS (
        SELECT 1 FROM subnet s WHERE s.network_id = $2::uuid AND family(s.cidr) = $3::int AND ($4::inet IS NULL OR s.cidr = $4::inet)
          AND (s.free > 0 OR EXISTS (SELECT 1 FROM address a WHERE a.subnet_id = s.id AND a.state = 'quarantined'))
-     ) AS spare, EXISTS (
+     ) AS free, EXISTS (
        SELECT 1 FROM address a
        WHERE a.network_id = $2::uuid AND family(a.ip) = $3::int AND a.state = 'leased' AND a.host_id <> $1::uuid
          AND ($4::inet IS NULL OR a.cidr = $4::inet)
-     ) AS hope`,
+     ) AS recallable`,
     [hostId, networkId, family, subnet],
   );
-  return row ?? { spare: false, hope: false };
+  return row ?? { free: false, recallable: false };
 }
 
 /** How full the subnets of one IP version of a network are, and who holds how many, largest first. */
@@ -258,7 +258,7 @@ export function confirmRevocations(
 }
 
 /**
- * Asks every host that holds something of a network ahead of need to return it. `told` are those that were not asked
+ * Asks every host that holds something of a network ahead of need to return it. `notified` are those that were not asked
  * yet; `holding` is false when there is none to ask.
  */
 export async function recallOfNetwork(
@@ -266,10 +266,10 @@ export async function recallOfNetwork(
   network: string,
   family: 4 | 6,
   wanted: number,
-): Promise<{ holding: boolean; told: { id: string; name: string }[] }> {
-  const [row] = await db.$queryRaw<{ holding: boolean; told: string[] }[]>`
+): Promise<{ holding: boolean; notified: { id: string; name: string }[] }> {
+  const [row] = await db.$queryRaw<{ holding: boolean; notified: string[] }[]>`
     SELECT h.hosts IS NOT NULL AS holding,
-           CASE WHEN h.hosts IS NULL THEN '{}' ELSE recall_leases(h.id, ${family}::int, h.hosts, 30)::text[] END AS told
+           CASE WHEN h.hosts IS NULL THEN '{}' ELSE recall_leases(h.id, ${family}::int, h.hosts, 30)::text[] END AS notified
     FROM (
       SELECT n.id, array_agg(DISTINCT a.host_id) FILTER (WHERE a.state = 'leased') AS hosts FROM network n
       JOIN address a ON a.network_id = n.id AND family(a.ip) = ${family}::int AND a.state IN ('leased', 'quarantined')
@@ -277,8 +277,8 @@ export async function recallOfNetwork(
       HAVING count(*) + (SELECT sum(s.free) FROM subnet s WHERE s.network_id = n.id AND family(s.cidr) = ${family}::int) >= ${wanted}
     ) AS h`;
   return row === undefined
-    ? { holding: false, told: [] }
-    : { holding: row.holding, told: await named(db, row.told) };
+    ? { holding: false, notified: [] }
+    : { holding: row.holding, notified: await named(db, row.notified) };
 }
 
 /** As `recallOfNetwork`, asks the one host that holds an address ahead of need; for 10 s. */
@@ -286,14 +286,14 @@ export async function recallOfAddress(
   db: TransactionClient,
   network: string,
   ip: string,
-): Promise<{ holding: boolean; told: { id: string; name: string }[] }> {
-  const [row] = await db.$queryRaw<{ told: string[] }[]>`
-    SELECT recall_leases(a.network_id, family(a.ip), ARRAY[a.host_id], 10)::text[] AS told
+): Promise<{ holding: boolean; notified: { id: string; name: string }[] }> {
+  const [row] = await db.$queryRaw<{ notified: string[] }[]>`
+    SELECT recall_leases(a.network_id, family(a.ip), ARRAY[a.host_id], 10)::text[] AS notified
     FROM address a JOIN network n ON n.id = a.network_id
     WHERE n.name = ${network} AND a.ip = ${ip}::inet AND a.state = 'leased' AND NOT is_reserved(a)`;
   return row === undefined
-    ? { holding: false, told: [] }
-    : { holding: true, told: await named(db, row.told) };
+    ? { holding: false, notified: [] }
+    : { holding: true, notified: await named(db, row.notified) };
 }
 
 const named = (db: TransactionClient, ids: readonly string[]): Promise<{ id: string; name: string }[]> =>

@@ -54,19 +54,19 @@ async function recall(
 ): Promise<boolean> {
   let any = false;
   for (const family of families ?? [parseIp(address).family]) {
-    const { holding, told } =
+    const { holding, notified } =
       address === undefined
         ? await recallOfNetwork(change.db, network, family, count)
         : await recallOfAddress(change.db, network, address);
     any ||= holding;
-    if (told.length === 0) continue;
+    if (notified.length === 0) continue;
     change.record({
       type: 'network.short',
       subject: `/v1/networks/${network}`,
       network,
-      data: { family: `ipv${family}`, recalledFrom: told.slice(0, 100).map(({ name }) => name) },
+      data: { family: `ipv${family}`, recalledFrom: notified.slice(0, 100).map(({ name }) => name) },
     });
-    change.notifyHosts(told.map(({ id }) => id));
+    change.notifyHosts(notified.map(({ id }) => id));
   }
   return any;
 }

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-const told = async (agent: TestAgent, network: string) =>
+const desiredOn = async (agent: TestAgent, network: string) =>
   (await agent.document()).networks.find(({ name }) => name === network)!;
 const updates = async (network: string) =>
   (await server.request('GET', `/v1/events?network=${network}&limit=1000`)).body.items.filter(
@@ -51,7 +51,7 @@ test('with force it is taken, hosts may disconnect containers until it is real t
     { 'if-match': '*', ...operator },
   );
   expect(answer.body).toMatchObject({ vlan: 5, generation: 2 });
-  expect(await told(docker01, 'forced')).toMatchObject({ vlan: 5, generation: 2, force: true });
+  expect(await desiredOn(docker01, 'forced')).toMatchObject({ vlan: 5, generation: 2, force: true });
   expect((await updates('forced')).at(-1)).toMatchObject({
     actor: expect.stringMatching(/^token:operator-/),
     data: {
@@ -69,7 +69,7 @@ test('with force it is taken, hosts may disconnect containers until it is real t
     const after = (await waiting).body.networks.find(({ name }: { name: string }) => name === 'forced');
     expect(after).toMatchObject({ vlan: 5, generation: 2, force });
   }
-  expect((await told(docker02, 'forced')).force).toBe(true);
+  expect((await desiredOn(docker02, 'forced')).force).toBe(true);
   const address = await server.request('GET', '/v1/networks/forced/addresses');
   expect(address.body.items).toMatchObject([{ owner: 'container:forced-1' }]);
 });
@@ -77,31 +77,31 @@ test('with force it is taken, hosts may disconnect containers until it is real t
 test('a try that failed does not end force: what it left disconnected needs the next one', async () => {
   await inUse('failing');
   await call.patch('failing', { mode: 'private' }, '*', '?force=true');
-  const network = await told(docker01, 'failing');
+  const network = await desiredOn(docker01, 'failing');
   await docker01.report({ placements: [placementFailed(network, 'CreateRefused')] });
-  expect((await told(docker01, 'failing')).force).toBe(true);
+  expect((await desiredOn(docker01, 'failing')).force).toBe(true);
   // Real, but of the form before: it was seen before the change came.
   await docker01.report({ placements: [placementDone(network, { generation: 1 })] });
-  expect((await told(docker01, 'failing')).force).toBe(true);
+  expect((await desiredOn(docker01, 'failing')).force).toBe(true);
   await docker01.report({ placements: [placementDone(network)] });
-  expect((await told(docker01, 'failing')).force).toBe(true);
+  expect((await desiredOn(docker01, 'failing')).force).toBe(true);
   await docker01.report({ placements: [placementDone(network)] });
-  expect((await told(docker01, 'failing')).force).toBe(false);
+  expect((await desiredOn(docker01, 'failing')).force).toBe(false);
 });
 
 test('a report that was on its way while the host undid the change does not end force', async () => {
   await inUse('undone');
   await call.patch('undone', { parent: 'ens34' }, '*', '?force=true');
-  const network = await told(docker01, 'undone');
+  const network = await desiredOn(docker01, 'undone');
   await docker01.report({ placements: [placementDone(network)] });
   await docker01.report({ placements: [placementFailed(network, 'RolledBack')] });
   await call.patch('undone', { labels: { again: 'yes' } });
-  expect(await told(docker01, 'undone')).toMatchObject({ generation: 3, force: true });
+  expect(await desiredOn(docker01, 'undone')).toMatchObject({ generation: 3, force: true });
 });
 
 test('a host where the network is real but still gives addresses of its own is forced with a change that changes nothing', async () => {
   await inUse('moving');
-  const network = await told(docker01, 'moving');
+  const network = await desiredOn(docker01, 'moving');
   const done = placementDone(network);
   const moves = {
     ...done.conditions[0]!,
@@ -113,13 +113,13 @@ test('a host where the network is real but still gives addresses of its own is f
   await docker01.report({ placements: [waiting] });
   const { status } = await call.patch('moving', { vlan: null }, '*', '?force=true');
   expect(status).toBe(200);
-  expect(await told(docker01, 'moving')).toMatchObject({ generation: 1, force: true });
-  expect((await told(docker02, 'moving')).force).toBe(false);
+  expect(await desiredOn(docker01, 'moving')).toMatchObject({ generation: 1, force: true });
+  expect((await desiredOn(docker02, 'moving')).force).toBe(false);
   // The same heartbeat again, from before the agent knew of it, ends nothing.
   await docker01.report({ placements: [waiting] });
-  expect((await told(docker01, 'moving')).force).toBe(true);
+  expect((await desiredOn(docker01, 'moving')).force).toBe(true);
   await docker01.report({ placements: [done] });
-  expect((await told(docker01, 'moving')).force).toBe(false);
+  expect((await desiredOn(docker01, 'moving')).force).toBe(false);
 });
 
 test('a host that was silent may still force when it is back, also after a later change; one that joins later may not', async () => {
@@ -128,17 +128,17 @@ test('a host that was silent may still force when it is back, also after a later
   await carryOut(docker01);
   await carryOut(docker01);
   await call.patch('patient', { mtu: 1400 });
-  expect(await told(docker01, 'patient')).toMatchObject({ generation: 3, force: false });
-  expect(await told(docker02, 'patient')).toMatchObject({ generation: 3, force: true });
+  expect(await desiredOn(docker01, 'patient')).toMatchObject({ generation: 3, force: false });
+  expect(await desiredOn(docker02, 'patient')).toMatchObject({ generation: 3, force: true });
   const docker03 = await server.joinHost('docker03');
-  expect(await told(docker03, 'patient')).toMatchObject({ generation: 3, force: false });
+  expect(await desiredOn(docker03, 'patient')).toMatchObject({ generation: 3, force: false });
 });
 
 test('another parent on one host is forced on that host only', async () => {
   await inUse('reparented', { parents: { docker02: 'eno1' } });
   await call.patch('reparented', { parent: 'ens34' }, '*', '?force=true');
-  expect((await told(docker01, 'reparented')).force).toBe(true);
-  expect((await told(docker02, 'reparented')).force).toBe(false);
+  expect((await desiredOn(docker01, 'reparented')).force).toBe(true);
+  expect((await desiredOn(docker02, 'reparented')).force).toBe(false);
 });
 
 test('a host that refused an earlier change for containers that only it knows is forced with the same change again', async () => {
@@ -148,15 +148,17 @@ test('a host that refused an earlier change for containers that only it knows is
   const changed = await call.patch('unknown', { vlan: 8 });
   expect(changed.status).toBe(200);
   await carryOut(docker02);
-  await docker01.report({ placements: [placementFailed(await told(docker01, 'unknown'), 'ReplaceBlocked')] });
+  await docker01.report({
+    placements: [placementFailed(await desiredOn(docker01, 'unknown'), 'ReplaceBlocked')],
+  });
   const before = await call.revision();
   expect((await call.patch('unknown', { vlan: 8 })).headers['etag']).toBe(changed.headers['etag']);
   expect(await call.revision()).toBe(before);
 
   const again = await call.patch('unknown', { vlan: 8 }, changed.headers['etag'], '?force=true');
   expect(again.headers['etag']).toBe(changed.headers['etag']);
-  expect(await told(docker01, 'unknown')).toMatchObject({ generation: 2, force: true });
-  expect((await told(docker02, 'unknown')).force).toBe(false);
+  expect(await desiredOn(docker01, 'unknown')).toMatchObject({ generation: 2, force: true });
+  expect((await desiredOn(docker02, 'unknown')).force).toBe(false);
   expect((await updates('unknown')).at(-1).data).toMatchObject({
     fields: [],
     forced: { hosts: ['docker01'] },
@@ -177,7 +179,7 @@ test('force neither takes a subnet that holds addresses, nor a network off a hos
   // The other one holds none, so it may leave, and the gateway may move.
   const subnets = [{ ...first, gateway: null }];
   expect((await call.patch('kept', { subnets }, '*', '?force=true')).body.subnets).toMatchObject(subnets);
-  expect(await told(docker01, 'kept')).toMatchObject({ force: true, subnets: [{ gateway: null }] });
+  expect(await desiredOn(docker01, 'kept')).toMatchObject({ force: true, subnets: [{ gateway: null }] });
 });
 
 test('force is said of PUT too, and of nothing that does not take it', async () => {
@@ -186,7 +188,7 @@ test('force is said of PUT too, and of nothing that does not take it', async () 
   const body = { name: 'put', parent: 'ens34', subnets };
   const forced = await server.request('PUT', '/v1/networks/put?force=true', body, { 'if-match': '*' });
   expect(forced.body).toMatchObject({ parent: 'ens34', generation: 2 });
-  expect((await told(docker01, 'put')).force).toBe(true);
+  expect((await desiredOn(docker01, 'put')).force).toBe(true);
   const created = await server.request('POST', '/v1/networks?force=true', {
     name: 'x1',
     subnets: [freshSubnet()],

@@ -17,9 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-const toldOf = async (agent: TestAgent, network: string) =>
+const desiredOn = async (agent: TestAgent, network: string) =>
   (await agent.document()).networks.find(({ name }) => name === network);
-const parentOn = async (agent: TestAgent, network: string) => (await toldOf(agent, network))?.parent;
+const parentOn = async (agent: TestAgent, network: string) => (await desiredOn(agent, network))?.parent;
 
 describe('S1 through the API', () => {
   test('a network is made on every host, and the answer comes when it is real on all of them', async () => {
@@ -100,8 +100,8 @@ describe('where networks are', () => {
     });
     await carryOut(docker01);
     // A report from before it was told proves nothing.
-    const told = (await docker02.document()).networks.find(({ name }) => name === 'moving')!;
-    await docker02.report({ placements: [placementDone(told, { generation: 1 })] });
+    const desired = (await docker02.document()).networks.find(({ name }) => name === 'moving')!;
+    await docker02.report({ placements: [placementDone(desired, { generation: 1 })] });
     expect((await server.request('GET', '/v1/networks/moving/placements/docker02')).body.removing).toBe(true);
     await carryOut(docker02);
     expect((await server.request('GET', '/v1/networks/moving/placements/docker02')).status).toBe(404);
@@ -133,7 +133,7 @@ describe('where networks are', () => {
       data: { containers: ['/v1/containers/sticky-1'] },
     });
     expect((await server.request('GET', '/v1/hosts/docker02')).body.labels).toEqual({ zone: 'dmz' });
-    expect(await toldOf(docker02, 'sticky')).toMatchObject({ state: 'present' });
+    expect(await desiredOn(docker02, 'sticky')).toMatchObject({ state: 'present' });
   });
 
   test('a container that only the host knows keeps the network there, and the placement says so until it is gone', async () => {
@@ -141,8 +141,8 @@ describe('where networks are', () => {
     await carryOut(docker01);
     await carryOut(docker02);
     expect((await call.patch('outside', { hosts: { names: ['docker02'] } })).status).toBe(200);
-    const told = (await toldOf(docker01, 'outside'))!;
-    const blocked = placementFailed(told, 'RemovalBlocked');
+    const desired = (await desiredOn(docker01, 'outside'))!;
+    const blocked = placementFailed(desired, 'RemovalBlocked');
     await docker01.report({
       placements: [{ ...blocked, removed: false, dockerNetworkId: 'docker-outside' }],
     });
@@ -175,17 +175,17 @@ describe('where networks are', () => {
       const shown = { observedRevision: '1', inventory: [seenContainer(body.id, 'old2', ip)] };
       const path = `/v1/networks/${name}/addresses/${ip}`;
       await carryOut(docker02);
-      await docker01.report({ placements: [placementDone((await toldOf(docker01, name))!)], ...shown });
+      await docker01.report({ placements: [placementDone((await desiredOn(docker01, name))!)], ...shown });
       expect((await server.request('GET', path)).body).toMatchObject({ state: 'bound', host: 'docker01' });
       expect((await change(name)).status).toBeLessThan(300);
-      const gone = placementDone((await toldOf(docker01, name))!);
+      const gone = placementDone((await desiredOn(docker01, name))!);
       expect(gone).toMatchObject({ removed: true });
       await docker01.report({ placements: [gone], ...shown });
       await carryOut(docker02);
       expect((await server.request('GET', path)).body).toMatchObject({ state: 'bound', host: 'docker01' });
-      expect(await toldOf(docker01, name)).toMatchObject({ state: 'absent' });
+      expect(await desiredOn(docker01, name)).toMatchObject({ state: 'absent' });
       await docker01.report({ placements: [gone] });
-      expect(await toldOf(docker01, name)).toBeUndefined();
+      expect(await desiredOn(docker01, name)).toBeUndefined();
     },
   );
 
@@ -225,10 +225,10 @@ describe('where networks are', () => {
     const made = await call.make('asking', { hosts: { names: ['docker01'] }, subnets, ...asked });
     expect(made.body).toMatchObject(asked);
     expect((await call.runOn('docker01', 'asking-1', 'asking')).status).toBe(201);
-    expect(await toldOf(docker01, 'asking')).toMatchObject({ ...asked, generation: 1, force: false });
+    expect(await desiredOn(docker01, 'asking')).toMatchObject({ ...asked, generation: 1, force: false });
     const patched = await call.patch('asking', { mtu: null, restartBroken: false });
     expect(patched.body).toMatchObject({ mtu: null, forwarding: true, restartBroken: false });
-    expect(await toldOf(docker01, 'asking')).toMatchObject({
+    expect(await desiredOn(docker01, 'asking')).toMatchObject({
       mtu: null,
       forwarding: true,
       restartBroken: false,
@@ -242,8 +242,8 @@ describe('where networks are', () => {
 
   test('what stands in the way on a host is in its placement and in the network', async () => {
     await call.make('blocked', { hosts: { names: ['docker01'] } });
-    const told = (await docker01.document()).networks.find(({ name }) => name === 'blocked')!;
-    await docker01.report({ placements: [placementFailed(told, 'ParentMissing')] });
+    const desired = (await docker01.document()).networks.find(({ name }) => name === 'blocked')!;
+    await docker01.report({ placements: [placementFailed(desired, 'ParentMissing')] });
     const { body } = await server.request('GET', '/v1/networks/blocked');
     expect(body.status).toMatchObject({ ready: false, hosts: { notReady: 1 } });
     expect(body.status.conditions[0]).toMatchObject({
@@ -277,8 +277,8 @@ describe('where networks are', () => {
 
   test('promise 8: an agent cannot speak of networks that its host does not have', async () => {
     await call.make('foreign', { hosts: { names: ['docker02'] } });
-    const told = (await docker02.document()).networks.find(({ name }) => name === 'foreign')!;
-    expect((await docker01.report({ placements: [placementDone(told)] })).status).toBe(200);
+    const desired = (await docker02.document()).networks.find(({ name }) => name === 'foreign')!;
+    expect((await docker01.report({ placements: [placementDone(desired)] })).status).toBe(200);
     expect((await server.request('GET', '/v1/networks/foreign')).body.status).toMatchObject({
       ready: false,
       hosts: { total: 1, ready: 0 },

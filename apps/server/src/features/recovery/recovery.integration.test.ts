@@ -150,9 +150,9 @@ describe('a restored dump', () => {
         expect.objectContaining({ type: 'LeasesCompared', reason: 'WaitedFor' }),
       );
 
-      const told = await pollAs(two, has, lost.at(-1)!.generation);
-      expect(BigInt(told.revision)).toBeGreaterThan(BigInt(has.revision));
-      expect(told.compare).toBe((await recovery()).recovery);
+      const document = await pollAs(two, has, lost.at(-1)!.generation);
+      expect(BigInt(document.revision)).toBeGreaterThan(BigInt(has.revision));
+      expect(document.compare).toBe((await recovery()).recovery);
       // Two of three are on containers; of the third nobody knows.
       const held = await compare(two, [item(lost[0]!, 'web'), item(lost[1]!, 'db'), item(lost[2]!, null)]);
       expect(held.map(({ ip }) => ip)).toEqual([lost[0]!.ip, lost[1]!.ip]);
@@ -240,8 +240,8 @@ describe('a restored dump', () => {
       const given = (await takeLeases(one, network, 1)).granted[0]!;
       expect(given.ip).toBe(lost[0]!.ip);
 
-      const told = await pollAs(two, has, lost[1]!.generation);
-      expect(told.compare).not.toBeNull();
+      const document = await pollAs(two, has, lost[1]!.generation);
+      expect(document.compare).not.toBeNull();
       expect(await phase()).toBe('open');
       const held = await compare(two, [item(lost[0]!, 'web'), item(lost[1]!, 'db')]);
       expect(held.map(({ ip }) => ip)).toEqual([lost[1]!.ip]);
@@ -273,10 +273,10 @@ describe('a backup that the database does not show', () => {
         has = await poll(two);
       }, false);
       expect(await phase()).toBe('open');
-      const told = await pollAs(two, has, 0);
+      const document = await pollAs(two, has, 0);
       expect(await phase()).toBe('recovering');
-      expect(told.compare).not.toBeNull();
-      expect(BigInt(told.revision)).toBeGreaterThan(BigInt(has.revision));
+      expect(document.compare).not.toBeNull();
+      expect(BigInt(document.revision)).toBeGreaterThan(BigInt(has.revision));
       expect((await recovery()).reason).toContain('docker02');
     },
     patientMs,
