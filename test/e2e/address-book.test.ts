@@ -17,7 +17,7 @@ const ipamOf = async (on: string): Promise<string | undefined> => {
   return (seen as unknown as { IPAM: { Driver: string } } | undefined)?.IPAM.Driver;
 };
 const bookOn = async (on: string) =>
-  conditionOf((await placementOn(fleet(), 'mac_net1', on)).conditions, 'AddressBook');
+  conditionOf((await placementOn(fleet(), 'mac_net1', on)).conditions, 'AddressPool');
 
 async function run(on: string, name: string, ...options: string[]): Promise<string> {
   // sleep as process 1 ends on no SIGTERM, and Docker would wait 10 s for it.

@@ -1,4 +1,5 @@
 /** What breaks on hosts, and what the product makes of it. */
+import type { Condition, ConditionType, Reason } from '@trunkline/contracts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, must, networkNames, networksNamed, pings } from './outside.ts';
@@ -30,7 +31,12 @@ async function networkReady(): Promise<void> {
 }
 
 /** One condition of the placement on a host, once it is as asked for. */
-async function placementSays(on: string, type: string, status: string, reason?: string): Promise<string> {
+async function placementSays(
+  on: string,
+  type: ConditionType,
+  status: Condition['status'],
+  reason?: Reason,
+): Promise<string> {
   return await waitFor(
     `${type} ${status} ${reason ?? ''} on ${on}`,
     async () => {

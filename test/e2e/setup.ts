@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { ApiError, type WriteOptions } from '@trunkline/client';
-import type { Condition, Container, ContainerCreate, NetworkCreate, Placement } from '@trunkline/contracts';
+import type {
+  Condition,
+  ConditionType,
+  Container,
+  ContainerCreate,
+  NetworkCreate,
+  Placement,
+} from '@trunkline/contracts';
 import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { docker } from './outside.ts';
@@ -143,7 +150,7 @@ async function recount({ client, lab }: Fleet, name: string): Promise<void> {
 }
 
 /** One condition of a list; undefined when it is not there. */
-export function conditionOf(conditions: readonly Condition[], type: string): Condition | undefined {
+export function conditionOf(conditions: readonly Condition[], type: ConditionType): Condition | undefined {
   return conditions.find((condition) => condition.type === type);
 }
 

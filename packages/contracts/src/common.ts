@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { maxInt32, maxPage } from './bounds.ts';
+import { conditionTypes, type ConditionType, type Reason } from './conditions/condition-table.ts';
 import { Closed, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
 /** Instants are RFC 3339 in UTC with milliseconds. `isInstant` decides what is accepted as one. */
@@ -148,15 +149,20 @@ export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
 /** As Kubernetes uses it: https://github.com/kubernetes/community (api-conventions, typical status properties). */
 export const Condition = Closed(
   {
-    type: Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
-      description: 'Type of the condition, unique in its list. `Ready` summarizes the others.',
-      examples: ['ParentReady'],
-    }),
+    type: Type.Unsafe<ConditionType>(
+      Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
+        description: `Type of the condition, unique in its list. \`Ready\` summarizes the others. One of ${conditionTypes.map((type) => `\`${type}\``).join(', ')}; what each means is under [/docs/conditions](/docs/conditions). The agent of a newer version may report others.`,
+        examples: ['ParentReady'],
+      }),
+    ),
     status: ConditionStatus,
-    reason: Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
-      description: 'Reason of the status, one word for programs.',
-      examples: ['ParentMissing'],
-    }),
+    reason: Type.Unsafe<Reason>(
+      Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
+        description:
+          'Reason of the status, one word for programs. The reasons of each type, with what to do, are under [/docs/conditions](/docs/conditions).',
+        examples: ['ParentMissing'],
+      }),
+    ),
     message: Type.String({
       maxLength: 4096,
       description: 'For people: what was found, and what to do.',

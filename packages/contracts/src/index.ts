@@ -7,6 +7,8 @@ export * from './agent.ts';
 export * from './bounds.ts';
 export * from './checks.ts';
 export * from './common.ts';
+export * from './conditions/condition-kind.ts';
+export * from './conditions/condition-table.ts';
 export * from './containers.ts';
 export * from './endpoints.ts';
 export * from './errors.ts';

@@ -223,12 +223,3 @@ export const Recall = Closed(
   },
 );
 export type Recall = Static<typeof Recall>;
-
-/** Condition of a placement: the state of the network's addresses on that host. `Ready` does not depend on it. */
-export const addressBookType = 'AddressBook';
-
-/**
- * Reason of it: Docker gives addresses there by itself, and goes on until no container is attached, or until a change
- * with force. The server takes such a placement for one that force is still about.
- */
-export const movesWhenFree = 'MovesWhenFree';

@@ -1,14 +1,14 @@
-import type { Condition, PlacementReport } from '@trunkline/contracts';
+import type { Condition, ConditionType, PlacementReport, Reason } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import { id } from '../reconcile/subjects.fixture.ts';
 import { isInPlace } from './placement-evidence.ts';
 
 const condition = (text: string): Condition => {
-  const [type = '', status = '', reason = 'R'] = text.split(' ');
+  const [type = '', status = '', reason = 'Ready'] = text.split(' ');
   return {
-    type,
+    type: type as ConditionType,
     status: status as Condition['status'],
-    reason,
+    reason: reason as Reason,
     message: '',
     observedGeneration: 1,
     lastTransitionTime: '2026-11-24T09:30:00.000Z',

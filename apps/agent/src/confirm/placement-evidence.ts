@@ -1,4 +1,10 @@
-import type { Condition, DesiredDocument, PlacementReport, Report } from '@trunkline/contracts';
+import type {
+  Condition,
+  ConditionType,
+  DesiredDocument,
+  PlacementReport,
+  Report,
+} from '@trunkline/contracts';
 import { failedTrial, type Trials } from './trials.ts';
 
 /**
@@ -6,7 +12,7 @@ import { failedTrial, type Trials } from './trials.ts';
  * still cut the host off. A link without carrier is in place; what a cable does is no change of ours.
  */
 export function isInPlace({ removed, conditions }: PlacementReport): boolean {
-  const holds = (type: string, needed: boolean): boolean => {
+  const holds = (type: ConditionType, needed: boolean): boolean => {
     const found = conditions.find((condition) => condition.type === type);
     return found === undefined ? !needed : found.status === 'True';
   };

@@ -32,6 +32,6 @@ test.each<[string, Partial<BookState>, string, string]>([
   ['nobody could ask the wire', { blind: new Map([[id(1), 'no probe']]) }, 'NotProbed', 'no probe'],
 ])('%s', (_, change, reason, message) => {
   const condition = bookCondition(network(), { ...quiet, ...change });
-  expect(condition).toMatchObject({ type: 'AddressBook', reason });
+  expect(condition).toMatchObject({ type: 'AddressPool', reason });
   expect(condition.message).toContain(message);
 });

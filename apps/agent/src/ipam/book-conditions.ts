@@ -49,7 +49,7 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
   if (first !== undefined) {
     const more = unheld.length > 1 ? ` (and ${unheld.length - 1} more)` : '';
     return advises(
-      'AddressBook',
+      'AddressPool',
       'AddressNotHeld',
       `container ${first.name} has ${first.ip}${more}, which this host does not hold: ${first.why}; restart it with another address`,
     );
@@ -58,7 +58,7 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
   if (dead !== undefined) {
     const more = others.length > 0 ? ` (and ${others.length} more)` : '';
     return advises(
-      'AddressBook',
+      'AddressPool',
       'ContainerNotStarted',
       `container ${dead.name}${more} should run and does not start: ${dead.why}; it is tried again, later and later`,
     );
@@ -70,7 +70,7 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
     const free = warm(own.filter(({ ip }) => familyOf(ip) === family));
     if (why !== undefined && free < network.warm) {
       return advises(
-        'AddressBook',
+        'AddressPool',
         'PoolLow',
         `${free} of ${network.warm} ${family === 'ipv4' ? 'IPv4' : 'IPv6'} addresses are ready for the next containers: ${why}`,
       );
@@ -79,12 +79,12 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
   const blind = state.blind.get(id);
   if (blind !== undefined) {
     return advises(
-      'AddressBook',
+      'AddressPool',
       'NotProbed',
       `addresses are given without asking the wire whether something foreign has them: ${blind}`,
     );
   }
-  return holds('AddressBook', 'Ready', 'containers get their addresses from what this host holds');
+  return holds('AddressPool', 'Ready', 'containers get their addresses from what this host holds');
 }
 
 function warm(records: readonly LeaseRecord[]): number {

@@ -1,12 +1,12 @@
-import { addressBookType, movesWhenFree, type DesiredNetwork } from '@trunkline/contracts';
+import type { DesiredNetwork } from '@trunkline/contracts';
 import type { DockerNetwork } from '../host/docker-engine.ts';
 import { advises, type ConditionDraft } from './conditions.ts';
 import { attachedTo, isCoordinated, namesOf, standInOf } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 
 /**
- * Why the addresses of a network are not given by the address book on this host; null where they are, and then the book
- * has its own say in the report. `own`: made by us, so that it is moved to the address book; one that was adopted stays as it is.
+ * The condition `AddressPool` where Docker does not ask this agent for the addresses of the network; null where it does, and
+ * then the address book reports it. `own`: made by us, so that it is moved to the address book; one that was adopted stays as it is.
  */
 export function addressBookCondition(
   network: DesiredNetwork,
@@ -20,36 +20,36 @@ export function addressBookCondition(
     const attached = attachedTo(docker, found);
     if (book.notServing === null && standIn !== null && attached.length > 0) {
       return advises(
-        addressBookType,
-        movesWhenFree,
-        `Docker has ${standIn} for the gateway of ${network.name} on this host, as networks without a gateway were made before, and no container gets it. The Docker network is made again without it when no container is attached (now: ${namesOf(attached)}), or at once when the network is changed with ?force=true, which disconnects them for a moment and connects them again with the same addresses`,
+        'AddressPool',
+        'MovesWhenFree',
+        `Docker network ${network.name} on this host was made by an earlier version: it keeps ${standIn} for a gateway that the network does not have, so no container gets that address. It is replaced when no container is attached (now: ${namesOf(attached)}), or at once when the network is changed with ?force=true, which disconnects them for a moment and connects them again with the same addresses`,
       );
     }
     if (book.notServing === null) return null;
     return advises(
-      addressBookType,
+      'AddressPool',
       'DriverNotServing',
-      `no container can be started on ${network.name} for now: Docker cannot ask the agent for addresses (${book.notServing}); what runs goes on`,
+      `no container can be started on ${network.name} for now: Docker cannot ask the agent for addresses (${book.notServing}). What runs keeps running`,
     );
   }
   if (!own) {
     return advises(
-      addressBookType,
+      'AddressPool',
       'NotCoordinated',
-      `Docker network ${network.name} was there before Trunkline, and Docker gives its addresses by itself: another host may give the same address to a container of its own. To have them coordinated remove it by hand (docker network rm ${network.name}) when its containers are gone; it is then made anew`,
+      `Docker network ${network.name} was there before Trunkline, and Docker assigns its addresses by itself: another host may assign the same address to a container of its own. To have them coordinated, remove it by hand (docker network rm ${network.name}) when its containers are gone. The agent then makes a new one`,
     );
   }
   const attached = attachedTo(docker, found);
   if (attached.length === 0 && book.notServing !== null) {
     return advises(
-      addressBookType,
+      'AddressPool',
       'DriverNotServing',
-      `Docker still gives the addresses of ${network.name} by itself: it is moved to the address book of all hosts once Docker can ask the agent (${book.notServing})`,
+      `Docker assigns the addresses of ${network.name} by itself. Its Docker network is replaced by one with coordinated addresses once Docker can ask the agent (${book.notServing})`,
     );
   }
   return advises(
-    addressBookType,
-    movesWhenFree,
-    `Docker still gives the addresses of ${network.name} by itself, as networks were made before: another host may give the same address to a container of its own. It is moved to the address book of all hosts when no container is attached (now: ${namesOf(attached)}), or at once when the network is changed with ?force=true, which disconnects them for a moment and connects them again with the same addresses`,
+    'AddressPool',
+    'MovesWhenFree',
+    `Docker assigns the addresses of ${network.name} by itself, as in an earlier version: another host may assign the same address to a container of its own. The Docker network is replaced by one with coordinated addresses when no container is attached (now: ${namesOf(attached)}), or at once when the network is changed with ?force=true, which disconnects them for a moment and connects them again with the same addresses`,
   );
 }

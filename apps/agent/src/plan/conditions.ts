@@ -1,35 +1,47 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, ConditionName, ConditionType, ReasonOf } from '@trunkline/contracts';
 
-/** A condition before it has a history. */
-export type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'> & {
+/** A condition of one type before it has a history. Its reason is one that the table of conditions has for the type. */
+export type DraftOf<T extends ConditionType> = {
+  readonly type: T;
+  readonly status: Condition['status'];
+  readonly reason: ReasonOf<T>;
+  readonly message: string;
   /** `mended`: steps of the same plan make it hold. `advisory`: worth knowing, and nothing depends on it. */
   readonly weight?: 'mended' | 'advisory';
 };
 
+/** A condition before it has a history. */
+export type ConditionDraft = { [T in ConditionType]: DraftOf<T> }[ConditionType];
+
 const maxMessage = 4000;
 
 /** It holds. */
-export function holds(type: string, reason: string, message: string): ConditionDraft {
+export function holds<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { type, status: 'True', reason, message };
 }
 
 /** It does not hold; `message` says what was found and what to do. */
-export function fails(type: string, reason: string, message: string): ConditionDraft {
+export function fails<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { type, status: 'False', reason, message };
 }
 
+/** As `fails`, for a type and reason that belong together already. */
+export function failsAs({ type, reason }: ConditionName, message: string): ConditionDraft {
+  return { type, status: 'False', reason, message } as ConditionDraft;
+}
+
 /** It does not hold yet; the steps of the same plan make it so. */
-export function mending(type: string, reason: string, message: string): ConditionDraft {
+export function mending<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { ...fails(type, reason, message), weight: 'mended' };
 }
 
 /** Something worth knowing that stands in nobody's way: `Ready` does not depend on it. */
-export function advises(type: string, reason: string, message: string): ConditionDraft {
+export function advises<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { ...fails(type, reason, message), weight: 'advisory' };
 }
 
 /** Nobody could look. */
-export function unknown(type: string, reason: string, message: string): ConditionDraft {
+export function unknown<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { type, status: 'Unknown', reason, message };
 }
 
@@ -37,7 +49,7 @@ export function unknown(type: string, reason: string, message: string): Conditio
  * `Ready`: False as the first that is False (one that nothing mends before one that is being mended), else Unknown as the
  * first that is, else True.
  */
-export function summary(all: readonly ConditionDraft[], whenAll: string): ConditionDraft {
+export function summary(all: readonly ConditionDraft[], whenAll: string): DraftOf<'Ready'> {
   const parts = all.filter(({ weight }) => weight !== 'advisory');
   const first =
     parts.find(({ status, weight }) => status === 'False' && weight === undefined) ??

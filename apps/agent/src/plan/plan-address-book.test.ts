@@ -176,7 +176,7 @@ const shown = ({ conditions }: Plan, type: string) => {
   const found = conditions.find((one) => one.type === type);
   return found === undefined ? null : `${found.status} ${found.reason}`;
 };
-const said = ({ conditions }: Plan) => conditions.find(({ type }) => type === 'AddressBook')?.message;
+const said = ({ conditions }: Plan) => conditions.find(({ type }) => type === 'AddressPool')?.message;
 
 test.each(rows)('$name', async ({ there, arrange, want, steps, ready, book, says }) => {
   const host = createFakeHost();
@@ -185,7 +185,7 @@ test.each(rows)('$name', async ({ there, arrange, want, steps, ready, book, says
   const plan = await planOf(host, want);
   expect(plan.steps.map((step) => step.do)).toEqual(steps);
   expect(shown(plan, 'Ready')).toBe(ready);
-  expect(shown(plan, 'AddressBook')).toBe(book);
+  expect(shown(plan, 'AddressPool')).toBe(book);
   if (says !== undefined) expect(said(plan)).toMatch(says);
 });
 
@@ -197,8 +197,8 @@ test('a foreign network that was adopted works as before, and is told to be on i
   await host.settle(desired);
   expect(host.changes()).toEqual([]);
   const plan = await planOf(host, { force: true });
-  expect([shown(plan, 'Ready'), shown(plan, 'AddressBook')]).toEqual(['True Ready', 'False NotCoordinated']);
-  expect(said(plan)).toMatch(/another host may give the same address/);
+  expect([shown(plan, 'Ready'), shown(plan, 'AddressPool')]).toEqual(['True Ready', 'False NotCoordinated']);
+  expect(said(plan)).toMatch(/another host may assign the same address/);
 });
 
 test('moved by force, every container is back with the address it had, and the book gives its addresses', async () => {
@@ -214,7 +214,7 @@ test('moved by force, every container is back with the address it had, and the b
     ipamDriver: 'trunkline',
     ipamOptions: { network: id(1) },
   });
-  expect(shown(await planOf(host), 'AddressBook')).toBeNull();
+  expect(shown(await planOf(host), 'AddressPool')).toBeNull();
 });
 
 test('moved once the last container is gone, without anybody asking', async () => {
@@ -262,12 +262,12 @@ describe('an address of the subnet that Docker has for a gateway, where there is
     const host = await hostWith(null, 5);
     await attach(host, 'byhand');
     const plan = await planOf(host, want);
-    expect([plan.steps, shown(plan, 'Ready'), shown(plan, 'AddressBook')]).toEqual([
+    expect([plan.steps, shown(plan, 'Ready'), shown(plan, 'AddressPool')]).toEqual([
       [],
       'True Ready',
       'False MovesWhenFree',
     ]);
-    expect(said(plan)).toMatch(/has 172\.16\.100\.1 for the gateway.*\(now: byhand\).*\?force=true/);
+    expect(said(plan)).toMatch(/keeps 172\.16\.100\.1 for a gateway.*\(now: byhand\).*\?force=true/);
     const forced = await planOf(host, { ...want, force: true });
     expect(forced.steps.map((step) => step.do)).toEqual(['detach-containers', ...replaced]);
   });

@@ -1,6 +1,6 @@
-import type { DesiredContainer, DesiredNetwork } from '@trunkline/contracts';
+import type { DesiredContainer, DesiredNetwork, ReasonOf } from '@trunkline/contracts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
-import { fails, holds, mending, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { fails, holds, mending, summary, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
 import { addressMismatches, holdsAddressOf } from './container-fit.ts';
 import { containerSpec } from './container-spec.ts';
 import { containerLabel, generationLabel } from '../observation/marks.ts';
@@ -216,7 +216,10 @@ function planAttached(
 }
 
 /** Null where nobody could look, and for one whose stack is not its own. */
-function attachedCondition(own: DockerContainerDetail, docker: ObservedDocker): ConditionDraft | null {
+function attachedCondition(
+  own: DockerContainerDetail,
+  docker: ObservedDocker,
+): DraftOf<'NetworkAttached'> | null {
   const has = docker.interfaces.get(own.id);
   const should = own.endpoints.filter(({ ipv4, ipv6 }) => ipv4 !== null || ipv6 !== null).length;
   if (own.status !== 'running' || has === undefined || own.networkMode.startsWith('container:')) return null;
@@ -333,7 +336,7 @@ function renamedMessage(container: DesiredContainer, renamed: DockerContainer): 
   return `it runs under the name ${renamed.name} and holds the address: docker rename ${renamed.name} ${container.name}, or remove it by hand`;
 }
 
-function notReady(reason: string, message: string): ContainerPlan {
+function notReady(reason: ReasonOf<'Ready'>, message: string): ContainerPlan {
   return plan(null, [], [fails('Ready', reason, message)]);
 }
 

@@ -1,4 +1,4 @@
-import type { DesiredNetwork } from '@trunkline/contracts';
+import type { DesiredNetwork, OwnReasonOf } from '@trunkline/contracts';
 import { conflictOfVlan, type Link } from '../host/links.ts';
 import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
 import { isMarked, linkAlias, vlanLinkName } from '../observation/marks.ts';
@@ -73,16 +73,20 @@ export function planLink(
   };
 }
 
-function blocked(network: DesiredNetwork, link: string | null, reason: string, message: string): LinkPlan {
-  const waits = (type: string) => unknown(type, reason, message);
+function blocked(
+  network: DesiredNetwork,
+  link: string | null,
+  reason: OwnReasonOf<'ParentReady'>,
+  message: string,
+): LinkPlan {
   return {
     link,
     usable: false,
     steps: [],
     conditions: [
       fails('ParentReady', reason, message),
-      ...(network.vlan === null ? [] : [waits('LinkReady')]),
-      ...(network.promiscuous ? [waits('Promiscuous')] : []),
+      ...(network.vlan === null ? [] : [unknown('LinkReady', reason, message)]),
+      ...(network.promiscuous ? [unknown('Promiscuous', reason, message)] : []),
     ],
   };
 }

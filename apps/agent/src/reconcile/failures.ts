@@ -1,3 +1,4 @@
+import type { ConditionName } from '@trunkline/contracts';
 import { CommandFailed } from '../host/command.ts';
 import {
   DockerConflict,
@@ -6,15 +7,12 @@ import {
   DockerUnsupported,
 } from '../host/docker-errors.ts';
 import { LinkConflict } from '../host/links.ts';
-import { fails, summary, type ConditionDraft } from '../plan/conditions.ts';
+import { failsAs, summary, type ConditionDraft } from '../plan/conditions.ts';
 import type { Step } from '../plan/steps.ts';
 
-/** A step that failed, as the conditions say it. */
-export type StepFailure = {
+/** A step that failed, with the condition that it belongs to. */
+export type StepFailure = ConditionName & {
   readonly step: Step['do'];
-  /** Type of the condition that it belongs to. */
-  readonly type: string;
-  readonly reason: string;
   readonly message: string;
   /** Trying again cannot help until something changes. */
   readonly terminal: boolean;
@@ -24,10 +22,11 @@ export type StepFailure = {
 export function readFailure(step: Step, error: unknown): StepFailure | null {
   if (error instanceof DockerUnreachable) return null;
   const message = error instanceof Error ? error.message : String(error);
-  const { type, reason } = place(step, error);
+  const name = place(step, error);
+  const { reason } = name;
   const terminal =
     error instanceof LinkConflict || error instanceof DockerUnsupported || reason === 'VlanUnsupported';
-  return { step: step.do, type, reason, message: advise(step, reason, message), terminal };
+  return { step: step.do, ...name, message: advise(step, reason, message), terminal };
 }
 
 /** Puts a failure into conditions whose plan still wants the step that failed. */
@@ -37,17 +36,17 @@ export function withFailure(
   failure: StepFailure | undefined,
 ): readonly ConditionDraft[] {
   if (failure === undefined || !steps.some((step) => step.do === failure.step)) return drafts;
-  const condition = fails(failure.type, failure.reason, failure.message);
-  if (failure.type === 'Ready') return drafts.map((draft) => (draft.type === 'Ready' ? condition : draft));
+  const condition = failsAs(failure, failure.message);
+  if (condition.type === 'Ready') return drafts.map((draft) => (draft.type === 'Ready' ? condition : draft));
   const parts = drafts.filter(({ type }) => type !== 'Ready');
-  const found = parts.some(({ type }) => type === failure.type);
+  const found = parts.some(({ type }) => type === condition.type);
   const replaced = found
-    ? parts.map((part) => (part.type === failure.type ? condition : part))
+    ? parts.map((part) => (part.type === condition.type ? condition : part))
     : [...parts, condition];
   return [...replaced, summary(replaced, '')];
 }
 
-function place(step: Step, error: unknown): { type: string; reason: string } {
+function place(step: Step, error: unknown): ConditionName {
   switch (step.do) {
     case 'set-link-up':
       return step.as === 'parent'

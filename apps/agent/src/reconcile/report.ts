@@ -1,5 +1,4 @@
 import {
-  addressBookType,
   type Condition,
   type ContainerReport,
   type DesiredContainer,
@@ -98,7 +97,7 @@ function placementReport(
   const generation = carriedOut(network.generation, own?.steps ?? [], key, input.memory);
   const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
   // Where Docker does not ask the book, why it does not is what there is to say.
-  const said = drafts.some(({ type }) => type === addressBookType);
+  const said = drafts.some(({ type }) => type === 'AddressPool');
   const addresses =
     input.addressBook === null || network.state === 'absent' || said
       ? []

@@ -1,6 +1,27 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, ConditionType, ReasonOf } from '@trunkline/contracts';
 
-const since = (at: Date | null): string => (at === null ? 'it joined' : at.toISOString());
+/** As the contract has it. */
+const maxMessage = 4096;
+
+/** A condition that the server finds. Its reason is one that the table of conditions has for the type. */
+export function condition<T extends ConditionType>(
+  type: T,
+  status: Condition['status'],
+  reason: ReasonOf<T>,
+  message: string,
+  { generation, since }: { generation: number; since: Date },
+): Condition {
+  return {
+    type,
+    status,
+    reason,
+    message: message.slice(0, maxMessage),
+    observedGeneration: generation,
+    lastTransitionTime: since.toISOString(),
+  };
+}
+
+const heardSince = (at: Date | null): string => (at === null ? 'it joined' : at.toISOString());
 
 /** Conditions of a thing on a host that is silent: nobody could look, and the last word is in the message (promise 9). */
 export function silentConditions(
@@ -9,54 +30,48 @@ export function silentConditions(
   createdAt: Date,
   conditions: readonly Condition[],
 ): Condition[] {
-  const silent = `${host} has been silent since ${since(lastSeenAt)}`;
-  const changed = (lastSeenAt !== null && lastSeenAt > createdAt ? lastSeenAt : createdAt).toISOString();
+  const silent = `${host} has been silent since ${heardSince(lastSeenAt)}`;
+  const changed = lastSeenAt !== null && lastSeenAt > createdAt ? lastSeenAt : createdAt;
   if (conditions.length === 0) {
     return [
-      {
-        type: 'Ready',
-        status: 'Unknown',
-        reason: 'HostOffline',
-        message: `${silent}: nothing was done there yet; it will be when the host is back`,
-        observedGeneration: 0,
-        lastTransitionTime: changed,
-      },
+      condition(
+        'Ready',
+        'Unknown',
+        'HostOffline',
+        `${silent}: nothing was done there yet; it will be when the host is back`,
+        { generation: 0, since: changed },
+      ),
     ];
   }
-  return conditions.map((condition) => ({
-    ...condition,
-    status: 'Unknown',
-    reason: 'HostOffline',
-    message:
-      `${silent}; before, it said ${condition.status} (${condition.reason}): ${condition.message}`.slice(
-        0,
-        4096,
-      ),
-    lastTransitionTime: condition.status === 'Unknown' ? condition.lastTransitionTime : changed,
-  }));
+  return conditions.map((last) =>
+    condition(
+      last.type,
+      'Unknown',
+      'HostOffline',
+      `${silent}; before, it reported ${last.status} (${last.reason}): ${last.message}`,
+      {
+        generation: last.observedGeneration,
+        since: last.status === 'Unknown' ? new Date(last.lastTransitionTime) : changed,
+      },
+    ),
+  );
 }
 
 /** Conditions of a thing that the agent of its host has yet to look at. */
 export function unseenConditions(host: string, createdAt: Date): Condition[] {
   return [
-    {
-      type: 'Ready',
-      status: 'Unknown',
-      reason: 'Pending',
-      message: `the agent of ${host} has not looked at it yet`,
-      observedGeneration: 0,
-      lastTransitionTime: createdAt.toISOString(),
-    },
+    condition('Ready', 'Unknown', 'Pending', `the agent of ${host} has not looked at it yet`, {
+      generation: 0,
+      since: createdAt,
+    }),
   ];
 }
 
 /** New conditions with the time of transition kept where the status did not change. */
 export function mergeConditions(stored: readonly Condition[], reported: readonly Condition[]): Condition[] {
-  return reported.map((condition) => {
-    const before = stored.find(({ type }) => type === condition.type);
-    return before?.status === condition.status
-      ? { ...condition, lastTransitionTime: before.lastTransitionTime }
-      : condition;
+  return reported.map((one) => {
+    const before = stored.find(({ type }) => type === one.type);
+    return before?.status === one.status ? { ...one, lastTransitionTime: before.lastTransitionTime } : one;
   });
 }
 

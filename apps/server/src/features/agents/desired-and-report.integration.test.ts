@@ -1,4 +1,4 @@
-import type { Report } from '@trunkline/contracts';
+import type { Reason, Report } from '@trunkline/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testFacts } from '@trunkline/test/integration/agent-stub.ts';
 import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
@@ -29,7 +29,7 @@ async function makeNetwork(name: string, hosts: object): Promise<{ id: string }>
 }
 const condition = (
   status: 'True' | 'False',
-  reason: string,
+  reason: Reason,
   at = server.clock.now(),
 ): Report['conditions'][number] => ({
   type: 'Ready',
@@ -131,7 +131,7 @@ describe('a report', () => {
     const answer = await agent.report({
       observedAt,
       observedRevision: revision,
-      conditions: [condition('True', 'AllGood')],
+      conditions: [condition('True', 'Ready')],
     });
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({ revision, heartbeatSeconds: 10 });
@@ -151,7 +151,10 @@ describe('a report', () => {
 
   test('from a clock that is ahead is never newer than now (promise 9)', async () => {
     const ahead = new Date(server.clock.now().getTime() + 50_000);
-    await agent.report({ observedAt: ahead.toISOString(), conditions: [condition('False', 'Odd', ahead)] });
+    await agent.report({
+      observedAt: ahead.toISOString(),
+      conditions: [condition('False', 'DockerUnreachable', ahead)],
+    });
     const { observedAt, conditions } = await hostOf('docker01');
     const now = server.clock.now().getTime();
     expect(Date.parse(observedAt)).toBeLessThanOrEqual(now);
@@ -162,7 +165,7 @@ describe('a report', () => {
   test('that is older than what is here overwrites nothing, though it says that the agent lives', async () => {
     const host = await server.joinHost('late-report');
     const network = await makeNetwork('late-net', { names: ['late-report'] });
-    const placement = (reason: string) => ({
+    const placement = (reason: Reason) => ({
       networkId: network.id,
       generation: 1,
       removed: false,
@@ -174,38 +177,38 @@ describe('a report', () => {
     const newer = server.clock.now().toISOString();
     await host.report({
       observedAt: newer,
-      conditions: [condition('True', 'New')],
-      placements: [placement('New')],
+      conditions: [condition('True', 'Ready')],
+      placements: [placement('Ready')],
     });
     const older = new Date(Date.parse(newer) - 5_000).toISOString();
     const late = await host.report({
       observedAt: older,
-      conditions: [condition('False', 'Old')],
-      placements: [placement('Old')],
+      conditions: [condition('False', 'DockerUnreachable')],
+      placements: [placement('DockerUnreachable')],
     });
     expect(late.status).toBe(200);
     const after = await hostOf('late-report');
     expect(after.observedAt).toBe(newer);
-    expect(after.conditions[0]).toMatchObject({ type: 'Ready', status: 'True', reason: 'New' });
+    expect(after.conditions[0]).toMatchObject({ type: 'Ready', status: 'True', reason: 'Ready' });
     const placed = await server.request('GET', '/v1/networks/late-net/placements/late-report');
-    expect(placed.body.conditions[0].reason).toBe('New');
+    expect(placed.body.conditions[0].reason).toBe('Ready');
   });
 
   test('that says nothing new leaves no event; a status or reason that changes leaves one', async () => {
     const host = await server.joinHost('quiet');
-    const first = condition('True', 'Fine');
+    const first = condition('True', 'Ready');
     await host.report({ conditions: [first] });
     const before = await eventsOf('quiet');
-    for (let n = 0; n < 3; n += 1) await host.report({ conditions: [condition('True', 'Fine')] });
+    for (let n = 0; n < 3; n += 1) await host.report({ conditions: [condition('True', 'Ready')] });
     expect(await eventsOf('quiet')).toEqual(before);
     expect((await hostOf('quiet')).conditions[0].lastTransitionTime).toBe(first.lastTransitionTime);
-    await host.report({ conditions: [condition('False', 'DockerDown')] });
+    await host.report({ conditions: [condition('False', 'DockerUnreachable')] });
     expect(await eventsOf('quiet')).toEqual([...before, 'host.condition-changed']);
   });
 
   test('cannot speak for the server: conditions of its own stay its own', async () => {
     const host = await server.joinHost('boaster');
-    await host.report({ conditions: [{ ...condition('False', 'Boast'), type: 'AgentConnected' }] });
+    await host.report({ conditions: [{ ...condition('False', 'AgentSilent'), type: 'AgentConnected' }] });
     const { conditions } = await hostOf('boaster');
     expect(conditions.find(({ type }: { type: string }) => type === 'AgentConnected').status).toBe('True');
   });
@@ -228,13 +231,13 @@ describe('a report', () => {
           dockerNetworkId: 'stolen',
           link: 'ens33',
           lastAction: 'lied',
-          conditions: [condition('True', 'Lie')],
+          conditions: [condition('True', 'RolledBack')],
         },
       ],
     });
     expect(answer.status).toBe(200);
     const placements = await server.request('GET', '/v1/networks/not-yours/placements');
     expect(placements.body.items).toHaveLength(1);
-    expect(JSON.stringify(placements.body)).not.toMatch(/Lie|stolen|docker01/);
+    expect(JSON.stringify(placements.body)).not.toMatch(/RolledBack|stolen|docker01/);
   });
 });

@@ -5,7 +5,7 @@ import { judgeReport, type KnownContainer } from './container-verdict.ts';
 const ready = (status: Condition['status'] = 'True'): Condition => ({
   type: 'Ready',
   status,
-  reason: 'Said',
+  reason: 'Running',
   message: 'said so',
   observedGeneration: 1,
   lastTransitionTime: '2026-11-24T09:30:00.000Z',

@@ -1,4 +1,4 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, ConditionType, Reason } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import {
   afterReport,
@@ -12,7 +12,7 @@ import {
 
 const joined = new Date('2026-11-24T09:00:00.000Z');
 const now = new Date('2026-11-24T10:00:00.000Z');
-const ready = (status: Condition['status'], reason: string, at = joined): Condition => ({
+const ready = (status: Condition['status'], reason: Reason, at = joined): Condition => ({
   type: 'Ready',
   status,
   reason,
@@ -27,22 +27,23 @@ const host = (conditions: Condition[], lastSeenAt = now): HostStanding => ({
   createdAt: joined,
   conditions,
 });
-const of = (conditions: readonly Condition[], type: string) => conditions.find((one) => one.type === type);
+const of = (conditions: readonly Condition[], type: ConditionType) =>
+  conditions.find((one) => one.type === type);
 
 test('the time of a transition stays while the status does, whatever the agent says of it', () => {
-  const stored = host([ready('True', 'Fine'), agentConnected(3, joined)]);
-  const { conditions, changes } = afterReport(stored, [ready('True', 'Fine', now)], now);
+  const stored = host([ready('True', 'Ready'), agentConnected(3, joined)]);
+  const { conditions, changes } = afterReport(stored, [ready('True', 'Ready', now)], now);
   expect(of(conditions, 'Ready')?.lastTransitionTime).toBe(joined.toISOString());
   expect(changes).toEqual([]);
 });
 
 test('another reason is told, and is no transition; another status is both, at no time later than now', () => {
-  const stored = host([ready('True', 'Fine'), agentConnected(3, joined)]);
-  const reason = afterReport(stored, [ready('True', 'Better', now)], now);
-  expect(reason.changes.map((change) => change.reason)).toEqual(['Better']);
+  const stored = host([ready('True', 'Ready'), agentConnected(3, joined)]);
+  const reason = afterReport(stored, [ready('True', 'DockerSlow', now)], now);
+  expect(reason.changes.map((change) => change.reason)).toEqual(['DockerSlow']);
   expect(of(reason.conditions, 'Ready')?.lastTransitionTime).toBe(joined.toISOString());
   const ahead = new Date(now.getTime() + 3_600_000);
-  const status = afterReport(stored, [ready('False', 'DockerDown', ahead)], now);
+  const status = afterReport(stored, [ready('False', 'DockerUnreachable', ahead)], now);
   expect(of(status.conditions, 'Ready')?.lastTransitionTime).toBe(now.toISOString());
 });
 
@@ -63,9 +64,11 @@ test('a conflict of identities stays in sight until it has rested', () => {
 test('a silent host is not said to be ready, nor to be broken: nobody could look (promise 9)', () => {
   const seen = new Date(now.getTime() - 120_000);
   for (const status of ['True', 'False', 'Unknown'] as const) {
-    const shown = presentConditions(host([ready(status, 'Word')], seen), false, now);
+    const shown = presentConditions(host([ready(status, 'DockerSlow')], seen), false, now);
     expect(of(shown, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'AgentSilent' });
-    expect(of(shown, 'Ready')?.message).toContain(`silent for 120 s; before, it said ${status} (Word)`);
+    expect(of(shown, 'Ready')?.message).toContain(
+      `silent for 120 s; before, it reported ${status} (DockerSlow)`,
+    );
   }
 });
 

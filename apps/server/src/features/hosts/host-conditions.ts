@@ -1,7 +1,8 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, ConditionType } from '@trunkline/contracts';
+import { condition } from '../../platform/conditions.ts';
 
 /** Conditions that the server decides on; what an agent says under these names is not heard. */
-const ownTypes = new Set(['AgentConnected', 'IdentityUnique']);
+const ownTypes = new Set<ConditionType>(['AgentConnected', 'IdentityUnique']);
 
 /** After this long without another agent under the same identity the identity counts as unique again, in milliseconds. */
 export const conflictRestsMs = 10 * 60_000;
@@ -18,8 +19,8 @@ export interface HostStanding {
 /** A condition that has a new status or reason: worth an event. */
 export type ConditionChange = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-const find = (conditions: readonly Condition[], type: string): Condition | undefined =>
-  conditions.find((condition) => condition.type === type);
+const find = (conditions: readonly Condition[], type: ConditionType): Condition | undefined =>
+  conditions.find((one) => one.type === type);
 
 /** The conditions with one put in its place; its time of transition stays while its status does. */
 export function withCondition(conditions: readonly Condition[], next: Condition): Condition[] {
@@ -30,36 +31,24 @@ export function withCondition(conditions: readonly Condition[], next: Condition)
 }
 
 export function agentConnected(version: number, at: Date): Condition {
-  return {
-    type: 'AgentConnected',
-    status: 'True',
-    reason: 'AgentHeard',
-    message: 'the agent reports',
-    observedGeneration: version,
-    lastTransitionTime: at.toISOString(),
-  };
+  return condition('AgentConnected', 'True', 'AgentHeard', 'the agent reports', {
+    generation: version,
+    since: at,
+  });
 }
 
 export function agentSilent(host: Omit<HostStanding, 'conditions'>, at: Date): Condition {
-  return {
-    type: 'AgentConnected',
-    status: 'Unknown',
-    reason: 'AgentSilent',
-    message: `nothing was heard of the agent of ${host.name} since ${(host.lastSeenAt ?? host.createdAt).toISOString()}: what runs there keeps running; see that the agent runs and reaches this server`,
-    observedGeneration: host.version,
-    lastTransitionTime: at.toISOString(),
-  };
+  return condition(
+    'AgentConnected',
+    'Unknown',
+    'AgentSilent',
+    `nothing was heard of the agent of ${host.name} since ${(host.lastSeenAt ?? host.createdAt).toISOString()}: what runs there keeps running; see that the agent runs and reaches this server`,
+    { generation: host.version, since: at },
+  );
 }
 
 export function identityShared(version: number, at: Date, message: string): Condition {
-  return {
-    type: 'IdentityUnique',
-    status: 'False',
-    reason: 'TwoAgents',
-    message,
-    observedGeneration: version,
-    lastTransitionTime: at.toISOString(),
-  };
+  return condition('IdentityUnique', 'False', 'TwoAgents', message, { generation: version, since: at });
 }
 
 /** A time by the agent's clock, never later than now by ours (promise 9). */
@@ -79,17 +68,15 @@ export function afterReport(
 ): { conditions: Condition[]; changes: ConditionChange[]; reconnected: boolean } {
   let conditions: Condition[] = reported
     .filter(({ type }) => !ownTypes.has(type))
-    .map((condition) => {
-      const before = find(host.conditions, condition.type);
+    .map((one) => {
+      const before = find(host.conditions, one.type);
       const lastTransitionTime =
-        before?.status === condition.status
-          ? before.lastTransitionTime
-          : notAfter(condition.lastTransitionTime, now);
-      return { ...condition, lastTransitionTime };
+        before?.status === one.status ? before.lastTransitionTime : notAfter(one.lastTransitionTime, now);
+      return { ...one, lastTransitionTime };
     });
-  const changes: ConditionChange[] = conditions.filter((condition) => {
-    const before = find(host.conditions, condition.type);
-    return before?.status !== condition.status || before.reason !== condition.reason;
+  const changes: ConditionChange[] = conditions.filter((one) => {
+    const before = find(host.conditions, one.type);
+    return before?.status !== one.status || before.reason !== one.reason;
   });
 
   const connected = find(host.conditions, 'AgentConnected');
@@ -121,28 +108,25 @@ export function presentConditions(host: HostStanding, online: boolean, now: Date
     lastTransitionTime: own?.status === base.status ? own.lastTransitionTime : base.lastTransitionTime,
   };
   const rest = host.conditions.filter(({ type }) => type !== 'AgentConnected');
-  const ready = find(rest, 'Ready') ?? {
-    type: 'Ready',
-    status: 'Unknown' as const,
-    reason: 'Pending',
-    message: `the agent of ${host.name} has not reported yet`,
-    observedGeneration: 0,
-    lastTransitionTime: host.createdAt.toISOString(),
-  };
+  const ready =
+    find(rest, 'Ready') ??
+    condition('Ready', 'Unknown', 'Pending', `the agent of ${host.name} has not reported yet`, {
+      generation: 0,
+      since: host.createdAt,
+    });
   const shown: Condition =
     online || ready.reason === 'Pending'
       ? ready
-      : {
-          ...ready,
-          status: 'Unknown',
-          reason: 'AgentSilent',
-          message:
-            `silent for ${age} s; before, it said ${ready.status} (${ready.reason}): ${ready.message}`.slice(
-              0,
-              4096,
-            ),
-          lastTransitionTime: ready.status === 'Unknown' ? ready.lastTransitionTime : seen.toISOString(),
-        };
+      : condition(
+          'Ready',
+          'Unknown',
+          'AgentSilent',
+          `silent for ${age} s; before, it reported ${ready.status} (${ready.reason}): ${ready.message}`,
+          {
+            generation: ready.observedGeneration,
+            since: ready.status === 'Unknown' ? new Date(ready.lastTransitionTime) : seen,
+          },
+        );
   return [shown, connected, ...rest.filter(({ type }) => type !== 'Ready')];
 }
 
@@ -160,17 +144,15 @@ export function recoveryConditions(
   if (recovery === null || recovery.recovery === null || recovery.comparedAt !== null) return [];
   const { releasedAt } = recovery;
   return [
-    {
-      type: 'LeasesCompared',
-      status: 'False',
-      reason: releasedAt === null ? 'WaitedFor' : 'LetGo',
-      message:
-        releasedAt === null
-          ? `the database was restored, and no address is given before ${host.name} has compared what it holds: see that its agent runs and reaches this server, or go on without it (POST /v1/recovery/hosts/${host.name}/release)`
-          : `${host.name} was let go of and has not compared since the database was restored: what it was given after the backup may be given to others`,
-      observedGeneration: host.version,
-      lastTransitionTime: (releasedAt ?? now).toISOString(),
-    },
+    condition(
+      'LeasesCompared',
+      'False',
+      releasedAt === null ? 'WaitedFor' : 'LetGo',
+      releasedAt === null
+        ? `the database was restored, and no address is given before ${host.name} has compared what it holds: see that its agent runs and reaches this server, or go on without it (POST /v1/recovery/hosts/${host.name}/release)`
+        : `${host.name} was let go of and has not compared since the database was restored: what it was given after the backup may be given to others`,
+      { generation: host.version, since: releasedAt ?? now },
+    ),
   ];
 }
 
@@ -187,16 +169,15 @@ export function unusedConditions(
   const more =
     networks.length > named.length ? ` and of ${networks.length - named.length} more networks` : '';
   return [
-    {
-      type: 'LeasesUsed',
-      status: 'False',
-      reason: 'ManyUnused',
-      message: `${host.name} holds addresses that no container was seen on: ${named.join(', ')}${more}; it is given no more beyond its bound, see the log of its agent, or start that again`,
-      observedGeneration: host.version,
-      lastTransitionTime: networks
-        .map(({ since }) => since)
-        .reduce((a, b) => (a < b ? a : b), first.since)
-        .toISOString(),
-    },
+    condition(
+      'LeasesUsed',
+      'False',
+      'ManyUnused',
+      `${host.name} holds addresses that no container was seen on: ${named.join(', ')}${more}; it is given no more beyond its bound, see the log of its agent, or start that again`,
+      {
+        generation: host.version,
+        since: networks.map(({ since }) => since).reduce((a, b) => (a < b ? a : b), first.since),
+      },
+    ),
   ];
 }

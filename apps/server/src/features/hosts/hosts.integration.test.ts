@@ -52,7 +52,7 @@ test('silence is said: the host is no longer online, Ready is unknown, and the l
       {
         type: 'Ready',
         status: 'True',
-        reason: 'AllGood',
+        reason: 'Ready',
         message: 'fine',
         observedGeneration: 1,
         lastTransitionTime: server.clock.now().toISOString(),
@@ -64,7 +64,7 @@ test('silence is said: the host is no longer online, Ready is unknown, and the l
   const { body } = await get('silent');
   expect(body.online).toBe(false);
   expect(body.conditions[0]).toMatchObject({ type: 'Ready', status: 'Unknown', reason: 'AgentSilent' });
-  expect(body.conditions[0].message).toMatch(/silent for 3\d s; before, it said True \(AllGood\)/);
+  expect(body.conditions[0].message).toMatch(/silent for 3\d s; before, it reported True \(Ready\)/);
   expect(body.conditions[1]).toMatchObject({
     type: 'AgentConnected',
     status: 'Unknown',

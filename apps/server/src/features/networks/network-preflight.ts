@@ -1,5 +1,6 @@
-import type { HostPreflight } from '@trunkline/contracts';
+import type { HostPreflight, ReasonOf } from '@trunkline/contracts';
 import type { ChangeContext } from '../../platform/changes.ts';
+import { condition } from '../../platform/conditions.ts';
 import type { WaitBudget, PreflightAnswer, Preflights } from '../checks/preflights.ts';
 import type { DesiredOnHost } from './desired-networks.ts';
 
@@ -14,7 +15,7 @@ function unanswered(
   why: Unanswered | { failed: string },
   lastSeenAt: Date | null,
   waited: number,
-): { reason: string; message: string } {
+): { reason: ReasonOf<'Ready'>; message: string } {
   if (why === 'notAsked')
     return { reason: 'NotAsked', message: `wait=0s: ${host} was not asked; ask again with a wait` };
   if (why === 'silent') {
@@ -45,20 +46,13 @@ export function hostPreflight(
     const at = new Date(Math.min(Date.parse(observedAt), now.getTime())).toISOString();
     return { host, answered: true, observedAt: at, actions, conditions };
   }
+  const { reason, message } = unanswered(host, answer, lastSeenAt, waited);
   return {
     host,
     answered: false,
     observedAt: null,
     actions: [],
-    conditions: [
-      {
-        type: 'Ready',
-        status: 'Unknown',
-        ...unanswered(host, answer, lastSeenAt, waited),
-        observedGeneration: 0,
-        lastTransitionTime: now.toISOString(),
-      },
-    ],
+    conditions: [condition('Ready', 'Unknown', reason, message, { generation: 0, since: now })],
   };
 }
 

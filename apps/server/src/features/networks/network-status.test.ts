@@ -1,10 +1,10 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, Reason } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import { summarizeNetwork } from './network-status.ts';
 import { placementConditions, type PlacementFacts } from '../placements/placement-status.ts';
 
 const at = new Date('2026-11-24T09:30:00.000Z');
-const ready = (status: Condition['status'], reason = 'Ready'): Condition => ({
+const ready = (status: Condition['status'], reason: Reason = 'Ready'): Condition => ({
   type: 'Ready',
   status,
   reason,
@@ -89,7 +89,7 @@ test('promise 9: what is said of a silent host is Unknown, says since when, and 
       status: 'Unknown',
       reason: 'HostOffline',
       message: expect.stringMatching(
-        /docker01 has been silent since 2026-11-24T09:30:00\.000Z; before, it said True/,
+        /docker01 has been silent since 2026-11-24T09:30:00\.000Z; before, it reported True/,
       ),
     }),
   ]);

@@ -1,4 +1,5 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, ReasonOf } from '@trunkline/contracts';
+import { condition } from '../../platform/conditions.ts';
 import { placementConditions, standingOf, type PlacementFacts } from '../placements/placement-status.ts';
 
 /** What the state of a network follows from. */
@@ -40,29 +41,28 @@ export function summarizeNetwork(facts: NetworkFacts): NetworkSummary {
     conditions.filter(({ type }) => type === 'Ready').map(({ lastTransitionTime }) => lastTransitionTime),
   );
   const lastTransitionTime = [facts.updatedAt.toISOString(), ...transitions].sort().at(-1) ?? '';
-  const stamp = { observedGeneration: facts.generation, lastTransitionTime };
-  const known: Pick<Condition, 'status' | 'reason' | 'message'> =
+  const stamp = { generation: facts.generation, since: new Date(lastTransitionTime) };
+  const known =
     facts.unknownHosts.length === 0
-      ? { status: 'True', reason: 'AllJoined', message: 'every host asked for has joined' }
-      : {
-          status: 'False',
-          reason: 'HostsMissing',
-          message: `asked for by name and not joined: ${named(facts.unknownHosts, ', ')}; it will be made there when they join`,
-        };
+      ? condition('HostsKnown', 'True', 'AllJoined', 'every host asked for has joined', stamp)
+      : condition(
+          'HostsKnown',
+          'False',
+          'HostsMissing',
+          `asked for by name and not joined: ${named(facts.unknownHosts, ', ')}; it will be made there when they join`,
+          stamp,
+        );
   return {
     ready: verdict.status === 'True',
     hosts,
-    conditions: [
-      { type: 'Ready', ...verdict, ...stamp },
-      { type: 'HostsKnown', ...known, ...stamp },
-    ],
+    conditions: [condition('Ready', verdict.status, verdict.reason, verdict.message, stamp), known],
   };
 }
 
 function readiness(
   facts: NetworkFacts,
   hosts: NetworkSummary['hosts'],
-): Pick<Condition, 'status' | 'reason' | 'message'> {
+): Pick<Condition, 'status' | 'message'> & { reason: ReasonOf<'Ready'> } {
   const on = `on ${hosts.ready} of ${hosts.total} hosts`;
   const why = (standing: string): string =>
     named(

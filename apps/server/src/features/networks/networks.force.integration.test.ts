@@ -105,9 +105,9 @@ test('a host where the network is real but still gives addresses of its own is f
   const done = placementDone(network);
   const moves = {
     ...done.conditions[0]!,
-    type: 'AddressBook',
+    type: 'AddressPool' as const,
     status: 'False' as const,
-    reason: 'MovesWhenFree',
+    reason: 'MovesWhenFree' as const,
   };
   const waiting = { ...done, conditions: [...done.conditions, moves] };
   await docker01.report({ placements: [waiting] });

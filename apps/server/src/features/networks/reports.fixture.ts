@@ -4,13 +4,14 @@ import type {
   DesiredContainer,
   DesiredNetwork,
   PlacementReport,
+  Reason,
 } from '@trunkline/contracts';
 import type { TestAgent, TestAnswer } from '@trunkline/test/integration/server.ts';
 
 const readyCondition = (
   status: Condition['status'],
   generation: number,
-  reason = status === 'True' ? 'Ready' : 'NotReady',
+  reason: Reason = status === 'True' ? 'Ready' : 'Missing',
 ): Condition => ({
   type: 'Ready',
   status,
@@ -36,7 +37,7 @@ export function placementDone(network: DesiredNetwork, more: Partial<PlacementRe
 }
 
 /** What an agent says of a network that it cannot make. */
-export function placementFailed(network: DesiredNetwork, reason: string): PlacementReport {
+export function placementFailed(network: DesiredNetwork, reason: Reason): PlacementReport {
   return placementDone(network, { conditions: [readyCondition('False', network.generation, reason)] });
 }
 

@@ -1,4 +1,5 @@
-import type { Condition } from '@trunkline/contracts';
+import type { Condition, OwnReasonOf } from '@trunkline/contracts';
+import { condition } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 
 /** A running container that does not fit the book of addresses, as the last report of its host had it. */
@@ -36,7 +37,7 @@ export function disputesOf(
     ORDER BY h.name, e.conflict, e.name LIMIT 1000`;
 }
 
-const reasons: Record<Dispute['why'], string> = {
+const reasons: Record<Dispute['why'], OwnReasonOf<'AddressesAgree'>> = {
   revoked: 'AddressTakenAway',
   held: 'AddressHeldElsewhere',
   reserved: 'AddressReserved',
@@ -73,12 +74,11 @@ export function disputeCondition(
   const some = disputes.slice(0, 5).map(inWords).join('; ');
   const more = disputes.length > 5 ? ` and ${disputes.length - 5} more` : '';
   const latest = Math.max(...disputes.map(({ since }) => since.getTime()));
-  return {
-    type: 'AddressesAgree',
-    status: 'False',
-    reason: reasons[first.why],
-    message: `${some}${more}: stop the container and start it with another address or MAC`.slice(0, 4096),
-    observedGeneration,
-    lastTransitionTime: new Date(latest).toISOString(),
-  };
+  return condition(
+    'AddressesAgree',
+    'False',
+    reasons[first.why],
+    `${some}${more}: stop the container and start it with another address or MAC`,
+    { generation: observedGeneration, since: new Date(latest) },
+  );
 }

@@ -1,10 +1,4 @@
-import {
-  addressBookType,
-  movesWhenFree,
-  type Condition,
-  type PlacementReport,
-  type Report,
-} from '@trunkline/contracts';
+import type { Condition, PlacementReport, Report } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import { notAhead } from '../../platform/reported-generations.ts';
@@ -45,7 +39,7 @@ const showsForced = (row: ReportedRow, report: PlacementReport): boolean =>
   row.forceGeneration !== null &&
   report.generation >= row.forceGeneration &&
   isReady(report.conditions) &&
-  !report.conditions.some(({ type, reason }) => type === addressBookType && reason === movesWhenFree);
+  !report.conditions.some(({ type, reason }) => type === 'AddressPool' && reason === 'MovesWhenFree');
 
 /** The second report that shows it: the first may have been on its way while the host, cut off by the change, undid it. */
 const endsForce = (row: ReportedRow, report: PlacementReport): boolean =>

@@ -1,4 +1,4 @@
-import { addressBookType, movesWhenFree, type Condition } from '@trunkline/contracts';
+import type { Condition, ConditionName } from '@trunkline/contracts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 
 /** A placement as far as the state of its network goes: a network may be on a thousand hosts. */
@@ -25,7 +25,7 @@ export type StandingJson = Omit<PlacementStandingRow, 'lastSeenAt' | 'createdAt'
   createdAt: string;
 };
 
-const moves = JSON.stringify([{ type: addressBookType, reason: movesWhenFree }]);
+const moves = JSON.stringify([{ type: 'AddressPool', reason: 'MovesWhenFree' }] satisfies ConditionName[]);
 const standing = Prisma.sql`
   jsonb_build_object(
     'hostId', p.host_id, 'host', h.name, 'lastSeenAt', h.last_seen_at, 'removing', p.removing, 'generation', n.generation,

@@ -1,0 +1,137 @@
+import { agentDoesIt, nothingToDo, type ConditionKind, type ReasonKind } from './condition-kind.ts';
+
+/** Conditions of a container that was created through the API. */
+export const containerConditionTable = {
+  ImageReady: {
+    on: ['container'],
+    reportedBy: ['agent'],
+    means: 'The image is on the host. Shown until the container is made.',
+    good: 'True',
+    reasons: {
+      ImagePresent: { means: 'The image is on the host.', remedy: nothingToDo },
+      Pulling: { means: 'The image is being pulled.', remedy: agentDoesIt },
+      PullFailed: {
+        means: 'The image could not be pulled.',
+        remedy: 'The message has the error of Docker. The agent tries again.',
+      },
+      ImageMissing: {
+        means: 'The image is not on the host, and `pull` is `never`.',
+        remedy: 'Load the image by hand, or create the container with another `pull`.',
+      },
+    },
+  },
+  NetworkAttached: {
+    on: ['container'],
+    reportedBy: ['agent'],
+    means: 'The container has the network interfaces that Docker lists for it.',
+    good: 'True',
+    reasons: {
+      InterfacesThere: { means: 'The container has its interfaces.', remedy: nothingToDo },
+      InterfaceLost: {
+        means: 'The container runs without one of its interfaces, because the interface below it vanished.',
+        remedy: 'Restart the container, or set `restartBroken` on the network.',
+      },
+    },
+  },
+  DefaultRoute: {
+    on: ['container'],
+    reportedBy: ['agent'],
+    means:
+      'The default route of the container leads to the gateway of its first network. Only with several networks.',
+    good: 'True',
+    reasons: {
+      RouteAsAttached: {
+        means: 'The default route is that of the first network that has a gateway.',
+        remedy: nothingToDo,
+      },
+      RouteOfAnother: { means: 'The default route is that of another network.', remedy: agentDoesIt },
+      RouteRefused: {
+        means: 'The default route could not be changed.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+    },
+  },
+} as const satisfies Record<string, ConditionKind>;
+
+/** Reasons that only `Ready` of a container has, or that mean something else there. */
+export const readyOfContainer = {
+  Running: { means: 'The container runs with the addresses reserved for it.', remedy: nothingToDo },
+  Starting: {
+    means: 'The container is being started.',
+    remedy: 'Wait. Where a start failed, the message has the error of Docker.',
+  },
+  Missing: {
+    means: 'The container, or the Docker network of a placement, does not exist yet.',
+    remedy: agentDoesIt,
+  },
+  NetworkNotReady: {
+    means: 'The container waits for one of its networks.',
+    remedy: 'Look at the placement of that network on this host.',
+  },
+  TargetNotRunning: {
+    means: 'The container shares the network of another container, which does not run on this host.',
+    remedy: 'Start the other container, or create it with Trunkline.',
+  },
+  TargetReplaced: {
+    means: 'The container whose network it shares was replaced, so this one is replaced as well.',
+    remedy: agentDoesIt,
+  },
+  TargetRestarted: {
+    means: 'The container whose network it shares was restarted, so this one is restarted as well.',
+    remedy: agentDoesIt,
+  },
+  Replacing: {
+    means: 'The container never ran and changed since it was made, so it is being replaced.',
+    remedy: agentDoesIt,
+  },
+  Outdated: {
+    means:
+      'The container was made from an older generation, or the Docker network of a placement is being replaced.',
+    remedy: 'For a container: remove it and create it again.',
+  },
+  AddressMismatch: {
+    means: 'The container runs, but not with the addresses reserved for it.',
+    remedy: 'Remove the container and create it again.',
+  },
+  Exited: {
+    means: 'The container ended, and its restart policy leaves it stopped.',
+    remedy: 'Start it with `docker start`.',
+  },
+  Paused: { means: 'The container is paused.', remedy: 'Continue it with `docker unpause`.' },
+  Restarting: { means: 'The container keeps ending.', remedy: 'Read `docker logs` of it.' },
+  BeingRemoved: { means: 'Docker is removing the container. It is made again afterwards.', remedy: 'Wait.' },
+  Dead: {
+    means: 'Docker could not remove the container completely.',
+    remedy: 'Remove it with `docker rm -f`.',
+  },
+  StateUnknown: {
+    means: 'Docker reports a state of the container that this agent does not know.',
+    remedy: 'Look at it with `docker inspect`.',
+  },
+  NameTaken: {
+    means: 'The name belongs to a container, or a Docker network, that is not ours. It is not touched.',
+    remedy: 'Remove or rename it by hand.',
+  },
+  Renamed: {
+    means: 'The container runs under another name and has the address.',
+    remedy: 'Rename it back with `docker rename`, or remove it by hand.',
+  },
+  Removing: { means: 'It is being removed from this host.', remedy: agentDoesIt },
+  Removed: { means: 'It is not on this host any more.', remedy: nothingToDo },
+  RemovalBlocked: {
+    means: 'It should be removed, but is still in use; a container may run under another name.',
+    remedy: 'The message says what is in the way.',
+  },
+  RemovalFailed: {
+    means: 'It could not be removed.',
+    remedy: 'The message has the error. The agent tries again.',
+  },
+  CreateFailed: {
+    means: 'Docker refused to make the container.',
+    remedy: 'The message has the error of Docker. The agent tries again.',
+  },
+  StartFailed: {
+    means: 'Docker could not start the container.',
+    remedy: 'The message has the error of Docker. The agent tries again.',
+  },
+} as const satisfies Record<string, ReasonKind>;

@@ -1,0 +1,71 @@
+import { nothingToDo, type ConditionKind, type ReasonKind } from './condition-kind.ts';
+
+/** Conditions of a network over all of its hosts. */
+export const networkConditionTable = {
+  HostsKnown: {
+    on: ['network'],
+    reportedBy: ['server'],
+    means: 'Every host that the network names has joined.',
+    good: 'True',
+    reasons: {
+      AllJoined: { means: 'Every host that the network names has joined.', remedy: nothingToDo },
+      HostsMissing: {
+        means: 'The network names hosts that have not joined.',
+        remedy: 'Let them join, or correct the names in `hosts`. The network is made there when they join.',
+      },
+    },
+  },
+  AddressesAgree: {
+    on: ['network', 'placement'],
+    reportedBy: ['server'],
+    means: 'Running containers use addresses that are theirs. Shown only when one does not.',
+    good: 'True',
+    reasons: {
+      AddressTakenAway: {
+        means: 'A container runs on an address that its host had to return.',
+        remedy: 'Stop the container and start it with another address.',
+      },
+      AddressHeldElsewhere: {
+        means: 'A container runs on an address that another host holds.',
+        remedy: 'Stop the container and start it with another address.',
+      },
+      AddressReserved: {
+        means: 'A container runs on an address that is reserved for another owner.',
+        remedy: 'Stop the container and start it with another address, or release the reservation.',
+      },
+      AddressConflicted: {
+        means: 'A container runs on an address that a foreign machine uses.',
+        remedy: 'Find that machine, or start the container with another address.',
+      },
+      MacInUse: {
+        means: 'A container has the MAC address of another container or reservation on this network.',
+        remedy: 'Stop the container and start it with another MAC.',
+      },
+      AddressIsGateway: {
+        means: 'A container runs on the address of the gateway.',
+        remedy: 'Stop the container and start it with another address.',
+      },
+    },
+  },
+} as const satisfies Record<string, ConditionKind>;
+
+/** Reasons that only `Ready` of a network has. */
+export const readyOfNetwork = {
+  OnAllHosts: { means: 'The network is in place on all of its hosts.', remedy: nothingToDo },
+  NotOnAllHosts: {
+    means: 'The network is not in place on every host. The message names the hosts and their reasons.',
+    remedy: 'Look at the placements of the network.',
+  },
+  HostsPending: {
+    means: 'Some hosts have not reported on this generation of the network yet.',
+    remedy: 'Wait. If it stays so, check the agents of these hosts.',
+  },
+  NoHosts: {
+    means: 'No host that has joined is selected by `hosts`.',
+    remedy: 'Change `hosts`, or let a host join.',
+  },
+  Deleting: {
+    means: 'The network is being removed from its hosts.',
+    remedy: 'Wait. Where the message names containers, remove them first.',
+  },
+} as const satisfies Record<string, ReasonKind>;

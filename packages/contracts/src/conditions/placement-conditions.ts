@@ -1,0 +1,183 @@
+import { addressPoolCondition } from './address-pool-condition.ts';
+import { agentDoesIt, nothingToDo, type ConditionKind } from './condition-kind.ts';
+import { networkReadyCondition } from './network-ready-condition.ts';
+
+/** Conditions of a placement: of a network on one host. */
+export const placementConditionTable = {
+  ParentReady: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means: 'The parent interface exists, is up, has a carrier, and can carry containers.',
+    good: 'True',
+    reasons: {
+      ParentUp: { means: 'The parent interface is up.', remedy: nothingToDo },
+      ParentDown: { means: 'The parent interface is down.', remedy: agentDoesIt },
+      ParentNoCarrier: {
+        means: 'The parent interface is up but has no carrier.',
+        remedy: 'Check the cable and the switch port.',
+      },
+      ParentMissing: {
+        means: 'The host has no interface of that name.',
+        remedy: 'Name an existing interface in `parent`, or in `parents` for this host.',
+      },
+      ParentUnusable: {
+        means: 'The interface cannot carry containers: it is `lo`, or a port of a bond or bridge.',
+        remedy: 'Name another interface; for a port, name its bond or bridge.',
+      },
+      ParentUpFailed: {
+        means: 'The parent interface could not be set up.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+      NoDefaultRoute: {
+        means: 'The network names no parent, and the host has no default route to take it from.',
+        remedy: 'Name an interface in `parent`, or in `parents` for this host.',
+      },
+      HostNeedsParent: {
+        means: 'Mode `passthru` would give one container an interface that the host itself uses.',
+        remedy: 'Name an interface that the host does not use, or use mode `bridge`.',
+      },
+    },
+  },
+  LinkReady: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means: 'The VLAN interface exists, has the right parent and VLAN, and is up. Only for VLAN networks.',
+    good: 'True',
+    inherits: ['ParentReady'],
+    reasons: {
+      LinkUp: { means: 'The VLAN interface that the agent made is up.', remedy: nothingToDo },
+      LinkAdopted: {
+        means: 'The VLAN interface was there before Trunkline, fits, and is used. It is never removed.',
+        remedy: nothingToDo,
+      },
+      LinkMissing: { means: 'The VLAN interface does not exist yet.', remedy: agentDoesIt },
+      LinkDown: { means: 'The VLAN interface is down.', remedy: agentDoesIt },
+      LinkConflict: {
+        means: 'An interface has the name but another parent, VLAN or kind. The agent does not touch it.',
+        remedy: 'Rename that interface, or choose another VLAN.',
+      },
+      VlanUnsupported: {
+        means: 'The kernel has no 802.1Q VLANs.',
+        remedy: 'Install and load the module (modprobe 8021q), or use a network without a VLAN.',
+      },
+      LinkFailed: {
+        means: 'The VLAN interface could not be made or changed.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+      LinkUpFailed: {
+        means: 'The VLAN interface could not be set up.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+      LinkDownFailed: {
+        means: 'An interface could not be set down again after a change was undone.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+    },
+  },
+  MtuReady: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means: 'The interface has the MTU that the network asks for. Only for networks with `mtu`.',
+    good: 'True',
+    reasons: {
+      MtuSet: { means: 'The MTU is as asked for.', remedy: nothingToDo },
+      MtuDiffers: { means: 'The VLAN interface has another MTU.', remedy: agentDoesIt },
+      MtuAboveParent: {
+        means: 'The parent has a smaller MTU, so the VLAN interface cannot have a larger one.',
+        remedy: 'Raise the MTU of the parent and of the switch, or lower that of the network.',
+      },
+      MtuOfParent: {
+        means: 'The network has no VLAN, so it has the MTU of its parent. The agent does not change that.',
+        remedy: 'Set the MTU of the parent by hand, or use a VLAN.',
+      },
+      MtuOfAdopted: {
+        means: 'The VLAN interface was there before Trunkline, so the agent does not change its MTU.',
+        remedy: 'Set the MTU of that interface by hand.',
+      },
+      MtuRefused: {
+        means: 'The kernel refused the MTU.',
+        remedy: 'The message has the error of the kernel. Choose another MTU.',
+      },
+    },
+  },
+  Promiscuous: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means: 'The parent interface is promiscuous. Only for networks with `promiscuous`.',
+    good: 'True',
+    inherits: ['ParentReady'],
+    reasons: {
+      PromiscuousOn: { means: 'The parent interface is promiscuous.', remedy: nothingToDo },
+      PromiscuousOff: { means: 'The parent interface is not promiscuous yet.', remedy: agentDoesIt },
+      PromiscuousFailed: {
+        means: 'The parent interface could not be made promiscuous.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+    },
+  },
+  Forwarding: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means: 'The host forwards IPv4. Only for networks with `forwarding`.',
+    good: 'True',
+    reasons: {
+      ForwardingOn: { means: 'The host forwards IPv4.', remedy: nothingToDo },
+      ForwardingOff: { means: 'The host does not forward IPv4 yet.', remedy: agentDoesIt },
+      ForwardingFailed: {
+        means: 'Forwarding could not be turned on.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+    },
+  },
+  RoutesClear: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means: 'The host routes the subnets over no other interface. `Ready` does not depend on it.',
+    good: 'True',
+    reasons: {
+      NoOtherRoute: { means: 'No other route leads to the subnets.', remedy: nothingToDo },
+      SubnetRoutedElsewhere: {
+        means: 'The host sends traffic for a subnet to another interface. Containers still reach each other.',
+        remedy: 'Choose another subnet, or remove the route.',
+      },
+    },
+  },
+  NetworkReady: networkReadyCondition,
+  AddressPool: addressPoolCondition,
+  AddressConflict: {
+    on: ['placement'],
+    reportedBy: ['agent'],
+    means:
+      'A foreign machine uses the address of a running container. Shown while it lasts, and once it has ended.',
+    good: 'False',
+    reasons: {
+      ForeignStation: {
+        means: 'A foreign machine answers for the address of a running container.',
+        remedy: 'Find that machine and change its address, or start the container with another address.',
+      },
+      Ended: { means: 'No other machine answers for it any more.', remedy: nothingToDo },
+    },
+  },
+  ContainersAttached: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means:
+      'Containers that were disconnected for a change of the network are connected again. Shown until then.',
+    good: 'True',
+    reasons: {
+      Detached: {
+        means: 'Containers were disconnected so that the network could be replaced.',
+        remedy: agentDoesIt,
+      },
+      LeftBehind: {
+        means:
+          'Containers were stopped when the network was removed by hand, and still belong to the old one.',
+        remedy: agentDoesIt,
+      },
+      AttachFailed: {
+        means: 'A container could not be connected again.',
+        remedy: 'The message has the error of Docker. The agent tries again.',
+      },
+    },
+  },
+} as const satisfies Record<string, ConditionKind>;
