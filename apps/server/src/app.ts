@@ -8,7 +8,7 @@ import { checkRoutes } from './features/checks/checks.routes.ts';
 import { createChecksService } from './features/checks/checks.service.ts';
 import { containerRoutes } from './features/containers/containers.routes.ts';
 import { createContainersService } from './features/containers/containers.service.ts';
-import { errorCodeRoutes } from './features/docs/error-codes.routes.ts';
+import { docsRoutes } from './features/docs/docs.routes.ts';
 import { endpointRoutes } from './features/endpoints/endpoints.routes.ts';
 import { createEndpointsService } from './features/endpoints/endpoints.service.ts';
 import { eventRoutes } from './features/events/events.routes.ts';
@@ -157,7 +157,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(requestLimits);
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });
-  await app.register(errorCodeRoutes);
+  await app.register(docsRoutes);
   await app.register(healthRoutes, { platform, recovery });
   await app.register(recoveryRoutes, { recovery });
   // Before anybody is refused for what hosts hold, they are asked for what they do not use.

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { HostName, NetworkName, Revision, Timestamp } from './common.ts';
-import { Closed, Described, Nullable } from './schema.ts';
+import { eventTypes } from './events/event-table.ts';
+import { Closed, Described, Nullable, Words } from './schema.ts';
 
 export const Event = Closed(
   {
@@ -12,9 +13,9 @@ export const Event = Closed(
       description: 'When it was recorded.',
       examples: ['2026-11-24T09:30:00.000Z'],
     }),
-    type: Type.String({
-      maxLength: 64,
-      description: 'Type of the event: `<what>.<happened>`.',
+    type: Words(eventTypes, {
+      description:
+        'Type of the event: `<what>.<happened>`. What each type means, and its `data`, is under [/docs/events](/docs/events).',
       examples: ['network.created'],
     }),
     subject: Type.String({
@@ -35,7 +36,7 @@ export const Event = Closed(
     }),
     data: Type.Record(Type.String(), Type.Unknown(), {
       maxProperties: 64,
-      description: 'Data that belongs to the type.',
+      description: 'Data that belongs to the type; see [/docs/events](/docs/events).',
       examples: [{ generation: 1 }],
     }),
   },

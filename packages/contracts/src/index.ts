@@ -1,6 +1,6 @@
 /**
- * What the API and the agent protocol look like: the one source of types, validation and OpenAPI, and the table of
- * error codes. Imports nothing of ours.
+ * What the API and the agent protocol look like: the one source of types, validation and OpenAPI, and the tables of
+ * error codes, conditions and events. Imports nothing of ours.
  */
 export * from './addresses.ts';
 export * from './agent.ts';
@@ -13,6 +13,7 @@ export * from './containers.ts';
 export * from './endpoints.ts';
 export * from './errors.ts';
 export * from './events.ts';
+export * from './events/event-table.ts';
 export * from './fit.ts';
 export * from './hosts.ts';
 export * from './leases.ts';

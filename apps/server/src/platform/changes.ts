@@ -1,18 +1,20 @@
+import type { EventDataOf, EventType } from '@trunkline/contracts';
 import { apiErrorFromDatabase, databaseFault } from './database/database-errors.ts';
 import { Prisma, type Database, type TransactionClient } from './database/database.ts';
 import { ApiError } from './errors.ts';
 import { findReply, keepReply, openKey, type IdempotencyRequest, type Reply } from './idempotency.ts';
 
-/** Something that happened, for the log of events. */
-export interface EventInput {
-  /** `<what>.<happened>`, such as `network.created`. */
-  type: string;
+/** An event of one type, with the `data` that the table of events has for it. */
+type EventOf<T extends EventType> = {
+  type: T;
   /** Path of what it is about. */
   subject: string;
   network?: string;
   host?: string;
-  data?: Record<string, unknown>;
-}
+} & (keyof EventDataOf<T> extends never ? { data?: never } : { data: EventDataOf<T> });
+
+/** Something that happened, for the log of events. */
+export type EventInput = { [T in EventType]: EventOf<T> }[EventType];
 
 /** Who asks for a change, and under which request. */
 export interface ChangeContext {

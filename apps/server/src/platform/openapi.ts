@@ -39,7 +39,11 @@ const sections = [
   { name: 'checks', description: 'One-shot jobs on hosts: does it work, and if not, why.' },
   { name: 'hosts', description: 'Machines with a Docker Engine and one agent.' },
   { name: 'join-tokens', description: 'Let a host join: once, within an hour.' },
-  { name: 'events', description: 'Everything that happened, in order.' },
+  {
+    name: 'events',
+    description:
+      'Everything that happened, in order. The types are listed under [/docs/events](/docs/events).',
+  },
   { name: 'tokens', description: 'Tokens for callers of this API.' },
   { name: 'server', description: 'How the server itself is.' },
 ];
@@ -48,6 +52,7 @@ const intro = `Say once what should be; Trunkline makes it so on every host, kee
 
 **Authenticate** with \`Authorization: Bearer tl_…\`. The first admin token is in the file \`admin-token\` of the data directory.
 **Errors** are \`application/problem+json\` with a stable \`code\`; the codes are listed under [/docs/errors](/docs/errors).
+**Conditions** of hosts, networks, placements and containers have a stable \`type\` and \`reason\`; they are listed with what to do under [/docs/conditions](/docs/conditions).
 **Write safely**: \`Idempotency-Key\` on POST; \`If-Match\` with the ETag on PUT, PATCH and DELETE of networks and hosts (\`*\` for whatever is there); \`?dryRun=true\` tells what would be; \`?wait=30s\` holds the answer until the change is real on its hosts.
 **Lists** give \`nextCursor\`; hand it back as \`cursor\`.`;
 

@@ -1,3 +1,4 @@
+import type { EventDataOf } from '@trunkline/contracts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
@@ -38,7 +39,7 @@ export async function releaseAddress(
         'address_not_found',
         `nobody holds ${ip} on ${network}: there is nothing to release`,
       );
-    const record = (type: string): void =>
+    const record = (type: 'address.released' | 'address.revoked'): void =>
       change.record({ type, subject: addressPath(network, ip), network, data: eventData(row, force) });
     const decision = decideRelease(row, force);
     if (decision.release) {
@@ -76,7 +77,7 @@ export async function releaseAddress(
   if (!(await isConfirmed())) throw unconfirmed(network, ip, released.awaited);
 }
 
-const eventData = (row: AddressRow, force: ReleaseForce): Record<string, unknown> => ({
+const eventData = (row: AddressRow, force: ReleaseForce): EventDataOf<'address.revoked'> => ({
   owner: row.owner,
   container: row.container,
   host: row.host,

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { EventInput } from '../../platform/changes.ts';
 import { poolQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { IdempotencyRequest, Reply } from '../../platform/idempotency.ts';
@@ -162,12 +163,7 @@ export async function allocateInTransaction(
 }
 
 /** The event of an address that an owner got. */
-export function reservedEvent(row: AddressRow): {
-  type: string;
-  subject: string;
-  network: string;
-  data: Record<string, unknown>;
-} {
+export function reservedEvent(row: AddressRow): EventInput {
   return {
     type: 'address.reserved',
     subject: addressPath(row.network, row.ip),

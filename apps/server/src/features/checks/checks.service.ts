@@ -94,11 +94,8 @@ function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
   return { id, kind: 'connectivity', fromContainer: from, toContainer: to, toAddresses, count, expiresAt };
 }
 
-/** What an event of a job is about. A preflight has no path of its own: it is about its network. */
-const about = (network: string | null, id: string, happened: string) =>
-  network === null
-    ? { type: `check.${happened}`, subject: checkPath(id) }
-    : { type: `preflight.${happened}`, subject: `/v1/networks/${network}`, network };
+/** A preflight has no path of its own: its events are about its network. */
+const aboutPreflight = (network: string) => ({ subject: `/v1/networks/${network}`, network });
 
 function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport): void {
   const found = result === null ? null : 'reachable' in result ? 'connectivity' : 'preflight';
@@ -224,12 +221,15 @@ export function createChecksService(
         result: result ?? undefined,
       });
       if (!answered) return;
+      const data = {
+        error,
+        ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}),
+      };
       // A preflight that begins is news to nobody.
-      if (job.kind === 'preflight' && state === 'running') return;
-      change.record({
-        ...about(job.kind === 'preflight' ? job.spec.network.name : null, checkId, state),
-        data: { error, ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}) },
-      });
+      if (job.kind !== 'preflight')
+        change.record({ type: `check.${state}`, subject: checkPath(checkId), data });
+      else if (state !== 'running')
+        change.record({ type: `preflight.${state}`, ...aboutPreflight(job.spec.network.name), data });
       // It leaves the host's desired document when it has ended.
       if (state !== 'running') change.notifyHosts([hostId]);
     },
@@ -238,7 +238,8 @@ export function createChecksService(
       return startSweep('checks', sweepMs, platform.log, async () => {
         await changes.make({ actor: 'server' }, async (change) => {
           for (const { id, host_id: hostId, network } of await expireChecks(change.db, now(), expiredError)) {
-            change.record(about(network, id, 'expired'));
+            if (network === null) change.record({ type: 'check.expired', subject: checkPath(id) });
+            else change.record({ type: 'preflight.expired', ...aboutPreflight(network) });
             if (hostId !== null) change.notifyHosts([hostId]);
           }
         });

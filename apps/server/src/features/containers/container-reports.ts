@@ -1,9 +1,9 @@
 import type { ContainerReport } from '@trunkline/contracts';
-import type { Change } from '../../platform/changes.ts';
+import type { Change, EventInput } from '../../platform/changes.ts';
 import { mergeConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
 import { notAhead } from '../../platform/reported-generations.ts';
-import { judgeReport, type KnownContainer } from './container-verdict.ts';
+import { judgeReport, type KnownContainer, type ReportVerdict } from './container-verdict.ts';
 import { conditionsOf, observedOf } from './container-view.ts';
 import {
   containersOn,
@@ -106,7 +106,12 @@ const sameMessages = (row: ContainerRow, report: ContainerReport): boolean => {
   );
 };
 
-function eventOf(happened: string, row: ContainerRow, host: string, report: ContainerReport) {
+function eventOf(
+  happened: NonNullable<ReportVerdict['event']> | 'removed',
+  row: ContainerRow,
+  host: string,
+  report: ContainerReport,
+): EventInput {
   const ready = report.conditions.find(({ type }) => type === 'Ready');
   return {
     type: `container.${happened}`,

@@ -136,14 +136,12 @@ export function createEndpointsService(
 
     async takeIn(host) {
       await platform.changes.make({ actor: `agent:${host.name}` }, async (change) => {
-        for (const { kind, network, ip, container, mac } of await takeIn(change.db, host.id))
-          change.record({
-            type: kind === 'bound' ? 'address.bound' : 'address.released',
-            subject: addressPath(network, ip),
-            network,
-            host: host.name,
-            data: kind === 'bound' ? { container, mac, taken: 'in use' } : { container, forced: false },
-          });
+        for (const { kind, network, ip, container, mac } of await takeIn(change.db, host.id)) {
+          const about = { subject: addressPath(network, ip), network, host: host.name };
+          if (kind === 'bound')
+            change.record({ type: 'address.bound', ...about, data: { container, mac, taken: 'in use' } });
+          else change.record({ type: 'address.released', ...about, data: { container, forced: false } });
+        }
       });
     },
 

@@ -12,7 +12,11 @@ import type { EventFilter } from './events.store.ts';
 
 const filterFields = {
   type: Type.Optional(
-    Type.String({ maxLength: 64, description: 'Only this type.', examples: ['network.created'] }),
+    Type.String({
+      maxLength: 64,
+      description: 'Only this type, one of [/docs/events](/docs/events).',
+      examples: ['network.created'],
+    }),
   ),
   network: Type.Optional(NetworkName),
   host: Type.Optional(HostName),

@@ -27,7 +27,7 @@ function present(row: EventRow): Event {
   return {
     revision: row.revision.toString(),
     at: row.at.toISOString(),
-    type: row.type,
+    type: row.type as Event['type'],
     subject: row.subject,
     network: row.network,
     host: row.host,

@@ -12,7 +12,10 @@ export function conflictEvents(
   host: string,
 ): EventInput[] {
   const { network } = before;
-  const eventOf = (type: string, { ip, container, mac }: AddressConflict): EventInput => ({
+  const eventOf = (
+    type: 'address.conflicted' | 'address.conflict-ended',
+    { ip, container, mac }: AddressConflict,
+  ): EventInput => ({
     type,
     subject: addressPath(network, ip),
     network,

@@ -1,0 +1,75 @@
+import {
+  conditionTable,
+  describeEventData,
+  errorTable,
+  eventTable,
+  eventTypes,
+  sharedReasonTable,
+  type ConditionKind,
+  type EventType,
+} from '@trunkline/contracts';
+import { tablePage, type TableRow } from './table-page.ts';
+
+const others =
+  'See also <a href="/docs/errors">error codes</a>, <a href="/docs/conditions">conditions</a> and <a href="/docs/events">events</a>.';
+
+/** Every error code. */
+export const errorsPage = (): string =>
+  tablePage({
+    title: 'Error codes',
+    intro: `Every answer that is not 2xx is <code>application/problem+json</code> with one of these codes. <em>Retry</em>: the same request may succeed later without a change by the caller. ${others}`,
+    columns: ['code', 'status', 'meaning', 'retry'],
+    rows: Object.entries(errorTable).map(([code, { status, title, retryable }]) => ({
+      id: code,
+      cells: [`\`${code}\``, String(status), title, retryable ? 'yes' : 'no'],
+    })),
+  });
+
+const takesOver = ({ inherits }: ConditionKind): string => {
+  if (inherits === undefined) return '';
+  const whose = inherits === 'all' ? 'any other condition' : inherits.map((type) => `\`${type}\``).join(', ');
+  return ` It may also have the reasons of ${whose}.`;
+};
+
+function conditionRows(type: string, kind: ConditionKind): TableRow[] {
+  const about = `On: ${kind.on.join(', ')}. Reported by: ${kind.reportedBy.join(', ')}. Good: \`${kind.good}\`.`;
+  return [
+    { id: type, cells: [`\`${type}\``, '', `${kind.means}${takesOver(kind)}`, about] },
+    ...Object.entries(kind.reasons).map(([reason, { means, remedy }]) => ({
+      id: `${type}.${reason}`,
+      cells: ['', `\`${reason}\``, means, remedy],
+    })),
+  ];
+}
+
+/** Every condition with its reasons. */
+export const conditionsPage = (): string =>
+  tablePage({
+    title: 'Conditions',
+    intro: `Hosts, networks, placements and containers have conditions. The first row of each type says what its status <code>True</code> means; the rows below it are its reasons. The <code>message</code> of a condition says what was found this time. ${others}`,
+    columns: ['type', 'reason', 'meaning', 'what to do'],
+    rows: [
+      ...Object.entries(conditionTable).flatMap(([type, kind]) => conditionRows(type, kind)),
+      ...Object.entries(sharedReasonTable).map(([reason, { means, remedy }]) => ({
+        id: reason,
+        cells: ['any of a placement or container', `\`${reason}\``, means, remedy],
+      })),
+    ],
+  });
+
+/** Every type of event. */
+export const eventsPage = (): string =>
+  tablePage({
+    title: 'Events',
+    intro: `<code>GET /v1/events</code> lists what happened, oldest first, or streams it. Every event has one of these types; <em>data</em> has the fields of its <code>data</code>. ${others}`,
+    columns: ['type', 'subject', 'meaning', 'data'],
+    rows: eventTypes.map((type) => ({
+      id: type,
+      cells: [`\`${type}\``, eventTable[type].subject, eventTable[type].means, fieldsOf(type)],
+    })),
+  });
+
+const fieldsOf = (type: EventType): string =>
+  describeEventData(type)
+    .map(({ name, description, always }) => `\`${name}\`${always ? '' : ' (not always)'}: ${description}`)
+    .join(' ');

@@ -1,0 +1,80 @@
+import { Type } from 'typebox';
+import { Condition, HostName, Labels, NetworkName, OwnerKey, Timestamp } from '../common.ts';
+import { Closed, Described, Nullable } from '../schema.ts';
+
+const text = (description: string, maxLength = 4096) => Type.String({ maxLength, description });
+const flag = (description: string) => Type.Boolean({ description });
+const count = (description: string) => Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1, description });
+const names = (description: string) =>
+  Type.Array(Type.String({ maxLength: 128 }), { maxItems: 1000, description });
+
+/** Fields of the `data` of events, each described once. */
+export const eventFields = {
+  generation: count('The generation from this event on.'),
+  forced: flag('Whether it was forced.'),
+  forcedBy: Closed(
+    {
+      hosts: names('The hosts where containers may be disconnected for it.'),
+      containers: names('These containers.'),
+    },
+    { description: 'What was forced; absent: nothing.' },
+  ),
+  unconfirmed: flag('Released although its host has not confirmed it.'),
+  fields: names('The fields that changed.'),
+  owner: Nullable(OwnerKey, { description: 'The owner of the address; null: nobody.' }),
+  container: Nullable(text('', 256), { description: 'The container; null: not known.' }),
+  dockerId: Nullable(text('', 64), { description: 'The Docker id of the container.' }),
+  host: Nullable(HostName, { description: 'The host that had it; null: none.' }),
+  mac: Nullable(text('', 32), { description: 'The MAC address that was seen; null: not known.' }),
+  link: text('The interface of the host that has the address.', 64),
+  taken: text('Why the address became bound without a request: `in use`.', 64),
+  why: text('What is in dispute: `revoked`, `held`, `reserved`, `conflicted`, `mac` or `gateway`.', 64),
+  from: text('The address before.', 64),
+  to: text('The address from now on.', 64),
+  claim: Nullable(text('', 256), { description: 'Who may use the reservation; null: unchanged.' }),
+  reservedMac: Nullable(text('', 32), { description: 'The reserved MAC address; null: unchanged.' }),
+  claimedBy: names('The hosts whose containers use the address.'),
+  newLabels: Nullable(Labels, { description: 'The labels from now on; null: unchanged.' }),
+  labels: Described(Labels, { description: 'The labels from now on.' }),
+  family: text('`ipv4` or `ipv6`.', 4),
+  recalledFrom: Type.Array(HostName, {
+    maxItems: 100,
+    description: 'The hosts that were asked to return unused addresses.',
+  }),
+  ready: Described(Condition.properties.status, { description: 'The status of `Ready`.' }),
+  reason: Nullable(Condition.properties.reason, { description: 'The reason of `Ready`.' }),
+  message: Nullable(text(''), { description: 'The message of `Ready`.' }),
+  action: Nullable(text('', 1024), { description: 'What the agent did last; null: nothing.' }),
+  state: text('What Docker says of the container.', 32),
+  exitCode: Nullable(Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }), {
+    description: 'The exit code of a container that ended.',
+  }),
+  image: text('The image of the container.', 512),
+  networks: Type.Array(NetworkName, { maxItems: 1000, description: 'The networks of the container.' }),
+  containers: names('The containers that the host had.'),
+  addresses: names('The addresses that the host had.'),
+  lastSeenAt: Described(Timestamp, { description: 'When the agent was last heard.' }),
+  expiresAt: Described(Timestamp, { description: 'When it expires.' }),
+  says: text('What was found and what to do.'),
+  instance: text('The run of the agent that reports from now on.', 64),
+  before: Nullable(text('', 64), { description: 'The run of the agent before; null: none.' }),
+  condition: {
+    type: Described(Condition.properties.type, { description: 'The type of the condition.' }),
+    status: Described(Condition.properties.status, { description: 'Its status.' }),
+    reason: Described(Condition.properties.reason, { description: 'Its reason.' }),
+    message: Described(Condition.properties.message, { description: 'Its message.' }),
+  },
+  kind: text('The kind of the check.', 64),
+  checkFrom: text('The container that the pings start from.', 256),
+  checkTo: text('The container that they should reach.', 256),
+  findings: count('How many differences were found.'),
+  error: Nullable(text(''), { description: 'Why the host could not do it; null: no error.' }),
+  reachable: flag('Whether the target was reached.'),
+  hosts: count('How many hosts were asked.'),
+  name: text('The name of the token.', 128),
+  role: text('The role of the token.', 32),
+  recovery: text('The id of the recovery.', 64),
+  recoveryReason: text('How the server noticed that the database is older.', 1024),
+  waitedFor: names('The hosts that have to compare, the first hundred by name.'),
+  letGo: names('The hosts that have not compared.'),
+} as const;
