@@ -172,7 +172,7 @@ async function planOf(host: FakeHost, want: Partial<DesiredNetwork> = {}) {
   return planHost(desired, await host.look(desired)).networks.get(id(1))!();
 }
 type Plan = Awaited<ReturnType<typeof planOf>>;
-const shown = ({ conditions }: Plan, type: string) => {
+const statusOf = ({ conditions }: Plan, type: string) => {
   const found = conditions.find((one) => one.type === type);
   return found === undefined ? null : `${found.status} ${found.reason}`;
 };
@@ -184,8 +184,8 @@ test.each(rows)('$name', async ({ there, arrange, want, steps, ready, book, says
   await arrange?.(host);
   const plan = await planOf(host, want);
   expect(plan.steps.map((step) => step.do)).toEqual(steps);
-  expect(shown(plan, 'Ready')).toBe(ready);
-  expect(shown(plan, 'AddressPool')).toBe(book);
+  expect(statusOf(plan, 'Ready')).toBe(ready);
+  expect(statusOf(plan, 'AddressPool')).toBe(book);
   if (says !== undefined) expect(said(plan)).toMatch(says);
 });
 
@@ -197,7 +197,10 @@ test('a foreign network that was adopted works as before, and is told to be on i
   await host.settle(desired);
   expect(host.changes()).toEqual([]);
   const plan = await planOf(host, { force: true });
-  expect([shown(plan, 'Ready'), shown(plan, 'AddressPool')]).toEqual(['True Ready', 'False NotCoordinated']);
+  expect([statusOf(plan, 'Ready'), statusOf(plan, 'AddressPool')]).toEqual([
+    'True Ready',
+    'False NotCoordinated',
+  ]);
   expect(said(plan)).toMatch(/another host may assign the same address/);
 });
 
@@ -214,7 +217,7 @@ test('moved by force, every container is back with the address it had, and the b
     ipamDriver: 'trunkline',
     ipamOptions: { network: id(1) },
   });
-  expect(shown(await planOf(host), 'AddressPool')).toBeNull();
+  expect(statusOf(await planOf(host), 'AddressPool')).toBeNull();
 });
 
 test('moved once the last container is gone, without anybody asking', async () => {
@@ -262,7 +265,7 @@ describe('an address of the subnet that Docker has for a gateway, where there is
     const host = await hostWith(null, 5);
     await attach(host, 'byhand');
     const plan = await planOf(host, want);
-    expect([plan.steps, shown(plan, 'Ready'), shown(plan, 'AddressPool')]).toEqual([
+    expect([plan.steps, statusOf(plan, 'Ready'), statusOf(plan, 'AddressPool')]).toEqual([
       [],
       'True Ready',
       'False MovesWhenFree',
