@@ -20,7 +20,9 @@ export interface CalmDeps {
   readonly network: string;
   readonly view: KernelView;
   readonly ledger: Ledger;
-  /** Undoes what happened at the edges, once all is up. */
+  /** Gives agents their own state back. */
+  readonly undoClones: () => Promise<void>;
+  /** Undoes what else happened at the edges, once all is up. */
   readonly undoEdges: () => Promise<void>;
   /** Containers whose address an operator took away, by their host. */
   readonly losers: () => readonly { readonly host: string; readonly container: string }[];
@@ -30,11 +32,12 @@ export interface CalmDeps {
 }
 
 /** Starts and mends whatever is not up, as an operator would, and clears away what a removal left behind. */
-async function mendAll({ fleet, network, ledger, undoEdges, losers }: CalmDeps): Promise<void> {
+async function mendAll({ fleet, network, ledger, undoClones, undoEdges, losers }: CalmDeps): Promise<void> {
   const { lab, client } = fleet;
   const names = lab.hosts.map(({ name }) => name);
   await fleet.startServer();
   await Promise.all(names.map(async (name) => await lab.mend(name)));
+  await undoClones();
   await Promise.all(names.map(async (name) => await fleet.startAgent(name)));
   await Promise.all(names.map(async (name) => await lab.startDockerd(name)));
   await undoEdges();

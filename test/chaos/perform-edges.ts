@@ -206,12 +206,13 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
         return { word: isFault ? 'fault' : 'refused', detail: `${String(error.status)} ${error.message}` };
       }
     },
-    /** Undoes what is still in force: stations, kept addresses, exclusions, clones. The server must be up. */
+    /** Gives agents their own state back: with a copy they do not run. */
+    undoClones: async (): Promise<void> => {
+      for (const { name } of lab.hosts) await clones.restore(name);
+    },
+    /** Undoes what else is still in force: stations, kept addresses, exclusions. The server must be up. */
     undo: async (): Promise<void> => {
-      for (const { name } of lab.hosts) {
-        await clones.restore(name);
-        await auxOff(name);
-      }
+      for (const { name } of lab.hosts) await auxOff(name);
       for (const ip of stations.keys()) await stationGone(ip);
       if (!isWhole) await exclude([]);
     },

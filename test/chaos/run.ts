@@ -85,6 +85,7 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
     network,
     view,
     ledger: createLedger(),
+    undoClones: edges.undoClones,
     undoEdges: edges.undo,
     losers: () => [...losers.values()],
     foreign,

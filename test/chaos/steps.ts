@@ -5,6 +5,7 @@ import type { Violation } from './observation.ts';
 import { describe, isOnContainer, type ContainerOperation, type Operation, type Step } from './operation.ts';
 import type { Outcome } from './perform.ts';
 import type { Recorder } from './recorder.ts';
+import { inPlannedOrder } from './turns.ts';
 
 /** Does steps, and keeps what came of each operation. */
 export interface Steps {
@@ -82,7 +83,7 @@ export function createSteps({ perform, health, ledger, recorder }: StepsDeps): S
     },
     async take({ operations }) {
       const ended = await Promise.allSettled(
-        operations.map(async ({ operation, afterMs }) => {
+        inPlannedOrder(operations).map(async ({ operation, afterMs }) => {
           await delay(afterMs);
           await doOne(operation);
         }),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTurns, thingsOf } from './turns.ts';
+import { createTurns, inPlannedOrder, thingsOf } from './turns.ts';
 
 test('work that shares a thing runs in the order of the calls, other work beside it', async () => {
   const inTurn = createTurns();
@@ -37,4 +37,15 @@ test('a copy of the data, a restart and a killed database each have the server t
     'agent of docker01',
     'agent of docker02',
   ]);
+});
+
+test('what shares a thing begins in the order of the plan, whatever was drawn; all else as drawn', () => {
+  const step = [
+    { operation: { do: 'clone state', host: 'docker01', from: 'docker02' }, afterMs: 900 },
+    { operation: { do: 'kill server' }, afterMs: 50 },
+    { operation: { do: 'own state', host: 'docker01' }, afterMs: 100 },
+    { operation: { do: 'cut', host: 'docker01' }, afterMs: 10 },
+    { operation: { do: 'restart agent', host: 'docker02' }, afterMs: 1000 },
+  ] as const;
+  expect(inPlannedOrder(step).map(({ afterMs }) => afterMs)).toEqual([900, 50, 900, 10, 1000]);
 });

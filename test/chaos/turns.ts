@@ -31,6 +31,22 @@ const ofAgent: Kinds = new Set([
 const ofDockerd: Kinds = new Set(['restart dockerd', 'kill dockerd', 'start dockerd', 'reboot']);
 const ofCable: Kinds = new Set(['cut', 'mend']);
 
+/**
+ * When operations of one step begin: as drawn, but not before an earlier one of the plan that shares a thing. The plan has thought
+ * them in that order: a host whose state is a copy gets its own back after that.
+ */
+export function inPlannedOrder<T extends { readonly operation: Operation; readonly afterMs: number }>(
+  operations: readonly T[],
+): readonly T[] {
+  const latest = new Map<string, number>();
+  return operations.map((one) => {
+    const things = thingsOf(one.operation);
+    const afterMs = Math.max(one.afterMs, ...things.map((thing) => latest.get(thing) ?? 0));
+    for (const thing of things) latest.set(thing, afterMs);
+    return { ...one, afterMs };
+  });
+}
+
 /** Runs work that shares a thing one after the other, in the order of the calls, and all other work side by side. */
 export function createTurns(): <T>(things: readonly string[], work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>();
