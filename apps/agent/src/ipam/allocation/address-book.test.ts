@@ -504,3 +504,19 @@ test('promise 1: a grant on the word of the document is held for as long as the 
   it.document = { ...it.document, containers: [box(['172.16.100.9'])] };
   expect(grant.isHeld()).toBe(false);
 });
+
+test('an Ethernet address is on one container of a host, also where NICs of their own carry the network (A10)', async () => {
+  await using it = await rig();
+  await it.leaseSync.flush(1000);
+  const [first, second] = macs;
+  await it.book.request(pool, '172.16.100.2', first!);
+  const retried = await it.book.request(pool, '172.16.100.3', first!);
+  // The start of the first has failed: nothing of the host has it.
+  expect(retried.ip).toBe('172.16.100.3');
+  it.evidence.set('172.16.100.3', { kernel: { name: 'box1', mac: first!.mac }, docker: null });
+  for (const ip of [null, '172.16.100.9'])
+    await expect(it.book.request(pool, ip, first!)).rejects.toThrow(
+      `the Ethernet address ${first!.mac} is on container box1 of this host, with 172.16.100.3: stop that one, or choose another --mac-address`,
+    );
+  expect(await it.book.request(pool, null, second!)).toMatchObject({ subnet: pool.subnet });
+});

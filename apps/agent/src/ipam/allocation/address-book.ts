@@ -11,6 +11,7 @@ import {
   type AllocationState,
 } from './decide-address.ts';
 import { whyNot } from './grantable.ts';
+import { familyOf } from '../leases/exchange-plan.ts';
 import { ipOption } from './ip-option.ts';
 import { createKeyTurns } from '../../lib/key-turns.ts';
 import {
@@ -263,8 +264,30 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return ip === null ? new Map([...all].filter(([key]) => !turns.isBusy(key))) : all;
   }
 
+  /** Of two NICs that carry one network the kernel of a host knows nothing: it refuses a MAC twice on one of them only. */
+  async function refuseTwin({ pool, ip: asked, endpoint: { mac } }: AddressRequest): Promise<void> {
+    if (mac === null) return;
+    const alike = [...store.all().values()].filter(
+      ({ networkId, ip, use, lastMac }) =>
+        networkId === pool.networkId &&
+        familyOf(ip) === pool.family &&
+        // Whoever has the address itself is found by that.
+        ip !== asked &&
+        use === 'used' &&
+        lastMac === mac,
+    );
+    for (const record of alike) {
+      const { kernel } = await deps.live.of(record);
+      if (kernel === null || kernel === 'unknown' || kernel.mac !== mac) continue;
+      throw new DriverRefusal(
+        `the Ethernet address ${mac} is on container ${kernel.name ?? record.ip} of this host, with ${record.ip}: stop that one, or choose another --mac-address`,
+      );
+    }
+  }
+
   async function answer(request: AddressRequest, until: number): Promise<Grant> {
     const { networkId } = request.pool;
+    await refuseTwin(request);
     const tried: Tried = {};
     while (now() < until) {
       const leftMs = until - now() - reserveMs;
