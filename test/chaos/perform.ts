@@ -34,7 +34,7 @@ const mootWords =
   /No such container|is not running|is not connected|already exists in network|endpoint with name .* already exists|cannot connect to the Docker daemon|removal of container .* is already in progress|host \S+ is not running|marked for removal/i;
 
 /** Docker's arguments of an operation on a container. */
-export function dockerArguments(
+function dockerArguments(
   operation: Exclude<ContainerOperation, { do: 'crash' }>,
   network: string,
 ): readonly string[] {

@@ -69,7 +69,7 @@ export interface Features {
 }
 
 /** Enough for every container that one host starts before it has said so. */
-export const defaultUnusedLeases = 128;
+const defaultUnusedLeases = 128;
 
 /** Half a head is given up sooner than half a body; Node looks for such connections this often. */
 const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };

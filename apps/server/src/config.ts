@@ -23,42 +23,6 @@ export class ConfigError extends Error {}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every variable the server knows; the README's table is this one. */
-export const serverVariables = [
-  ['TRUNKLINE_LISTEN', '127.0.0.1:7400', 'Address and port to listen on; `[::]:7400` for all.'],
-  [
-    'TRUNKLINE_DATA_DIR',
-    '/var/lib/trunkline (root) or ~/.local/share/trunkline',
-    'Where its database and the first admin token live.',
-  ],
-  [
-    'TRUNKLINE_ADMIN_TOKEN',
-    'made and written to admin-token',
-    'The first admin token, 20 characters or more.',
-  ],
-  [
-    'DATABASE_URL',
-    'its own PostgreSQL',
-    '`postgres://user:password@host:5432/name` of a PostgreSQL 15 or later.',
-  ],
-  [
-    'TRUNKLINE_TLS_KEY, TRUNKLINE_TLS_CERT',
-    'plain HTTP',
-    'PEM files of the private key and the certificate chain; both or none.',
-  ],
-  [
-    'TRUNKLINE_TRUST_PROXY',
-    'none',
-    'Addresses or CIDRs of proxies in front, with commas: their `X-Forwarded-For` says where a request comes from. Without it all requests through a proxy share the limits of one source.',
-  ],
-  [
-    'TRUNKLINE_UNUSED_LEASES',
-    '128',
-    'Addresses of a network that one host may hold and that no container was seen on, beside its warm pool; 16 to 4096. More where its containers use more.',
-  ],
-  ['TRUNKLINE_LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent.'],
-] as const;
-
 function parseListen(text: string): ServerConfig['listen'] {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);

@@ -57,7 +57,7 @@ export type QueryValues = Readonly<Record<string, string | number | boolean | un
 export const defaultTimeoutMs = 30_000;
 
 /** Default bound of an answer, in bytes: many times a full page of the largest items. */
-export const defaultMaxBytes = 16 * 1024 * 1024;
+const defaultMaxBytes = 16 * 1024 * 1024;
 /** Bound of an answer that says what went wrong, in bytes. */
 const maxErrorBytes = 1024 * 1024;
 

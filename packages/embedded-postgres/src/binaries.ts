@@ -76,7 +76,7 @@ export async function usableBinaries(
 }
 
 /** Makes the links listed in `pg-symlinks.json` (the package's own install script would). Safe to run by two at once. */
-export async function makeLibraryLinks(native: string): Promise<void> {
+async function makeLibraryLinks(native: string): Promise<void> {
   for (const { source, target } of await listedLinks(native)) {
     const link = join(native, target);
     if (await exists(link)) continue;

@@ -51,7 +51,7 @@ export function runProgram(
 }
 
 /** The last lines of a text, without the blank ones. */
-export function lastLines(text: string, count = 20): string {
+function lastLines(text: string, count = 20): string {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')

@@ -10,7 +10,7 @@ export interface DriverAnswerSeen {
 }
 
 /** Longest a refusal may be, in characters: it is printed under `docker run`. */
-export const maxErrorLength = 2_000;
+const maxErrorLength = 2_000;
 const mediaType = 'application/vnd.docker.plugins.v1.1+json';
 
 /** What an answer must have that is no refusal, by its path. */

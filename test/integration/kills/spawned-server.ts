@@ -88,7 +88,7 @@ export async function spawnServer(options: {
   return { url, port, program, token: adminToken, ask };
 }
 
-export const lastLines = (program: Program): string => program.lines().slice(-30).join('\n');
+const lastLines = (program: Program): string => program.lines().slice(-30).join('\n');
 
 /** A network of 65,534 addresses without hosts. */
 export async function makeNetwork(server: SpawnedServer): Promise<string> {

@@ -78,7 +78,7 @@ export type CommandRunnerOptions = {
 };
 
 /** Folders in which a distribution puts `ip`, `nsenter` and the like. */
-export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * The real thing. Programs get a clean environment (`PATH` and `LC_ALL=C` only): their words do not change with the

@@ -11,7 +11,7 @@ export async function countInterfaces(
 }
 
 /** Names of the interfaces that `/proc/net/dev` lists: two lines of heads, then `name: counters`. */
-export function interfaceNames(text: string): readonly string[] {
+function interfaceNames(text: string): readonly string[] {
   return text
     .split('\n')
     .slice(2)

@@ -5,9 +5,9 @@ export type ApiVersion = { readonly major: number; readonly minor: number };
  * The newest that this code was written against (Engine 29.6; moby, api/docs/CHANGELOG.md). Of what changed after 1.52 one thing
  * concerns the agent: from 1.54 on `POST /networks/{id}/connect` takes a MAC, and Engine 29.3 and later drop it below.
  */
-export const newestKnown: ApiVersion = { major: 1, minor: 55 };
+const newestKnown: ApiVersion = { major: 1, minor: 55 };
 /** The oldest that it supports (Engine 20.10). */
-export const oldestSupported: ApiVersion = { major: 1, minor: 41 };
+const oldestSupported: ApiVersion = { major: 1, minor: 41 };
 /** From here on (Engine 25) a container is created with all its networks, and each endpoint takes a MAC. */
 export const manyEndpointsSince: ApiVersion = { major: 1, minor: 44 };
 

@@ -148,7 +148,7 @@ export function createDockerSession(options: {
 /**
  * Sorts a failure by status code and errno, never by words. What is neither (a mistake of ours) is passed on as it is.
  */
-export function dockerFailure(operation: string, error: unknown, socketPath: string): unknown {
+function dockerFailure(operation: string, error: unknown, socketPath: string): unknown {
   if (error instanceof DockerError || !(error instanceof Error)) return error;
   const status = 'statusCode' in error ? error.statusCode : undefined;
   if (typeof status === 'number') {

@@ -23,7 +23,7 @@ export class IdentityCopied extends Error {
 }
 
 /** The server knows no such host, whatever this state folder says; its words. Null: it says nothing of the kind. */
-export function notJoined(error: unknown): string | null {
+function notJoined(error: unknown): string | null {
   return error instanceof ApiError && error.code === 'host_not_joined'
     ? (error.problem?.detail ?? error.message)
     : null;

@@ -37,7 +37,7 @@ export async function readMachineMarks({ links, readFile }: MarkSources): Promis
  * Ethernet addresses of the NICs, sorted. What is made in software comes and goes and does not count; in a system
  * container, whose NIC is a veth, that does where there is no other, but for the ports of bridges, which belong to containers.
  */
-export function nicMacs(links: readonly Link[]): readonly string[] {
+function nicMacs(links: readonly Link[]): readonly string[] {
   const ofKind = (isWanted: (link: Link) => boolean): string[] =>
     links.flatMap((link) => (link.mac !== null && isWanted(link) ? [link.mac] : []));
   const hardware = ofKind(({ kind }) => kind === null);

@@ -32,7 +32,7 @@ export function ownLinkOn(name: string, seen: Seen): OwnLink | null {
 }
 
 /** Whether an address is one that the kernel gives to every link that is up (RFC 4862 section 5.3). */
-export function isAutomatic({ family, scope }: Link['addresses'][number]): boolean {
+function isAutomatic({ family, scope }: Link['addresses'][number]): boolean {
   return family === 6 && scope === 'link';
 }
 

@@ -221,7 +221,7 @@ export function killAt(n: number): () => void {
 }
 
 /** Every step of every item. */
-export function wantedSteps(desired: DesiredDocument, observed: Observed): Step[] {
+function wantedSteps(desired: DesiredDocument, observed: Observed): Step[] {
   const plan = planHost(desired, observed);
   return keysOf(desired).flatMap((key) => plan.item(key)?.steps ?? []);
 }

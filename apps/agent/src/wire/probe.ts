@@ -28,7 +28,7 @@ export type ProbeSettings = AskSettings & {
 };
 
 /** As RFC 5227 section 1.1 has it: 4 to 6 seconds an address. */
-export const usualProbing: ProbeSettings = {
+const usualProbing: ProbeSettings = {
   probes: 3,
   startWithinMs: 1000,
   listenMs: 2000,

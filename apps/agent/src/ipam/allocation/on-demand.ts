@@ -1,4 +1,4 @@
-import { recallSeconds, type Lease } from '@trunkline/contracts';
+import type { Lease } from '@trunkline/contracts';
 import type { LeaseSource } from '../leases/lease-source.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import type { Pool } from './pools.ts';
@@ -30,8 +30,6 @@ type Waiter = {
   readonly resolve: (answer: OnDemandAnswer) => void;
 };
 
-/** How long one call may take at most, in milliseconds: the server holds an urgent want for `recallSeconds`. */
-export const onDemandMs = recallSeconds * 1000 + 1000;
 /** Calls at a time for one pool; who asks while so many run shares the next. */
 const maxCalls = 8;
 /** Most of one want, as the contract has it. */

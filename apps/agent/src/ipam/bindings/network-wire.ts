@@ -31,7 +31,7 @@ export type AddressOnWire = {
  * Bound of a question that somebody waits for, in milliseconds: for a machine that is slow. Where the link is there already it takes
  * a quarter of a second.
  */
-export const silenceMs = 2000;
+const silenceMs = 2000;
 
 /** Makes it. */
 export function createNetworkWire(deps: {

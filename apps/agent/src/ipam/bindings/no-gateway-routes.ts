@@ -106,7 +106,7 @@ function concerned({ networks, containers }: ObservedDocker): readonly DockerCon
  * What is to become of a container's default routes. One over no gateway goes; the next of its networks that has a gateway
  * takes its place, by name as Docker before 28 takes them. Any other route is somebody's. Pure.
  */
-export function routeChanges(
+function routeChanges(
   { endpoints }: Pick<DockerContainerDetail, 'endpoints'>,
   routes: readonly ContainerRoute[],
   networks: readonly DockerNetwork[],

@@ -23,7 +23,7 @@ const lookEveryMs = 1000;
  * Connections at a time. Docker has one for each container that it starts, and tries again where one is refused; each of
  * them may hold a body.
  */
-export const maxConnections = 256;
+const maxConnections = 256;
 /** Longest refusal, in characters: it is printed under `docker run`, and may quote what was sent. */
 const maxRefusal = 1000;
 const mediaType = 'application/vnd.docker.plugins.v1.1+json';

@@ -12,7 +12,7 @@ import { isAwaited, lockAddress, releaseAddresses, revokeAddress } from './addre
 export type ReleaseForce = boolean | 'unconfirmed';
 
 /** How long a host is waited for that has to let go of an address, in milliseconds: it hears of it at once, or not. */
-export const confirmWaitMs = 5_000;
+const confirmWaitMs = 5_000;
 
 type Released = 'done' | { awaited: string };
 

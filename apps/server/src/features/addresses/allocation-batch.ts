@@ -41,7 +41,7 @@ export interface BatchOptions {
  * One group a network and family, in one order for everybody who locks several. A request for several addresses is a
  * group of its own: all or none must not hold back the ones behind it.
  */
-export function groupRequests(
+function groupRequests(
   requests: readonly (Omit<AllocationRequest, 'actor'> & { actor?: string })[],
   leaveOut: ReadonlySet<number> = new Set(),
 ): AllocationGroup[] {

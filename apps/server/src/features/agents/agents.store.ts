@@ -16,7 +16,7 @@ export interface AgentRow {
 }
 
 /** Processes of a host that are remembered as superseded. */
-export const maxInstances = 1000;
+const maxInstances = 1000;
 
 const agentColumns = 'h.id, h.name, h.labels, h.instance, h.machine, i.superseded_at';
 const agentJoin = 'host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2';

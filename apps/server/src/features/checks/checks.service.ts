@@ -52,7 +52,7 @@ const sweepMs = 2_000;
 const keepMs = 7 * 86_400_000;
 const keepPreflightsMs = 3_600_000;
 
-export const checkPath = (id: string): string => `/v1/checks/${id}`;
+const checkPath = (id: string): string => `/v1/checks/${id}`;
 
 /** It has ended, one way or another. */
 export const isFinished = (check: Check): boolean => check.state !== 'pending' && check.state !== 'running';

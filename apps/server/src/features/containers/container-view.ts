@@ -5,7 +5,7 @@ import type { ObservedContainer } from './container-verdict.ts';
 import type { ContainerSpec } from './container-request.ts';
 import type { ContainerRow } from './containers.store.ts';
 
-export const specOf = (row: ContainerRow): ContainerSpec => row.spec as unknown as ContainerSpec;
+const specOf = (row: ContainerRow): ContainerSpec => row.spec as unknown as ContainerSpec;
 export const observedOf = (row: ContainerRow): ObservedContainer | null =>
   row.observed as unknown as ObservedContainer | null;
 export const conditionsOf = (row: ContainerRow): Condition[] => row.conditions as unknown as Condition[];

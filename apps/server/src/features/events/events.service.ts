@@ -18,7 +18,7 @@ export interface EventsService {
 }
 
 /** How long events are kept, in days. */
-export const keepDays = 30;
+const keepDays = 30;
 /** How many are kept at most, whatever their age: some hundred bytes each. */
 const maxEvents = 1_000_000;
 const sweepMs = 600_000;

@@ -52,7 +52,7 @@ export function identityShared(version: number, at: Date, message: string): Cond
 }
 
 /** A time by the agent's clock, never later than now by ours (promise 9). */
-export function notAfter(time: string, now: Date): string {
+function notAfter(time: string, now: Date): string {
   const at = new Date(time);
   return (at > now ? now : at).toISOString();
 }

@@ -75,7 +75,7 @@ export interface HostsService extends HostReports {
 }
 
 /** Path of a host in the API. */
-export const hostPath = (name: string): string => `/v1/hosts/${name}`;
+const hostPath = (name: string): string => `/v1/hosts/${name}`;
 /** The entity tag of a host: raised by operators, not by reports. */
 export const hostTag = (host: { id: string; version: number }): string => entityTag(host.id, host.version);
 

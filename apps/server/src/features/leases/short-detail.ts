@@ -23,7 +23,7 @@ function fullSubnet(cidr: string, rows: readonly HoldersRow[]): string {
 }
 
 /** Who holds what there is, in a sentence that names the subnets and the hosts, largest first. Pure. */
-export function fullDetail(rows: readonly HoldersRow[]): string {
+function fullDetail(rows: readonly HoldersRow[]): string {
   const cidrs = [...new Set(rows.map(({ cidr }) => cidr))];
   return cidrs
     .map((cidr) =>

@@ -70,7 +70,7 @@ async function readShown(db: TransactionClient, rest: Prisma.Sql): Promise<Shown
   return rows.map((row) => ({ ...row, placements: readStandings(row.placements) }));
 }
 
-export async function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | undefined> {
+async function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | undefined> {
   const [row] = await readNetworks(db, Prisma.sql`WHERE n.name = ${name}`);
   return row;
 }

@@ -13,7 +13,7 @@ export function attachedContainers(
 }
 
 /** Running containers on a network that some other tool started, as the last reports had it: up to `limit`. */
-export function otherContainers(
+function otherContainers(
   db: TransactionClient,
   networkId: string,
   limit: number,

@@ -15,7 +15,7 @@ export interface PastMark {
   boot(): Promise<string>;
 }
 
-export const noMark = 'none';
+const noMark = 'none';
 
 export function createPastMark(dataDir: string): PastMark {
   const path = join(dataDir, 'incarnation');

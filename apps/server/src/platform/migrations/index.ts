@@ -1,2 +1,2 @@
 export { applyMigrations } from './apply-migrations.ts';
-export { MigrationRefused, type MigrationRefusal } from './errors.ts';
+export { MigrationRefused } from './errors.ts';
