@@ -19,6 +19,7 @@ export * from './hosts.ts';
 export * from './leases.ts';
 export * from './machine.ts';
 export * from './networks.ts';
+export * from './outcomes.ts';
 export * from './recovery.ts';
 export * from './schema.ts';
 export * from './tokens.ts';

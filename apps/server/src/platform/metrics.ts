@@ -1,5 +1,15 @@
+import {
+  claimOutcomeTable,
+  leaseShortageTable,
+  returnReasons,
+  type ClaimResult,
+  type LeaseShortage,
+} from '@trunkline/contracts';
 import fp from 'fastify-plugin';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** A counter whose label takes only the words of its table. */
+type CounterOf<L extends string, V extends string> = { inc(labels: Record<L, V>): void };
 
 /** What the server counts. Every series is there from the start, so that a rate over it is right from the first event. */
 export interface Metrics {
@@ -9,9 +19,9 @@ export interface Metrics {
   allocationBatch: Histogram;
   agentsConnected: Gauge;
   leasesGranted: Counter;
-  leasesReturned: Counter<'reason'>;
-  leasesRefused: Counter<'reason'>;
-  leaseClaims: Counter<'outcome'>;
+  leasesReturned: CounterOf<'reason', (typeof returnReasons)[number]>;
+  leasesRefused: CounterOf<'reason', LeaseShortage>;
+  leaseClaims: CounterOf<'outcome', ClaimResult>;
   recalls: Counter;
 }
 
@@ -58,7 +68,7 @@ export function createMetrics(): Metrics {
         registers,
       }),
       'reason',
-      ['unused', 'released', 'conflicted'],
+      returnReasons,
     ),
     leasesRefused: withSeries(
       new Counter({
@@ -68,7 +78,7 @@ export function createMetrics(): Metrics {
         registers,
       }),
       'reason',
-      ['no_network', 'deleting', 'not_placed', 'no_family', 'recalled', 'full', 'exhausted'],
+      Object.keys(leaseShortageTable),
     ),
     leaseClaims: withSeries(
       new Counter({
@@ -78,7 +88,7 @@ export function createMetrics(): Metrics {
         registers,
       }),
       'outcome',
-      ['held', 'created', 'none', 'elsewhere', 'taken', 'other_mac', 'conflicted', 'quarantined'],
+      Object.keys(claimOutcomeTable),
     ),
     recalls: new Counter({
       name: 'trunkline_recalls_total',

@@ -1,4 +1,4 @@
-import type { AddressClaim, Recall, Revocation } from '@trunkline/contracts';
+import type { AddressClaim, ClaimResult, LeaseShortage, Recall, Revocation } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
@@ -24,16 +24,7 @@ export interface WantItem {
 }
 
 /** Why a want was not met: see `lease_batch` in prisma/migrations. */
-export type ShortReason =
-  | 'no_network'
-  | 'deleting'
-  | 'not_placed'
-  | 'no_family'
-  | 'no_subnet'
-  | 'recalled'
-  | 'full'
-  | 'exhausted'
-  | 'unused';
+export type ShortReason = LeaseShortage;
 
 /** What one host returns and wants. */
 export interface LeaseAsk {
@@ -124,29 +115,7 @@ export async function findHeld(
 }
 
 /** What `claim_lease` in prisma/migrations made of a claim. */
-export type ClaimOutcome =
-  | 'held'
-  | 'created'
-  | 'none'
-  | 'elsewhere'
-  | 'taken'
-  | 'unused'
-  | 'other_mac'
-  | 'other_host'
-  | 'not_for'
-  | 'revoked'
-  | 'awaiting'
-  | 'conflicted'
-  | 'quarantined'
-  | 'outside'
-  | 'gateway'
-  | 'network_address'
-  | 'broadcast_address'
-  | 'excluded'
-  | 'no_network'
-  | 'deleting'
-  | 'not_placed'
-  | 'no_family';
+export type ClaimOutcome = Exclude<ClaimResult, 'mac_in_use'>;
 
 export interface ClaimItem {
   networkId: string;
