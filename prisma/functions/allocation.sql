@@ -1,27 +1,4 @@
--- Addresses that the API hands out.
-
--- Addresses for one family of a network: free ones first, then those whose quarantine is over, then the rest of
--- the quarantine. Fewer than wanted when the subnets are full.
-CREATE FUNCTION take_next(network uuid, fam integer, wanted integer)
-RETURNS TABLE (subnet_id uuid, cidr inet, ip inet) LANGUAGE plpgsql AS $$
-DECLARE
-  s subnet;
-  pass integer;
-  missing integer := wanted;
-  taken inet[];
-BEGIN
-  FOR pass IN 1..3 LOOP
-    FOR s IN SELECT x.* FROM subnet x WHERE x.network_id = network AND family(x.cidr) = fam ORDER BY x.ordinal LOOP
-      EXIT WHEN missing = 0;
-      CONTINUE WHEN pass = 1 AND s.free = 0;
-      IF pass = 2 THEN CONTINUE WHEN end_quarantine(s.id, missing) = 0; END IF;
-      taken := CASE WHEN pass < 3 THEN take_free(s, missing) ELSE take_quarantined(s.id, missing) END;
-      missing := missing - cardinality(taken);
-      RETURN QUERY SELECT s.id, s.cidr, t.ip FROM unnest(taken) AS t (ip);
-    END LOOP;
-    EXIT WHEN missing = 0;
-  END LOOP;
-END $$;
+-- Addresses that the API gives (docs/decisions/0004-allocation.md).
 
 -- The IP versions in which an owner that asks for its address may have one: where the request names none, what the owner has
 -- comes before what the network would give first. Its subnets may have changed meanwhile.
@@ -110,8 +87,8 @@ BEGIN
 
   -- Requests for the next free address are taken together; owners that have one, and named addresses, one by one.
   SELECT array_agg(i.pos) FILTER (WHERE i.fresh), array_agg(i.owner) FILTER (WHERE i.fresh),
-         array_agg(i.mac) FILTER (WHERE i.fresh), array_agg(COALESCE(i.labels, '{}')) FILTER (WHERE i.fresh),
-         array_agg(i.container) FILTER (WHERE i.fresh), array_agg(COALESCE(i.claim, 'owner')) FILTER (WHERE i.fresh),
+         array_agg(i.mac) FILTER (WHERE i.fresh), array_agg(i.labels) FILTER (WHERE i.fresh),
+         array_agg(i.container) FILTER (WHERE i.fresh), array_agg(i.claim) FILTER (WHERE i.fresh),
          array_agg(i."forHost") FILTER (WHERE i.fresh), count(*) FILTER (WHERE NOT i.fresh)
   INTO positions, owners, macs, labels, containers, claims, for_hosts, others
   FROM (
@@ -132,21 +109,14 @@ BEGIN
 
   -- All the next-free requests take their addresses together: one pass over the free space, one insert.
   SELECT array_agg(t.subnet_id), array_agg(t.cidr), array_agg(t.ip) INTO subnets, cidrs, ips
-  FROM take_next(net.id, wanted_family, cardinality(positions)) AS t;
+  FROM take_next(net.id, wanted_family, NULL, cardinality(positions), true) AS t;
   had := COALESCE(cardinality(ips), 0);
   -- An item is served when all of its addresses are among those taken.
   FOR n IN 1..had LOOP
     IF n = cardinality(positions) OR positions[n + 1] <> positions[n] THEN served := n; END IF;
   END LOOP;
-  FOR n IN 1..served LOOP
-    CONTINUE WHEN macs[n] IS NULL;
-    PERFORM reserve_station(net.id, ips[n], macs[n], owners[n]);
-  END LOOP;
-  INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels, claim, for_host_id)
-  SELECT net.space, x.ip, x.subnet_id, net.id, x.cidr, 'reserved', x.owner, x.container, x.mac, x.labels, x.claim, x.for_host
-  FROM unnest(ips[1:served], subnets[1:served], cidrs[1:served], owners[1:served], containers[1:served], macs[1:served], labels[1:served],
-              claims[1:served], for_hosts[1:served])
-    AS x (ip, subnet_id, cidr, owner, container, mac, labels, claim, for_host);
+  PERFORM reserve_addresses(net, subnets[1:served], cidrs[1:served], ips[1:served], owners[1:served], containers[1:served],
+                            macs[1:served], labels[1:served], claims[1:served], for_hosts[1:served]);
   -- What was taken for an item that could not be served whole goes back.
   FOR n IN served + 1..had LOOP
     PERFORM give_back(subnets[n], ips[n]);
@@ -175,6 +145,8 @@ DECLARE
   subnets uuid[];
   cidrs inet[];
   ips inet[];
+  generations bigint[];
+  n integer;
   last_before bigint;
 BEGIN
   SELECT n.id, COALESCE(asked_family, (SELECT min(family(s.cidr)) FROM subnet s WHERE s.network_id = n.id))
@@ -193,20 +165,17 @@ BEGIN
   ) AS owned ON true
   WHERE owned.ip IS NULL;
   SELECT array_agg(t.subnet_id), array_agg(t.cidr), array_agg(t.ip) INTO subnets, cidrs, ips
-  FROM take_next(net.id, wanted_family, COALESCE(cardinality(positions), 0)) AS t;
+  FROM take_next(net.id, wanted_family, NULL, COALESCE(cardinality(positions), 0), true) AS t;
   IF ips IS NULL THEN RETURN; END IF;
 
-  -- The subnets are locked and new owners only come with that lock, so the inserts wait for nobody.
-  last_before := raise_revision(cardinality(ips)) - cardinality(ips);
+  n := cardinality(ips);
+  generations := reserve_addresses(net, subnets, cidrs, ips, fresh_owners[1:n], NULL, NULL, NULL, NULL, NULL);
+  last_before := raise_revision(n) - n;
   RETURN QUERY
   WITH item AS MATERIALIZED (
-    SELECT x.*, last_before + x.nth AS revision, nextval('address_generation') AS generation
-    FROM unnest(ips, subnets, cidrs, positions, fresh_owners, fresh_actors, fresh_requests) WITH ORDINALITY
-      AS x (ip, subnet_id, cidr, pos, owner, actor, request_id, nth)
-    WHERE x.ip IS NOT NULL
-  ), held AS (
-    INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, generation)
-    SELECT net.space, i.ip, i.subnet_id, net.id, i.cidr, 'reserved', i.owner, i.generation FROM item AS i
+    SELECT x.*, last_before + x.nth AS revision
+    FROM unnest(ips, cidrs, generations, positions[1:n], fresh_owners[1:n], fresh_actors[1:n], fresh_requests[1:n]) WITH ORDINALITY
+      AS x (ip, cidr, generation, pos, owner, actor, request_id, nth)
   ), noted AS (
     INSERT INTO event (revision, at, type, subject, network, actor, request_id, data)
     SELECT i.revision, clock_timestamp(), 'address.reserved', '/v1/networks/' || net.name || '/addresses/' || host(i.ip), net.name,

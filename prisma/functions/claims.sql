@@ -1,31 +1,22 @@
 -- One address for one container that is being started.
 
--- Why nobody is given an address any more by its name, since its subnet has changed; NULL: it may be given.
-CREATE FUNCTION not_to_give(a address) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT CASE
-    WHEN EXISTS (SELECT 1 FROM subnet s WHERE s.id = a.subnet_id AND s.gateway = a.ip) THEN 'gateway'
-    WHEN EXISTS (SELECT 1 FROM subnet_range r WHERE r.subnet_id = a.subnet_id AND r.kind = 'excluded' AND r.first <= a.ip AND r.last >= a.ip)
-      THEN 'excluded'
-  END
-$$;
-
 -- Gives a host one address for a container that is being started: `wanted`, or the one reserved for a MAC or a name.
 -- Outcomes: held, created (the host holds it from now on), none (nothing is reserved); elsewhere (unused on another host,
 -- which is asked to return it), taken, other_mac, other_host, not_for (see who_may_not), revoked (it was taken away from this
 -- host, and something runs on it there), unused (the host holds as many as it may, see lease_room), conflicted, quarantined (the address in the way is answered); those of
 -- claim_address; no_network, deleting, not_placed, no_family. Fails as `station_pkey` does for a MAC that another host has.
-CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text, most_unused integer)
+CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text, max_unused integer)
 RETURNS TABLE (outcome text, ip text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   net network;
   held address;
-  told uuid[];
-  rested boolean := false;
+  s subnet;
+  notified uuid[];
   by_host text;
   until_gone boolean;
 BEGIN
-  -- Most containers have nothing reserved for them. Told without a lock, that waits neither for others nor for the disk.
+  -- Most containers have nothing reserved for them. Answered without a lock, it waits neither for others nor for the disk.
   IF wanted IS NULL AND EXISTS (
     SELECT 1 FROM placement p JOIN network n ON n.id = p.network_id JOIN subnet s ON s.network_id = n.id
     WHERE p.network_id = claim_lease.network AND p.host_id = claimant AND NOT p.removing AND n.deleting_since IS NULL AND family(s.cidr) = fam
@@ -73,35 +64,27 @@ BEGIN
     outcome := CASE WHEN held.host_id IS NOT NULL OR held.state = 'reserved' THEN 'taken' ELSE 'revoked' END;
     RETURN NEXT; RETURN;
   END IF;
-  IF (held.ip IS NULL OR held.state = 'quarantined') AND lease_room(net, fam, claimant, most_unused) = 0 THEN
-    outcome := 'unused'; RETURN NEXT; RETURN;
-  END IF;
-  IF held.state = 'quarantined' THEN
-    IF held.awaiting_host_id IS NOT NULL THEN outcome := 'awaiting'; RETURN NEXT; RETURN; END IF;
-    -- Who had it last may have it back at once: neighbours that still remember it remember the right one. So may anybody
-    -- once it is gone from where it was: the claimant asks the wire.
-    IF held.quarantined_until > now() AND held.previous_host_id IS DISTINCT FROM claimant
-      AND (container IS NULL OR held.previous_owner IS DISTINCT FROM container) AND NOT is_gone(held) THEN
-      outcome := 'quarantined'; RETURN NEXT; RETURN;
-    END IF;
-    DELETE FROM address a WHERE a.space = held.space AND a.ip = held.ip;
-    rested := true;
-  END IF;
-  IF held.ip IS NULL OR rested THEN
-    outcome := claim_address(net, wanted, NULL, NULL, NULL, NULL, NULL, NULL);
-    IF outcome <> 'created' THEN
-      IF rested THEN INSERT INTO address SELECT held.*; END IF;
-      RETURN NEXT; RETURN;
-    END IF;
-    PERFORM claim_station(net.id, fam, wanted_mac, wanted, claimant, container);
-    UPDATE address a SET state = 'leased', host_id = claimant WHERE a.space = net.space AND a.ip = wanted;
+  IF held.ip IS NULL OR held.state = 'quarantined' THEN
+    SELECT * INTO s FROM subnet x WHERE x.network_id = net.id AND x.cidr >>= ip::inet;
+    outcome := CASE
+      WHEN lease_room(net, fam, claimant, max_unused) = 0 THEN 'unused'
+      WHEN held.awaiting_host_id IS NOT NULL THEN 'awaiting'
+      -- Who had it last may have it back at once: neighbours that still remember it remember the right one. So may anybody
+      -- once it is gone from where it was: the claimant probes it first.
+      WHEN held.quarantined_until > now() AND held.previous_host_id IS DISTINCT FROM claimant
+        AND (container IS NULL OR held.previous_owner IS DISTINCT FROM container) AND NOT is_gone(held) THEN 'quarantined'
+      ELSE COALESCE(why_not_given(s, ip::inet), 'created')
+    END;
+    IF outcome <> 'created' THEN RETURN NEXT; RETURN; END IF;
+    PERFORM claim_station(net.id, fam, wanted_mac, ip::inet, claimant, container);
+    PERFORM lease_named(s, ip::inet, claimant);
   ELSE
     outcome := CASE
       WHEN held.state = 'conflicted' THEN 'conflicted'
       WHEN held.mac IS DISTINCT FROM COALESCE(wanted_mac, '') AND held.mac IS NOT NULL THEN 'other_mac'
       WHEN held.host_id = claimant AND held.state = 'leased' AND NOT is_reserved(held) THEN COALESCE(not_to_give(held), 'held')
       WHEN held.host_id = claimant AND held.state = 'leased' THEN COALESCE(who_may_not(held, claimant, wanted_mac, container), 'held')
-      -- One that starts again has it on. Who that is nobody can tell where the Engine names no container.
+      -- One that starts again has it on. Nobody can know who that is where the Engine names no container.
       WHEN held.host_id = claimant AND is_reserved(held) AND (container IS NULL OR container IS DISTINCT FROM held.container_name)
         THEN COALESCE(who_may_not(held, claimant, wanted_mac, container), 'held')
       WHEN held.host_id = claimant THEN 'held'
@@ -111,21 +94,18 @@ BEGIN
     END;
     IF outcome IN ('held', 'created') THEN PERFORM claim_station(net.id, fam, wanted_mac, held.ip, claimant, container); END IF;
     IF outcome = 'elsewhere' THEN
-      told := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
-      IF cardinality(told) > 0 THEN PERFORM finish_leases(jsonb_build_array(short_event(net.name, fam, told)), told); END IF;
+      notified := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
+      IF cardinality(notified) > 0 THEN PERFORM append_events(jsonb_build_array(short_event(net.name, fam, notified)), notified); END IF;
     END IF;
     IF outcome = 'held' THEN
       -- A new use: a return of the one before, which may still be on its way, must not end it.
-      UPDATE address a SET generation = nextval('address_generation'), from_inventory = false, updated_at = now()
-      WHERE a.space = held.space AND a.ip = held.ip;
+      PERFORM renew_hold(held, false);
     END IF;
     IF outcome <> 'created' THEN RETURN NEXT; RETURN; END IF;
-    UPDATE address a
-    SET state = 'leased', host_id = claimant, reservation = true, generation = nextval('address_generation'), updated_at = now()
-    WHERE a.space = held.space AND a.ip = held.ip;
+    PERFORM lease_reserved(held, claimant);
   END IF;
   SELECT h.name INTO by_host FROM host h WHERE h.id = claimant;
-  PERFORM finish_leases(jsonb_build_array(jsonb_build_object(
+  PERFORM append_events(jsonb_build_array(jsonb_build_object(
     'type', 'address.leased', 'subject', '/v1/networks/' || net.name || '/addresses/' || ip, 'network', net.name,
     'host', by_host, 'actor', 'agent:' || by_host, 'data', jsonb_build_object('owner', held.owner, 'container', container))), '{}');
   RETURN NEXT;

@@ -25,14 +25,14 @@ BEGIN
   RETURN last_revision;
 END $$;
 
--- Appends events, and tells hosts that what they should be has changed with them. Called last in a transaction. Answers the
--- last revision.
+-- Appends events, and raises the desired documents of hosts, which notifies them. Called last in a transaction. Answers the last
+-- revision.
 CREATE FUNCTION append_events(events jsonb, hosts uuid[]) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   last_revision bigint := append_events(events);
 BEGIN
   -- In one order, so that two changes do not wait for each other.
-  INSERT INTO host_desired (host_id, revision) SELECT id, last_revision FROM unnest(hosts) AS id ORDER BY id
+  INSERT INTO host_desired (host_id, revision) SELECT DISTINCT h, last_revision FROM unnest(hosts) AS h ORDER BY h
   ON CONFLICT (host_id) DO UPDATE SET revision = EXCLUDED.revision;
   RETURN last_revision;
 END $$;

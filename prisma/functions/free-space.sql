@@ -1,6 +1,6 @@
 -- Free space of subnets, kept as maximal runs of addresses (docs/decisions/0004-allocation.md).
 
--- Locks the subnets of one family of a network, in one order for everybody.
+-- Locks the subnets of one family of a network, in the order of docs/locking.md.
 CREATE FUNCTION lock_subnets(network uuid, fam integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   n integer;
@@ -168,8 +168,28 @@ CREATE FUNCTION is_allocatable(subnet uuid, ip inet) RETURNS boolean LANGUAGE sq
   SELECT EXISTS (SELECT 1 FROM subnet_range r WHERE r.subnet_id = subnet AND r.kind = 'allocatable' AND r.first <= ip AND r.last >= ip)
 $$;
 
--- The host that has not confirmed yet that it lets go of an address.
-CREATE FUNCTION awaited_host(of_space text, of_ip inet) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT h.name FROM revocation r JOIN host h ON h.id = r.host_id
-  WHERE r.space = of_space AND r.ip = of_ip AND (r.confirmed_at IS NULL OR r.until_unseen) ORDER BY r.created_at DESC LIMIT 1
-$$;
+-- Addresses for one family of a network, or of its one subnet `within`: free ones first, then those whose quarantine is over,
+-- then, with `waits`, since somebody waits for them, those whose quarantine is not over. Fewer than wanted when the subnets are full.
+CREATE FUNCTION take_next(network uuid, fam integer, within inet, wanted integer, waits boolean)
+RETURNS TABLE (subnet_id uuid, cidr inet, ip inet) LANGUAGE plpgsql AS $$
+DECLARE
+  s subnet;
+  pass integer;
+  missing integer := wanted;
+  taken inet[];
+BEGIN
+  FOR pass IN 1..CASE WHEN waits THEN 3 ELSE 2 END LOOP
+    FOR s IN
+      SELECT x.* FROM subnet x
+      WHERE x.network_id = network AND family(x.cidr) = fam AND (within IS NULL OR x.cidr = within) ORDER BY x.ordinal
+    LOOP
+      EXIT WHEN missing = 0;
+      CONTINUE WHEN pass = 1 AND s.free = 0;
+      IF pass = 2 THEN CONTINUE WHEN end_quarantine(s.id, missing) = 0; END IF;
+      taken := CASE WHEN pass < 3 THEN take_free(s, missing) ELSE take_quarantined(s.id, missing) END;
+      missing := missing - cardinality(taken);
+      RETURN QUERY SELECT s.id, s.cidr, t.ip FROM unnest(taken) AS t (ip);
+    END LOOP;
+    EXIT WHEN missing = 0;
+  END LOOP;
+END $$;

@@ -1,16 +1,5 @@
 -- Addresses that hosts hold: exchanged in batches (docs/decisions/0014-leases-and-generations.md).
 
--- Appends events and raises the desired documents of hosts: what a change does last (see append_events).
-CREATE FUNCTION finish_leases(events jsonb, hosts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-  now_at bigint;
-BEGIN
-  IF events = '[]' THEN RETURN; END IF;
-  now_at := append_events(events);
-  INSERT INTO host_desired (host_id, revision) SELECT DISTINCT h, now_at FROM unnest(hosts) AS h ORDER BY h
-  ON CONFLICT (host_id) DO UPDATE SET revision = EXCLUDED.revision;
-END $$;
-
 -- The event that a network is short of addresses and these hosts were asked to return theirs.
 CREATE FUNCTION short_event(network text, fam integer, hosts uuid[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('type', 'network.short', 'subject', '/v1/networks/' || network, 'network', network, 'actor', 'server',
@@ -21,7 +10,7 @@ $$;
 -- Asks hosts to return what they do not use. Answers those that were not asked yet.
 CREATE FUNCTION recall_leases(network uuid, fam integer, hosts uuid[], seconds integer) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
-  told uuid[];
+  notified uuid[];
 BEGIN
   INSERT INTO recall AS r VALUES (network, fam, now() + make_interval(secs => seconds))
   ON CONFLICT (network_id, family) DO UPDATE SET until = EXCLUDED.until
@@ -29,8 +18,8 @@ BEGIN
   WITH asked AS (
     INSERT INTO recall_host SELECT network, fam, h FROM unnest(hosts) AS h ON CONFLICT DO NOTHING RETURNING host_id
   )
-  SELECT array_agg(asked.host_id) INTO told FROM asked;
-  RETURN COALESCE(told, '{}');
+  SELECT array_agg(asked.host_id) INTO notified FROM asked;
+  RETURN COALESCE(notified, '{}');
 END $$;
 
 -- Takes back what a host returns; what it does not hold in that generation is passed over. Answers the events.
@@ -76,42 +65,16 @@ BEGIN
   RETURN events;
 END $$;
 
--- Addresses for hosts: free ones, then those whose quarantine is over; with `waits`, since a container does, also what still
--- rests. Of one subnet, where `within` names it.
-CREATE FUNCTION take_leases(network uuid, fam integer, within inet, wanted integer, waits boolean)
-RETURNS TABLE (subnet_id uuid, cidr inet, ip inet) LANGUAGE plpgsql AS $$
-DECLARE
-  s subnet;
-  pass integer;
-  missing integer := wanted;
-  taken inet[];
-BEGIN
-  FOR pass IN 1..CASE WHEN waits THEN 3 ELSE 2 END LOOP
-    FOR s IN
-      SELECT x.* FROM subnet x
-      WHERE x.network_id = network AND family(x.cidr) = fam AND (within IS NULL OR x.cidr = within) ORDER BY x.ordinal
-    LOOP
-      EXIT WHEN missing = 0;
-      CONTINUE WHEN pass = 1 AND s.free = 0;
-      IF pass = 2 THEN CONTINUE WHEN end_quarantine(s.id, missing) = 0; END IF;
-      taken := CASE WHEN pass < 3 THEN take_free(s, missing) ELSE take_quarantined(s.id, missing) END;
-      missing := missing - cardinality(taken);
-      RETURN QUERY SELECT s.id, s.cidr, t.ip FROM unnest(taken) AS t (ip);
-    END LOOP;
-    EXIT WHEN missing = 0;
-  END LOOP;
-END $$;
-
 -- How many more addresses a host may be given of a network that no container was seen on yet: its warm pool, and beside it
--- `most`, or as many as its containers use where that is more. What is reserved for somebody is not counted. The subnets are locked.
-CREATE FUNCTION lease_room(net network, fam integer, holder uuid, most integer) RETURNS integer LANGUAGE sql STABLE AS $$
-  SELECT GREATEST(0, net.warm + GREATEST(most, count(*) FILTER (WHERE a.state = 'bound'))
+-- `max_unused`, or as many as its containers use where that is more. What is reserved for somebody is not counted. The subnets are locked.
+CREATE FUNCTION lease_room(net network, fam integer, holder uuid, max_unused integer) RETURNS integer LANGUAGE sql STABLE AS $$
+  SELECT GREATEST(0, net.warm + GREATEST(max_unused, count(*) FILTER (WHERE a.state = 'bound'))
     - count(*) FILTER (WHERE a.state = 'leased' AND NOT is_reserved(a)))::integer
   FROM address a WHERE a.host_id = holder AND a.network_id = net.id AND family(a.ip) = fam
 $$;
 
 -- What hosts return and want, several hosts in one step.
--- asked: [{pos, host, unused: see `most` of lease_room, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
+-- asked: [{pos, host, unused: see `max_unused` of lease_room, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
 -- One row `granted` for each address, and one `short` for each want that was not met in full, with the subnet that it named
 -- and the reason: no_network, deleting, not_placed, no_family, no_subnet, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
 -- (nobody has anything to return), unused (the host holds as many that no container was seen on as it may).
@@ -124,14 +87,14 @@ DECLARE
   w record;
   net network;
   events jsonb := '[]';
-  told uuid[];
+  notified uuid[];
   woken uuid[] := '{}';
   returned boolean := false;
   why text;
   got integer;
   room integer;
 BEGIN
-  -- In the order of the allocator: by the names of networks, then IPv4 before IPv6.
+  -- In the order of docs/locking.md: by the names of networks, then IPv4 before IPv6.
   FOR k IN
     SELECT n.id, f.fam FROM (
       SELECT (x.item ->> 'networkId')::uuid AS network, (x.item ->> 'family')::integer AS fam
@@ -170,25 +133,23 @@ BEGIN
     IF why IS NULL THEN
       room := lease_room(net, w.fam, w.host, w.unused);
       RETURN QUERY
-      INSERT INTO address AS a (space, ip, subnet_id, network_id, cidr, state, host_id)
-      SELECT net.space, t.ip, t.subnet_id, net.id, t.cidr, 'leased', w.host
-      FROM take_leases(net.id, w.fam, w.subnet, LEAST(w.count, room), w.urgent) AS t
-      RETURNING w.pos, 'granted', net.id, w.fam, host(a.ip), text(a.cidr), a.generation, NULL::integer, NULL::text;
+      SELECT w.pos, 'granted', net.id, w.fam, host(a.ip), text(a.cidr), a.generation, NULL::integer, NULL::text
+      FROM lease_next(net, w.fam, w.subnet, LEAST(w.count, room), w.urgent, w.host) AS a;
       GET DIAGNOSTICS got = ROW_COUNT;
       IF got < w.count AND got = room THEN
         why := 'unused';
       ELSIF got < w.count THEN
         why := 'exhausted';
         IF w.urgent THEN
-          SELECT array_agg(DISTINCT a.host_id) INTO told FROM address a
+          SELECT array_agg(DISTINCT a.host_id) INTO notified FROM address a
           WHERE a.network_id = net.id AND family(a.ip) = w.fam AND a.state = 'leased' AND a.host_id <> w.host
             AND (w.subnet IS NULL OR a.cidr = w.subnet);
-          IF told IS NOT NULL THEN
+          IF notified IS NOT NULL THEN
             why := 'full';
-            told := recall_leases(net.id, w.fam, told, 30);
-            IF cardinality(told) > 0 THEN
-              woken := woken || told;
-              events := events || short_event(net.name, w.fam, told);
+            notified := recall_leases(net.id, w.fam, notified, 30);
+            IF cardinality(notified) > 0 THEN
+              woken := woken || notified;
+              events := events || short_event(net.name, w.fam, notified);
             END IF;
           END IF;
         END IF;
@@ -203,7 +164,7 @@ BEGIN
     -- Whoever waits for a return is woken all the same.
     IF returned AND EXISTS (SELECT 1 FROM recall) THEN PERFORM pg_notify('trunkline', ''); END IF;
   ELSE
-    PERFORM finish_leases(events, woken);
+    PERFORM append_events(events, woken);
   END IF;
 END $$;
 ALTER FUNCTION lease_batch SET enable_seqscan = off;

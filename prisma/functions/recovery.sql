@@ -1,7 +1,7 @@
 -- A database that went back in time (docs/decisions/0030-a-restored-backup.md).
 
--- Serialises those who give addresses (shared) with those who say whether any may be given (exclusive). Taken after the
--- locks of subnets and before that of the revision.
+-- Serialises those who give addresses (shared) with those who decide whether any may be given (exclusive). Its place in the
+-- order of locks is in docs/locking.md.
 CREATE FUNCTION past_lock() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 7420301 $$;
 
 -- Whether the row is what the transaction that it names wrote: a copy by statements has another xmin.
@@ -71,7 +71,7 @@ DECLARE
   new_recovery uuid := gen_random_uuid();
   waited jsonb;
 BEGIN
-  PERFORM 1 FROM network n ORDER BY n.name COLLATE "C" FOR NO KEY UPDATE;
+  PERFORM 1 FROM network n ORDER BY n.id FOR NO KEY UPDATE;
   UPDATE network SET generation = generation + 1000;
   UPDATE container SET generation = generation + 1000;
   PERFORM pg_advisory_xact_lock(past_lock());
@@ -98,8 +98,8 @@ DECLARE
   why text;
   settle timestamptz;
 BEGIN
-  -- Before the lock of the past, as begin_recovery takes them.
-  PERFORM 1 FROM network n ORDER BY n.name COLLATE "C" FOR NO KEY UPDATE;
+  -- Before the lock of the past (docs/locking.md).
+  PERFORM 1 FROM network n ORDER BY n.id FOR NO KEY UPDATE;
   PERFORM pg_advisory_xact_lock(past_lock());
   SELECT x.* INTO p FROM past x;
   IF p.id IS NULL THEN
@@ -137,7 +137,7 @@ BEGIN
   RETURN CASE WHEN settle IS NULL THEN 'proven' ELSE 'settling' END;
 END $$;
 
--- Whether what a host heard is ahead of the database: an incarnation that it does not know, a document that it was never told,
+-- Whether what a host heard is ahead of the database: an incarnation that it does not know, a document that it was never sent,
 -- or a lease that was never given. (Leases of the next incarnation may be heard before it is.)
 CREATE FUNCTION is_ahead(host uuid, heard uuid, heard_revision bigint, heard_generation bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT heard IS NOT NULL AND NOT EXISTS (SELECT 1 FROM incarnation i WHERE i.id = heard)
@@ -153,7 +153,7 @@ DECLARE
   ahead boolean;
   waited boolean;
 BEGIN
-  PERFORM 1 FROM network n ORDER BY n.name COLLATE "C" FOR NO KEY UPDATE;
+  PERFORM 1 FROM network n ORDER BY n.id FOR NO KEY UPDATE;
   PERFORM pg_advisory_xact_lock(past_lock());
   SELECT x.* INTO p FROM past x;
   ahead := is_ahead(host, heard, heard_revision, heard_generation);
@@ -170,7 +170,7 @@ BEGIN
   END IF;
   PERFORM lift_sequences(heard_revision, heard_generation);
   -- Its document is newer than what it has, with no more to say than that it compares.
-  PERFORM finish_leases(jsonb_build_array(jsonb_build_object('type', 'recovery.host-heard', 'subject', '/v1/hosts/' || h.name,
+  PERFORM append_events(jsonb_build_array(jsonb_build_object('type', 'recovery.host-heard', 'subject', '/v1/hosts/' || h.name,
     'host', h.name, 'actor', 'server', 'data', jsonb_build_object('recovery', p.recovery))), ARRAY[h.id])
   FROM host h WHERE h.id = hear_host.host;
   RETURN 'lifted';
@@ -183,7 +183,7 @@ CREATE FUNCTION recovery_event(kind text, c recovery_claim, more jsonb) RETURNS 
   FROM network n, host h WHERE n.id = c.network_id AND h.id = c.host_id
 $$;
 
--- Settles what containers use and the book has otherwise; the subnets are locked. What depends on a host that has not compared
+-- Settles what containers use and the rows of addresses have otherwise; the subnets are locked. What depends on a host that has not compared
 -- waits, unless this is the end. Answers the events.
 CREATE FUNCTION settle_claims(at_end boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -214,31 +214,16 @@ BEGIN
     END;
     CONTINUE WHEN outcome = 'waits';
     IF outcome = 'taken_in' THEN
-      PERFORM carve_out(s.id, c.ip);
-      INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, host_id, container_name, docker_id, seen_mac, since)
-      VALUES (s.space, c.ip, s.id, s.network_id, s.cidr, 'bound', c.host_id, c.container, c.docker_id, c.mac, now());
+      PERFORM bind_in_use(s, c.ip, c.host_id, c.container, c.docker_id, c.mac, now(), false);
     ELSIF outcome = 'bound' THEN
-      UPDATE address x
-      SET state = 'bound', host_id = c.host_id, container_name = c.container, docker_id = c.docker_id, seen_mac = c.mac, since = now(),
-          quarantined_until = NULL, awaiting_host_id = NULL, gone = false, reservation = x.state = 'reserved', generation = nextval('address_generation'), updated_at = now()
-      WHERE x.space = a.space AND x.ip = a.ip;
+      PERFORM bind_compared(a, c);
+    ELSIF outcome = 'conflict' AND a.ip IS NULL THEN
+      PERFORM add_conflict(s, c.ip, c.mac, jsonb_build_object('io.trunkline.claimed-by', array_to_string(claimants, ' ')));
     ELSIF outcome = 'conflict' THEN
-      IF a.ip IS NULL THEN
-        PERFORM carve_out(s.id, c.ip);
-        INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, seen_mac, recheck_at, labels)
-        VALUES (s.space, c.ip, s.id, s.network_id, s.cidr, 'conflicted', c.mac, now() + interval '10 minutes',
-          jsonb_build_object('io.trunkline.claimed-by', array_to_string(claimants, ' ')));
-      ELSE
-        -- Whoever had it is a claimant as well.
-        SELECT array_agg(DISTINCT x.name ORDER BY x.name) INTO claimants FROM (
-          SELECT unnest(claimants) AS name UNION SELECT h.name FROM host h WHERE h.id = a.host_id) AS x;
-        UPDATE address x
-        SET state = 'conflicted', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL, seen_mac = c.mac,
-            quarantined_until = NULL, awaiting_host_id = NULL, gone = false, from_inventory = false,
-            recheck_at = now() + interval '10 minutes', generation = nextval('address_generation'),
-            labels = x.labels || jsonb_build_object('io.trunkline.claimed-by', array_to_string(claimants, ' ')), updated_at = now()
-        WHERE x.space = a.space AND x.ip = a.ip AND x.state <> 'conflicted';
-      END IF;
+      -- Whoever had it is a claimant as well.
+      SELECT array_agg(DISTINCT x.name ORDER BY x.name) INTO claimants FROM (
+        SELECT unnest(claimants) AS name UNION SELECT h.name FROM host h WHERE h.id = a.host_id) AS x;
+      PERFORM contest_address(a, c.mac, claimants);
     END IF;
     events := events || COALESCE(CASE
       WHEN outcome IN ('taken_in', 'bound') THEN recovery_event('address.taken-in', c, '{}')
@@ -269,14 +254,14 @@ BEGIN
     'data', jsonb_build_object('recovery', p.recovery, 'letGo', (SELECT COALESCE(jsonb_agg(h.name), '[]') FROM recovery_host r JOIN host h ON h.id = r.host_id))));
 END $$;
 
--- Locks every subnet, in everybody's order.
+-- Locks every subnet, in the order of docs/locking.md.
 CREATE FUNCTION lock_all_subnets() RETURNS void LANGUAGE sql AS $$
   SELECT lock_subnets(x.id, x.fam) FROM (
     SELECT n.id, f.fam FROM network n CROSS JOIN (VALUES (4), (6)) AS f (fam) ORDER BY n.name COLLATE "C", f.fam OFFSET 0) AS x
 $$;
 
 -- A host says all that it holds and uses. What it held before the database went back and does not list is gone there;
--- what it uses and the book does not have is taken in. Answers whether it was waited for.
+-- what it uses and nobody has is bound. Answers whether it was waited for.
 -- listed: [{networkId, ip, generation, inUse, container, dockerId, mac}]
 CREATE FUNCTION compare_host(host uuid, listed jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -301,8 +286,8 @@ BEGIN
     FROM network n, host h WHERE n.id = a.network_id AND h.id = compare_host.host;
   END LOOP;
   -- What both have is a new use: a return from before, which may be on its way, must not end it.
-  UPDATE address y SET generation = nextval('address_generation'), updated_at = now()
-  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, generation bigint)
+  PERFORM renew_hold(y, y.from_inventory)
+  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, generation bigint), address y
   WHERE y.host_id = compare_host.host AND y.network_id = x."networkId" AND y.ip = x.ip AND y.generation <> x.generation;
   INSERT INTO recovery_claim (host_id, network_id, ip, container, docker_id, mac)
   SELECT DISTINCT ON (n.id, x.ip) compare_host.host, n.id, x.ip, x.container, x."dockerId", x.mac

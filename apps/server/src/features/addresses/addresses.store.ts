@@ -23,7 +23,7 @@ export type AllocationAnswer = { pos: number; outcome: AllocationOutcome; fam: 4
   AddressRow | { ip: null }
 );
 
-/** Chooses, locks, inserts and records, in one statement (prisma/migrations/…_allocation). */
+/** Chooses, locks, inserts and records, in one statement (prisma/functions/allocation.sql). */
 export function allocateGroups(
   query: Query,
   groups: readonly AllocationGroup[],
@@ -96,7 +96,7 @@ export async function findAddress(
   return row;
 }
 
-/** As `findAddress`, and holds the row until the transaction ends, after the subnets (the order everybody keeps). */
+/** As `findAddress`, and holds the row until the transaction ends, after the subnets (docs/locking.md). */
 export async function lockAddress(
   query: Query,
   networkId: string,
@@ -150,21 +150,8 @@ export async function writeReservation(
   ip: string,
   request: ReservationRequest,
 ): Promise<Pick<ReservationRequest, 'mac' | 'labels' | 'claim'> | undefined> {
-  if (request.mac !== null)
-    await query(
-      `SELECT leave_stations($1::uuid, ARRAY[a.ip])::text, reserve_station($1::uuid, a.ip, $3::text, a.owner)::text FROM address a
-       WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND a.mac IS DISTINCT FROM $3::text`,
-      [networkId, ip, request.mac],
-    );
   const [row] = await query<Pick<ReservationRequest, 'mac' | 'labels' | 'claim'>>(
-    `UPDATE address a
-     SET mac = COALESCE($3::text, a.mac), labels = COALESCE($4::jsonb, a.labels), claim = COALESCE($5::text, a.claim),
-         for_host_id = COALESCE($6::uuid, a.for_host_id), updated_at = now(),
-         -- The host that holds it has on its disk who may take it: it hears of a change by a new generation (compareHeld).
-         generation = CASE WHEN a.host_id IS NOT NULL AND (a.mac, a.claim, a.for_host_id)
-           IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($5::text, a.claim), COALESCE($6::uuid, a.for_host_id))
-           THEN nextval('address_generation') ELSE a.generation END
-     WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanRequested} RETURNING a.mac, a.labels, a.claim`,
+    'SELECT * FROM change_reservation($1::uuid, $2::inet, $3::text, $4::jsonb, $5::text, $6::uuid)',
     [networkId, ip, ...requestValues(request)],
   );
   return row;

@@ -38,7 +38,7 @@ export interface BatchOptions {
 }
 
 /**
- * One group a network and family, in one order for everybody who locks several. A request for several addresses is a
+ * One group a network and family, in the order of docs/locking.md. A request for several addresses is a
  * group of its own: all or none must not hold back the ones behind it.
  */
 function groupRequests(

@@ -19,7 +19,7 @@ export interface AllocationItem {
   forHost?: string;
 }
 
-/** What the database made of it: see `allocate_group` in prisma/migrations. */
+/** What the database made of it: see `allocate_group` in prisma/functions. */
 export type AllocationOutcome =
   | 'created'
   | 'existing'

@@ -2,7 +2,7 @@ import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { addressPath } from './address-rows.ts';
 
-/** An address that a host itself has, kept out of a network; the rows of `keep_for_hosts` (prisma/migrations). */
+/** An address that a host itself has, kept out of a network; the rows of `keep_for_hosts` (prisma/functions). */
 export interface KeptAddress {
   network: string;
   ip: string;

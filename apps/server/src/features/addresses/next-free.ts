@@ -50,7 +50,7 @@ interface GivenRow {
 }
 
 /**
- * Gives the addresses and records it, in one statement (prisma/migrations/…_allocation_cost). What is not answered was
+ * Gives the addresses and records it, in one statement (prisma/functions/allocation.sql). What is not answered was
  * left as it is and is for `allocateGroups`, which says why.
  */
 export async function allocateNextFree(

@@ -282,22 +282,22 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       const { facts, conditions, observedRevision } = report;
       let takesIn = false;
       const revision = await changes.make(actor(host, requestId), async (change) => {
-        const turn = await hosts.openReport(change, host.id, new Date(report.observedAt));
-        if (turn === undefined) throw unknownHost(host.id);
-        if (turn.newest) {
+        const lock = await hosts.openReport(change, host.id, new Date(report.observedAt));
+        if (lock === undefined) throw unknownHost(host.id);
+        if (lock.newest) {
           // Only a database that was restored gave a host more than it knows; the next poll says so.
-          const mayBeAhead = BigInt(observedRevision) > turn.before.desiredRevision;
-          await placements.recordPlacements(change, host, report, turn.observedAt, mayBeAhead);
-          await containers.recordReports(change, host, report.containers, turn.observedAt, mayBeAhead);
-          takesIn = await endpoints.recordInventory(change, host, report, turn.observedAt);
+          const mayBeAhead = BigInt(observedRevision) > lock.before.desiredRevision;
+          await placements.recordPlacements(change, host, report, lock.observedAt, mayBeAhead);
+          await containers.recordReports(change, host, report.containers, lock.observedAt, mayBeAhead);
+          takesIn = await endpoints.recordInventory(change, host, report, lock.observedAt);
         }
-        await hosts.recordReport(change, host.id, turn, {
+        await hosts.recordReport(change, host.id, lock, {
           facts,
           conditions,
           observedRevision,
-          observedAt: turn.observedAt,
+          observedAt: lock.observedAt,
         });
-        return turn.before.desiredRevision;
+        return lock.before.desiredRevision;
       });
       if (takesIn) await endpoints.takeIn(host);
       return { revision: revision.toString(), heartbeatSeconds: await hosts.heartbeatSeconds() };

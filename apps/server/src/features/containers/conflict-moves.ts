@@ -35,7 +35,7 @@ export async function moveFromConflicts(
 ): Promise<void> {
   const query = transactionQuery(change.db);
   for (const row of await movable(query, hostId, conflicted)) {
-    // Addresses before containers, as everywhere.
+    // Addresses before containers (docs/locking.md).
     await query('SELECT lock_subnets($1::uuid, $2::int)', [row.network_id, row.fam]);
     if (!(await letGo(query, row))) continue;
     const to = await addresses.reserveForContainer(change, {

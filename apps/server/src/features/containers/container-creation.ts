@@ -208,7 +208,7 @@ async function reserve(
   container: { id: string; name: string },
 ): Promise<AttachmentWrite[]> {
   const attachments: AttachmentWrite[] = [];
-  // In one order for everybody, so that two containers on the same networks do not wait for each other.
+  // In the order of docs/locking.md, so that two containers on the same networks do not wait for each other.
   const ordered = places.toSorted((a, b) => (a.network.id < b.network.id ? -1 : 1));
   for (const { ordinal, network, mac, reservations } of ordered) {
     const ips: Record<Reservation['family'], string | null> = { ipv4: null, ipv6: null };

@@ -67,7 +67,7 @@ export async function recordContainerReports(
     const known = knownOf(row);
     const verdict = judgeReport(known, report);
     if (verdict.gone) {
-      // Addresses before containers, as everywhere. What is read of a container being removed does not change any more.
+      // Addresses before containers (docs/locking.md). What is read of a container being removed does not change any more.
       await addresses.releaseOfContainer(change, row.id);
       if (await deleteContainer(change.db, row.id)) {
         change.record(eventOf('removed', row, host.name, report));

@@ -4,13 +4,19 @@ import type { Change } from '../../platform/changes.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { heartbeatsToSilence, type Fleet } from './fleet.ts';
 import { afterReport, agentSilent, identityShared, withCondition } from './host-conditions.ts';
-import { silentHosts, takeHostTurn, writeConditions, writeReport, type ReportedHost } from './hosts.store.ts';
+import {
+  silentHosts,
+  lockHostReport,
+  writeConditions,
+  writeReport,
+  type ReportedHost,
+} from './hosts.store.ts';
 
 /** What an agent says of its host as a whole. */
 export type HostReport = Pick<Report, 'facts' | 'conditions' | 'observedRevision'> & { observedAt: Date };
 
-/** The turn of one report of a host; no other one is recorded until the transaction ends. */
-export interface ReportTurn {
+/** The lock of one report of a host: no other one is recorded until the transaction ends. */
+export interface ReportLock {
   /** The host as the reports before left it. */
   before: ReportedHost;
   /** False: a newer report is here already, and this one must not be put over it. */
@@ -22,9 +28,9 @@ export interface ReportTurn {
 /** Hosts as their agents speak for them. */
 export interface HostReports {
   /** Undefined for a host that was retired. */
-  openReport(change: Change, hostId: string, observedAt: Date): Promise<ReportTurn | undefined>;
+  openReport(change: Change, hostId: string, observedAt: Date): Promise<ReportLock | undefined>;
   /** Writes what the host itself is. Called last: the host's row is locked from here on. */
-  recordReport(change: Change, hostId: string, turn: ReportTurn, report: HostReport): Promise<void>;
+  recordReport(change: Change, hostId: string, lock: ReportLock, report: HostReport): Promise<void>;
   /** Another live agent has the same identity. Recorded once, until it has been quiet for a while. */
   recordConflict(change: Change, hostId: string, message: string): Promise<void>;
   /** Marks hosts that fell silent. A server that has just started first gives them the time to be heard. */
@@ -45,17 +51,17 @@ export function createHostReports(
 
   return {
     async openReport(change, hostId, observedAt) {
-      const before = await takeHostTurn(change.db, hostId);
+      const before = await lockHostReport(change.db, hostId);
       if (before === undefined) return undefined;
       const seen = new Date(Math.min(observedAt.getTime(), now().getTime()));
       return { before, newest: before.observedAt === null || before.observedAt <= seen, observedAt: seen };
     },
 
-    async recordReport(change, hostId, turn, report) {
+    async recordReport(change, hostId, lock, report) {
       const at = now();
-      if (!turn.newest) return writeReport(change.db, hostId, { lastSeenAt: at });
-      const { name, conditions: stored, facts } = turn.before;
-      const after = afterReport(turn.before, report.conditions, at);
+      if (!lock.newest) return writeReport(change.db, hostId, { lastSeenAt: at });
+      const { name, conditions: stored, facts } = lock.before;
+      const after = afterReport(lock.before, report.conditions, at);
       const about = { subject: hostPath(name), host: name };
       if (after.reconnected) change.record({ type: 'host.connected', ...about });
       for (const { type, status, reason, message } of after.changes) {
@@ -65,15 +71,15 @@ export function createHostReports(
         change.record({ type: 'host.rebooted', ...about });
       await writeReport(change.db, hostId, {
         lastSeenAt: at,
-        observedAt: turn.observedAt,
-        observedRevision: upTo(turn.before.desiredRevision, BigInt(report.observedRevision)),
+        observedAt: lock.observedAt,
+        observedRevision: upTo(lock.before.desiredRevision, BigInt(report.observedRevision)),
         ...(isDeepStrictEqual(facts, report.facts) ? {} : { facts: report.facts }),
         ...(isDeepStrictEqual(stored, after.conditions) ? {} : { conditions: after.conditions }),
       });
     },
 
     async recordConflict(change, hostId, message) {
-      const row = await takeHostTurn(change.db, hostId);
+      const row = await lockHostReport(change.db, hostId);
       if (row === undefined) return;
       const { conditions: stored } = row;
       if (stored.some(({ type, status }) => type === 'IdentityUnique' && status === 'False')) return;
@@ -97,7 +103,7 @@ export function createHostReports(
       const before = new Date(now().getTime() - silenceMs);
       for (const { id } of await silentHosts(database.prisma, before, maxSilentARound)) {
         await changes.make({ actor: 'server' }, async (change) => {
-          const row = await takeHostTurn(change.db, id);
+          const row = await lockHostReport(change.db, id);
           if (row === undefined || row.lastSeenAt === null || row.lastSeenAt >= before) return;
           const { conditions: stored } = row;
           if (!stored.some(({ type, status }) => type === 'AgentConnected' && status === 'True')) return;

@@ -213,7 +213,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         const holds = await holdingsOf(change.db, row.id, maxHoldings, isSilent);
         if (!force && holds.containers.length + holds.addresses.length > 0)
           throw inUse(name, holds, isSilent);
-        // Networks, addresses and containers are locked before the host, as everywhere.
+        // Networks, addresses and containers are locked before the host (docs/locking.md).
         await deps.leaving(change, refOf(row));
         const left = await holdingsOf(change.db, row.id, maxHoldings, isSilent);
         if (left.containers.length + left.addresses.length > 0) throw inUse(name, left, isSilent);

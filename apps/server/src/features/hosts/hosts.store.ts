@@ -125,7 +125,7 @@ export async function writeConditions(
   await db.host.update({ where: { id }, data: { conditions } });
 }
 
-/** What a report changes; what is left out stays. In the host's turn. */
+/** What a report changes; what is left out stays. Under the lock of the host's reports. */
 export interface ReportWrite {
   lastSeenAt: Date;
   observedAt?: Date;
@@ -162,10 +162,10 @@ export interface ReportedHost {
  * Waits for those who write before what the host is by its reports, and answers what it is then; undefined for one that was
  * retired. Nobody else writes that until the transaction ends.
  */
-export async function takeHostTurn(db: TransactionClient, id: string): Promise<ReportedHost | undefined> {
+export async function lockHostReport(db: TransactionClient, id: string): Promise<ReportedHost | undefined> {
   const [row] = await db.$queryRaw<ReportedHost[]>`
     SELECT name, version, created_at AS "createdAt", last_seen_at AS "lastSeenAt", observed_at AS "observedAt", conditions,
-           facts, desired_revision AS "desiredRevision" FROM take_host_turn(${id}::uuid)`;
+           facts, desired_revision AS "desiredRevision" FROM lock_host_report(${id}::uuid)`;
   return row;
 }
 

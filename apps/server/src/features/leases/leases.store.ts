@@ -23,7 +23,7 @@ export interface WantItem {
   urgent: boolean;
 }
 
-/** Why a want was not met: see `lease_batch` in prisma/migrations. */
+/** Why a want was not met: see `lease_batch` in prisma/functions. */
 export type ShortReason = LeaseShortage;
 
 /** What one host returns and wants. */
@@ -114,7 +114,7 @@ export async function findHeld(
   return row;
 }
 
-/** What `claim_lease` in prisma/migrations made of a claim. */
+/** What `claim_lease` in prisma/functions made of a claim. */
 export type ClaimOutcome = Exclude<ClaimResult, 'mac_in_use'>;
 
 export interface ClaimItem {
@@ -304,7 +304,7 @@ export async function endConflicts(
   return ended;
 }
 
-/** Ends all holds of a host on the network, or on every one; answers the addresses. Locks the subnets in everybody's order. */
+/** Ends all holds of a host on the network, or on every one; answers the addresses. Locks the subnets in the order of docs/locking.md. */
 export async function endHoldsOf(
   db: TransactionClient,
   hostId: string,

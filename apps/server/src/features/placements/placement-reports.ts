@@ -51,7 +51,7 @@ async function removeLeft(
   host: Pick<HostRef, 'id' | 'name'>,
   networkIds: readonly string[],
 ): Promise<void> {
-  // Network rows before placements, as everywhere.
+  // Network rows before placements (docs/locking.md).
   for (const network of await lockNetworksById(change.db, networkIds)) {
     if (!(await deleteLeftPlacement(change.db, network.id, host.id))) continue;
     // Nothing is left of it there, the host says: so no container is on what it held.

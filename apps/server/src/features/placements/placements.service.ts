@@ -1,6 +1,7 @@
 import type { HostSelector, Placement, Report } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { lockSelection } from '../../platform/database/locks.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -18,7 +19,6 @@ import {
   keepPlacedOn,
   listPlacements,
   lockNetworksById,
-  lockSelection,
   markPlacements,
   placementsOf,
   placementsOn,

@@ -2,14 +2,6 @@ import type { AddressConflict, Condition, HostSelector } from '@trunkline/contra
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { PlacedNetwork } from './placed-network.ts';
 
-/**
- * One at a time decides which networks are on which hosts: a host that joins and a network that is made would not see
- * each other otherwise. Taken before any row.
- */
-export async function lockSelection(db: TransactionClient): Promise<void> {
-  await db.$executeRaw`SELECT pg_advisory_xact_lock(7400, 1)`;
-}
-
 /** All networks that are not being removed, as far as selecting hosts goes. */
 export function selectingNetworks(
   db: TransactionClient,
@@ -18,7 +10,7 @@ export function selectingNetworks(
     SELECT id, name, generation, host_selector AS "hostSelector" FROM network WHERE deleting_since IS NULL ORDER BY id`;
 }
 
-/** Locks networks by id, in one order for everybody; answers those that are there. */
+/** Locks networks by id, in the order of docs/locking.md; answers those that are there. */
 export async function lockNetworksById(
   db: TransactionClient,
   ids: readonly string[],

@@ -5,6 +5,7 @@ import type { ChangeContext } from '../../platform/changes.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { lockFirstToken } from '../../platform/database/locks.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import { createCallerCache } from './caller-cache.ts';
@@ -16,7 +17,6 @@ import {
   insertToken,
   listTokens,
   lockAdminTokens,
-  lockFirstToken,
   noteUse,
   putAdminToken,
   type TokenRow,

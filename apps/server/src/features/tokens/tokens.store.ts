@@ -60,11 +60,6 @@ export async function deleteToken(db: TransactionClient, id: string): Promise<vo
   await db.apiToken.delete({ where: { id } });
 }
 
-/** One server at a time looks whether there is an admin token, and makes it. */
-export async function lockFirstToken(db: TransactionClient): Promise<void> {
-  await db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('trunkline.first-admin-token', 0))`;
-}
-
 /** Makes the token of this name an admin token with this secret that does not expire; false when it is that already. */
 export async function putAdminToken(
   db: TransactionClient,

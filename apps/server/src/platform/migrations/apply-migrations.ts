@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Pool, PoolClient } from 'pg';
+import { lockMigrations } from '../database/locks.ts';
 import { applyFunctions, readFunctions } from './apply-functions.ts';
 import { MigrationRefused } from './errors.ts';
 import { isOldChain, oldChain } from './old-chain.ts';
 import { pendingMigrations, type Migration, type RecordedMigration } from './plan.ts';
-
-/** The key of Prisma's own migration lock, so that `prisma migrate` and a server wait for each other. */
-const migrationLock = 72_707_369;
 
 /** Prisma's own table (schema-engine, `imperative_migrations_table`), so that its tools read what we did. */
 const migrationsTable = `
@@ -42,7 +40,7 @@ export async function applyMigrations(
   try {
     // Another server may take longer over its migrations than a query of the pool may.
     await client.query('SET statement_timeout = 0; SET lock_timeout = 0');
-    await client.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await lockMigrations(client);
     await client.query(migrationsTable);
     if (await takeOver(client, known)) {
       log.info({ migration: oldChain.init }, 'database of a development build taken over');

@@ -1,0 +1,60 @@
+-- Addresses that something foreign has: what answers on the wire, and the hosts themselves.
+
+-- What something foreign answered for is looked at again after a while: it is reserved again, or free, and the next agent probes
+-- it before it gives it to anybody. The subnets are locked. Answers which.
+CREATE FUNCTION end_conflicts(subnet uuid, max_count integer) RETURNS TABLE (network text, ip text, owner text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  a address;
+BEGIN
+  FOR a IN
+    SELECT x.* FROM address x WHERE x.subnet_id = subnet AND x.state = 'conflicted' AND x.recheck_at <= now()
+    ORDER BY x.recheck_at LIMIT max_count
+  LOOP
+    -- What containers of several hosts have, or one that it is not reserved for, stays in conflict as long as they run.
+    IF a.labels ? 'io.trunkline.claimed-by' AND EXISTS (
+      SELECT 1 FROM endpoint e WHERE e.network_id = a.network_id AND e.state IN ('running', 'paused') AND a.ip IN (e.ipv4, e.ipv6)
+    ) THEN
+      PERFORM recheck_later(a.space, a.ip, a.seen_mac, interval '1 minute');
+      CONTINUE;
+    END IF;
+    PERFORM end_conflict(a);
+    RETURN QUERY SELECT n.name, host(a.ip), a.owner FROM network n WHERE n.id = a.network_id;
+  END LOOP;
+END $$;
+
+-- An address as a host reports it, without its prefix; NULL for what is none.
+CREATE FUNCTION reported_ip(written text) RETURNS inet LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN host(written::inet)::inet;
+EXCEPTION WHEN invalid_text_representation THEN
+  RETURN NULL;
+END $$;
+
+-- Every address of every host, with the interface that has it.
+CREATE FUNCTION addresses_of_hosts() RETURNS TABLE (ip inet, mac text, host text, link text) LANGUAGE sql STABLE AS $$
+  SELECT DISTINCT ON (x.ip) x.* FROM (
+    SELECT reported_ip(a.written) AS ip, lower((i.item ->> 'mac')::macaddr::text) AS mac, h.name AS host, i.item ->> 'name' AS link
+    FROM host h
+    CROSS JOIN jsonb_array_elements(h.facts -> 'interfaces') AS i (item)
+    CROSS JOIN jsonb_array_elements_text(i.item -> 'addresses') AS a (written)
+  ) AS x WHERE x.ip IS NOT NULL ORDER BY x.ip, x.host
+$$;
+
+-- Keeps what hosts have of a subnet; the subnet is locked. The gateway is given to nobody anyway, and what somebody holds
+-- is left alone. Answers what was not kept before. The labels say whose it is.
+CREATE FUNCTION keep_for_hosts(subnet uuid) RETURNS TABLE (network text, ip text, mac text, host text, link text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  s subnet;
+  own record;
+BEGIN
+  SELECT x.* INTO s FROM subnet x WHERE x.id = keep_for_hosts.subnet;
+  FOR own IN SELECT o.* FROM addresses_of_hosts() AS o WHERE o.ip <<= s.cidr AND o.ip IS DISTINCT FROM s.gateway LOOP
+    PERFORM recheck_later(s.space, own.ip, own.mac, interval '10 minutes');
+    CONTINUE WHEN EXISTS (SELECT 1 FROM address a WHERE a.space = s.space AND a.ip = own.ip);
+    PERFORM add_conflict(s, own.ip, own.mac, jsonb_build_object('io.trunkline.host', own.host, 'io.trunkline.interface', own.link));
+    RETURN QUERY SELECT n.name, host(own.ip), own.mac, own.host, own.link FROM network n WHERE n.id = s.network_id;
+  END LOOP;
+END $$;
+ALTER FUNCTION keep_for_hosts SET plan_cache_mode = force_generic_plan;
