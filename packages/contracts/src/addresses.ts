@@ -11,7 +11,7 @@ import {
   Timestamp,
 } from './common.ts';
 import { maxPage } from './bounds.ts';
-import { RangeText } from './networks.ts';
+import { RangeText } from './subnets.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
 export const addressStates = ['reserved', 'leased', 'bound', 'quarantined', 'conflicted'] as const;

@@ -1,12 +1,10 @@
 import { Type, type Static } from 'typebox';
 import {
   IpAddress,
-  CidrText,
   Conditions,
   ContainerName,
   HostName,
   Id,
-  InterfaceName,
   Labels,
   MacAddress,
   NetworkName,
@@ -18,8 +16,10 @@ import { ConnectivityResult } from './checks.ts';
 import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall, Revocation } from './leases.ts';
-import { AddressConflict, MacvlanMode, PreflightFindings, RangeText } from './networks.ts';
+import { networkSettings } from './network-settings.ts';
+import { AddressConflict, PreflightFindings } from './networks.ts';
 import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
+import { propertiesForAgents } from './settings.ts';
 
 /** Version of the protocol between agent and server. The server refuses older ones with `agent_too_old`. */
 export const agentProtocolVersion = 1;
@@ -91,70 +91,12 @@ export const DesiredNetwork = Closed(
       examples: [1],
     }),
     state: Words(['present', 'absent'], dead),
-    parent: Nullable(InterfaceName, {
-      description: 'Parent on this host; null: the interface of the default route.',
-      examples: ['ens33'],
-    }),
-    vlan: Nullable(Type.Integer({ minimum: 1, maximum: 4094 }), {
-      description: 'VLAN id.',
-      examples: [null],
-    }),
-    mode: MacvlanMode,
-    promiscuous: Type.Boolean({ description: 'Put the parent into promiscuous mode.', examples: [true] }),
-    internal: Type.Boolean({ description: 'No default route in containers.', examples: [false] }),
-    mtu: Nullable(Type.Integer({ minimum: 68, maximum: 65_535 }), {
-      description: "MTU of the VLAN sub-interface, in bytes; null: the parent's.",
-      examples: [null],
-    }),
-    forwarding: Type.Boolean({ description: 'Turn on IP forwarding.', examples: [false] }),
-    restartBroken: Type.Boolean({
-      description: 'Restart containers that lost their interface.',
-      examples: [false],
-    }),
     force: Type.Boolean({
       description:
         'Replace the Docker network where that is needed, although containers are attached: disconnect them, replace it, and connect them again with the same addresses.',
       examples: [false],
     }),
-    warm: Type.Integer({
-      minimum: 0,
-      maximum: 256,
-      description: 'How many unused addresses the host keeps in its warm pool, per IP version.',
-      examples: [4],
-    }),
-    quarantineSeconds: Type.Integer({
-      minimum: 0,
-      maximum: 86_400,
-      description:
-        'How long a freed address stays quarantined, in seconds. While the server cannot be reached, the host itself observes this, unless it has no other address.',
-      examples: [300],
-    }),
-    subnets: Type.Array(
-      Closed(
-        {
-          cidr: CidrText,
-          gateway: Nullable(IpAddress),
-          ranges: Type.Optional(
-            Type.Array(RangeText, {
-              maxItems: 256,
-              description:
-                'Ranges from which addresses are given out without being named; empty, or left out: the whole subnet. The host returns unused addresses outside them.',
-              examples: [[]],
-            }),
-          ),
-          exclude: Type.Optional(
-            Type.Array(RangeText, {
-              maxItems: 256,
-              description:
-                'Addresses that are never given out, even when a request names them; left out: none.',
-              examples: [[]],
-            }),
-          ),
-        },
-        { description: 'A subnet.' },
-      ),
-      { maxItems: 16, description: 'Subnets.' },
-    ),
+    ...propertiesForAgents(networkSettings),
   },
   { description: 'A network as it should be on this host.' },
 );

@@ -2,166 +2,25 @@ import { Type, type Static } from 'typebox';
 import {
   IpAddress,
   MacAddress,
-  CidrText,
   Conditions,
   Count,
   HostName,
   Id,
   InterfaceName,
-  LabelKey,
-  Labels,
-  LabelValue,
   NetworkName,
   SpaceName,
   Timestamp,
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
-import { Closed, Described, Keyed, Nullable, Words } from './schema.ts';
-
-export const MacvlanMode = Words(['bridge', 'private', 'vepa', 'passthru'], {
-  description:
-    'How containers of one host reach each other (ip-link(8)): `bridge` directly, `private` never, `vepa` through the switch. `passthru` allows one container per NIC, and the host itself must not use that NIC.',
-  examples: ['bridge'],
-});
-
-export const RangeText = Type.String({
-  minLength: 2,
-  maxLength: 91,
-  description: 'Addresses, both ends included: `first-last`, a CIDR, or a single address.',
-  examples: ['172.16.100.50-172.16.100.99'],
-});
-
-const gateway = {
-  description:
-    'The router of the subnet, never given out; null for a subnet without a router. It must lie inside the subnet. ' +
-    'Engines before 29 require a gateway in any case: they get one that is no address of the subnet, and the agent removes the route over it.',
-  examples: ['172.16.100.1'],
-};
-
-export const SubnetInput = Closed(
-  {
-    cidr: CidrText,
-    gateway: Type.Optional(Nullable(IpAddress, gateway)),
-    ranges: Type.Optional(
-      Type.Array(RangeText, {
-        maxItems: 64,
-        description:
-          'Ranges from which addresses are given out; empty: the whole subnet. To share a subnet with a DHCP server, give each its own range.',
-        examples: [['172.16.100.50-172.16.100.99']],
-      }),
-    ),
-    exclude: Type.Optional(
-      Type.Array(RangeText, {
-        maxItems: 256,
-        description: 'Addresses that are never given out, such as those of printers.',
-        examples: [['172.16.100.60']],
-      }),
-    ),
-  },
-  {
-    description: 'One subnet of a network.',
-    examples: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
-  },
-);
-export type SubnetInput = Static<typeof SubnetInput>;
-
-export const HostSelector = Closed(
-  {
-    all: Type.Optional(
-      Type.Boolean({ description: 'Every host, also those that join later.', examples: [true] }),
-    ),
-    names: Type.Optional(
-      Type.Array(HostName, {
-        maxItems: 1000,
-        uniqueItems: true,
-        description: 'Hosts by name. They may join later.',
-        examples: [['docker01']],
-      }),
-    ),
-    labels: Type.Optional(
-      Described(Labels, { description: 'Hosts that carry all of these labels.', examples: [{ rack: 'a3' }] }),
-    ),
-  },
-  {
-    minProperties: 1,
-    description: 'Which hosts the network should be on: exactly one of `all`, `names`, `labels`.',
-    examples: [{ all: true }],
-  },
-);
-export type HostSelector = Static<typeof HostSelector>;
-
-const Parents = Keyed(HostName, InterfaceName, {
-  maxProperties: 1000,
-  description: 'Another parent on some hosts, by host name.',
-  examples: [{ docker07: 'eno1' }],
-});
-
-const parent = {
-  description:
-    "The NIC or bond that carries the network on each host, a name of 1 to 15 letters, digits, `_`, `.` or `-` that does not start with `-`; null: the interface of the host's default route.",
-  examples: ['ens33'],
-};
-const vlan = Type.Integer({ minimum: 1, maximum: 4094 });
-const vlanText = { description: 'VLAN id, 1 to 4094 (IEEE 802.1Q); null: untagged.', examples: [null] };
-const warm = Type.Integer({
-  minimum: 0,
-  maximum: 256,
-  description:
-    'How many unused addresses each host keeps in its warm pool, per IP version. `docker run` then works at once, also while the server cannot be reached. Unused addresses are recalled before any request is refused.',
-  examples: [4],
-});
-const quarantineSeconds = Type.Integer({
-  minimum: 0,
-  maximum: 86_400,
-  description:
-    'How long a freed address stays quarantined before another owner may get it, in seconds, so that neighbours forget the old MAC.',
-  examples: [300],
-});
-const promiscuous = Type.Boolean({
-  description: 'Put the parent into promiscuous mode on each host (a virtual switch may need to allow it).',
-  examples: [true],
-});
-const internal = Type.Boolean({ description: 'No default route in the containers.', examples: [false] });
-const mtu = Type.Integer({ minimum: 68, maximum: 65_535 });
-const mtuText = {
-  description:
-    "Largest packet of the network, in bytes (68 to 65535; IPv6 needs 1280, RFC 8200 section 5); null: the parent's. It is set on the VLAN sub-interface and never above the parent's: the agent does not change the MTU of a NIC. An untagged network has the MTU of its parent.",
-  examples: [null],
-};
-const forwarding = Type.Boolean({
-  description:
-    'Turn on IPv4 forwarding (`net.ipv4.ip_forward`) on each host, for hosts that route between networks. It is never turned off again: others may rely on it. IPv6 forwarding is left to you, because it stops a host from accepting addresses and routes from router advertisements (kernel ip-sysctl, `accept_ra`).',
-  examples: [false],
-});
-const restartBroken = Type.Boolean({
-  description:
-    'Restart a container that lost its interface because the link below it vanished. Docker shows such a container as running, and nothing else brings the interface back. False: it is only reported, as condition `NetworkAttached` of the container.',
-  examples: [false],
-});
-const subnets = Type.Array(SubnetInput, {
-  minItems: 1,
-  maxItems: 16,
-  description: 'Subnets of the network, IPv4 and IPv6.',
-});
+import { networkSettings } from './network-settings.ts';
+import { Closed, Described, Nullable } from './schema.ts';
+import { propertiesFor } from './settings.ts';
 
 export const NetworkCreate = Closed(
   {
     name: NetworkName,
-    parent: Type.Optional(Nullable(InterfaceName, parent)),
-    parents: Type.Optional(Parents),
-    vlan: Type.Optional(Nullable(vlan, vlanText)),
-    mode: Type.Optional({ ...MacvlanMode, default: 'bridge' }),
-    promiscuous: Type.Optional({ ...promiscuous, default: true }),
-    internal: Type.Optional({ ...internal, default: false }),
-    mtu: Type.Optional(Nullable(mtu, mtuText)),
-    forwarding: Type.Optional({ ...forwarding, default: false }),
-    restartBroken: Type.Optional({ ...restartBroken, default: false }),
     space: Type.Optional({ ...SpaceName, default: 'default' }),
-    hosts: Type.Optional(HostSelector),
-    subnets,
-    warm: Type.Optional({ ...warm, default: 4 }),
-    quarantineSeconds: Type.Optional({ ...quarantineSeconds, default: 300 }),
-    labels: Type.Optional(Labels),
+    ...propertiesFor(networkSettings, 'create'),
   },
   {
     $id: 'NetworkCreate',
@@ -178,52 +37,12 @@ export const NetworkCreate = Closed(
 );
 export type NetworkCreate = Static<typeof NetworkCreate>;
 
-export const NetworkPatch = Closed(
-  {
-    parent: Type.Optional(Nullable(InterfaceName, parent)),
-    parents: Type.Optional(
-      Nullable(Keyed(HostName, Nullable(InterfaceName), { maxProperties: 1000 }), {
-        description:
-          'Merged into `parents` (RFC 7396): a null value removes an entry, null itself removes all.',
-        examples: [{ docker07: 'eno2' }],
-      }),
-    ),
-    vlan: Type.Optional(Nullable(vlan, vlanText)),
-    mode: Type.Optional(MacvlanMode),
-    promiscuous: Type.Optional(promiscuous),
-    internal: Type.Optional(internal),
-    mtu: Type.Optional(Nullable(mtu, mtuText)),
-    forwarding: Type.Optional(forwarding),
-    restartBroken: Type.Optional(restartBroken),
-    hosts: Type.Optional(
-      Described(HostSelector, {
-        description: 'Replaces the selection of hosts as a whole.',
-        examples: [{ all: true }],
-      }),
-    ),
-    subnets: Type.Optional(
-      Described(subnets, {
-        description:
-          'Replaces the list of subnets (RFC 7396: arrays are replaced whole). A subnet with addresses in use cannot be removed.',
-      }),
-    ),
-    warm: Type.Optional(warm),
-    quarantineSeconds: Type.Optional(quarantineSeconds),
-    labels: Type.Optional(
-      Nullable(Keyed(LabelKey, Nullable(LabelValue), { maxProperties: 64 }), {
-        description:
-          'Merged into the labels (RFC 7396): a null value removes a label, null itself removes all.',
-        examples: [{ team: 'core' }],
-      }),
-    ),
-  },
-  {
-    $id: 'NetworkPatch',
-    minProperties: 1,
-    description: 'Changes to a network (JSON merge patch, RFC 7396). `name` and `space` never change.',
-    examples: [{ quarantineSeconds: 600, labels: { team: 'core' } }],
-  },
-);
+export const NetworkPatch = Closed(propertiesFor(networkSettings, 'patch'), {
+  $id: 'NetworkPatch',
+  minProperties: 1,
+  description: 'Changes to a network (JSON merge patch, RFC 7396). `name` and `space` never change.',
+  examples: [{ quarantineSeconds: 600, labels: { team: 'core' } }],
+});
 export type NetworkPatch = Static<typeof NetworkPatch>;
 
 export const NetworkPut = Closed(
@@ -238,30 +57,6 @@ export const NetworkPut = Closed(
   },
 );
 export type NetworkPut = Static<typeof NetworkPut>;
-
-export const Subnet = Closed(
-  {
-    id: Id,
-    cidr: CidrText,
-    gateway: Nullable(IpAddress, gateway),
-    ranges: Type.Array(RangeText, {
-      maxItems: 64,
-      description: 'As requested; empty: the whole subnet.',
-      examples: [[]],
-    }),
-    exclude: Type.Array(RangeText, { maxItems: 256, description: 'As requested.', examples: [[]] }),
-    allocatable: Described(Count, {
-      description: 'Total number of addresses that may be given out.',
-      examples: ['253'],
-    }),
-    free: Described(Count, {
-      description: 'How many of them are free: nobody holds them, and they are not quarantined.',
-      examples: ['251'],
-    }),
-  },
-  { description: 'One subnet of a network.' },
-);
-export type Subnet = Static<typeof Subnet>;
 
 export const NetworkStatus = Closed(
   {
@@ -345,20 +140,7 @@ export const Network = Closed(
     id: Id,
     name: NetworkName,
     space: SpaceName,
-    parent: Nullable(InterfaceName, parent),
-    parents: Parents,
-    vlan: Nullable(vlan, vlanText),
-    mode: MacvlanMode,
-    promiscuous,
-    internal,
-    mtu: Nullable(mtu, mtuText),
-    forwarding,
-    restartBroken,
-    hosts: HostSelector,
-    subnets: Type.Array(Subnet, { maxItems: 16, description: 'Subnets of the network.' }),
-    warm,
-    quarantineSeconds,
-    labels: Labels,
+    ...propertiesFor(networkSettings, 'shown'),
     generation: Type.Integer({
       minimum: 0,
       maximum: maxInt32,

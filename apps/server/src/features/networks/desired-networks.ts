@@ -2,6 +2,8 @@ import type { DesiredNetwork } from '@trunkline/contracts';
 import { canonicalSubnet } from '../../platform/database/inet.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
+import { documentFields } from './network-columns.ts';
+import { networkFields } from './spec/network-fields.ts';
 
 /** A network as one host should have it. */
 export interface DesiredOnHost {
@@ -11,22 +13,29 @@ export interface DesiredOnHost {
   network: DesiredNetwork;
 }
 
+type Made = {
+  [K in keyof typeof networkFields]: (typeof networkFields)[K]['document'] extends 'made' ? K : never;
+}[keyof typeof networkFields];
+
+/** What agents are given otherwise than the column has it. */
+const made = {
+  // As parentOn (placed-network.ts).
+  parent: Prisma.sql`coalesce(n.parents ->> h.name, n.parent)`,
+  subnets: Prisma.sql`(
+      SELECT coalesce(jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway),
+        'ranges', s.ranges, 'exclude', s.exclude) ORDER BY s.ordinal), '[]')
+      FROM subnet s WHERE s.network_id = n.id
+    )`,
+} satisfies Record<Made, Prisma.Sql>;
+
 /** The network `n` as the host `h` should have it, by its placement `p`; addresses in PostgreSQL's spelling. */
 const desired = Prisma.sql`
   jsonb_build_object(
     'id', n.id, 'name', n.name, 'generation', n.generation,
     'state', CASE WHEN p.removing OR n.deleting_since IS NOT NULL THEN 'absent' ELSE 'present' END,
-    -- As parentOn (placed-network.ts).
-    'parent', coalesce(n.parents ->> h.name, n.parent), 'vlan', n.vlan, 'mode', n.mode, 'promiscuous', n.promiscuous,
-    'internal', n.internal, 'mtu', n.mtu, 'forwarding', n.forwarding, 'restartBroken', n.restart_broken, 'warm', n.warm,
-    'quarantineSeconds', n.quarantine_seconds,
     -- Force replaces. Nothing was said of taking a network away from under containers.
     'force', p.force_generation IS NOT NULL AND NOT p.removing AND n.deleting_since IS NULL,
-    'subnets', (
-      SELECT coalesce(jsonb_agg(jsonb_build_object('cidr', text(s.cidr), 'gateway', host(s.gateway),
-        'ranges', s.ranges, 'exclude', s.exclude) ORDER BY s.ordinal), '[]')
-      FROM subnet s WHERE s.network_id = n.id
-    )
+    ${documentFields(networkFields, made)}
   )`;
 
 const placed = Prisma.sql`placement p JOIN network n ON n.id = p.network_id JOIN host h ON h.id = p.host_id`;

@@ -15,7 +15,8 @@ import {
   type NetworkRow,
 } from './networks.store.ts';
 import type { NetworkDifference } from './spec/network-difference.ts';
-import { canonicalSpec, type NetworkSpec, type SubnetSpec } from './spec/network-spec.ts';
+import { replacingFields, type NetworkSpec, type SubnetSpec } from './spec/network-fields.ts';
+import { canonicalSpec } from './spec/network-spec.ts';
 import { nameFaults, networkFaults } from './spec/network-validation.ts';
 
 /** Makes the free space of a subnet, whenever what may be given out of it changes. */
@@ -76,9 +77,7 @@ export async function refuseReplacement(
   network: NetworkRow,
   difference: NetworkDifference,
 ): Promise<void> {
-  const fields = difference.fields.filter((field) =>
-    ['parent', 'parents', 'vlan', 'mode', 'internal', 'subnets'].includes(field),
-  );
+  const fields = difference.fields.filter((field) => replacingFields.includes(field));
   await refuseWhileAttached(
     db,
     network,

@@ -6,7 +6,7 @@ import type { PlacementStandingRow } from '../placements/placement-standings.ts'
 import { standingOf, type PlacementFacts } from '../placements/placement-status.ts';
 import { summarizeNetwork, type NetworkSummary } from './network-status.ts';
 import type { NetworkRow, ShownNetworkRow } from './networks.store.ts';
-import type { NetworkSpec } from './spec/network-spec.ts';
+import { networkFields, type NetworkSpec } from './spec/network-fields.ts';
 
 /** What networks need to know of hosts. */
 export interface HostsOfNetworks {
@@ -22,26 +22,15 @@ export const networkTag = (network: { id: string; generation: number }): string 
 
 /** The network as an operator asked for it. PostgreSQL's way to write addresses is not ours: they are read anew. */
 export function specOf(row: NetworkRow): NetworkSpec {
-  return {
-    parent: row.parent,
-    parents: row.parents,
-    vlan: row.vlan,
-    mode: row.mode as NetworkSpec['mode'],
-    promiscuous: row.promiscuous,
-    internal: row.internal,
-    mtu: row.mtu,
-    forwarding: row.forwarding,
-    restartBroken: row.restartBroken,
-    hosts: row.hostSelector,
-    subnets: row.subnets.map(({ ranges, exclude, ...subnet }) => ({
-      ...canonicalSubnet(subnet),
-      ranges,
-      exclude,
-    })),
-    warm: row.warm,
-    quarantineSeconds: row.quarantineSeconds,
-    labels: row.labels,
-  };
+  const subnets = row.subnets.map(({ ranges, exclude, ...subnet }) => ({
+    ...canonicalSubnet(subnet),
+    ranges,
+    exclude,
+  }));
+  const names = Object.keys(networkFields) as (keyof NetworkSpec)[];
+  return Object.fromEntries(
+    names.map((name) => [name, name === 'subnets' ? subnets : row[name]]),
+  ) as unknown as NetworkSpec;
 }
 
 const factsOf = (row: PlacementStandingRow, hosts: HostsOfNetworks): PlacementFacts => ({
@@ -62,7 +51,7 @@ const summarize = (row: ShownNetworkRow, hosts: HostsOfNetworks): NetworkSummary
     updatedAt: row.updatedAt,
     placements: row.placements.map((placement) => factsOf(placement, hosts)),
     unknownHosts: unknownNames(
-      row.hostSelector,
+      row.hosts,
       row.placements.map(({ host }) => host),
     ),
   });

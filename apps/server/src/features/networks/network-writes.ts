@@ -26,7 +26,7 @@ import {
   type NetworkRow,
 } from './networks.store.ts';
 import { networkDifference } from './spec/network-difference.ts';
-import type { NetworkSpec, SubnetSpec } from './spec/network-spec.ts';
+import type { NetworkSpec, SubnetSpec } from './spec/network-fields.ts';
 
 /** What networks need of addresses. */
 export type NetworkAddresses = RemovalDeps['addresses'] & {

@@ -27,6 +27,7 @@ import {
   waitMs,
 } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
+import { replacingFields } from './spec/network-fields.ts';
 import { patchedSpec, wholeSpec } from './spec/network-spec.ts';
 import { networkTag } from './network-view.ts';
 import type { RequestContext, NetworksService } from './networks.service.ts';
@@ -52,8 +53,7 @@ const dryRun =
   'With `dryRun` nothing is changed: the answer is the network as it would be, and under `preflight` what each of its hosts would do and what stands in the way there, asked of their agents (up to 1000, the first by name). It waits for them 10 s, or as long as `wait` says; `wait=0s` asks nobody.';
 const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` for whatever is there).';
 
-const refusal =
-  'What Docker cannot change (parent, VLAN, mode, internal, subnets and their gateways) is refused while containers are attached, unless with `force`; a subnet that holds addresses stays in any case.';
+const refusal = `What Docker cannot change (${replacingFields.map((field) => `\`${field}\``).join(', ')}) is refused while containers are attached, unless with \`force\`; a subnet that holds addresses stays in any case.`;
 
 const sendNetwork = async (reply: FastifyReply, status: number, network: Network): Promise<void> => {
   await reply.code(status).header('etag', networkTag(network)).send(network);

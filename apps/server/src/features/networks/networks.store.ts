@@ -1,7 +1,8 @@
-import type { AddressState, HostSelector } from '@trunkline/contracts';
+import type { AddressState } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
-import type { NetworkSpec, SubnetSpec } from './spec/network-spec.ts';
+import { columnsRead, columnsWritten } from './network-columns.ts';
+import { networkFields, type NetworkSpec, type SubnetSpec } from './spec/network-fields.ts';
 import {
   readStandings,
   standingsOfNetwork,
@@ -21,23 +22,10 @@ export interface SubnetRow {
 }
 
 /** A network with its subnets, in their order. */
-export interface NetworkRow {
+export interface NetworkRow extends Omit<NetworkSpec, 'subnets'> {
   id: string;
   name: string;
   space: string;
-  parent: string | null;
-  parents: Record<string, string>;
-  vlan: number | null;
-  mode: string;
-  promiscuous: boolean;
-  internal: boolean;
-  mtu: number | null;
-  forwarding: boolean;
-  restartBroken: boolean;
-  hostSelector: HostSelector;
-  warm: number;
-  quarantineSeconds: number;
-  labels: Record<string, string>;
   generation: number;
   deletingSince: Date | null;
   createdAt: Date;
@@ -50,9 +38,7 @@ export type ShownNetworkRow = NetworkRow & { placements: PlacementStandingRow[] 
 
 /** A network `n` with its subnets, in one statement. */
 const columnsOfNetwork = Prisma.sql`
-           n.id, n.name, n.space, n.parent, n.parents, n.vlan, n.mode, n.promiscuous, n.internal, n.mtu, n.forwarding,
-           n.restart_broken AS "restartBroken", n.host_selector AS "hostSelector", n.warm,
-           n.quarantine_seconds AS "quarantineSeconds", n.labels, n.generation, n.deleting_since AS "deletingSince",
+           n.id, n.name, n.space, ${columnsRead(networkFields)}, n.generation, n.deleting_since AS "deletingSince",
            n.created_at AS "createdAt", n.updated_at AS "updatedAt", (
              SELECT coalesce(jsonb_agg(jsonb_build_object(
                'id', s.id, 'cidr', text(s.cidr), 'gateway', host(s.gateway), 'ranges', s.ranges, 'exclude', s.exclude,
@@ -110,21 +96,11 @@ export function listNetworks(
   return readShown(db, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
 }
 
-const columns = (spec: NetworkSpec) => ({
-  parent: spec.parent,
-  parents: spec.parents,
-  vlan: spec.vlan,
-  mode: spec.mode,
-  promiscuous: spec.promiscuous,
-  internal: spec.internal,
-  mtu: spec.mtu,
-  forwarding: spec.forwarding,
-  restartBroken: spec.restartBroken,
-  hostSelector: spec.hosts as Prisma.InputJsonObject,
-  warm: spec.warm,
-  quarantineSeconds: spec.quarantineSeconds,
-  labels: spec.labels,
-});
+type Column = Exclude<(typeof networkFields)[keyof NetworkSpec]['column'], null>;
+
+/** A field whose column the table does not have does not compile here. */
+const columns = (spec: NetworkSpec): Pick<Prisma.NetworkUncheckedCreateInput, Column> =>
+  columnsWritten(networkFields, spec);
 
 export async function insertNetwork(
   db: TransactionClient,

@@ -1,5 +1,5 @@
 import { parentOn } from '../../placements/placed-network.ts';
-import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
+import { networkFields, type NetworkSpec, type Replacement, type SubnetSpec } from './network-fields.ts';
 
 /** What tells two forms of a network apart. */
 export interface NetworkDifference {
@@ -31,22 +31,20 @@ function same(a: unknown, b: unknown): boolean {
   );
 }
 
-const fields = [
-  'parent',
-  'parents',
-  'vlan',
-  'mode',
-  'promiscuous',
-  'internal',
-  'mtu',
-  'forwarding',
-  'restartBroken',
-  'hosts',
-  'subnets',
-  'warm',
-  'quarantineSeconds',
-  'labels',
-] as const satisfies (keyof NetworkSpec)[];
+/** Names of the fields that differ, and whether Docker must replace the network on every host for that. */
+export function fieldDifference<Spec extends object>(
+  table: { readonly [K in keyof Spec]: { readonly replaces: Replacement<Spec[K]> } },
+  current: Spec,
+  wanted: Spec,
+): { fields: (keyof Spec)[]; replaces: boolean } {
+  const names = Object.keys(table) as (keyof Spec)[];
+  const fields = names.filter((name) => !same(current[name], wanted[name]));
+  const replaces = fields.some((name) => {
+    const rule = table[name].replaces;
+    return rule === 'onEveryHost' || (typeof rule === 'function' && rule(current[name], wanted[name]));
+  });
+  return { fields, replaces };
+}
 
 /** Compares a network with what is asked of it. Both canonical. */
 export function networkDifference(current: NetworkSpec, wanted: NetworkSpec): NetworkDifference {
@@ -70,13 +68,8 @@ export function networkDifference(current: NetworkSpec, wanted: NetworkSpec): Ne
   };
   return {
     before: current.subnets,
-    fields: fields.filter((field) => !same(current[field], wanted[field])),
+    ...fieldDifference<NetworkSpec>(networkFields, current, wanted),
     subnets,
-    replaces:
-      current.vlan !== wanted.vlan ||
-      current.mode !== wanted.mode ||
-      current.internal !== wanted.internal ||
-      subnets.added.length + subnets.removed.length + subnets.moved.length > 0,
     reparents: (hostName) => parentOn(current, hostName) !== parentOn(wanted, hostName),
   };
 }

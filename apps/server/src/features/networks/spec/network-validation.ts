@@ -16,7 +16,7 @@ import {
   type IpRange,
 } from '@trunkline/netaddr';
 import type { FieldError } from '../../../platform/errors.ts';
-import type { NetworkSpec, SubnetSpec } from './network-spec.ts';
+import type { NetworkSpec, SubnetSpec } from './network-fields.ts';
 
 /** Where no station of a LAN can be given an address (IANA special-purpose registries, RFC 6890). */
 const unusable: readonly { block: Cidr; what: string }[] = [
