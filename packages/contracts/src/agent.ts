@@ -13,7 +13,7 @@ import {
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
 import { ConnectivityResult } from './checks.ts';
-import { ContainerState, PullPolicy, RestartPolicy } from './containers.ts';
+import { containerSettings, ContainerState } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall, Revocation } from './leases.ts';
 import { networkSettings } from './network-settings.ts';
@@ -113,23 +113,7 @@ export const DesiredContainer = Closed(
       examples: [1],
     }),
     state: Words(['present', 'absent'], dead),
-    image: Type.String({ maxLength: 512, description: 'Image reference.', examples: ['busybox'] }),
-    command: Nullable(Type.Array(Type.String({ maxLength: 32_768 }), { maxItems: 256 }), {
-      description: 'Arguments.',
-      examples: [null],
-    }),
-    env: Type.Record(Type.String(), Type.String({ maxLength: 32_768 }), {
-      maxProperties: 256,
-      description: 'Environment.',
-    }),
-    tty: Type.Boolean({ description: 'Terminal.', examples: [true] }),
-    stdinOpen: Type.Boolean({ description: 'Open input.', examples: [true] }),
-    restart: RestartPolicy,
-    pull: PullPolicy,
-    hostname: Nullable(Type.String({ maxLength: 63 }), {
-      description: 'Host name inside.',
-      examples: [null],
-    }),
+    ...propertiesForAgents(containerSettings),
     labels: Labels,
     networkMode: Nullable(Type.String({ maxLength: 128 }), {
       description: '`container:<name>` or null.',

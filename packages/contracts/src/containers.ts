@@ -12,6 +12,7 @@ import {
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Shaped, Words } from './schema.ts';
+import { propertiesFor, setting, type Settings } from './settings.ts';
 
 const address = {
   description: 'IPv4 address (IPv6 on a network that has no IPv4 subnet); left out: the next free one.',
@@ -94,25 +95,18 @@ const argv = {
   examples: [['sleep', 'infinity']],
 };
 
-const fields = {
-  image: Shaped(
-    '^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$',
-    '1 to 512 letters, digits, `.`, `_`, `/`, `:`, `@` or `-`, the first a letter or digit',
-    {
-      minLength: 1,
-      maxLength: 512,
-      description:
-        'Image reference: 1 to 512 letters, digits, `.`, `_`, `/`, `:`, `@` or `-`, the first a letter or digit.',
-      examples: ['busybox'],
-    },
-  ),
-  command: Type.Array(Type.String({ maxLength: 32_768 }), argv),
-  env: Environment,
-  tty: Type.Boolean({ description: 'Give it a terminal (`-t`).', examples: [true] }),
-  stdinOpen: Type.Boolean({ description: 'Keep its input open (`-i`).', examples: [true] }),
-  restart: RestartPolicy,
-  pull: PullPolicy,
-};
+const image = Shaped(
+  '^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$',
+  '1 to 512 letters, digits, `.`, `_`, `/`, `:`, `@` or `-`, the first a letter or digit',
+  {
+    minLength: 1,
+    maxLength: 512,
+    description:
+      'Image reference: 1 to 512 letters, digits, `.`, `_`, `/`, `:`, `@` or `-`, the first a letter or digit.',
+    examples: ['busybox'],
+  },
+);
+const command = Type.Array(Type.String({ maxLength: 32_768 }), argv);
 const hostname = Shaped(
   '^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?$',
   '1 to 63 letters, digits, `.` or `-`, the first and the last a letter or digit',
@@ -123,18 +117,30 @@ const hostname = Shaped(
   },
 );
 
+/** What a container is made from, apart from its networks: what is added here is in requests, answers and agents' documents. */
+export const containerSettings = {
+  image: {
+    create: image,
+    patch: image,
+    shown: image,
+    document: image,
+    whenAbsent: undefined,
+    merged: false,
+  },
+  command: { ...setting(Nullable(command), null), create: Type.Optional(command) },
+  env: { ...setting(Environment, {}), create: Type.Optional(Environment) },
+  tty: setting(Type.Boolean({ description: 'Give it a terminal (`-t`).', examples: [true] }), false),
+  stdinOpen: setting(Type.Boolean({ description: 'Keep its input open (`-i`).', examples: [true] }), false),
+  restart: setting(RestartPolicy, 'unless-stopped'),
+  pull: setting(PullPolicy, 'missing'),
+  hostname: { ...setting(Nullable(hostname), null), create: Type.Optional(hostname) },
+} satisfies Settings;
+
 export const ContainerCreate = Closed(
   {
     name: ContainerName,
     host: Described(HostName, { description: 'The host it runs on.', examples: ['docker01'] }),
-    image: fields.image,
-    command: Type.Optional(fields.command),
-    env: Type.Optional(fields.env),
-    tty: Type.Optional({ ...fields.tty, default: false }),
-    stdinOpen: Type.Optional({ ...fields.stdinOpen, default: false }),
-    restart: Type.Optional({ ...fields.restart, default: 'unless-stopped' }),
-    pull: Type.Optional({ ...fields.pull, default: 'missing' }),
-    hostname: Type.Optional(hostname),
+    ...propertiesFor(containerSettings, 'create'),
     labels: Type.Optional(Labels),
     attachments: Type.Optional(
       Type.Array(AttachmentInput, {
@@ -193,9 +199,7 @@ export const Container = Closed(
     id: Id,
     name: ContainerName,
     host: HostName,
-    ...fields,
-    command: Nullable(fields.command),
-    hostname: Nullable(hostname),
+    ...propertiesFor(containerSettings, 'shown'),
     labels: Labels,
     attachments: Type.Array(Attachment, { maxItems: 16, description: 'Its attachments to networks.' }),
     networkMode: Nullable(NetworkMode, { examples: [null] }),

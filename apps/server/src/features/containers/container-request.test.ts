@@ -1,5 +1,8 @@
+import { containerSettings, setting } from '@trunkline/contracts';
+import { Type } from 'typebox';
 import { expect, test } from 'vitest';
 import { ApiError } from '../../platform/errors.ts';
+import { wholeValues } from '../../platform/settings.ts';
 import { readContainer, reservationsFor } from './container-request.ts';
 
 const base = { name: 'box1', host: 'docker01', image: 'busybox' };
@@ -85,4 +88,15 @@ test('a container gets one address of each IP version that its network has', () 
   expect(take({ address: '10.0.0.5' }, [6]).faults).toMatchObject([{ pointer: '/attachments/0/address' }]);
   expect(take({ address6: 'fd00::5' }, [4]).faults).toMatchObject([{ pointer: '/attachments/0/address6' }]);
   expect(take({ address6: 'fd00::5' }, [6]).faults).toMatchObject([{ pointer: '/attachments/0/address6' }]);
+});
+
+test('a container that was made before a field existed has the default of the field', () => {
+  const privileged = setting(Type.Boolean({ description: 'All of the host.', examples: [false] }), false);
+  const { spec } = readContainer({
+    name: 'box1',
+    host: 'docker01',
+    image: 'busybox',
+    attachments: [{ network: 'lan' }],
+  });
+  expect(wholeValues({ ...containerSettings, privileged }, spec)).toEqual({ ...spec, privileged: false });
 });

@@ -1,19 +1,11 @@
-import type { ContainerCreate } from '@trunkline/contracts';
+import { containerSettings, type ContainerCreate, type SettingValues } from '@trunkline/contracts';
 import { formatIp, InvalidAddress, isUnicastMac, parseIp, parseMac } from '@trunkline/netaddr';
 import type { FieldError } from '../../platform/errors.ts';
 import { invalidFields } from '../../platform/errors.ts';
+import { wholeValues } from '../../platform/settings.ts';
 
 /** What a container is made from, apart from its networks. */
-export interface ContainerSpec {
-  image: string;
-  command: string[] | null;
-  env: Record<string, string>;
-  tty: boolean;
-  stdinOpen: boolean;
-  restart: 'no' | 'on-failure' | 'always' | 'unless-stopped';
-  pull: 'missing' | 'always' | 'never';
-  hostname: string | null;
-}
+export type ContainerSpec = SettingValues<typeof containerSettings>;
 
 /** A place on a network, as asked for. Addresses canonical, MAC in lower case with colons. */
 export interface AttachmentRequest {
@@ -68,16 +60,7 @@ export function readContainer(input: ContainerCreate): ContainerRequest {
     name: input.name,
     host: input.host,
     labels: input.labels ?? {},
-    spec: {
-      image: input.image,
-      command: input.command ?? null,
-      env: input.env ?? {},
-      tty: input.tty ?? false,
-      stdinOpen: input.stdinOpen ?? false,
-      restart: input.restart ?? 'unless-stopped',
-      pull: input.pull ?? 'missing',
-      hostname: input.hostname ?? null,
-    },
+    spec: wholeValues(containerSettings, input),
     attachments,
     sharesStackOf,
   };

@@ -1,11 +1,14 @@
-import type { Condition, Container } from '@trunkline/contracts';
+import { containerSettings, type Condition, type Container } from '@trunkline/contracts';
 import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
+import { wholeValues } from '../../platform/settings.ts';
 import type { ObservedContainer } from './container-verdict.ts';
 import type { ContainerSpec } from './container-request.ts';
 import type { ContainerRow } from './containers.store.ts';
 
-const specOf = (row: ContainerRow): ContainerSpec => row.spec as unknown as ContainerSpec;
+/** A container that was made before a field existed has its default. */
+const specOf = (row: ContainerRow): ContainerSpec =>
+  wholeValues(containerSettings, row.spec as Partial<ContainerSpec>);
 export const observedOf = (row: ContainerRow): ObservedContainer | null =>
   row.observed as unknown as ObservedContainer | null;
 export const conditionsOf = (row: ContainerRow): Condition[] => row.conditions as unknown as Condition[];

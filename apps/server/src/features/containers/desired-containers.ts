@@ -1,13 +1,14 @@
-import type { DesiredContainer } from '@trunkline/contracts';
+import { containerSettings, type DesiredContainer } from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma } from '../../platform/database/database.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
+import { wholeValues } from '../../platform/settings.ts';
 import type { ContainerSpec } from './container-request.ts';
 
 /** A container as the database tells of it; addresses in PostgreSQL's spelling. */
 type Row = Omit<DesiredContainer, keyof ContainerSpec | 'attachments'> & {
-  spec: ContainerSpec;
+  spec: Partial<ContainerSpec>;
   attachments: (Omit<DesiredContainer['attachments'][number], 'withdrawn'> & {
     withdrawn: string[] | null;
   })[];
@@ -36,7 +37,8 @@ export const containersOfHosts: HostQuery<DesiredContainer> = {
     WHERE c.host_id = ANY (${[...hostIds]}::uuid[])`,
   read: ({ spec, attachments, ...row }: Row) => ({
     ...row,
-    ...spec,
+    // A container that was made before a field existed has its default: agents refuse a document without it.
+    ...wholeValues(containerSettings, spec),
     attachments: attachments.map(({ withdrawn, ...attachment }) => ({
       ...attachment,
       address: canonicalIp(attachment.address),
