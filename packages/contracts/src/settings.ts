@@ -25,7 +25,7 @@ export type Settings = Readonly<Record<string, Setting>>;
 export function setting<S extends TSchema>(schema: S, whenAbsent: Static<S>) {
   const created = whenAbsent === null ? schema : { ...schema, default: whenAbsent };
   return {
-    create: Type.Optional(created as S),
+    create: Type.Optional<S>(created),
     patch: Type.Optional(schema),
     shown: schema,
     document: schema,

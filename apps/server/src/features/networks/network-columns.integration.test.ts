@@ -28,7 +28,7 @@ test('a field that is added is read from its column, written to it, and given to
   expect(row).toMatchObject({ jumboFrames: true, hosts: { all: true }, quarantineSeconds: 300 });
   expect(row?.['document']).toMatchObject({ jumboFrames: true, parent: 'eno1', quarantineSeconds: 300 });
   expect(Object.keys(row?.['document'] as object)).not.toContain('labels');
-  expect(columnsWritten<object>(wider, { jumboFrames: true, hosts: { all: true } })).toMatchObject({
+  expect(columnsWritten(wider, { jumboFrames: true, hosts: { all: true } })).toMatchObject({
     jumboFrames: true,
     hostSelector: { all: true },
   });

@@ -24,9 +24,9 @@ export const columnsRead = (
   );
 
 /** What is written of a network, by Prisma's names of its columns. */
-export function columnsWritten<Row extends object>(table: Columns, spec: object): Row {
+export function columnsWritten(table: Columns, spec: object): Record<string, unknown> {
   const values = spec as Readonly<Record<string, unknown>>;
-  return Object.fromEntries(named(table).map(({ name, column }) => [column, values[name]])) as Row;
+  return Object.fromEntries(named(table).map(({ name, column }) => [column, values[name]]));
 }
 
 /**

@@ -100,7 +100,7 @@ type Column = Exclude<(typeof networkFields)[keyof NetworkSpec]['column'], null>
 
 /** A field whose column the table does not have does not compile here. */
 const columns = (spec: NetworkSpec): Pick<Prisma.NetworkUncheckedCreateInput, Column> =>
-  columnsWritten(networkFields, spec);
+  columnsWritten(networkFields, spec) as Pick<Prisma.NetworkUncheckedCreateInput, Column>;
 
 export async function insertNetwork(
   db: TransactionClient,
