@@ -116,7 +116,7 @@ test('promise 1: the state folder of a host, put back after others went on, give
     await stopServer();
     await unpack('docker01', copy);
     const silent = startAgent('docker01').catch(() => {});
-    expect(await plainRun('docker01', 'early')).toMatch(/put back from a copy/);
+    expect(await plainRun('docker01', 'early')).toMatch(/restored from a copy/);
     await docker(host('docker01'), 'rm', '-f', 'early');
     await startServer();
     await silent;

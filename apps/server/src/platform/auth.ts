@@ -84,7 +84,7 @@ export const auth = fp<{ findCaller: FindCaller }>(
       if (rank[caller.role] < rank[access]) {
         throw new ApiError(
           'forbidden',
-          `this needs the role ${access}; token ${caller.name} has ${caller.role}`,
+          `this requires the role ${access}; token ${caller.name} has ${caller.role}`,
         );
       }
       request.caller = caller;

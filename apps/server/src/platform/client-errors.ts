@@ -9,10 +9,10 @@ function apiErrorOf({ code }: NodeJS.ErrnoException): ApiError {
   if (code === 'HPE_HEADER_OVERFLOW')
     return new ApiError(
       'request_head_too_large',
-      `the request line and the headers may have ${maxHeaderSize / 1024} KiB together: shorten the path, the query or the headers`,
+      `the request line and the headers may have at most ${maxHeaderSize / 1024} KiB in total: shorten the path, the query or the headers`,
     );
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new ApiError('request_timeout', 'the request did not arrive whole in time: send it again');
+    return new ApiError('request_timeout', 'the request did not arrive completely in time: send it again');
   return new ApiError('invalid_request', 'this is not HTTP/1.1 (RFC 9112): the connection is closed');
 }
 

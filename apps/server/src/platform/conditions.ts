@@ -38,7 +38,7 @@ export function silentConditions(
         'Ready',
         'Unknown',
         'HostOffline',
-        `${silent}: nothing was done there yet; it will be when the host is back`,
+        `${silent}: the change is not applied there yet; it is applied when the host is back`,
         { generation: 0, since: changed },
       ),
     ];
@@ -48,7 +48,7 @@ export function silentConditions(
       last.type,
       'Unknown',
       'HostOffline',
-      `${silent}; before, it reported ${last.status} (${last.reason}): ${last.message}`,
+      `${silent}; it last reported ${last.status} (${last.reason}): ${last.message}`,
       {
         generation: last.observedGeneration,
         since: last.status === 'Unknown' ? new Date(last.lastTransitionTime) : changed,

@@ -38,7 +38,7 @@ export function createFailureLog(
   const say = (name: string, { times, since }: Kind): void => {
     if (times === 0) return;
     const seconds = Math.max(1, Math.round((now() - since) / 1000));
-    log.warn({ kind: name, times, seconds }, 'requests could not be served, as before');
+    log.warn({ kind: name, times, seconds }, 'requests still cannot be served');
   };
   const round = (): void => {
     timer = undefined;

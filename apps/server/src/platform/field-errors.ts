@@ -21,9 +21,7 @@ function messageOf(issue: Issue): string {
   const rules = rulesOf(issue);
   if (additionalProperty !== undefined) {
     const rule = rules['x-key-rule'];
-    return rule === undefined
-      ? 'is not a field of this request'
-      : `is not a key that is taken: it must be ${rule}`;
+    return rule === undefined ? 'is not a field of this request' : `is not a valid key: it must be ${rule}`;
   }
   if (missingProperty !== undefined) return 'is required';
   if (allowedValues !== undefined) return `must be one of ${allowedValues.map(String).join(', ')}`;

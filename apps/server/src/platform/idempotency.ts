@@ -87,7 +87,7 @@ export async function findReply(db: TransactionClient, request: IdempotencyReque
     where: { tokenId_key: { tokenId: request.tokenId, key: request.key } },
   });
   if (kept === null || kept.status === null) {
-    throw new ApiError('conflict', 'the request with this Idempotency-Key was undone: send it again', {
+    throw new ApiError('conflict', 'the request with this Idempotency-Key was rolled back: send it again', {
       retryAfterSeconds: 1,
     });
   }
@@ -101,7 +101,7 @@ export async function findReply(db: TransactionClient, request: IdempotencyReque
   if (kept.body === null && kept.status !== 204) {
     throw new ApiError(
       'secret_already_shown',
-      'the request was carried out before and its secret is not kept: revoke what it made and ask again with a new key',
+      'the request was carried out before and its secret is not kept: revoke what it created and repeat it with a new key',
       {
         data: { location: headers['location'] ?? null },
       },

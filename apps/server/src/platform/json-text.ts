@@ -39,13 +39,13 @@ export function shapeFault(json: string, maxValues: number): FieldError | undefi
     } else if (closing.has(char)) depth -= 1;
     if (depth > maxJsonDepth) return { pointer: '', message: `is nested deeper than ${maxJsonDepth} levels` };
     if (values > maxValues)
-      return { pointer: '', message: `has more than the ${maxValues} values that are taken here` };
+      return { pointer: '', message: `has more than the ${maxValues} values that are allowed` };
   }
   return undefined;
 }
 
 const unstorable =
-  'holds the character U+0000 or half of a surrogate pair, which cannot be kept: leave it out';
+  'contains the character U+0000 or half of a surrogate pair, which cannot be stored: leave it out';
 
 /** Whether JSON may hold a text that no database keeps: such characters can only be written as escapes. */
 export const mayBeUnstorable = (json: string): boolean => json.includes('\\u');

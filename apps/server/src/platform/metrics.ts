@@ -33,20 +33,20 @@ export function createMetrics(): Metrics {
     registry,
     requestSeconds: new Histogram({
       name: 'trunkline_http_request_duration_seconds',
-      help: 'Time to answer a request, in seconds, by route; long polls and event streams not counted.',
+      help: 'Time to answer a request, in seconds, by route; without long polls and event streams.',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     }),
     allocations: new Counter({
       name: 'trunkline_allocations_total',
-      help: 'Requests for addresses, by what came of them.',
+      help: 'Address requests, by outcome.',
       labelNames: ['outcome'],
       registers,
     }),
     allocationBatch: new Histogram({
       name: 'trunkline_allocation_batch_size',
-      help: 'Requests for addresses that were answered in one transaction.',
+      help: 'Address requests that were answered in one transaction.',
       buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
       registers,
     }),
@@ -57,13 +57,13 @@ export function createMetrics(): Metrics {
     }),
     leasesGranted: new Counter({
       name: 'trunkline_leases_granted_total',
-      help: 'Addresses that hosts were given ahead of need, or for a container that waited.',
+      help: 'Addresses granted to hosts, for the warm pool or for a container that waited.',
       registers,
     }),
     leasesReturned: withSeries(
       new Counter({
         name: 'trunkline_leases_returned_total',
-        help: 'Addresses that hosts said to return, by the reason they gave.',
+        help: 'Addresses that hosts returned, by reason.',
         labelNames: ['reason'],
         registers,
       }),
@@ -73,7 +73,7 @@ export function createMetrics(): Metrics {
     leasesRefused: withSeries(
       new Counter({
         name: 'trunkline_lease_refusals_total',
-        help: 'Wants of hosts that were not met in full, by why.',
+        help: 'Requests of hosts for addresses that were not met in full, by cause.',
         labelNames: ['reason'],
         registers,
       }),
@@ -83,7 +83,7 @@ export function createMetrics(): Metrics {
     leaseClaims: withSeries(
       new Counter({
         name: 'trunkline_lease_claims_total',
-        help: 'Claims of one address, by what came of them.',
+        help: 'Claims of one address, by outcome.',
         labelNames: ['outcome'],
         registers,
       }),

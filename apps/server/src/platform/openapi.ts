@@ -6,7 +6,7 @@ import fp from 'fastify-plugin';
 import { withoutSentExamples } from './openapi-parameters.ts';
 
 /**
- * A schema with the named ones inside it replaced by references. The serializer wants each name defined once, and the
+ * A schema with the named ones inside it replaced by references. The serializer requires each name defined once, and the
  * document is read more easily so.
  */
 function byReference(schema: unknown, isTop = false): unknown {
@@ -29,32 +29,32 @@ const problemContent = {
 const sections = [
   {
     name: 'networks',
-    description: 'Layer-2 networks offered to containers, and what they are on each host.',
+    description: 'Layer-2 networks for containers, and their state on each host.',
   },
   {
     name: 'addresses',
-    description: 'Who owns which address. The same owner asking again gets the same address.',
+    description: 'Which owner has which address. A repeated request of an owner gets the same address.',
   },
   { name: 'containers', description: 'Containers that Trunkline runs on the hosts.' },
-  { name: 'checks', description: 'One-shot jobs on hosts: does it work, and if not, why.' },
+  { name: 'checks', description: 'One-shot checks: whether something works, and if not, why.' },
   { name: 'hosts', description: 'Machines with a Docker Engine and one agent.' },
-  { name: 'join-tokens', description: 'Let a host join: once, within an hour.' },
+  { name: 'join-tokens', description: 'Tokens that let one host join, once, within an hour.' },
   {
     name: 'events',
     description:
       'Everything that happened, in order. The types are listed under [/docs/events](/docs/events).',
   },
   { name: 'tokens', description: 'Tokens for callers of this API.' },
-  { name: 'server', description: 'How the server itself is.' },
+  { name: 'server', description: 'State of the server itself.' },
 ];
 
-const intro = `Say once what should be; Trunkline makes it so on every host, keeps it so, and says what is.
+const intro = `Declare the networks and containers that you want. Trunkline creates them on every host, keeps them as declared, and reports what it observes.
 
 **Authenticate** with \`Authorization: Bearer tl_…\`. The first admin token is in the file \`admin-token\` of the data directory.
 **Errors** are \`application/problem+json\` with a stable \`code\`; the codes are listed under [/docs/errors](/docs/errors).
 **Conditions** of hosts, networks, placements and containers have a stable \`type\` and \`reason\`; they are listed with what to do under [/docs/conditions](/docs/conditions).
-**Write safely**: \`Idempotency-Key\` on POST; \`If-Match\` with the ETag on PUT, PATCH and DELETE of networks and hosts (\`*\` for whatever is there); \`?dryRun=true\` tells what would be; \`?wait=30s\` holds the answer until the change is real on its hosts.
-**Lists** give \`nextCursor\`; hand it back as \`cursor\`.`;
+**Write safely**: \`Idempotency-Key\` on POST; \`If-Match\` with the ETag on PUT, PATCH and DELETE of networks and hosts (\`*\` matches any version); \`?dryRun=true\` shows the result without changing anything; \`?wait=30s\` waits until the change is applied on its hosts.
+**Lists** return \`nextCursor\`; send it as \`cursor\` to get the next page.`;
 
 /** OpenAPI 3.1 at /openapi.json and Swagger UI at /docs, made from the very schemas that validate. */
 export const openapi = fp<{ version: string }>(
@@ -77,7 +77,7 @@ export const openapi = fp<{ version: string }>(
         },
         security: [{ token: [] }],
       },
-      // Agents speak a protocol of their own; it is documented in docs/agent-protocol.md.
+      // Agents use a protocol of their own; it is documented in docs/agent-protocol.md.
       transform: ({ schema, url, route }) => ({
         url,
         schema: {

@@ -40,7 +40,7 @@ export function decodeCursor(
   }
   throw new ApiError(
     'invalid_cursor',
-    'give nextCursor of the page before, unchanged, on the same list; or leave it out to begin anew',
+    'send nextCursor of the previous page, unchanged, to the same list; or leave it out to start again',
   );
 }
 

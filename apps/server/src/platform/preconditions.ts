@@ -15,14 +15,14 @@ export function checkIfMatch(request: Pick<FastifyRequest, 'headers'>, current: 
   if (header === undefined) {
     throw new ApiError(
       'precondition_required',
-      `send If-Match with the ETag you last saw, now ${current}, or * to overwrite whatever is there`,
+      `send If-Match with the ETag you last saw, now ${current}, or * to overwrite any version`,
     );
   }
   const tags = header.split(',').map((tag) => tag.trim());
   if (tags.includes('*') || tags.includes(current)) return;
   throw new ApiError(
     'precondition_failed',
-    `it has changed since ${header}: it is now ${current}; read it again and repeat`,
+    `the resource has changed since ${header} and is now ${current}: read it again and repeat`,
     { data: { etag: current } },
   );
 }

@@ -60,12 +60,12 @@ const fastifyCodes: Record<string, ErrorCode> = {
 /** What there is to say where Fastify's own words leave open what to send. */
 const details: Record<string, (request: FastifyRequest) => string> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ({ headers }) =>
-    `a body of ${headers['content-type'] || 'no content type'} is not taken: send application/json (a PATCH may also be application/merge-patch+json)`,
+    `a body of ${headers['content-type'] || 'no content type'} is not supported: send application/json (a PATCH may also be application/merge-patch+json)`,
   FST_ERR_CTP_BODY_TOO_LARGE: ({ routeOptions }) =>
-    `the body may have ${inWords(routeOptions.bodyLimit ?? 0)} at the most`,
+    `the body may have at most ${inWords(routeOptions.bodyLimit ?? 0)}`,
   FST_ERR_BAD_URL: () =>
-    'the path is not percent-encoded UTF-8 (RFC 3986 section 2.5): a % that stands for itself is written %25',
-  FST_ERR_MAX_PARAM_LENGTH: () => 'a name in the path may have 256 characters at the most',
+    'the path is not percent-encoded UTF-8 (RFC 3986 section 2.5): a literal % is written %25',
+  FST_ERR_MAX_PARAM_LENGTH: () => 'a name in the path may have at most 256 characters',
 };
 
 /** Names a request in the log and in its answer. */

@@ -54,11 +54,11 @@ export function guardProcess(
     });
   }
   process.on('unhandledRejection', (error) => {
-    log.error({ err: error }, 'a promise failed that nobody waited for; the server goes on');
+    log.error({ err: error }, 'unhandled rejection of a promise; the server continues');
   });
   process.on('uncaughtException', (error) => {
     if (isBrokenConnection(error)) {
-      log.error({ err: error }, 'a connection broke that nobody listened to; the server goes on');
+      log.error({ err: error }, 'unhandled error of a connection; the server continues');
       return;
     }
     log.fatal({ err: error }, 'trunkline server failed and stops');

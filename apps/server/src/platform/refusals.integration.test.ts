@@ -124,7 +124,7 @@ describe('bodies', () => {
     async (type) => {
       const answer = await server.request('POST', '/v1/networks', {}, { 'content-type': type });
       expect(answer.body).toMatchObject({ status: 415, code: 'unsupported_media_type' });
-      expect(answer.body.detail).toContain(`${type} is not taken: send application/json`);
+      expect(answer.body.detail).toContain(`${type} is not supported: send application/json`);
       expect(answer.body.detail).toContain('application/merge-patch+json');
     },
   );

@@ -33,6 +33,6 @@ export function notAhead<K extends ReportedOn<Reported>>(
   const { name, generation, report } = ahead;
   const highest = Math.max(report.generation, ...report.conditions.map((one) => one.observedGeneration));
   throw invalidFields([
-    { pointer, message: `speaks of generation ${highest} of ${name}, which is at ${generation}` },
+    { pointer, message: `names generation ${highest} of ${name}, which is at ${generation}` },
   ]);
 }

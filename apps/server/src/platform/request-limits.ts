@@ -53,13 +53,13 @@ function takePlace(places: Places, what: Held, key: string, reply: FastifyReply)
   if (place === 'key')
     throw new ApiError(
       'limit_reached',
-      `${limits[what].perKey} ${words[what]} of this caller are open, as many as it may have: end one first`,
+      `${limits[what].perKey} ${words[what]} of this caller are open, which is its limit: end one first`,
       { retryAfterSeconds: 5 },
     );
   if (place === 'all')
     throw new ApiError(
       'overloaded',
-      `${limits[what].inAll} ${words[what]} are open, as many as this server holds: ${what === 'waits' ? 'ask without waiting, or later' : 'ask later'}`,
+      `${limits[what].inAll} ${words[what]} are open, which is the limit of this server: ${what === 'waits' ? 'repeat the request without wait, or later' : 'try again later'}`,
       { retryAfterSeconds: 5 },
     );
   // Whichever comes: the end of the answer, or of the connection before it.

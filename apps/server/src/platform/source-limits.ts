@@ -81,7 +81,7 @@ export const limitSources = fp(
         if (typeof place === 'string')
           throw new ApiError(
             place === 'key' ? 'limit_reached' : 'overloaded',
-            `${place === 'key' ? sourceLimits.joins.perKey : sourceLimits.joins.inAll} joins are under way${place === 'key' ? ` from ${sourceOf(ip)}` : ''}: send it again`,
+            `${place === 'key' ? sourceLimits.joins.perKey : sourceLimits.joins.inAll} joins are under way${place === 'key' ? ` from ${sourceOf(ip)}` : ''}: send the request again`,
             { retryAfterSeconds: 2 },
           );
         reply.raw.once('finish', place).once('close', place);

@@ -71,7 +71,7 @@ export const validation = fp(
       if (raw.url?.includes('%00') === true)
         throw new ApiError(
           'invalid_request',
-          'the URL holds %00, a character that cannot be kept: leave it out',
+          'the URL contains %00, a character that cannot be stored: leave it out',
         );
     });
     // Without a schema nothing is validated, so that a route that takes no query says so.

@@ -84,7 +84,7 @@ describe('an address that is taken away from a host', () => {
     await reportInventory(at.two, [seen(net, 'svc', 150)]);
     expect((await claimLease(at.two, net.id, { ip: lease.ip, mac: macOf(150) })).body).toMatchObject({
       code: 'address_taken',
-      detail: expect.stringContaining('was taken away from docker02'),
+      detail: expect.stringContaining('was revoked from docker02'),
     });
     const taken = await claimLease(at.one, net.id, { ip: lease.ip, mac: macOf(1) });
     expect(taken.body.lease).toMatchObject({ ip: lease.ip });
@@ -94,7 +94,7 @@ describe('an address that is taken away from a host', () => {
         type: 'AddressesAgree',
         status: 'False',
         reason: 'AddressTakenAway',
-        message: expect.stringContaining(`svc still runs on ${lease.ip}`),
+        message: expect.stringContaining(`svc still uses ${lease.ip}`),
       }),
     );
     expect((await claimLease(at.two, net.id, { ip: lease.ip, mac: macOf(150) })).body).toMatchObject({

@@ -19,7 +19,7 @@ type Released = 'done' | { awaited: string };
 const unconfirmed = (network: string, ip: string, host: string): ApiError =>
   new ApiError(
     'release_unconfirmed',
-    `${ip} was taken away from host ${host}, which has not confirmed it: it is given to nobody before the host does, and free as soon as it does. If nothing of ${host} can run any more, ask again with ?force=true&unconfirmed=true`,
+    `${ip} was revoked from host ${host}, which has not confirmed it: the address is given to nobody before that, and is free afterwards. If nothing on ${host} can run any more, repeat the request with ?force=true&unconfirmed=true`,
     { data: { network, address: ip, awaitingHost: host }, retryAfterSeconds: 5 },
   );
 

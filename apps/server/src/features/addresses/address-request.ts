@@ -32,7 +32,7 @@ export function readMac(text: string, pointer: string): string {
       {
         pointer,
         message:
-          'is a group address (the lowest bit of the first byte is set): one station needs a unicast address',
+          'is a group address (the lowest bit of the first byte is set): a station needs a unicast address',
       },
     ]);
   return parseMac(text);
@@ -43,13 +43,15 @@ export function readItem(request: AddressReserve): { item: AllocationItem; famil
   if (request.count !== undefined) {
     const other = (['address', 'owner', 'mac'] as const).filter((name) => request[name] !== undefined);
     if (request.count > 1 && other.length > 0)
-      throw invalidFields(other.map((name) => ({ pointer: `/${name}`, message: 'does not go with count' })));
+      throw invalidFields(
+        other.map((name) => ({ pointer: `/${name}`, message: 'cannot be used with count' })),
+      );
   }
   const address = request.address === undefined ? undefined : readIp(request.address, '/address');
   const ofAddress = address === undefined ? undefined : parseIp(address).family;
   const asked = request.family === undefined ? undefined : families[request.family];
   if (ofAddress !== undefined && asked !== undefined && ofAddress !== asked) {
-    throw invalidFields([{ pointer: '/family', message: `is not the family of ${address ?? ''}` }]);
+    throw invalidFields([{ pointer: '/family', message: `is not the IP version of ${address ?? ''}` }]);
   }
   return {
     family: ofAddress ?? asked ?? null,

@@ -53,11 +53,11 @@ export function decideRelease(address: HeldAddress, force: boolean | 'unconfirme
     return {
       release: false,
       because: 'leased',
-      detail: `${ip} is leased to host ${host ?? 'unknown'}, whose reports show no container on it: the host was asked to return it and has not; try again when the host is heard, or release with ?force=true`,
+      detail: `${ip} is leased to host ${host ?? 'unknown'}, whose reports show no container on it: the host was asked to return it and has not done so; try again when the host is online, or release with ?force=true`,
     };
   if (state === 'conflicted')
     return inUse(
-      `${ip} is answered for by ${mac ?? 'something foreign'}: take that off the wire, then release with ?force=true`,
+      `${mac ?? 'a foreign station'} answers for ${ip} on the wire: take that station off the wire, then release with ?force=true`,
     );
   return { release: true, immediately: false };
 }

@@ -45,14 +45,14 @@ const Force = Type.Object({
   force: Type.Optional(
     Type.Boolean({
       description:
-        'Release it whatever runs on it, and without quarantine. A host that holds it confirms first that it lets go of it, and gives it to no container after that.',
+        'Release the address although a container uses it, and without quarantine. The host that holds it must confirm the revocation first, and gives it to no container afterwards.',
       examples: [false],
     }),
   ),
   unconfirmed: Type.Optional(
     Type.Boolean({
       description:
-        'With `force`: do not wait for the host that holds it. You say that nothing of that host uses it; `awaitingHost` shows it until the host confirms.',
+        'With `force`: do not wait for the host that holds the address. You declare that nothing on that host uses it. `awaitingHost` names the host until it confirms.',
       examples: [false],
     }),
   ),
@@ -70,9 +70,9 @@ export async function addressRoutes(
       schema: {
         tags,
         operationId: 'listAddresses',
-        summary: 'Addresses that are held',
+        summary: 'List addresses',
         description:
-          'In the order of the addresses. An address that is not listed is free, excluded, or not of this network.',
+          'Sorted by address. An address that is not listed is free, excluded, or not in this network.',
         params: OfNetwork,
         querystring: Filter,
         response: answers({ 200: Page(Address, 'A page of addresses.') }),
@@ -93,8 +93,8 @@ export async function addressRoutes(
         operationId: 'reserveAddress',
         summary: 'Reserve an address',
         description:
-          'The next free address (`{}`), a given one (`address`), or several at once (`count`). With `owner`, asking again answers the same address with 200. ' +
-          'Going round from the last one given, so that an address is reused as late as possible. What a host holds ahead of need is called back from it before anything is refused: ' +
+          'Reserves the next free address (`{}`), a given one (`address`), or several at once (`count`). With `owner`, a repeated request is answered with the same address and 200. ' +
+          'The search for a free address starts after the last one given out, so that an address is reused as late as possible. Before a request is refused, unused addresses are recalled from hosts: this takes ' +
           'up to 8 s for any address, up to 4 s for a given one. Send an Idempotency-Key to repeat a request safely.',
         headers: IdempotencyKeyHeader,
         params: OfNetwork,
@@ -102,10 +102,10 @@ export async function addressRoutes(
         body: AddressReserve,
         response: answers({
           200: Type.Union([Address, AddressList], {
-            description: 'The owner had it already (or a dry run).',
+            description: 'The owner already had the address (or a dry run).',
           }),
           201: Type.Union([Address, AddressList], {
-            description: 'Reserved now; a list when `count` was given.',
+            description: 'The address was reserved; a list when `count` was given.',
           }),
         }),
       },
@@ -124,14 +124,15 @@ export async function addressRoutes(
       schema: {
         tags,
         operationId: 'reserveAddressByOwner',
-        summary: 'The address an owner should have',
-        description: 'Reserves one when the owner has none; else answers the one it has. Safe to repeat.',
+        summary: 'Give an owner an address',
+        description:
+          'Reserves an address when the owner has none; otherwise answers with the one it has. Safe to repeat.',
         params: OfOwner,
         querystring: Type.Object(DryRunQuery),
         body: AddressByOwner,
         response: answers({
-          200: { ...Address, description: 'It had one.' },
-          201: { ...Address, description: 'It has one now.' },
+          200: { ...Address, description: 'The owner already had the address (or a dry run).' },
+          201: { ...Address, description: 'The address was reserved.' },
         }),
       },
     },
@@ -154,8 +155,8 @@ export async function addressRoutes(
       schema: {
         tags,
         operationId: 'addressesByOwner',
-        summary: 'What an owner has',
-        description: 'One address for each IP version at the most.',
+        summary: 'List the addresses of an owner',
+        description: 'At most one address per IP version.',
         params: OfOwner,
         response: answers({ 200: AddressList }),
       },
@@ -170,8 +171,8 @@ export async function addressRoutes(
       schema: {
         tags,
         operationId: 'getAddress',
-        summary: 'Who holds an address',
-        description: '404 `address_not_found` when nobody does.',
+        summary: 'Get one address',
+        description: '404 `address_not_found` when nobody holds the address.',
         params: OfAddress,
         response: answers({ 200: Address }),
       },
@@ -188,9 +189,9 @@ export async function addressRoutes(
         operationId: 'releaseAddress',
         summary: 'Release an address',
         description:
-          "It stays in quarantine for the network's `quarantineSeconds` before another owner gets it; its last owner may have it back at once. " +
-          'Refused while something runs on it, unless `force`; what a host holds unused is called back from it first. With `force` a host that holds it is told, ' +
-          'and the answer waits up to 5 s for it to confirm: 409 `release_unconfirmed` where it does not. Nobody is given the address before it does.',
+          "It stays in quarantine for the network's `quarantineSeconds` before another owner may get it. Its last owner may have it back at once. " +
+          'Refused while a container uses it, unless `force` is set. An unused address is recalled from its host first. With `force` the host that holds it is notified, ' +
+          'and the answer waits up to 5 s for its confirmation: 409 `release_unconfirmed` without one. The address is given to nobody before the host confirms.',
         params: OfAddress,
         querystring: Force,
         response: answers({ 204: Type.Null({ description: 'Released.' }) }),
@@ -214,8 +215,8 @@ export async function addressRoutes(
       schema: {
         tags,
         operationId: 'listFreeRanges',
-        summary: 'Free ranges',
-        description: 'Runs of addresses that nobody holds and that may be given out.',
+        summary: 'List free ranges',
+        description: 'Ranges of addresses that nobody holds and that may be given out.',
         params: OfNetwork,
         querystring: Type.Object(PageQuery),
         response: answers({ 200: Page(FreeRange, 'A page of free ranges.') }),

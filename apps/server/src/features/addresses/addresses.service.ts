@@ -133,7 +133,7 @@ export function createAddressesService(platform: Platform): AddressesService {
     const [row] = await query<{ id: string }>('SELECT id FROM host WHERE name = $1', [forHost]);
     if (row === undefined)
       throw new ApiError('host_not_found', `there is no host ${forHost}: it has to join first`, {
-        errors: [{ pointer: '/forHost', message: 'is no host that has joined' }],
+        errors: [{ pointer: '/forHost', message: 'is not a host that has joined' }],
       });
     return { forHost: row.id };
   };

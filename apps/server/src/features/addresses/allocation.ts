@@ -111,7 +111,7 @@ export function refusal(
       const until = holder?.quarantined_until?.toISOString();
       return new ApiError(
         'address_quarantined',
-        `${address} was freed a short while ago and is quarantined until ${until ?? 'a while'}: choose another, or end its quarantine with DELETE and ?force=true`,
+        `${address} was freed and is quarantined until ${until ?? 'its time is over'}: choose another, or end its quarantine with DELETE and ?force=true`,
         {
           data: { ...holderData, quarantinedUntil: until ?? null },
         },
@@ -120,13 +120,13 @@ export function refusal(
     case 'awaiting':
       return new ApiError(
         'address_quarantined',
-        `${address} was taken away from host ${holder?.awaiting_host ?? 'unknown'}, which has not confirmed it: wait until it is heard, choose another, or insist with DELETE and ?force=true&unconfirmed=true`,
+        `${address} was revoked from host ${holder?.awaiting_host ?? 'unknown'}, which has not confirmed it: wait until the host is online, choose another, or release it with DELETE and ?force=true&unconfirmed=true`,
         { data: { ...holderData, awaitingHost: holder?.awaiting_host ?? null } },
       );
     case 'owner_has_other':
       return new ApiError(
         'owner_has_address',
-        `${item.owner ?? ''} already has ${holder?.ip ?? 'another address'} here: release that first, or ask for it`,
+        `${item.owner ?? ''} already has ${holder?.ip ?? 'another address'} on this network: release that first, or request it`,
         { data: holderData },
       );
     case 'full': {
@@ -136,7 +136,7 @@ export function refusal(
       if (BigInt(item.count) > most)
         return new ApiError(
           'address_not_allocatable',
-          `asked for ${item.count} addresses, and ${list(of)} ${of.length === 1 ? 'has' : 'have'} ${most} to give in all: ask for fewer, widen its ranges or add a subnet to ${network}`,
+          `${item.count} addresses were requested, and ${list(of)} ${of.length === 1 ? 'has' : 'have'} ${most} in total: request fewer, widen its ranges or add a subnet to ${network}`,
         );
       const usage = of
         .map(

@@ -70,7 +70,7 @@ export function createAllocator(options: BatchOptions): {
     allocate(request) {
       if (waiting.length >= maxWaiting) {
         return Promise.reject(
-          new ApiError('overloaded', 'too many requests for addresses are waiting: try again shortly', {
+          new ApiError('overloaded', 'too many address requests are waiting: try again shortly', {
             retryAfterSeconds: 1,
           }),
         );

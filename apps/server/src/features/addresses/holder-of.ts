@@ -9,7 +9,7 @@ export function holderOf(holder: AddressRow | undefined): string {
   const { [ownLabels.host]: ofHost, [ownLabels.link]: link } = holder.labels;
   if (state === 'conflicted' && owner === null)
     return ofHost === undefined
-      ? `answered for by something foreign (${holder.mac ?? 'MAC unknown'})`
+      ? `in conflict with a foreign station (${holder.mac ?? 'MAC unknown'})`
       : `the address of host ${ofHost} itself, on ${link ?? 'an interface'}`;
   if (host === null) return owner === null ? state : `${state} for ${owner}`;
   if (state === 'bound') return `bound to container ${container ?? 'unknown'} on host ${host}${owned}`;

@@ -13,9 +13,9 @@ interface StationRow {
 
 const inWords = ({ network, ip, host, name, reserved }: StationRow, mac: string): string => {
   if (reserved && host === null)
-    return `${ip ?? 'an address'} of ${network} is reserved for ${mac}${name === null ? '' : ` (${name})`}: release that, or take another MAC`;
+    return `${ip ?? 'an address'} of ${network} is reserved for ${mac}${name === null ? '' : ` (${name})`}: release that, or use another MAC`;
   const where = `on host ${host ?? 'unknown'}`;
-  return `${name === null ? 'a container' : `container ${name}`} ${where} has ${mac} on ${network}${ip === null ? '' : `, at ${ip}`}: stop it there, or take another MAC`;
+  return `${name === null ? 'a container' : `container ${name}`} ${where} has ${mac} on ${network}${ip === null ? '' : `, at ${ip}`}: stop it there, or use another MAC`;
 };
 
 /**
@@ -76,6 +76,6 @@ function macInUse(holder: StationRow, mac: string, pointer?: string): ApiError {
     },
     ...(pointer === undefined
       ? {}
-      : { errors: [{ pointer, message: `is the MAC of another station of ${holder.network}` }] }),
+      : { errors: [{ pointer, message: `is the MAC of another station on ${holder.network}` }] }),
   });
 }

@@ -35,7 +35,9 @@ export async function changeReservation(
     const query = transactionQuery(change.db);
     const row = await lockAddress(query, networkId, ip);
     if (row?.owner !== owner)
-      throw new ApiError('conflict', `${ip} was released meanwhile: ask again`, { retryAfterSeconds: 1 });
+      throw new ApiError('conflict', `${ip} was released in the meantime: repeat the request`, {
+        retryAfterSeconds: 1,
+      });
     const written = await writeReservation(query, networkId, ip, request);
     if (written === undefined) return row;
     change.record({

@@ -29,7 +29,7 @@ declare module 'fastify' {
   }
 }
 
-/** As much of a join as is looked at first. */
+/** The part of a join that is checked first. */
 const WithJoinToken = Type.Object({ token: JoinRequest.properties.token });
 
 function signedBy(request: FastifyRequest): HostRef {
@@ -49,7 +49,7 @@ export async function agentRoutes(
     '/agent/v1/join',
     {
       config: { access: 'agent' },
-      // The token first: what a stranger says of his machine is not looked at.
+      // The token first: facts from a stranger are not examined.
       preValidation: async ({ body }) => {
         if (Value.Check(WithJoinToken, body)) await agents.checkJoinToken(body.token);
       },
@@ -125,7 +125,7 @@ export async function agentRoutes(
         schema: {
           params: Type.Object({ id: Id }),
           body: CheckReport,
-          response: answers({ 204: Type.Null({ description: 'Taken.' }) }),
+          response: answers({ 204: Type.Null({ description: 'Accepted.' }) }),
         },
       },
       async (request, reply) => {

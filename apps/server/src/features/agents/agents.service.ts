@@ -137,7 +137,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
   const waits = createDesiredWaits({
     changesAfter: (revision) => desiredChanges(query, revision),
     subscribe: (listener) => feed.subscribe(listener),
-    warn: (error) => log.warn({ err: error }, 'changes of desired state not read, will try again'),
+    warn: (error) => log.warn({ err: error }, 'reading changes of desired state failed, will try again'),
   });
 
   const parts: DesiredParts = {
@@ -171,16 +171,16 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 
   /** The folder of the agent was copied: the one whose machine is known stays, whichever spoke last. */
   const refuseCopy = async (host: AgentRow, requestId: string): Promise<never> => {
-    const message = `an agent on another machine speaks as ${host.name} and is refused: its state directory is a copy; let it join as a host of its own, or, if ${host.name} has other hardware now, run its agent once with --accept-machine`;
+    const message = `an agent on another machine uses the identity of ${host.name} and is refused, because its state directory is a copy: let it join as a host of its own, or, if ${host.name} has new hardware, run its agent once with --accept-machine`;
     await changes.make(actor(host, requestId), (change) => hosts.recordConflict(change, host.id, message));
     throw new ApiError('identity_copied', message);
   };
 
   /** Whoever was superseded and still speaks shows that two live agents have one identity. */
   const refuseSuperseded = async (host: AgentRow, requestId: string): Promise<never> => {
-    const message = `two live agents speak as ${host.name}: stop one of them; a copied state directory must not be used on two machines`;
+    const message = `two live agents use the identity of ${host.name}: stop one of them; a copied state directory must not be used on two machines`;
     await changes.make(actor(host, requestId), (change) => hosts.recordConflict(change, host.id, message));
-    throw new ApiError('agent_superseded', `another agent has spoken for ${host.name} since; ${message}`);
+    throw new ApiError('agent_superseded', `another agent became active for ${host.name}; ${message}`);
   };
 
   return {
@@ -190,7 +190,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       if (request.protocol < agentProtocolVersion) {
         throw new ApiError(
           'agent_too_old',
-          `the agent speaks protocol ${request.protocol}, this server wants ${agentProtocolVersion}: update the agent`,
+          `the agent uses protocol ${request.protocol}, this server requires ${agentProtocolVersion}: update the agent`,
         );
       }
       if (request.protocol > agentProtocolVersion) {
@@ -228,7 +228,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       if (found.replayed) {
         throw new ApiError(
           'signature_replayed',
-          'this signed request was taken before: every request needs a nonce of its own',
+          'this signed request was accepted before: every request needs a nonce of its own',
         );
       }
       const isNew = found.instance !== instance && found.superseded_at === null;
@@ -237,7 +237,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         if (seconds > 0)
           throw new ApiError(
             'limit_reached',
-            `the agent of ${found.name} was started too often: see why it ends (its log), it is heard again in a moment`,
+            `the agent of ${found.name} was started too often: its log shows why it ends; it is accepted again in a moment`,
             { retryAfterSeconds: seconds },
           );
         started.count(hostId);
@@ -319,6 +319,6 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 function unknownHost(keyid: string): ApiError {
   return new ApiError(
     'host_not_joined',
-    `no host ${keyid} has joined this server: it was retired, or the agent talks to another server; to join anew, give the agent a new join token and an empty state directory`,
+    `no host ${keyid} has joined this server: it was retired, or the agent is connected to the wrong server; to join again, give the agent a new join token and an empty state directory`,
   );
 }

@@ -12,19 +12,19 @@ export interface ReceivedRequest {
   headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-const howAgentsSign = 'see docs/agent-protocol.md for what an agent signs';
+const howAgentsSign = 'docs/agent-protocol.md describes what an agent signs';
 
 /** Reads what the signature says of itself. Throws signature_invalid, and signature_expired outside of its lifetime. */
 export function openSignature(request: ReceivedRequest, now: Date): SignatureParameters {
   const parameters = readSignatureInput(request.headers['signature-input']);
   if (parameters === undefined || !isSignature(request.headers['signature'])) {
-    throw new ApiError('signature_invalid', `the request carries no signature of an agent: ${howAgentsSign}`);
+    throw new ApiError('signature_invalid', `the request has no signature of an agent: ${howAgentsSign}`);
   }
   const ageSeconds = Math.round(now.getTime() / 1000 - parameters.created);
   if (Math.abs(ageSeconds) > signatureLifetimeSeconds) {
     throw new ApiError(
       'signature_expired',
-      `the request was signed ${Math.abs(ageSeconds)} s ${ageSeconds > 0 ? 'ago' : 'in the future'}, ${signatureLifetimeSeconds} s are allowed: set the clocks of agent and server right (NTP)`,
+      `the request was signed ${Math.abs(ageSeconds)} s ${ageSeconds > 0 ? 'ago' : 'in the future'}, ${signatureLifetimeSeconds} s are allowed: synchronize the clocks of agent and server (NTP)`,
       { data: { serverTime: now.toISOString() } },
     );
   }
@@ -77,7 +77,7 @@ export async function checkSignature(
   if (good !== true) {
     throw new ApiError(
       'signature_invalid',
-      `the signature does not fit this request and the key of the host: it was changed on the way (a proxy that rewrites paths?), or made with another key; ${howAgentsSign}`,
+      `the signature does not match this request and the key of the host: the request was changed on the way (a proxy that rewrites paths?), or signed with another key; ${howAgentsSign}`,
     );
   }
 }
@@ -86,6 +86,6 @@ export async function checkSignature(
 export function checkDigest(header: string | string[] | undefined, body: Uint8Array): void {
   const digest = `sha-256=:${createHash('sha256').update(body).digest('base64')}:`;
   if (header !== digest) {
-    throw new ApiError('signature_invalid', `Content-Digest does not fit the body: ${howAgentsSign}`);
+    throw new ApiError('signature_invalid', `Content-Digest does not match the body: ${howAgentsSign}`);
   }
 }

@@ -24,15 +24,15 @@ export async function checkRoutes(
         operationId: 'createCheck',
         summary: 'Run a check',
         description:
-          '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks its resolver for the name. ' +
-          '`addresses`: the server compares its book of addresses with what the hosts last saw, and answers 200 at once: bound but not seen, seen but not bound, two holders, outside the subnet, in conflict. ' +
-          'Answers 202 at once; poll the Location, or hold the answer with `?wait=30s`, then 200 says that it has ended.',
+          '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks the resolver of the first for the name of the second. ' +
+          '`addresses`: the server compares the recorded addresses with what the hosts last saw, and answers 200 at once. It finds addresses that are bound but not seen, seen but not bound, held twice, outside the subnet, or in conflict. ' +
+          'A connectivity check is answered with 202 at once. Poll the Location, or wait with `?wait=30s`; 200 means that the check has ended.',
         headers: IdempotencyKeyHeader,
         querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
         body: CheckCreate,
         response: answers({
-          200: { ...Check, description: 'It has ended (or a dry run).' },
-          202: { ...Check, description: 'It is under way.' },
+          200: { ...Check, description: 'The check has ended (or a dry run).' },
+          202: { ...Check, description: 'The check is under way.' },
         }),
       },
     },
@@ -59,7 +59,7 @@ export async function checkRoutes(
       schema: {
         tags,
         operationId: 'listChecks',
-        summary: 'Checks of the last 7 days',
+        summary: 'List the checks of the last 7 days',
         description: 'Newest first.',
         querystring: Type.Object(PageQuery),
         response: answers({ 200: Page(Check, 'A page of checks.') }),
@@ -75,8 +75,8 @@ export async function checkRoutes(
       schema: {
         tags,
         operationId: 'getCheck',
-        summary: 'How a check went',
-        description: 'With `?wait=30s` the answer is held until it has ended.',
+        summary: 'Get one check',
+        description: 'With `?wait=30s` the answer waits until the check has ended.',
         params: Type.Object({ id: Id }),
         querystring: Type.Object(WaitQuery),
         response: answers({ 200: Check }),

@@ -58,7 +58,7 @@ const checkPath = (id: string): string => `/v1/checks/${id}`;
 export const isFinished = (check: Check): boolean => check.state !== 'pending' && check.state !== 'running';
 
 const expiredError =
-  'the host did not answer in time: see whether it is online (GET /v1/hosts), then ask again';
+  'the host did not answer in time: see whether it is online (GET /v1/hosts), then run the check again';
 
 function present(row: CheckRow, now: Date): Check {
   const ofKind =
@@ -100,7 +100,7 @@ const aboutPreflight = (network: string) => ({ subject: `/v1/networks/${network}
 function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport): void {
   const found = result === null ? null : 'reachable' in result ? 'connectivity' : 'preflight';
   if (found === kind || (found === null && state !== 'done')) return;
-  const message = `must be what a check of kind ${kind} finds, not ${found === null ? 'null' : `what one of kind ${found} does`}`;
+  const message = `must be a result of kind ${kind}, not ${found === null ? 'null' : `one of kind ${found}`}`;
   throw invalidFields([{ pointer: '/result', message }]);
 }
 
@@ -110,8 +110,8 @@ function endsOf({ from, to, network }: CheckCreate): { from: string; to: string 
     return { from: from.container, to: to.container };
   const missing = Object.entries({ from, to }).filter(([, value]) => value === undefined);
   throw invalidFields([
-    ...missing.map(([field]) => ({ pointer: `/${field}`, message: 'is needed for connectivity' })),
-    ...(network === undefined ? [] : [{ pointer: '/network', message: 'goes with addresses only' }]),
+    ...missing.map(([field]) => ({ pointer: `/${field}`, message: 'is required for connectivity' })),
+    ...(network === undefined ? [] : [{ pointer: '/network', message: 'is for kind addresses only' }]),
   ]);
 }
 
@@ -163,7 +163,7 @@ export function createChecksService(
     const extra = (['from', 'to'] as const).filter((field) => input[field] !== undefined);
     if (extra.length > 0)
       throw invalidFields(
-        extra.map((field) => ({ pointer: `/${field}`, message: 'goes with connectivity only' })),
+        extra.map((field) => ({ pointer: `/${field}`, message: 'is for kind connectivity only' })),
       );
     const result = await endpoints.compare(change.db, input.network);
     const made = now();

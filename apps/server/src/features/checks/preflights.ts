@@ -70,7 +70,7 @@ export function createPreflights(
       for (const { hostId, state, result, error } of await readPreflights(prisma, ids)) {
         if (hostId === null) continue;
         if (state === 'done' && result !== null) answers.set(hostId, { result });
-        if (state === 'failed') answers.set(hostId, { failed: error ?? 'it did not say why' });
+        if (state === 'failed') answers.set(hostId, { failed: error ?? 'it gave no reason' });
       }
       return answers;
     },

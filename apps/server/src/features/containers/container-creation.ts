@@ -73,14 +73,14 @@ export async function createContainer(
   const [host] = await deps.hosts.findByNames(db, [request.host]);
   if (host === undefined) {
     throw new ApiError('host_not_found', `there is no host ${request.host}: it has to join first`, {
-      errors: [{ pointer: '/host', message: 'is no host that has joined' }],
+      errors: [{ pointer: '/host', message: 'is not a host that has joined' }],
     });
   }
   await refuseUnplaced(db, deps, places, host);
   if ((await findContainer(db, request.name)) !== null) {
     throw new ApiError(
       'container_exists',
-      `there is a container ${request.name}: names are unique in the fleet`,
+      `there is already a container ${request.name}: names are unique in the fleet`,
       {
         data: { container: containerPath(request.name) },
       },
@@ -112,13 +112,13 @@ async function findPlaces(change: Change, deps: ContainerDeps, request: Containe
     const pointer = `/attachments/${ordinal}`;
     if (network === undefined) {
       throw new ApiError('network_not_found', `there is no network ${attachment.network}`, {
-        errors: [{ pointer: `${pointer}/network`, message: 'is no network' }],
+        errors: [{ pointer: `${pointer}/network`, message: 'is not a network' }],
       });
     }
     if (network.deleting) {
       throw new ApiError(
         'network_deleting',
-        `network ${network.name} is being removed: it takes no containers`,
+        `network ${network.name} is being removed: it accepts no containers`,
         {
           errors: [{ pointer: `${pointer}/network`, message: 'is being removed' }],
         },
@@ -164,7 +164,7 @@ async function refuseTakenMacs(
     if (holder !== undefined) {
       throw new ApiError(
         'mac_in_use',
-        `${mac ?? ''} is one station, and container ${holder} has it on ${network.name}: take another MAC`,
+        `${mac ?? ''} is the MAC of container ${holder} on ${network.name}: use another MAC`,
         {
           data: { holder: containerPath(holder), network: network.name },
           errors: [{ pointer: `/attachments/${ordinal}/mac`, message: `is the MAC of container ${holder}` }],
@@ -187,7 +187,7 @@ async function stackToShare(
   if (target === null || target.deletingSince !== null) {
     const why = target === null ? `there is no container ${name}` : `container ${name} is being removed`;
     throw new ApiError('container_not_found', `${why}: its network stack cannot be shared`, {
-      errors: wrong('names no container that stays'),
+      errors: wrong('does not name a container that stays'),
     });
   }
   if (target.hostId !== host.id)

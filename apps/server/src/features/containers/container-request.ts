@@ -37,22 +37,22 @@ export function readContainer(input: ContainerCreate): ContainerRequest {
   if (given.length > 0 && sharesStackOf !== null)
     say(
       '/networkMode',
-      'does not go with attachments: a container that shares a stack has no networks of its own',
+      'cannot be used with attachments: a container that shares a stack has no networks of its own',
     );
   if (given.length === 0 && sharesStackOf === null)
     say(
       '/attachments',
-      'needs at least one network, unless networkMode shares the stack of another container',
+      'must have at least one network, unless networkMode shares the stack of another container',
     );
   if (sharesStackOf === input.name) say('/networkMode', 'names the container itself');
   if (sharesStackOf !== null && input.hostname !== undefined)
-    say('/hostname', 'does not go with networkMode: the host name belongs to the stack that is shared');
+    say('/hostname', 'cannot be used with networkMode: the host name belongs to the stack that is shared');
   const attachments = given.map((attachment, i) => readAttachment(attachment, `/attachments/${i}`, say));
   for (const [i, { network }] of attachments.entries()) {
     if (attachments.findIndex((other) => other.network === network) < i)
       say(
         `/attachments/${i}/network`,
-        `names ${network} a second time: a container has one place on a network`,
+        `names ${network} a second time: a container has one attachment per network`,
       );
   }
   if (faults.length > 0) throw invalidFields(faults);
@@ -70,11 +70,11 @@ function readAttachment(given: AttachmentRequest, at: string, say: Say): Attachm
   const address = reading(given.address, `${at}/address`, say, canonicalIp);
   const address6 = reading(given.address6, `${at}/address6`, say, canonicalIp);
   const mac = reading(given.mac, `${at}/mac`, say, parseMac);
-  if (address6?.includes(':') === false) say(`${at}/address6`, 'is no IPv6 address');
+  if (address6?.includes(':') === false) say(`${at}/address6`, 'is not an IPv6 address');
   if (mac !== undefined && !isUnicastMac(mac))
     say(
       `${at}/mac`,
-      'is no address of one station: the lowest bit of its first byte must be 0, and not all of it',
+      'is not a unicast address: the lowest bit of its first byte must be 0, and the address must not be all zeros',
     );
   return {
     network: given.network,
@@ -125,7 +125,7 @@ export function reservationsFor(
     say(
       `${at}/address`,
       has(6)
-        ? 'is the IPv4 address here: give the IPv6 address as address6'
+        ? 'is the IPv4 address on this network: send the IPv6 address as address6'
         : `is IPv6; network ${request.network} has IPv4 only`,
     );
   }
@@ -135,7 +135,7 @@ export function reservationsFor(
     say(
       `${at}/address6`,
       has(6)
-        ? `is for networks with both; ${request.network} has IPv6 only: give it as address`
+        ? `is for networks with both; ${request.network} has IPv6 only: send it as address`
         : `is IPv6; network ${request.network} has IPv4 only`,
     );
   }

@@ -30,7 +30,7 @@ const Filter = Closed({
   network: Type.Optional(NetworkName),
 });
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
-const Gone = Type.Null({ description: 'It is gone, and its addresses are freed.' });
+const Gone = Type.Null({ description: 'The container is gone, and its addresses are freed.' });
 
 const sendContainer = async (reply: FastifyReply, status: number, container: Container): Promise<void> => {
   await reply.code(status).header('etag', containerTag(container)).send(container);
@@ -47,8 +47,8 @@ export async function containerRoutes(
       schema: {
         tags,
         operationId: 'listContainers',
-        summary: 'Containers that Trunkline runs',
-        description: 'In the order of their names; of one host or on one network where asked.',
+        summary: 'List containers that Trunkline runs',
+        description: 'Sorted by name. May be limited to one host or one network.',
         querystring: Filter,
         response: answers({ 200: Page(Container, 'A page of containers.') }),
       },
@@ -68,8 +68,8 @@ export async function containerRoutes(
         operationId: 'createContainer',
         summary: 'Run a container',
         description:
-          'Its addresses are reserved with it, all or nothing: `address` and `address6`, or the next free; on a network with both IP versions it gets one of each. ' +
-          'With `wait` the answer comes when it was seen running with them; if its host is silent, at once.',
+          'Its addresses are reserved in the same transaction, all or none: `address` and `address6`, or the next free ones. On a network with both IP versions it gets one of each. ' +
+          'With `wait` the answer comes when the container was seen running with its addresses, or at once if its host is silent.',
         headers: IdempotencyKeyHeader,
         querystring: Writing,
         body: ContainerCreate,
@@ -94,8 +94,8 @@ export async function containerRoutes(
       schema: {
         tags,
         operationId: 'getContainer',
-        summary: 'One container',
-        description: 'What should be, and under `observed` and `conditions` what its host saw.',
+        summary: 'Get one container',
+        description: 'The desired state; `observed` and `conditions` are what its host saw.',
         params: OfContainer,
         response: answers({ 200: Container }),
       },
@@ -112,8 +112,8 @@ export async function containerRoutes(
         operationId: 'deleteContainer',
         summary: 'Stop and remove a container',
         description:
-          'Its host removes it; when the host has said so it is gone and its addresses rest in quarantine. 202: under way, also while the host is silent. ' +
-          '204: it is gone. With `wait` the answer comes when it is gone, or the time is up. `If-Match` is checked when given.',
+          'Its host removes it. When the host has reported that, the container is gone and its addresses are quarantined. 202: under way, also while the host is silent. ' +
+          '204: it is gone. With `wait` the answer comes when it is gone, or when the time is up. `If-Match` is checked when sent.',
         headers: IfMatchHeader,
         params: OfContainer,
         querystring: Writing,

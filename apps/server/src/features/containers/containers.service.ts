@@ -141,7 +141,7 @@ export function createContainersService(
         if (sharers.length > 0) {
           throw new ApiError(
             'container_in_use',
-            `${sharers.join(', ')} shares the network stack of ${name}: remove that first`,
+            `${sharers.join(', ')} shares the network stack of ${name}: remove it first`,
             { data: { containers: sharers.map(containerPath) } },
           );
         }

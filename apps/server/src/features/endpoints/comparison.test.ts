@@ -54,9 +54,9 @@ describe('each finding says which address, host and container, as of when, and w
 
   test.each([
     [endpoint({ inside: false }), 'outside', 'is in no subnet of mac_net1'],
-    [endpoint({}), 'seen-not-bound', 'which is free in the book'],
+    [endpoint({}), 'seen-not-bound', 'which is recorded as free'],
     [endpoint({ state: 'leased', held_by: 'docker02' }), 'seen-not-bound', 'leased by host docker02'],
-    [endpoint({ state: 'quarantined' }), 'seen-not-bound', 'which is quarantined in the book'],
+    [endpoint({ state: 'quarantined' }), 'seen-not-bound', 'which is recorded as quarantined'],
   ])('%#: a container that does not fit the book is %s', (row, kind, message) => {
     const [finding] = compareBooks([row], []);
     expect(finding).toMatchObject({ kind, message: expect.stringContaining(message) });

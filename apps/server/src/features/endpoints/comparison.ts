@@ -41,10 +41,10 @@ function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
   return {
     ...base,
     kind: 'seen-not-bound',
-    message: `${who} runs on ${ip}, which is ${book} in the book`,
+    message: `${who} uses ${ip}, which is recorded as ${book}`,
     remedy:
       state === null || heldBy === row.host
-        ? 'wait for the next report of the host; if it stays so, restart the container, so that its agent claims the address'
+        ? 'wait for the next report of the host; if nothing changes, restart the container, so that its agent claims the address'
         : 'stop the container and start it again, so that it gets an address that its host holds',
   };
 }
@@ -77,8 +77,8 @@ function bookFinding(row: OddAddress): AddressFinding {
       ...base,
       kind: 'conflicted',
       holders: [],
-      message: `something foreign (${mac ?? 'MAC unknown'}) answers for ${ip} on the wire${since === null ? '' : `, since ${since}`}`,
-      remedy: `find that device and give it another address, or exclude ${ip} from ${network}; it is tried again after ten minutes`,
+      message: `a foreign station (${mac ?? 'MAC unknown'}) answers for ${ip} on the wire${since === null ? '' : `, since ${since}`}`,
+      remedy: `find that device and give it another address, or exclude ${ip} from ${network}; the address is probed again after ten minutes`,
     };
   }
   const observedAt = row.observed_at?.toISOString() ?? null;
@@ -88,7 +88,7 @@ function bookFinding(row: OddAddress): AddressFinding {
     kind: 'bound-not-seen',
     holders,
     message: `${ip} is bound to ${container ?? 'a container'} on ${host ?? 'no host'}, whose last report${observedAt === null ? '' : ` (${observedAt})`} shows no container on it`,
-    remedy: `the host returns it by itself once it is sure that no container uses it; if it never does, release it with DELETE /v1/networks/${network}/addresses/${ip}?force=true`,
+    remedy: `the host returns it by itself once it is sure that no container uses it; if it does not, release it with DELETE /v1/networks/${network}/addresses/${ip}?force=true`,
   };
 }
 

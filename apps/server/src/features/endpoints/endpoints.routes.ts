@@ -26,10 +26,10 @@ export async function endpointRoutes(
       schema: {
         tags: ['containers'],
         operationId: 'listEndpoints',
-        summary: 'Containers seen on networks',
+        summary: 'List containers seen on networks',
         description:
-          'Every container on a network of Trunkline with its addresses, whoever started it: plain `docker run`, compose, any other tool. ' +
-          'By host, network and id of Docker. As the last report of each host had it; `observedAt` says how old that is.',
+          'Every container on a network of Trunkline with its addresses, whatever started it: plain `docker run`, compose, or any other tool. ' +
+          "Sorted by host, network and Docker's id. The data is that of the last report of each host; `observedAt` is its time.",
         querystring: Filter,
         response: answers({ 200: Page(Endpoint, 'A page of endpoints.') }),
       },

@@ -171,8 +171,8 @@ export function createEndpointsService(
           .map((host) => ({ host: host.host, observedAt: host.observed_at?.toISOString() ?? null })),
         message:
           findings.length === 0
-            ? `the book of ${of} fits what ${looking.length} hosts last saw`
-            : `${findings.length} addresses of ${of} do not fit what ${looking.length} hosts last saw`,
+            ? `the addresses of ${of} match what ${looking.length} hosts last saw`
+            : `${findings.length} addresses of ${of} do not match what ${looking.length} hosts last saw`,
       };
     },
   };

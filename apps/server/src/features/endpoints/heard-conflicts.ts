@@ -28,7 +28,7 @@ export async function heardConflicts(
     holders: [
       { host, container, dockerId: null, mac: null, since: null, observedAt: at?.toISOString() ?? null },
     ],
-    message: `${ip} of ${container} on ${host} is also spoken for by something foreign (${mac}) on the wire`,
-    remedy: `find that device and give it another address, or run ${container} with another one; exclude ${ip} from ${network} if it is not the network's to give`,
+    message: `a foreign station (${mac}) also answers for ${ip} of ${container} on ${host} on the wire`,
+    remedy: `find that device and give it another address, or run ${container} with another one; exclude ${ip} from ${network} if it does not belong to that network`,
   }));
 }

@@ -37,10 +37,10 @@ export async function eventRoutes(
       schema: {
         tags: ['events'],
         operationId: 'listEvents',
-        summary: 'What happened',
+        summary: 'List or follow events',
         description:
-          'Oldest first. With `Accept: text/event-stream` the answer is a stream (Server-Sent Events) that goes on: from `Last-Event-ID` or `after` where given, else from now. ' +
-          '410 `event_log_truncated` where the log no longer reaches so far back: read the resources again, then follow.',
+          'Oldest first. With `Accept: text/event-stream` the answer is an endless stream (Server-Sent Events), from `Last-Event-ID` or `after` where given, else from now. ' +
+          '410 `event_log_truncated` where the log no longer reaches back that far: read the resources again, then follow.',
         querystring: Type.Object({
           ...PageQuery,
           ...filterFields,
@@ -49,10 +49,11 @@ export async function eventRoutes(
         headers: Type.Object({
           'last-event-id': Type.Optional({
             ...Revision,
-            description: 'Revision of the last event seen; as `after`, set by EventSource itself.',
+            description:
+              'Revision of the last event seen. It works as `after`; EventSource sets it by itself.',
           }),
         }),
-        response: answers({ 200: Page(Event, 'A page of events; or a stream of them.') }),
+        response: answers({ 200: Page(Event, 'A page of events, or a stream of them.') }),
       },
     },
     async (request, reply) => {
@@ -61,7 +62,7 @@ export async function eventRoutes(
       if (!wantsStream) return events.list(filter, { limit: limit ?? defaultLimit, cursor, after });
       if (cursor !== undefined)
         throw invalidFields([
-          { pointer: 'query:cursor', message: 'does not go with a stream: use after or Last-Event-ID' },
+          { pointer: 'query:cursor', message: 'cannot be used with a stream: use after or Last-Event-ID' },
         ]);
       const from = request.headers['last-event-id'] ?? after;
       const start = from === undefined ? await events.head() : BigInt(from);
@@ -114,7 +115,7 @@ async function stream(
   let pending = first;
   try {
     while (!gone.aborted) {
-      // The wait begins before the look, so that nothing committed in between is missed.
+      // The wait begins before the read, so that nothing committed in between is missed.
       const change = platform.feed.next(keepAliveMs, gone);
       for (const event of pending) {
         await write(frame(event));
@@ -127,7 +128,7 @@ async function stream(
       if (pending.length === 0 && !gone.aborted) await write(': still here\n\n');
     }
   } catch (error) {
-    // The client comes back with Last-Event-ID and hears why, if it is still so.
+    // The client reconnects with Last-Event-ID and gets the error, if it persists.
     platform.log.warn({ err: error }, 'event stream ended');
   }
   raw.end();

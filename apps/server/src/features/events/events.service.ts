@@ -45,14 +45,14 @@ export function createEventsService(platform: Platform): EventsService {
     if (revision > head) {
       throw new ApiError(
         'event_log_truncated',
-        `the log ends at ${head}: ${revision} is from another database; begin anew without Last-Event-ID`,
+        `the log ends at ${head}: ${revision} is from another database; start again without Last-Event-ID`,
         { data: { head: head.toString() } },
       );
     }
     if (first !== null && revision + 1n < first) {
       throw new ApiError(
         'event_log_truncated',
-        `the log begins at ${first}: read the resources anew, then follow from ${head}`,
+        `the log begins at ${first}: read the resources again, then follow from ${head}`,
         { data: { first: first.toString(), head: head.toString() } },
       );
     }

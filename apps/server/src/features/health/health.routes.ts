@@ -8,21 +8,21 @@ import type { Platform } from '../../platform/platform.ts';
 
 const Alive = Closed(
   { status: Type.Literal('ok', { description: 'Always `ok`.', examples: ['ok'] }) },
-  { description: 'It is.' },
+  { description: 'The process is alive.' },
 );
 
 const Ready = Closed(
   {
     status: Words(['ok', 'recovering'], {
       description:
-        '`recovering`: it serves, agents above all, and gives no address until every host has compared; `GET /v1/recovery` says which are waited for.',
+        '`recovering`: the server answers requests, but gives out no address until every host has compared its addresses. `GET /v1/recovery` lists the hosts that it waits for.',
       examples: ['ok'],
     }),
   },
-  { description: 'It can.' },
+  { description: 'The server can serve requests.' },
 );
 
-/** /livez never touches the database: restarting the server mends nothing that ails the database. */
+/** /livez never touches the database: a restart of the server would not repair the database. */
 export async function healthRoutes(
   app: App,
   { platform, recovery }: { platform: Platform; recovery: Pick<RecoveryService, 'state'> },
@@ -34,8 +34,8 @@ export async function healthRoutes(
       schema: {
         tags: ['server'],
         operationId: 'live',
-        summary: 'Is the process alive',
-        description: 'Never touches the database.',
+        summary: 'Liveness of the process',
+        description: 'Answers 200 while the process runs. It never uses the database.',
         response: answers({ 200: Alive }),
       },
     },
@@ -48,9 +48,9 @@ export async function healthRoutes(
       schema: {
         tags: ['server'],
         operationId: 'ready',
-        summary: 'Can it serve requests',
+        summary: 'Readiness to serve requests',
         description:
-          '200 when the database answers, also while it recovers from a backup: agents must reach the server then. 503 `database_unavailable` when it does not.',
+          '200 when the database answers, also while it is recovering from a backup, because agents must reach the server then. 503 `database_unavailable` when it does not answer.',
         response: answers({ 200: Ready }),
       },
     },
@@ -69,7 +69,7 @@ export async function healthRoutes(
         tags: ['server'],
         operationId: 'metrics',
         summary: 'Metrics for Prometheus',
-        description: 'Text exposition format; scrape with a viewer token as bearer.',
+        description: 'Text exposition format. Scrape it with a viewer token as bearer token.',
         produces: ['text/plain'],
         response: {
           200: {

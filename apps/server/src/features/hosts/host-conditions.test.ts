@@ -67,7 +67,7 @@ test('a silent host is not said to be ready, nor to be broken: nobody could look
     const shown = presentConditions(host([ready(status, 'DockerSlow')], seen), false, now);
     expect(of(shown, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'AgentSilent' });
     expect(of(shown, 'Ready')?.message).toContain(
-      `silent for 120 s; before, it reported ${status} (DockerSlow)`,
+      `silent for 120 s; it last reported ${status} (DockerSlow)`,
     );
   }
 });

@@ -42,7 +42,7 @@ export function agentSilent(host: Omit<HostStanding, 'conditions'>, at: Date): C
     'AgentConnected',
     'Unknown',
     'AgentSilent',
-    `nothing was heard of the agent of ${host.name} since ${(host.lastSeenAt ?? host.createdAt).toISOString()}: what runs there keeps running; see that the agent runs and reaches this server`,
+    `nothing was heard from the agent of ${host.name} since ${(host.lastSeenAt ?? host.createdAt).toISOString()}: what runs there keeps running; make sure that the agent runs and reaches this server`,
     { generation: host.version, since: at },
   );
 }
@@ -121,7 +121,7 @@ export function presentConditions(host: HostStanding, online: boolean, now: Date
           'Ready',
           'Unknown',
           'AgentSilent',
-          `silent for ${age} s; before, it reported ${ready.status} (${ready.reason}): ${ready.message}`,
+          `silent for ${age} s; it last reported ${ready.status} (${ready.reason}): ${ready.message}`,
           {
             generation: ready.observedGeneration,
             since: ready.status === 'Unknown' ? new Date(ready.lastTransitionTime) : seen,
@@ -149,8 +149,8 @@ export function recoveryConditions(
       'False',
       releasedAt === null ? 'WaitedFor' : 'LetGo',
       releasedAt === null
-        ? `the database was restored, and no address is given before ${host.name} has compared what it holds: see that its agent runs and reaches this server, or go on without it (POST /v1/recovery/hosts/${host.name}/release)`
-        : `${host.name} was let go of and has not compared since the database was restored: what it was given after the backup may be given to others`,
+        ? `the database was restored, and no address is given out before ${host.name} has compared its addresses: make sure that its agent runs and reaches this server, or go on without it (POST /v1/recovery/hosts/${host.name}/release)`
+        : `${host.name} was let go and has not compared since the database was restored: the addresses that it was given after the backup may be given to others`,
       { generation: host.version, since: releasedAt ?? now },
     ),
   ];
@@ -173,7 +173,7 @@ export function unusedConditions(
       'LeasesUsed',
       'False',
       'ManyUnused',
-      `${host.name} holds addresses that no container was seen on: ${named.join(', ')}${more}; it is given no more beyond its bound, see the log of its agent, or start that again`,
+      `${host.name} holds addresses that no container was seen on: ${named.join(', ')}${more}; it gets no more of them than its limit allows; see the log of its agent, or restart the agent`,
       {
         generation: host.version,
         since: networks.map(({ since }) => since).reduce((a, b) => (a < b ? a : b), first.since),

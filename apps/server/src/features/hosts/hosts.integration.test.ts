@@ -64,7 +64,7 @@ test('silence is said: the host is no longer online, Ready is unknown, and the l
   const { body } = await get('silent');
   expect(body.online).toBe(false);
   expect(body.conditions[0]).toMatchObject({ type: 'Ready', status: 'Unknown', reason: 'AgentSilent' });
-  expect(body.conditions[0].message).toMatch(/silent for 3\d s; before, it reported True \(Ready\)/);
+  expect(body.conditions[0].message).toMatch(/silent for 3\d s; it last reported True \(Ready\)/);
   expect(body.conditions[1]).toMatchObject({
     type: 'AgentConnected',
     status: 'Unknown',
@@ -201,7 +201,7 @@ test('a silent host is not retired by accident while its warm pool is full: it m
   const refused = await retire();
   expect([refused.status, refused.body.code]).toEqual([409, 'host_in_use']);
   expect(refused.body.data.addresses).toHaveLength(2);
-  expect(refused.body.detail).toMatch(/2 addresses: it is silent/);
+  expect(refused.body.detail).toMatch(/2 addresses: the host is silent/);
   expect((await retire('?force=true')).status).toBe(204);
 });
 

@@ -43,9 +43,8 @@ export async function hostRoutes(
       schema: {
         tags,
         operationId: 'listHosts',
-        summary: 'Hosts',
-        description:
-          'In the order of their names. `lastSeenAt` and `observedAt` say how old what is said of a host is.',
+        summary: 'List hosts',
+        description: 'Sorted by name. `lastSeenAt` and `observedAt` are the age of the data.',
         querystring: Filter,
         response: answers({ 200: Page(Host, 'A page of hosts.') }),
       },
@@ -64,7 +63,7 @@ export async function hostRoutes(
       schema: {
         tags,
         operationId: 'getHost',
-        summary: 'One host',
+        summary: 'Get one host',
         description:
           'Facts and conditions as its agent saw them at `observedAt`. The ETag changes with what operators change, not with reports.',
         params: OfHost,
@@ -87,7 +86,7 @@ export async function hostRoutes(
         operationId: 'patchHost',
         summary: 'Change the labels of a host',
         description:
-          'JSON merge patch (RFC 7396). Networks that select hosts by labels come to it or leave it; 409 `network_in_use` when containers are attached to one that would leave. Needs If-Match.',
+          'JSON merge patch (RFC 7396). Networks that select hosts by labels are placed on the host or removed from it. 409 `network_in_use` when containers are attached to one that would be removed. Requires `If-Match`.',
         headers: IfMatchHeader,
         params: OfHost,
         querystring: Type.Object(DryRunQuery),
@@ -116,15 +115,15 @@ export async function hostRoutes(
         operationId: 'retireHost',
         summary: 'Retire a host',
         description:
-          'Takes it out of the fleet: its agent is not heard any more. 409 `host_in_use` while it holds containers or addresses; for a silent host also those of its warm pools, which it may still give to containers. ' +
-          'What runs on the machine is left as it is. Needs If-Match.',
+          'Removes the host from the fleet; requests of its agent are refused from then on. 409 `host_in_use` while it holds containers or addresses. For a silent host this includes the addresses of its warm pools, because it may still give them to containers. ' +
+          'What runs on the machine is left as it is. Requires `If-Match`.',
         headers: IfMatchHeader,
         params: OfHost,
         querystring: Type.Object({
           force: Type.Optional(
             Type.Boolean({
               description:
-                'Also forget its containers and release their addresses (into quarantine). You say that nothing of it runs any more.',
+                'Also forget its containers and release their addresses (into quarantine). You declare that nothing on it runs any more.',
               examples: [false],
             }),
           ),

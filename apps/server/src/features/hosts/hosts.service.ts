@@ -105,9 +105,9 @@ function inUse(
     'host_in_use',
     `${name} still holds ${count(holds.containers.length, 'container')} and ${count(holds.addresses.length, 'address')}${also}: ` +
       (isSilent
-        ? 'it is silent, and may still give them to containers; start its agent and try again, '
+        ? 'the host is silent, and may still give them to containers; start its agent and try again, '
         : 'remove them first, ') +
-      'or retire it with ?force=true, which says that nothing of it runs any more',
+      'or retire it with ?force=true, which declares that nothing on it runs any more',
     { data: holds },
   );
 }
@@ -187,7 +187,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         if (entries.length > 64) {
           throw new ApiError(
             'invalid_request',
-            `${name} would have ${entries.length} labels: 64 at the most`,
+            `${name} would have ${entries.length} labels: at most 64 are allowed`,
             {
               errors: [{ pointer: '/labels', message: 'would be more than 64 labels' }],
             },

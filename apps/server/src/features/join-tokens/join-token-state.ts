@@ -18,7 +18,7 @@ export function joinTokenState(token: JoinTokenFacts, now: Date): JoinTokenState
 
 /** Why a host may not join with the token, and what to do; undefined when it may. */
 export function joinRefusal(token: JoinTokenFacts, host: string, now: Date): string | undefined {
-  const again = 'make a new one (POST /v1/join-tokens)';
+  const again = 'create a new one (POST /v1/join-tokens)';
   switch (joinTokenState(token, now)) {
     case 'used':
       return `the join token was used by ${token.usedBy ?? 'another host'} at ${token.usedAt?.toISOString() ?? ''}: a token lets one host join, once; ${again}`;

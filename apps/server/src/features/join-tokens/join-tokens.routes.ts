@@ -30,9 +30,9 @@ export async function joinTokenRoutes(
       schema: {
         tags,
         operationId: 'createJoinToken',
-        summary: 'Let a host join',
+        summary: 'Create a join token',
         description:
-          'One token lets one host join, once, within an hour. Its secret is in this answer and nowhere else; give it to the agent as `TRUNKLINE_JOIN_TOKEN`.',
+          'A token lets one host join, once, within an hour. Its secret is in this answer and nowhere else; give it to the agent as `TRUNKLINE_JOIN_TOKEN`.',
         headers: IdempotencyKeyHeader,
         querystring: Type.Object(DryRunQuery),
         body: JoinTokenCreate,
@@ -49,8 +49,9 @@ export async function joinTokenRoutes(
       schema: {
         tags,
         operationId: 'listJoinTokens',
-        summary: 'Join tokens',
-        description: 'Newest first, with who used them. They leave the list a month after they expired.',
+        summary: 'List join tokens',
+        description:
+          'Newest first, with the hosts that used them. A token leaves the list a month after it expired.',
         querystring: Type.Object(PageQuery),
         response: answers({ 200: Page(JoinToken, 'A page of join tokens.') }),
       },
@@ -65,9 +66,9 @@ export async function joinTokenRoutes(
       schema: {
         tags,
         operationId: 'getJoinToken',
-        summary: 'One join token',
+        summary: 'Get one join token',
         description:
-          'Whether it can still be used, and who used it; its secret is not kept. 404 `join_token_not_found` a month after it expired.',
+          'Whether it can still be used, and which host used it. Its secret is not kept. 404 `join_token_not_found` a month after it expired.',
         params: OfJoinToken,
         response: answers({ 200: JoinToken }),
       },
@@ -87,7 +88,7 @@ export async function joinTokenRoutes(
           'No host can join with it from now on. A host that joined with it stays: retire it with DELETE /v1/hosts/{name}.',
         params: OfJoinToken,
         querystring: Type.Object(DryRunQuery),
-        response: answers({ 204: Type.Null({ description: 'It cannot be used.' }) }),
+        response: answers({ 204: Type.Null({ description: 'The token can no longer be used.' }) }),
       },
     },
     async (request, reply) => {

@@ -44,13 +44,13 @@ const joinTokenPath = (id: string): string => `/v1/join-tokens/${id}`;
 
 function found(row: JoinTokenRow | null): JoinTokenRow {
   if (row !== null) return row;
-  throw new ApiError('join_token_not_found', 'there is no join token of this id: see GET /v1/join-tokens');
+  throw new ApiError('join_token_not_found', 'there is no join token with this id: see GET /v1/join-tokens');
 }
 
 const unknownToken = (): ApiError =>
   new ApiError(
     'join_token_invalid',
-    'the join token is unknown: check that it was copied whole, and made on this server (POST /v1/join-tokens)',
+    'the join token is unknown: check that it was copied completely and created on this server (POST /v1/join-tokens)',
   );
 
 export function createJoinTokensService(platform: Platform): JoinTokensService {

@@ -54,7 +54,7 @@ export function claimRefusal(
       return taken(
         network,
         holder,
-        `${ip} is held ahead of need by host ${holder?.host ?? 'unknown'}, which was asked for it and has not returned it: try again, or choose another`,
+        `${ip} is in the warm pool of host ${holder?.host ?? 'unknown'}, which was asked for it and has not returned it: try again, or choose another`,
       );
     case 'unused':
       return new ApiError('limit_reached', unusedDetail(host, network), { retryAfterSeconds: 5 });
@@ -76,21 +76,21 @@ export function claimRefusal(
         holder,
         `${ip} is reserved for ${holder?.owner ?? 'its owner'}: ${
           holder?.owner == null
-            ? 'it names no container; reserve it again with claim: anyone, a mac or a forHost that say who may take it'
-            : `a container of that name may take it (Docker tells its name from Engine 29 on), or say with PUT /v1/networks/${network}/addresses/by-owner/${holder.owner} who else may: {"claim":"anyone"}, a mac or a forHost`
+            ? 'it names no container; reserve it again with claim: anyone, a mac or a forHost, which determine who may take it'
+            : `a container with that name may take it (Docker sends the name from Engine 29 on), or allow others with PUT /v1/networks/${network}/addresses/by-owner/${holder.owner}: {"claim":"anyone"}, a mac or a forHost`
         }; or choose another address`,
       );
     case 'revoked':
       return taken(
         network,
         holder,
-        `${ip} was taken away from ${host} by an operator, and a container of ${host} still runs on it, or did when it was last looked: stop that one, then try again`,
+        `${ip} was revoked from ${host} by an operator, and a container on ${host} still used it in the last report: stop that container, then try again`,
       );
     case 'conflicted':
       return taken(
         network,
         holder,
-        `${ip} is ${holderOf(holder)}: take that off the wire, then release the address with DELETE and ?force=true, or choose another`,
+        `${ip} is ${holderOf(holder)}: take that station off the wire, then release the address with DELETE and ?force=true, or choose another`,
       );
     case 'quarantined':
     case 'awaiting':

@@ -25,7 +25,7 @@ function readClaim(claim: LeaseClaim): ClaimItem {
   const family = families[claim.family];
   const ip = claim.ip === null ? null : readIp(claim.ip, '/ip');
   if (ip !== null && parseIp(ip).family !== family)
-    throw invalidFields([{ pointer: '/family', message: `is not the family of ${ip}` }]);
+    throw invalidFields([{ pointer: '/family', message: `is not the IP version of ${ip}` }]);
   if (ip === null && claim.mac === null && name === null)
     throw invalidFields([{ pointer: '', message: 'names no address, MAC or name' }]);
   return { networkId, family, ip, mac: claim.mac === null ? null : readMac(claim.mac, '/mac'), name };

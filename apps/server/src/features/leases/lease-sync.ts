@@ -121,7 +121,7 @@ export function createLeaseSyncs(
     const conflicted = returns.filter(({ reason }) => reason === 'conflicted');
     if (conflicted.length === 0) return;
     await containers.moveFromConflicts(host, conflicted).catch((error: unknown) => {
-      log.warn({ err: error, host: host.name }, 'containers stay on addresses that something foreign has');
+      log.warn({ err: error, host: host.name }, 'containers keep addresses that foreign stations answer for');
     });
   };
 

@@ -189,7 +189,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
     await syncLeases(one, { returns: returning(got.slice(0, 1), 'unused') });
     const ahead = await takeLeases(two, id, 1);
     expect(ahead.granted).toEqual([]);
-    expect(ahead.short[0]?.detail).toContain('nothing is given ahead of need');
+    expect(ahead.short[0]?.detail).toContain('so warm pools get none');
     got.push(...(await takeLeases(two, id, 1, true)).granted);
     await reportInventory(two, [seenContainer(id, 'last', got.at(-1)!.ip)]);
     await reportInventory(
@@ -309,7 +309,7 @@ describe('promise 3 holds for those who ask through the API too', () => {
     expect((await askFew({ count: 5 })).body).toMatchObject({
       code: 'address_not_allocatable',
       retryable: false,
-      detail: expect.stringContaining('4 to give in all'),
+      detail: expect.stringContaining('4 in total'),
     });
     const { recalls } = await two.document();
     expect(recalls.filter(({ networkId }) => networkId === id)).toEqual([]);

@@ -5,7 +5,7 @@ const maxHosts = 5;
 const others: Record<string, string> = {
   reserved: 'reserved for owners',
   quarantined: 'quarantined',
-  conflicted: 'answered for by something foreign',
+  conflicted: 'in conflict with foreign stations',
 };
 
 function fullSubnet(cidr: string, rows: readonly HoldersRow[]): string {
@@ -38,7 +38,7 @@ function fullDetail(rows: readonly HoldersRow[]): string {
 
 /** Why a host is given no more. Pure. */
 export function unusedDetail(host: string, network: string): string {
-  return `${host} holds as many addresses of ${network} as it may that no container was seen on (TRUNKLINE_UNUSED_LEASES beside its warm pool): its agent has to report what runs, or return them`;
+  return `${host} has reached its limit of unused addresses of ${network} (TRUNKLINE_UNUSED_LEASES in addition to its warm pool): its agent has to report the containers that use them, or return them`;
 }
 
 /** Why a want was not met. Pure: the same facts, the same words. */
@@ -65,7 +65,7 @@ export function shortDetail(
     case 'no_subnet':
       return `network ${network} has no IPv${family} subnet ${subnet ?? ''}`;
     case 'recalled':
-      return `network ${network} is short of addresses: a container waits for one, so nothing is given ahead of need; ${fullDetail(holders)}`;
+      return `network ${network} has an address shortage: a container waits for one, so warm pools get none; ${fullDetail(holders)}`;
     case 'unused':
       return unusedDetail(host, network);
     case 'full':

@@ -41,7 +41,7 @@ export async function refuseOverlaps(
   const { asked, network: other, cidr } = overlap;
   throw new ApiError(
     'subnet_overlaps',
-    `${asked} overlaps ${cidr} of network ${other} in space ${network.space}: take another subnet, or another space if the two never meet on a wire`,
+    `${asked} overlaps ${cidr} of network ${other} in space ${network.space}: choose another subnet, or another space if the two never meet on a wire`,
     {
       data: { network: `/v1/networks/${other}`, cidr },
       errors: [{ pointer: `/subnets/${cidrs.indexOf(asked)}/cidr`, message: `overlaps ${cidr} of ${other}` }],
@@ -83,7 +83,7 @@ export async function refuseReplacement(
     network,
     `Docker cannot change ${fields.join(', ')} of a network`,
     ({ host }) => difference.replaces || difference.reparents(host),
-    'remove them first, or ask again with ?force=true: they are disconnected, the network is replaced, and they are connected again with the same addresses',
+    'remove them first, or repeat the request with ?force=true: they are disconnected, the network is replaced, and they are connected again with the same addresses',
   );
 }
 
@@ -125,7 +125,7 @@ async function refuseHeld(db: TransactionClient, subnetId: string, cidr: string)
     .join(', ');
   throw new ApiError(
     'subnet_holds_addresses',
-    `${cidr} cannot leave while addresses of it are held: ${some}${held.length > 5 ? ' and more' : ''}; release them first`,
+    `${cidr} cannot be removed while addresses of it are held: ${some}${held.length > 5 ? ' and more' : ''}; release them first`,
     { data: { cidr, addresses: held } },
   );
 }
@@ -133,7 +133,7 @@ async function refuseHeld(db: TransactionClient, subnetId: string, cidr: string)
 /** An address that is held, in words: what comes after `is`. */
 function heldAs({ state, owner, host, container }: AddressInTheWay): string {
   if (state === 'leased' && owner === null)
-    return `leased to ${host ?? 'a host'}, which does not use it, as far as its reports show, and has not returned it yet`;
+    return `leased to ${host ?? 'a host'}, which does not use it according to its reports, and has not returned it yet`;
   if (state === 'bound') return `on container ${container ?? 'unknown'} of ${host ?? 'a host'}`;
   return owner === null ? 'reserved' : `held by ${owner}`;
 }
@@ -151,7 +151,7 @@ async function refuseHeldGateway(
   const who = heldAs(holder);
   throw new ApiError(
     'subnet_holds_addresses',
-    `the new gateway ${subnet.gateway} is ${who}: ${holder.state === 'leased' ? 'try again when that host is heard, or release it with ?force=true' : 'release it first'}`,
+    `the new gateway ${subnet.gateway} is ${who}: ${holder.state === 'leased' ? 'try again when that host is online, or release it with ?force=true' : 'release it first'}`,
     {
       data: {
         cidr: subnet.cidr,

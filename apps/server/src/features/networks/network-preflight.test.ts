@@ -17,9 +17,14 @@ test('promise 9: an agent whose clock is ahead did not look later than now', () 
 });
 
 test.each([
-  ['is silent', 'silent', 'HostSilent', /silent since 2026-11-25T08:00:00\.000Z.*see that its agent runs/],
-  ['did not answer in time', 'noAnswer', 'NoAnswer', /within 10 s: ask again with a longer wait/],
-  ['was not asked', 'notAsked', 'NotAsked', /ask again with a wait/],
+  [
+    'is silent',
+    'silent',
+    'HostSilent',
+    /silent since 2026-11-25T08:00:00\.000Z.*make sure that its agent runs/,
+  ],
+  ['did not answer in time', 'noAnswer', 'NoAnswer', /within 10 s: repeat the request with a longer wait/],
+  ['was not asked', 'notAsked', 'NotAsked', /repeat the request with a wait/],
   ['could not look', { failed: 'no Docker' }, 'PreflightFailed', /could not look: no Docker/],
 ] as const)('a host that %s is said to be unknown, and what to do', (_what, answer, reason, message) => {
   expect(hostPreflight(host, answer, at)).toEqual({

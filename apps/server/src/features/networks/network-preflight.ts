@@ -17,16 +17,16 @@ function unanswered(
   waited: number,
 ): { reason: ReasonOf<'Ready'>; message: string } {
   if (why === 'notAsked')
-    return { reason: 'NotAsked', message: `wait=0s: ${host} was not asked; ask again with a wait` };
+    return { reason: 'NotAsked', message: `wait=0s: ${host} was not asked; repeat the request with a wait` };
   if (why === 'silent') {
     const since = lastSeenAt === null ? 'it joined' : lastSeenAt.toISOString();
-    const message = `${host} has been silent since ${since}: nothing is known of it; see that its agent runs and reaches this server, then ask again. Made without that, the change waits until the host is back`;
+    const message = `${host} has been silent since ${since}: nothing is known of it; make sure that its agent runs and reaches this server, then repeat the request. A change that is made now waits until the host is back`;
     return { reason: 'HostSilent', message };
   }
   if (why === 'noAnswer')
     return {
       reason: 'NoAnswer',
-      message: `the agent of ${host} did not answer within ${waited / 1000} s: ask again with a longer wait (wait=60s); if it stays so, see the log of the agent`,
+      message: `the agent of ${host} did not answer within ${waited / 1000} s: repeat the request with a longer wait (wait=60s); if it still does not answer, see the log of the agent`,
     };
   return {
     reason: 'PreflightFailed',

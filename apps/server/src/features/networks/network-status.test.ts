@@ -89,7 +89,7 @@ test('promise 9: what is said of a silent host is Unknown, says since when, and 
       status: 'Unknown',
       reason: 'HostOffline',
       message: expect.stringMatching(
-        /docker01 has been silent since 2026-11-24T09:30:00\.000Z; before, it reported True/,
+        /docker01 has been silent since 2026-11-24T09:30:00\.000Z; it last reported True/,
       ),
     }),
   ]);

@@ -44,12 +44,12 @@ export function summarizeNetwork(facts: NetworkFacts): NetworkSummary {
   const stamp = { generation: facts.generation, since: new Date(lastTransitionTime) };
   const known =
     facts.unknownHosts.length === 0
-      ? condition('HostsKnown', 'True', 'AllJoined', 'every host asked for has joined', stamp)
+      ? condition('HostsKnown', 'True', 'AllJoined', 'every selected host has joined', stamp)
       : condition(
           'HostsKnown',
           'False',
           'HostsMissing',
-          `asked for by name and not joined: ${named(facts.unknownHosts, ', ')}; it will be made there when they join`,
+          `selected by name and not joined: ${named(facts.unknownHosts, ', ')}; the network is created there when they join`,
           stamp,
         );
   return {
@@ -88,7 +88,7 @@ function readiness(
       message: `${on}; not joined: ${named(facts.unknownHosts, ', ')}`,
     };
   if (hosts.total === 0)
-    return { status: 'False', reason: 'NoHosts', message: 'no host that has joined is selected by hosts' };
+    return { status: 'False', reason: 'NoHosts', message: 'hosts selects no host that has joined' };
   return { status: 'True', reason: 'OnAllHosts', message: on };
 }
 
@@ -108,6 +108,6 @@ function reasonOf(placement: PlacementFacts, generation: number): string {
     return `it is being removed there${blocked ? `: ${ready.reason}, ${ready.message}` : ''}`;
   }
   if (ready?.status === 'True' && placement.observedGeneration < generation)
-    return `generation ${placement.observedGeneration} is real there, ${generation} not yet`;
+    return `generation ${placement.observedGeneration} is applied there, ${generation} not yet`;
   return ready === undefined ? 'nothing is known' : `${ready.reason}, ${ready.message}`;
 }

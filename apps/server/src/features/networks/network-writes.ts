@@ -94,7 +94,7 @@ export function createNetworkWrites(deps: {
       if (await isTaken(db, name)) {
         throw new ApiError(
           'network_exists',
-          `there is a network ${name}: change it with PATCH, or take another name`,
+          `there is already a network ${name}: change it with PATCH, or choose another name`,
           { data: { network: networkPath(name) } },
         );
       }

@@ -42,18 +42,18 @@ const Changing = Closed({
   force: Type.Optional(
     Type.Boolean({
       description:
-        'Where Docker can only make the network anew, do so although containers are attached: they are disconnected, the network is replaced, and they are connected again with the same addresses. Also for a change made before that still waits for it on a host.',
+        'Where Docker must replace the network, do so although containers are attached: they are disconnected, the network is replaced, and they are connected again with the same addresses. This also applies to an earlier change that still waits for it on a host.',
       examples: [false],
     }),
   ),
 });
-const Gone = Type.Null({ description: 'It is gone from every host.' });
+const Gone = Type.Null({ description: 'The network is gone from every host.' });
 
 const dryRun =
-  'With `dryRun` nothing is changed: the answer is the network as it would be, and under `preflight` what each of its hosts would do and what stands in the way there, asked of their agents (up to 1000, the first by name). It waits for them 10 s, or as long as `wait` says; `wait=0s` asks nobody.';
-const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` for whatever is there).';
+  'With `dryRun` nothing is changed. The answer is the network as it would be; `preflight` lists what each of its hosts would do and what prevents it there. The agents of at most 1000 hosts, the first by name, are asked for that. The answer waits for them 10 s, or as long as `wait` allows; with `wait=0s` no agent is asked.';
+const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` matches any version).';
 
-const refusal = `What Docker cannot change (${replacingFields.map((field) => `\`${field}\``).join(', ')}) is refused while containers are attached, unless with \`force\`; a subnet that holds addresses stays in any case.`;
+const refusal = `What Docker cannot change in place (${replacingFields.map((field) => `\`${field}\``).join(', ')}) is refused while containers are attached, unless \`force\` is set. A subnet with addresses in use cannot be removed in any case.`;
 
 const sendNetwork = async (reply: FastifyReply, status: number, network: Network): Promise<void> => {
   await reply.code(status).header('etag', networkTag(network)).send(network);
@@ -71,7 +71,7 @@ export async function networkRoutes(
     },
   });
 
-  /** Holds the answer as long as the caller wishes, then reads the network anew. */
+  /** Holds the answer as long as the caller asked for, then reads the network again. */
   const afterWait = async (request: FastifyRequest, network: Network): Promise<Network> => {
     const ms = waitMs(request);
     if (ms === 0) return network;
@@ -86,8 +86,8 @@ export async function networkRoutes(
       schema: {
         tags,
         operationId: 'listNetworks',
-        summary: 'All networks',
-        description: 'In the order of their names, each with its state over all hosts.',
+        summary: 'List networks',
+        description: 'Sorted by name, each with its state over all hosts.',
         querystring: Paging,
         response: answers({ 200: Page(Network, 'A page of networks.') }),
       },
@@ -102,10 +102,10 @@ export async function networkRoutes(
       schema: {
         tags,
         operationId: 'createNetwork',
-        summary: 'Make a network',
+        summary: 'Create a network',
         description:
-          'It is made on every host that `hosts` selects, now and when more of them join. Hosts that are silent get it when they are back. ' +
-          'With `wait` the answer comes when it is real on every host that can be reached. ' +
+          'The network is created on every host that `hosts` selects, also on those that join later. Silent hosts get it when they are back. ' +
+          'With `wait` the answer comes when it is in place on every host that can be reached. ' +
           `Mode \`passthru\` gives the NIC to a single container of each host; a host that uses the NIC itself refuses (condition \`ParentReady\`, reason \`HostNeedsParent\`). ${dryRun}`,
         headers: IdempotencyKeyHeader,
         querystring: Writing,
@@ -128,8 +128,8 @@ export async function networkRoutes(
       schema: {
         tags,
         operationId: 'getNetwork',
-        summary: 'One network',
-        description: 'What should be, and under `status` what is. The `ETag` is for `If-Match`.',
+        summary: 'Get one network',
+        description: 'The desired state; `status` is the observed one. The `ETag` is for `If-Match`.',
         params: OfNetwork,
         response: answers({ 200: Network }),
       },
@@ -145,7 +145,7 @@ export async function networkRoutes(
         tags,
         operationId: 'replaceNetwork',
         summary: 'Replace a network',
-        description: `${needsIfMatch} What is left out takes its default; the space stays. The same network again changes nothing. ${refusal} ${dryRun}`,
+        description: `${needsIfMatch} A field that is left out takes its default; the space stays. A repeated request with the same network changes nothing. ${refusal} ${dryRun}`,
         headers: IfMatchHeader,
         params: OfNetwork,
         querystring: Changing,
@@ -180,7 +180,7 @@ export async function networkRoutes(
       schema: {
         tags,
         operationId: 'changeNetwork',
-        summary: 'Change some of a network',
+        summary: 'Change fields of a network',
         description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch} ${refusal} ${dryRun}`,
         consumes: ['application/merge-patch+json', 'application/json'],
         headers: IfMatchHeader,
@@ -209,7 +209,7 @@ export async function networkRoutes(
         tags,
         operationId: 'deleteNetwork',
         summary: 'Remove a network',
-        description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts take it down, and it is gone when each has said so; a host that is silent is waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or the time is up. ${dryRun}`,
+        description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts remove it, and it is gone when each of them has reported that; silent hosts are waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or when the time is up. ${dryRun}`,
         headers: IfMatchHeader,
         params: OfNetwork,
         querystring: Writing,

@@ -50,17 +50,17 @@ function inWords({ container, ip, mac, why, holder }: Dispute): string {
   const who = holder ?? 'nobody';
   switch (why) {
     case 'revoked':
-      return `${container} still runs on ${ip}, which was taken away from this host${holder === null ? '' : ` and is held by ${holder}`}`;
+      return `${container} still uses ${ip}, which was revoked from this host${holder === null ? '' : ` and is held by ${holder}`}`;
     case 'held':
-      return `${container} runs on ${ip}, which is held by ${who}`;
+      return `${container} uses ${ip}, which is held by ${who}`;
     case 'reserved':
-      return `${container} runs on ${ip}, which is reserved (${who})`;
+      return `${container} uses ${ip}, which is reserved (${who})`;
     case 'conflicted':
-      return `${container} runs on ${ip}, for which something foreign answers`;
+      return `${container} uses ${ip}, which a foreign station answers for on the wire`;
     case 'mac':
       return `${container} has the Ethernet address ${mac ?? ''}, which is that of ${who}`;
     case 'gateway':
-      return `${container} runs on ${ip}, which is the gateway`;
+      return `${container} uses ${ip}, which is the gateway`;
   }
 }
 

@@ -129,7 +129,7 @@ describe('where networks are', () => {
     expect(refused.body).toMatchObject({
       status: 409,
       code: 'network_in_use',
-      detail: expect.stringContaining('the labels of docker02 would take sticky off it'),
+      detail: expect.stringContaining('the labels of docker02 would remove sticky from it'),
       data: { containers: ['/v1/containers/sticky-1'] },
     });
     expect((await server.request('GET', '/v1/hosts/docker02')).body.labels).toEqual({ zone: 'dmz' });

@@ -21,9 +21,9 @@ export async function placementRoutes(
       schema: {
         tags,
         operationId: 'listPlacements',
-        summary: 'A network, host by host',
+        summary: 'List the placements of a network',
         description:
-          'In the order of hosts’ names. What is said of a silent host is `Unknown`, with the last it said.',
+          'The state of the network on each host, sorted by host name. The conditions of a silent host are `Unknown`, with its last report.',
         params: OfNetwork,
         querystring: Paging,
         response: answers({ 200: Page(Placement, 'A page of placements.') }),
@@ -40,8 +40,8 @@ export async function placementRoutes(
       schema: {
         tags,
         operationId: 'getPlacement',
-        summary: 'A network on one host',
-        description: 'What should be there, what the agent did, and what it saw.',
+        summary: 'Get one placement of a network',
+        description: 'What should be on that host, what the agent did, and what it saw.',
         params: OfPlacement,
         response: answers({ 200: Placement }),
       },

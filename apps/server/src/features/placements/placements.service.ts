@@ -110,7 +110,7 @@ export function createPlacementsService(
       await markPlacements(db, network.id, plan.remove, true);
       const leaving = new Set(plan.remove);
       if (leaving.size > 0)
-        await refuseWhileAttached(db, network, 'the network cannot leave its hosts', ({ hostId }) =>
+        await refuseWhileAttached(db, network, 'the network cannot be removed from its hosts', ({ hostId }) =>
           leaving.has(hostId),
         );
       change.notifyHosts([...placed.map(({ hostId }) => hostId), ...plan.add]);
@@ -132,7 +132,7 @@ export function createPlacementsService(
         await markPlacements(change.db, network.id, plan.keep, false);
         await markPlacements(change.db, network.id, plan.remove, true);
         if (plan.remove.length > 0) {
-          const what = `the labels of ${host.name} would take ${network.name} off it`;
+          const what = `the labels of ${host.name} would remove ${network.name} from it`;
           await refuseWhileAttached(change.db, network, what, ({ hostId }) => hostId === host.id);
         }
         if (plan.add.length + plan.keep.length + plan.remove.length === 0) continue;

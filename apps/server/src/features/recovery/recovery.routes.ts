@@ -16,9 +16,9 @@ export async function recoveryRoutes(app: App, { recovery }: { recovery: Recover
       schema: {
         tags: ['server'],
         operationId: 'getRecovery',
-        summary: 'Does the database recover from a backup',
+        summary: 'State of the recovery from a backup',
         description:
-          'After a backup was restored no address is given until every host has said what it holds. Shows which hosts are waited for, and those that were let go and have not compared since.',
+          'After a backup was restored, no address is given out until every host has reported what it holds. Shows the hosts that the recovery waits for, and those that were let go and have not compared since.',
         response: answers({ 200: Recovery }),
       },
     },
@@ -31,9 +31,9 @@ export async function recoveryRoutes(app: App, { recovery }: { recovery: Recover
       schema: {
         tags: ['server'],
         operationId: 'releaseRecoveryHost',
-        summary: 'Go on without a host',
+        summary: 'Let the recovery go on without a host',
         description:
-          'Says that a host that does not answer is not to be waited for. What it holds by the restored database stays its own; what it was given since the backup may be given to others, so nothing new may start on it before it has reached the server again. When it comes back it compares, and what cannot be settled is shown as conflicted.',
+          'Ends the wait for a host that does not answer. The addresses that it holds by the restored database stay its own. Those that it was given since the backup may be given to others, so start nothing new on that host before it has reached the server again. When it is back it compares its addresses, and what cannot be settled is shown as conflicted.',
         headers: IdempotencyKeyHeader,
         params: Type.Object({ name: HostName }),
         response: answers({ 200: Recovery }),
@@ -44,7 +44,7 @@ export async function recoveryRoutes(app: App, { recovery }: { recovery: Recover
   );
 }
 
-/** Addresses and MACs in canonical form; what is none is refused. */
+/** Addresses and MACs in canonical form; other text is refused. */
 export const readItems = (items: readonly CompareItem[]): CompareItem[] =>
   items.map((item, n) => ({
     ...item,
@@ -52,10 +52,10 @@ export const readItems = (items: readonly CompareItem[]): CompareItem[] =>
     mac: item.mac === null ? null : readMac(item.mac, `/items/${n}/mac`),
   }));
 
-/** A host that holds 65,536 addresses says so in about 16 MB. */
+/** The request of a host that holds 65,536 addresses has about 16 MB. */
 const largestCompare = 32 * 1024 * 1024;
 
-/** What hosts say of what they hold, docs/agent-protocol.md. */
+/** Hosts report the addresses that they hold, docs/agent-protocol.md. */
 export async function compareRoutes(
   signed: App,
   {

@@ -104,8 +104,8 @@ export function createRecoveryService(
     if (outcome === 'same') return;
     if (mark !== undefined) await putMark(query, await mark.write(next));
     if (outcome === 'recovering' || outcome === 'settling')
-      log.warn({ outcome }, 'no address is given until hosts were heard: see GET /v1/recovery');
-    else log.info({ outcome, incarnation: next }, 'the database is of the time that it should be');
+      log.warn({ outcome }, 'no address is given out until hosts were heard: see GET /v1/recovery');
+    else log.info({ outcome, incarnation: next }, 'the database did not go back in time');
   };
   const check = (): Promise<void> =>
     (checking ??= checkNow().finally(() => {
@@ -137,7 +137,7 @@ export function createRecoveryService(
       waitingFor.length === 0 ? 'the end of it' : `${waitingFor.slice(0, maxNamed).join(', ')}${more}`;
     return new ApiError(
       'recovering',
-      `no address is given until every host has compared what it holds (${reason ?? 'the database was started'}): waiting for ${named}; ` +
+      `no address is given out until every host has compared its addresses (${reason ?? 'the database was started'}): waiting for ${named}; ` +
         'for a host that will not come back, POST /v1/recovery/hosts/{name}/release',
       { retryAfterSeconds: 5, data: { waitingFor: waitingFor.slice(0, 1000) }, cause },
     );
@@ -155,7 +155,10 @@ export function createRecoveryService(
         if (outcome === 'no_host')
           throw new ApiError('host_not_found', `no host ${host} has joined: see GET /v1/hosts`);
         if (outcome === 'not_waited_for')
-          throw new ApiError('host_not_waited_for', `nobody waits for ${host}: see GET /v1/recovery`);
+          throw new ApiError(
+            'host_not_waited_for',
+            `no recovery is waiting for ${host}: see GET /v1/recovery`,
+          );
         return { status: 200, body: await state(within) };
       }),
 
@@ -165,7 +168,7 @@ export function createRecoveryService(
       if (outcome === 'started')
         log.error(
           { hostId },
-          'a host knows more than the database: it is older than it was, see GET /v1/recovery',
+          'a host knows more than the database: the database went back in time, see GET /v1/recovery',
         );
     },
 

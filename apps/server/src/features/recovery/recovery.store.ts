@@ -18,7 +18,7 @@ export async function checkPast(query: Query, { mark, boot }: SeenPast, next: st
     'SELECT check_past($1::text, $2::text, $3::uuid, NULL) AS outcome',
     [mark, boot, next],
   );
-  if (row === undefined) throw new Error('the database said nothing of its past');
+  if (row === undefined) throw new Error('the database returned nothing about its past');
   return row.outcome;
 }
 

@@ -22,8 +22,8 @@ export async function tokenRoutes(
       schema: {
         tags,
         operationId: 'createToken',
-        summary: 'Make a token',
-        description: 'Its secret is in this answer and nowhere else: only a hash of it is kept.',
+        summary: 'Create a token',
+        description: 'The secret is in this answer and nowhere else: only a hash of it is kept.',
         headers: IdempotencyKeyHeader,
         querystring: Type.Object(DryRunQuery),
         body: TokenCreate,
@@ -40,8 +40,8 @@ export async function tokenRoutes(
       schema: {
         tags,
         operationId: 'listTokens',
-        summary: 'Tokens',
-        description: 'In the order of their names. Secrets are not kept, so none is shown.',
+        summary: 'List tokens',
+        description: 'Sorted by name. Secrets are not kept, so none is shown.',
         querystring: Type.Object(PageQuery),
         response: answers({ 200: Page(Token, 'A page of tokens.') }),
       },
@@ -56,8 +56,8 @@ export async function tokenRoutes(
       schema: {
         tags,
         operationId: 'getToken',
-        summary: 'One token',
-        description: '404 `token_not_found` when it was revoked.',
+        summary: 'Get one token',
+        description: '404 `token_not_found` after it was revoked.',
         params: OfToken,
         response: answers({ 200: Token }),
       },
@@ -74,7 +74,7 @@ export async function tokenRoutes(
         operationId: 'revokeToken',
         summary: 'Revoke a token',
         description:
-          'Works at once on this server and within a second on its replicas. The last admin token cannot be revoked: 409 `last_admin_token`.',
+          'Takes effect at once on this server and within a second on its replicas. The last admin token cannot be revoked: 409 `last_admin_token`.',
         params: OfToken,
         querystring: Type.Object(DryRunQuery),
         response: answers({ 204: Type.Null({ description: 'Revoked.' }) }),

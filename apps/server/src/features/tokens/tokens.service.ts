@@ -53,7 +53,7 @@ const firstTokenName = 'admin';
 
 const tokenPath = (id: string): string => `/v1/tokens/${id}`;
 const notFound = (): ApiError =>
-  new ApiError('token_not_found', 'there is no token of this id: see GET /v1/tokens');
+  new ApiError('token_not_found', 'there is no token with this id: see GET /v1/tokens');
 
 function present(row: TokenRow): Token {
   return {
@@ -72,7 +72,7 @@ export function createTokensService(platform: Platform): TokensService {
     find: (hash) => findTokenByHash(database.prisma, hash),
     noteUse: (id, minute) =>
       void noteUse(database.prisma, id, minute).catch((error: unknown) =>
-        log.debug({ err: error }, 'use of a token not noted'),
+        log.debug({ err: error }, 'the last use of a token was not recorded'),
       ),
     now,
   });
@@ -163,7 +163,7 @@ export function createTokensService(platform: Platform): TokensService {
         if (row.role === 'admin' && works(row.expiresAt) && others.length === 0) {
           throw new ApiError(
             'last_admin_token',
-            `${row.name} is the last admin token that works: make another one first (POST /v1/tokens)`,
+            `${row.name} is the last valid admin token: create another one first (POST /v1/tokens)`,
           );
         }
         await deleteToken(change.db, id);

@@ -17,20 +17,23 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
   address_mac_once: {
     code: 'mac_in_use',
     detail:
-      'another address of the network is reserved for this Ethernet address, which is one station: GET …/addresses shows whose it is; release that, or take another MAC',
+      'another address of the network is reserved for this Ethernet address: GET …/addresses shows its owner; release that address, or use another MAC',
   },
   station_pkey: {
     code: 'mac_in_use',
     detail:
-      'another station of the network has this Ethernet address: take another MAC, or stop that one first',
+      'another station on the network has this Ethernet address: use another MAC, or stop that station first',
   },
-  network_name_key: { code: 'network_exists', detail: 'a network of this name exists' },
+  network_name_key: { code: 'network_exists', detail: 'a network with this name exists' },
   subnet_no_overlap: {
     code: 'subnet_overlaps',
-    detail: 'the subnet overlaps another of the same space: choose another CIDR or another space',
+    detail: 'the subnet overlaps another one in the same space: choose another CIDR or another space',
   },
   address_pkey: { code: 'address_taken', detail: 'the address is taken' },
-  address_owner_key: { code: 'owner_has_address', detail: 'the owner already has an address here' },
+  address_owner_key: {
+    code: 'owner_has_address',
+    detail: 'the owner already has an address on this network',
+  },
   address_subnet_fkey: {
     code: 'subnet_holds_addresses',
     detail: 'addresses of the subnet are in use: release them first',
@@ -39,26 +42,26 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
     code: 'network_in_use',
     detail: 'containers are attached to the network: remove them first',
   },
-  container_name_key: { code: 'container_exists', detail: 'a container of this name exists' },
+  container_name_key: { code: 'container_exists', detail: 'a container with this name exists' },
   attachment_mac_once: {
     code: 'mac_in_use',
-    detail: 'another container of the network has this MAC, which is one station: take another one',
+    detail: 'another container on the network has this MAC: use another one',
   },
   container_host_fkey: { code: 'host_in_use', detail: 'containers run on the host: remove them first' },
   container_shares_stack_fkey: {
     code: 'container_in_use',
-    detail: 'another container shares its network stack: remove that one first',
+    detail: 'another container shares its network stack: remove that container first',
   },
   host_name_key: {
     code: 'host_exists',
-    detail: 'a host of this name has joined: retire it first, or join under another name',
+    detail: 'a host with this name has joined: retire it first, or join under another name',
   },
   host_public_key_key: {
     code: 'host_exists',
     detail: 'a host with this key has joined: give the agent a state directory of its own',
   },
   address_host_id_fkey: { code: 'host_in_use', detail: 'the host holds addresses: release them first' },
-  api_token_name_key: { code: 'token_exists', detail: 'a token of this name exists' },
+  api_token_name_key: { code: 'token_exists', detail: 'a token with this name exists' },
 };
 
 /** SQLSTATE of `assert_past`: PostgreSQL was started, or the database made again, since a server looked. */
@@ -191,7 +194,7 @@ export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
   if (isUnavailable(fault.code)) {
     return new ApiError(
       'database_unavailable',
-      'the database does not answer: what runs keeps running; try again shortly',
+      'the database does not answer: running containers keep running; try again shortly',
       {
         retryAfterSeconds: 2,
         cause: error,
@@ -207,34 +210,46 @@ export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
       );
     case '55P03': // lock_not_available
     case '57014': // query_canceled: statement_timeout
-      return new ApiError('allocator_busy', 'too many requests wait for the same rows: try again shortly', {
-        retryAfterSeconds: 1,
-        cause: error,
-      });
+      return new ApiError(
+        'allocator_busy',
+        'too many requests are waiting for the same rows: try again shortly',
+        {
+          retryAfterSeconds: 1,
+          cause: error,
+        },
+      );
     case '22021': // character_not_in_repertoire
     case '22P05': // untranslatable_character
       return new ApiError(
         'invalid_request',
-        'a text of the request holds the character U+0000, which cannot be kept: leave it out',
+        'a text of the request contains the character U+0000, which cannot be stored: leave it out',
         { cause: error },
       );
     case 'TL001': // assert_past in prisma/functions/recovery.sql
     case pastUnchecked:
-      return new ApiError('recovering', 'no address is given while the database recovers from a backup', {
-        retryAfterSeconds: 5,
-        cause: error,
-      });
+      return new ApiError(
+        'recovering',
+        'no address is given out while the database is recovering from a backup',
+        {
+          retryAfterSeconds: 5,
+          cause: error,
+        },
+      );
     case '23503': // foreign_key_violation: what it refers to went in the same moment, such as a host that is retired
     case 'P2003':
     case 'P2025':
-      return new ApiError('conflict', 'what the request speaks of was removed at the same time: try again', {
-        retryAfterSeconds: 1,
-        cause: error,
-      });
+      return new ApiError(
+        'conflict',
+        'something that the request refers to was removed at the same time: try again',
+        {
+          retryAfterSeconds: 1,
+          cause: error,
+        },
+      );
     case '40001': // serialization_failure
     case '40P01': // deadlock_detected
     case 'P2034':
-      return new ApiError('conflict', 'the change met another one: try again', {
+      return new ApiError('conflict', 'the change conflicted with another one: try again', {
         retryAfterSeconds: 1,
         cause: error,
       });

@@ -28,12 +28,12 @@ test.each([
   ['169.254.0.0/16', '/subnets/0/cidr', 'is link-local'],
   ['0.0.0.0/0', '/subnets/0/cidr', 'cannot be used'],
   ['0.0.0.0/8', '/subnets/0/cidr', 'this network'],
-  ['10.0.0.0/7', '/subnets/0/cidr', 'takes /8 to /32'],
+  ['10.0.0.0/7', '/subnets/0/cidr', 'may have /8 to /32'],
   ['ff02::/64', '/subnets/0/cidr', 'is multicast'],
   ['::/64', '/subnets/0/cidr', 'loopback'],
   ['fe80::/64', '/subnets/0/cidr', 'is link-local'],
-  ['fd00::/32', '/subnets/0/cidr', 'takes /48 to /126'],
-  ['fd00::/127', '/subnets/0/cidr', 'takes /48 to /126'],
+  ['fd00::/32', '/subnets/0/cidr', 'may have /48 to /126'],
+  ['fd00::/127', '/subnets/0/cidr', 'may have /48 to /126'],
 ])('the subnet %s is refused and told why', (cidr, pointer, message) => {
   expect(faultsOf([{ cidr }])).toEqual([{ pointer, message: expect.stringContaining(message) }]);
 });
@@ -70,7 +70,7 @@ test('ranges and exclusions outside the subnet or of another family are refused,
       },
     ]),
   ).toEqual([
-    { pointer: '/subnets/0/ranges/1', message: 'does not lie wholly inside 172.16.100.0/24' },
+    { pointer: '/subnets/0/ranges/1', message: 'is not completely inside 172.16.100.0/24' },
     { pointer: '/subnets/0/ranges/2', message: 'is IPv6, but 172.16.100.0/24 is IPv4' },
     {
       pointer: '/subnets/0/exclude/0',

@@ -22,11 +22,14 @@ import type { NetworkSpec, SubnetSpec } from './network-fields.ts';
 const unusable: readonly { block: Cidr; what: string }[] = [
   { block: parseCidr('0.0.0.0/8'), what: 'means "this network" (RFC 791)' },
   { block: parseCidr('127.0.0.0/8'), what: 'is loopback' },
-  { block: parseCidr('169.254.0.0/16'), what: 'is link-local, which hosts give themselves (RFC 3927)' },
+  { block: parseCidr('169.254.0.0/16'), what: 'is link-local, which hosts assign themselves (RFC 3927)' },
   { block: parseCidr('224.0.0.0/4'), what: 'is multicast' },
   { block: parseCidr('240.0.0.0/4'), what: 'is reserved' },
-  { block: parseCidr('::/8'), what: 'holds the unspecified, loopback and IPv4-mapped addresses (RFC 4291)' },
-  { block: parseCidr('fe80::/10'), what: 'is link-local, which hosts give themselves (RFC 4291)' },
+  {
+    block: parseCidr('::/8'),
+    what: 'contains the unspecified, loopback and IPv4-mapped addresses (RFC 4291)',
+  },
+  { block: parseCidr('fe80::/10'), what: 'is link-local, which hosts assign themselves (RFC 4291)' },
   { block: parseCidr('ff00::/8'), what: 'is multicast' },
 ];
 
@@ -36,7 +39,7 @@ const dockersOwn = new Set(['bridge', 'host', 'none', 'default']);
 /** What is wrong with the name of a network that is to be made, beyond what its schema says. */
 export function nameFaults(name: string): FieldError[] {
   return dockersOwn.has(name)
-    ? [{ pointer: '/name', message: `cannot be ${name}: Docker has a network of that name on every host` }]
+    ? [{ pointer: '/name', message: `cannot be ${name}: Docker has a network with that name on every host` }]
     : [];
 }
 
@@ -76,18 +79,21 @@ function checkMtu(mtu: number | null, cidrs: readonly (Cidr | undefined)[], say:
   if (ipv6 !== undefined)
     say(
       '/mtu',
-      `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which needs ${minIpv6Mtu} or more: raise it, or leave the IPv6 subnet out`,
+      `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which requires ${minIpv6Mtu} or more: raise the MTU, or leave the IPv6 subnet out`,
     );
 }
 
 function checkSelector(selector: NetworkSpec['hosts'], say: Say): void {
   const given = (['all', 'names', 'labels'] as const).filter((key) => selector[key] !== undefined);
   if (given.length !== 1) {
-    say('/hosts', `takes exactly one of all, names and labels, not ${given.join(' and ') || 'none of them'}`);
+    say(
+      '/hosts',
+      `must have exactly one of all, names and labels, not ${given.join(' and ') || 'none of them'}`,
+    );
   } else if (selector.all === false) {
-    say('/hosts/all', 'can only be true; for no host at all give names: []');
+    say('/hosts/all', 'can only be true; for no host at all send names: []');
   } else if (selector.labels !== undefined && Object.keys(selector.labels).length === 0) {
-    say('/hosts/labels', 'needs at least one label; for every host give all: true');
+    say('/hosts/labels', 'must have at least one label; for every host send all: true');
   }
 }
 
@@ -96,17 +102,14 @@ function checkSubnet(subnet: SubnetSpec, at: string, say: Say): Cidr | undefined
   if (cidr === undefined) return undefined;
   const before = unusable.find(({ block }) => cidrsOverlap(block, cidr));
   if (before !== undefined) {
-    say(
-      `${at}/cidr`,
-      `cannot be used: ${formatCidr(before.block)} ${before.what}; take a subnet of your LAN`,
-    );
+    say(`${at}/cidr`, `cannot be used: ${formatCidr(before.block)} ${before.what}; use a subnet of your LAN`);
     return cidr;
   }
   const { shortest, longest } = prefixLimits[cidr.family];
   if (cidr.prefix < shortest || cidr.prefix > longest) {
     say(
       `${at}/cidr`,
-      `has the prefix /${cidr.prefix}; an IPv${cidr.family} subnet takes /${shortest} to /${longest}`,
+      `has the prefix /${cidr.prefix}; an IPv${cidr.family} subnet may have /${shortest} to /${longest}`,
     );
     return cidr;
   }
@@ -119,7 +122,7 @@ function checkSubnet(subnet: SubnetSpec, at: string, say: Say): Cidr | undefined
       subnet.ranges.length > 0 ? `${at}/ranges` : subnet.exclude.length > 0 ? `${at}/exclude` : `${at}/cidr`;
     say(
       where,
-      `leaves no address of ${formatCidr(cidr)} to give out: widen the subnet, its ranges or its exclusions`,
+      `leaves no address of ${formatCidr(cidr)} that may be given out: widen the subnet, its ranges or its exclusions`,
     );
   }
   return cidr;
@@ -153,7 +156,7 @@ function checkRanges(texts: readonly string[], cidr: Cidr, at: string, say: Say)
     if (range.family !== cidr.family)
       say(`${at}/${i}`, `is IPv${range.family}, but ${formatCidr(cidr)} is IPv${cidr.family}`);
     else if (!cidrContainsRange(cidr, range))
-      say(`${at}/${i}`, `does not lie wholly inside ${formatCidr(cidr)}`);
+      say(`${at}/${i}`, `is not completely inside ${formatCidr(cidr)}`);
     else ranges.push(range);
   }
   return ranges.length === texts.length ? ranges : undefined;
