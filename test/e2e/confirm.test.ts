@@ -124,7 +124,7 @@ test('a change that cuts the host off is undone by the host, with its containers
   const ready = await readyOn();
   expect(ready).toMatchObject({ status: 'False', observedGeneration: generation });
   expect(ready?.message).toMatch(
-    /put it on bad0.*not be reached for 8 s.*on ens33 again.*change the network again/,
+    /moved it to bad0.*not be reached for 8 s.*on ens33 again.*change the network again/,
   );
   const other = await placementOn(fleet(), macNet1.name, 'docker02');
   expect(conditionOf(other.conditions, 'Ready')?.status).toBe('True');

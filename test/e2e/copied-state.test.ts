@@ -52,7 +52,7 @@ test('promise 1: the state folder of one host, copied to another, gives nothing 
   await unpack('docker02', await pack('docker01'));
   try {
     // Its join token is spent, and its name is taken.
-    await expect(startAgent('docker02')).rejects.toThrow(/the state of another machine was put aside/);
+    await expect(startAgent('docker02')).rejects.toThrow(/the state of another machine was set aside/);
     const [first, refused] = await Promise.all([plainRun('docker01', 'one'), plainRun('docker02', 'two')]);
     expect(first).toMatch(/^172\.16\.100\.\d+$/);
     expect(refused).not.toMatch(/^172\.16\.100\.\d+$/);

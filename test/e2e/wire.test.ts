@@ -350,7 +350,7 @@ describe('an address that a container takes is announced', () => {
     await runBox(host, 'box1', '172.16.100.92');
     const pid = Number(await docker(host, 'inspect', '-f', '{{.State.Pid}}', 'box1'));
     await expect(announceAddress(plain, pid, '172.16.100.93', AbortSignal.timeout(5000))).rejects.toThrow(
-      'the container no longer has it',
+      'the container no longer has the address',
     );
   });
 });

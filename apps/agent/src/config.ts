@@ -52,7 +52,7 @@ export type ConfigSources = {
  * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
  * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | seconds that a network that moved to another parent or VLAN may cut the agent off from the server before the change is rolled back; 5 to 3600 |
- * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver: where Docker looks for it; its name is the driver's. Not used where systemd hands a socket over |
+ * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver, in a folder where Docker looks for plugins; its file name is the name of the driver. Not used where systemd passes a socket |
  * | `TRUNKLINE_NETNS_DIR` | `/var/run/docker/netns` | folder with the network namespaces of the containers: `netns` in the Docker Engine's `--exec-root` |
  * | `TRUNKLINE_LEAK_SECONDS` | `45` | seconds after which an address given to Docker is reclaimed if no container uses it (at most 10 where it is reserved for an owner); 1 to 3600 |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |

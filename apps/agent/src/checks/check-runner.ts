@@ -31,12 +31,13 @@ export function createCheckRunner(deps: CheckRunnerDeps): CheckRunner {
     try {
       await deps.client.checkResult(check.id, { state: 'running', result: null, error: null }, bounded);
     } catch (error) {
-      deps.log.warn({ err: error, check: check.id }, 'start of a check not reported');
+      deps.log.warn({ err: error, check: check.id }, 'the start of a check could not be reported');
     }
     try {
       await tell(check.id, await attempt(check, bounded), bounded);
     } catch (error) {
-      if (!signal.aborted) deps.log.warn({ err: error, check: check.id }, 'result of a check not reported');
+      if (!signal.aborted)
+        deps.log.warn({ err: error, check: check.id }, 'the result of a check could not be reported');
     }
   }
 

@@ -78,7 +78,7 @@ async function pingAddress(
     });
     const summary = parsePingSummary(stdout);
     if (summary === null)
-      return { ...nothing, error: `ping said nothing that can be read: ${stdout.slice(0, 200)}` };
+      return { ...nothing, error: `the output of ping is not readable: ${stdout.slice(0, 200)}` };
     return { address, ...summary, mac: await neighbourMac(address, run, signal), error: null };
   } catch (error) {
     signal.throwIfAborted();

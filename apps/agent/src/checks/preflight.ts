@@ -52,6 +52,6 @@ function withVerdict({ conditions }: { readonly conditions: readonly ConditionDr
   return conditions.map((draft) => {
     if (draft.type !== 'Ready' || draft.status === 'True') return draft;
     if (stands !== undefined) return { ...stands, type: 'Ready' };
-    return { ...draft, reason: 'Preflight', message: 'the actions would make it so' };
+    return { ...draft, reason: 'Preflight', message: 'the actions would make it ready' };
   });
 }

@@ -242,7 +242,7 @@ test('60 s of silence put the old parent back, with the containers and their add
     link: 'ens33',
   });
   expect(ready.message).toMatch(
-    /generation 2 put it on ens34, and the server could not be reached for 60 s.*on ens33 again, as generation 1.*change the network again/,
+    /generation 2 moved it to ens34, and the server could not be reached for 60 s.*on ens33 again, as in generation 1.*change the network again/,
   );
   expect(Date.parse(ready.lastTransitionTime!)).toBeLessThanOrEqual(time.now());
 });

@@ -116,7 +116,7 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
         noteExchange(before, document, { beganAt, now: timing.now(), evidence }),
       );
     } catch (error) {
-      log.warn({ err: error }, 'confirmed networks could not be written down, trying again');
+      log.warn({ err: error }, 'confirmed networks could not be written to disk, trying again');
     }
   }
 
@@ -144,14 +144,14 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
       if (trial?.rolledBackAt !== now) continue;
       log.error(
         { networkId, generation: trial.generation, silentMs: trial.windowMs },
-        'server not reached after a change of a parent or VLAN, the old state is put back',
+        'server not reached after a change of a parent or VLAN, restoring the old state',
       );
     }
     try {
       await store.change((current) => expire(current, document, now));
       return true;
     } catch (error) {
-      log.warn({ err: error }, 'a failed trial could not be written down, trying again');
+      log.warn({ err: error }, 'a failed trial could not be written to disk, trying again');
       return false;
     }
   }

@@ -51,9 +51,9 @@ export function withRollbacks(
         ? ''
         : ` (not ready there: ${ready.reason}, ${ready.message})`;
     const message =
-      `generation ${trial.generation} put it on ${tried}, and the server could not be reached for ${trial.windowMs / 1000} s after that: ` +
-      `it is on ${before} again, as generation ${confirmed.generation} had it${standing}; ` +
-      `to try again, see to it that the host reaches the server with it on ${tried}, and change the network again (a label will do)`;
+      `generation ${trial.generation} moved it to ${tried}, and the server could not be reached for ${trial.windowMs / 1000} s after that: ` +
+      `it is on ${before} again, as in generation ${confirmed.generation}${standing}; ` +
+      `to try again, make sure that the host reaches the server with it on ${tried}, and change the network again (a label is enough)`;
     const condition: Condition = {
       type: 'Ready',
       status: 'False',

@@ -54,7 +54,7 @@ export async function readTrials(stateFolder: string, log: Logger): Promise<Tria
     }
     return Object.fromEntries(readable.map(([id, record]) => [id, withSetUp(record)]));
   } catch (error) {
-    log.warn({ err: error, path }, 'list of confirmed networks is unreadable, they are confirmed anew');
+    log.warn({ err: error, path }, 'list of confirmed networks is unreadable, they are confirmed again');
     return {};
   }
 }

@@ -46,12 +46,12 @@ export function negotiate(daemon: {
   if (newest === undefined) return { unsupported: `the daemon names no API version; ${ours} are needed` };
   if (!isAtLeast(newest, oldestSupported)) {
     return {
-      unsupported: `the daemon speaks API ${formatApiVersion(newest)} at most; update Docker to 20.10 or later (${ours})`,
+      unsupported: `the daemon supports API ${formatApiVersion(newest)} at most; update Docker to 20.10 or later (${ours})`,
     };
   }
   if (oldest !== undefined && !isAtLeast(newestKnown, oldest)) {
     return {
-      unsupported: `the daemon speaks API ${formatApiVersion(oldest)} at least; update the agent (it speaks ${ours})`,
+      unsupported: `the daemon requires API ${formatApiVersion(oldest)} at least; update the agent (it supports ${ours})`,
     };
   }
   return isAtLeast(newest, newestKnown) ? newestKnown : newest;

@@ -130,7 +130,7 @@ export function createDockerSession(options: {
   const clients = async (): Promise<DockerClients> => {
     if (settled === undefined) await version();
     if (settled === undefined) {
-      throw new DockerUnreachable('version', 'unknown', 'cut off while settling; try again');
+      throw new DockerUnreachable('version', 'unknown', 'the connection was cut off at its start; try again');
     }
     return settled;
   };
@@ -169,7 +169,7 @@ function unreachable(errno: string, socketPath: string): string {
     case 'ECONNREFUSED':
       return `nothing listens on ${socketPath}; start Docker`;
     case 'EACCES':
-      return `no right to use ${socketPath}; run the agent as root`;
+      return `no permission to use ${socketPath}; run the agent as root`;
     default:
       return `the connection over ${socketPath} broke (${errno})`;
   }

@@ -211,7 +211,7 @@ export function planContainer(
   const withMac = attachments.filter((attachment) => attachment.mac !== undefined);
   if (!api.manyEndpoints && withMac.length > 1) {
     return {
-      unsupported: `${spec.name} asks for a MAC on ${withMac.length} networks; that needs Docker Engine 25 or later`,
+      unsupported: `${spec.name} requests a MAC on ${withMac.length} networks; that requires Docker Engine 25 or later`,
     };
   }
   const ordered = api.manyEndpoints

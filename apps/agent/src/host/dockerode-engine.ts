@@ -85,7 +85,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       const operation = `create network ${spec.name}`;
       const made = await write(operation, async ({ api, requests }, abortSignal) => {
         if (!hasIpv4(spec) && !isAtLeast(api, ipv6OnlySince)) {
-          throw new DockerUnsupported(operation, 'a network without IPv4 needs Docker Engine 28 or later');
+          throw new DockerUnsupported(operation, 'a network without IPv4 requires Docker Engine 28 or later');
         }
         return await trueTypes(requests).createNetwork({
           _query: {},
@@ -189,7 +189,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       await write(operation, ({ api, requests }, abortSignal) => {
         const withMac = isAtLeast(api, manyEndpointsSince);
         if (attachment.mac !== undefined && !withMac) {
-          throw new DockerUnsupported(operation, 'a MAC on connect needs Docker Engine 25 or later');
+          throw new DockerUnsupported(operation, 'a MAC on connect requires Docker Engine 25 or later');
         }
         return trueTypes(requests)
           .getNetwork(attachment.network)
@@ -234,13 +234,13 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
 /** A container's or network's name or id; dockerode puts it into the path as it stands. */
 function reference(idOrName: string): string {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/.test(idOrName)) return idOrName;
-  throw new DockerRefused(`find ${JSON.stringify(idOrName)}`, 400, 'this is no name or id of Docker');
+  throw new DockerRefused(`find ${JSON.stringify(idOrName)}`, 400, 'this is not a Docker name or id');
 }
 
 function imageReference(ref: string): string {
   if (ref.length <= 512 && /^[a-zA-Z0-9][\w.:@-]*(\/[\w.:@-]+)*$/.test(ref) && !ref.includes('..'))
     return ref;
-  throw new DockerRefused(`find image ${JSON.stringify(ref)}`, 400, 'this is no image reference');
+  throw new DockerRefused(`find image ${JSON.stringify(ref)}`, 400, 'this is not an image reference');
 }
 
 /** 304: it runs, or is stopped, already. */

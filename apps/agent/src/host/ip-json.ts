@@ -7,7 +7,7 @@ export class UnreadableIpOutput extends Error {
   override readonly name = 'UnreadableIpOutput';
 
   constructor(what: string) {
-    super(`"ip -json" gave no usable ${what}; iproute2 4.14 or later is needed`);
+    super(`"ip -json" returned no usable ${what}; iproute2 4.14 or later is required`);
   }
 }
 

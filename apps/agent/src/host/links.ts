@@ -112,7 +112,7 @@ export function conflictOfVlan(link: Link, spec: VlanSpec): string | null {
   if (link.kind !== 'vlan') return `it exists and is ${link.kind ?? 'hardware'}, not a VLAN sub-interface`;
   if (link.vlanId !== spec.vlan) return `it carries VLAN ${link.vlanId ?? 'unknown'}, not ${spec.vlan}`;
   if (link.parent !== spec.parent) {
-    return `it stands on ${link.parent ?? 'a link of another namespace'}, not on ${spec.parent}`;
+    return `its parent is ${link.parent ?? 'a link of another namespace'}, not ${spec.parent}`;
   }
   return null;
 }
@@ -120,20 +120,20 @@ export function conflictOfVlan(link: Link, spec: VlanSpec): string | null {
 /** Fails with `RangeError` for what is no VLAN id (1 to 4094; IEEE 802.1Q reserves 0 and 4095). */
 export function assertVlanId(vlan: number): void {
   if (!Number.isInteger(vlan) || vlan < 1 || vlan > 4094) {
-    throw new RangeError(`${vlan} is no VLAN id; 1 to 4094 are`);
+    throw new RangeError(`${vlan} is not a VLAN id, which is 1 to 4094`);
   }
 }
 
 /** Fails with `RangeError` for what is no MTU (68, the least that RFC 791 allows, to 65535). */
 export function assertMtu(mtu: number): void {
   if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_535) {
-    throw new RangeError(`${mtu} is no MTU; 68 to 65535 are`);
+    throw new RangeError(`${mtu} is not an MTU, which is 68 to 65535`);
   }
 }
 
 /** Fails with `RangeError` for an alias that the kernel cuts (`IFALIASZ`, 255 bytes) or a terminal would act on. */
 export function assertAlias(alias: string): void {
   if (Buffer.byteLength(alias) > 255 || /\p{Cc}/u.test(alias)) {
-    throw new RangeError('a link alias has at most 255 bytes and no control characters');
+    throw new RangeError('a link alias may have at most 255 bytes and no control characters');
   }
 }

@@ -10,7 +10,7 @@ import type { RunCommand } from './command.ts';
  */
 export function inContainerNetwork(run: RunCommand, pid: number): RunCommand {
   if (!Number.isSafeInteger(pid) || pid < 1) {
-    throw new RangeError(`${pid} is no process id; the container does not run`);
+    throw new RangeError(`${pid} is not a process id; the container does not run`);
   }
   return (file, argv, options) => run('nsenter', [`--net=/proc/${pid}/ns/net`, '--', file, ...argv], options);
 }

@@ -25,17 +25,17 @@ export function driverCondition({ notServing, unconfirmed, away }: BookState): C
     return fails(
       'AddressDriver',
       'NotServing',
-      `Docker cannot ask for addresses: ${notServing}; no container starts on a Trunkline network of this host until it can`,
+      `Docker cannot request addresses: ${notServing}; until it can, no container starts on a Trunkline network of this host`,
     );
   }
   if (unconfirmed !== null) {
-    return fails('AddressDriver', 'StateRestored', `no address is given: ${unconfirmed}`);
+    return fails('AddressDriver', 'StateRestored', `no address is given out: ${unconfirmed}`);
   }
   if (away !== null) {
     return advises(
       'AddressDriver',
       'ServerAway',
-      `addresses are given from what this host holds: ${away.why} since ${new Date(away.since).toISOString()}`,
+      `addresses are given out from the leases of this host: ${away.why} since ${new Date(away.since).toISOString()}`,
     );
   }
   return holds('AddressDriver', 'Serving', 'Docker gets the addresses of Trunkline networks from this agent');
@@ -60,7 +60,7 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
     return advises(
       'AddressPool',
       'ContainerNotStarted',
-      `container ${dead.name}${more} should run and does not start: ${dead.why}; it is tried again, later and later`,
+      `container ${dead.name}${more} should run and does not start: ${dead.why}; the start is repeated at growing intervals`,
     );
   }
   const own = state.records.filter(({ networkId }) => networkId === id);
@@ -81,10 +81,10 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
     return advises(
       'AddressPool',
       'NotProbed',
-      `addresses are given without asking the wire whether something foreign has them: ${blind}`,
+      `addresses are given out without a probe for foreign stations on the wire: ${blind}`,
     );
   }
-  return holds('AddressPool', 'Ready', 'containers get their addresses from what this host holds');
+  return holds('AddressPool', 'Ready', 'containers get their addresses from the leases of this host');
 }
 
 function warm(records: readonly LeaseRecord[]): number {

@@ -156,7 +156,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const reachability = createReachability('this host has not reached its server yet', timing.now, () => {
     // What was answered while nobody heard it is only known by comparing.
     if (reachability.away() === null) leaseSync.compare();
-    log.info({ away: reachability.away() }, 'whether the server gives leases has changed');
+    log.info({ away: reachability.away() }, 'the availability of leases from the server has changed');
     host?.onNews();
   });
   const leaseSync = createLeaseSync({
@@ -176,7 +176,9 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     source,
     reachability,
     onSpare: (leases) => {
-      leaseSync.take(leases).catch((error: unknown) => log.warn({ err: error }, 'leases are taken in later'));
+      leaseSync
+        .take(leases)
+        .catch((error: unknown) => log.warn({ err: error }, 'leases could not be stored, will try again'));
     },
   });
   const wire = createNetworkWire({
@@ -261,7 +263,9 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   function writeRevocations(): void {
     leaseSync
       .revoke()
-      .catch((error: unknown) => log.warn({ err: error }, 'what was taken away is written later'));
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'revocations could not be written to disk, will try again'),
+      );
   }
 
   return {
@@ -280,12 +284,12 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       );
       if (close === null) return;
       notServing = null;
-      log.info({ ...deps.socket, addresses: store.all().size }, 'address driver serves');
+      log.info({ ...deps.socket, addresses: store.all().size }, 'address driver is serving');
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener('abort', () => resolve(), { once: true });
       });
-      notServing = 'the agent stops';
+      notServing = 'the agent is stopping';
       await close();
     },
     run: async (sources, signal) => {
@@ -340,7 +344,7 @@ async function askAgain(store: LeaseStore, log: Logger): Promise<void> {
   try {
     await store.apply(free.map((record) => ({ ...record, use: 'probing' })));
   } catch (error) {
-    log.warn({ err: error }, 'the free addresses of this host are not asked for again on the wire');
+    log.warn({ err: error }, 'the free addresses of this host could not be scheduled for another probe');
   }
 }
 

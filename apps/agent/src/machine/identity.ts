@@ -19,7 +19,7 @@ export class UnreadableIdentity extends Error {
   constructor(path: string, cause: unknown) {
     super(
       `${path} cannot be read as an identity: restore it, or move it away and join again with a new join token ` +
-        '(the host must be retired first); a new key is never made over an old one',
+        '(the host must be retired first); a new key never overwrites an old one',
       { cause },
     );
   }

@@ -18,9 +18,9 @@ export class CopiedState extends Error {
 
   constructor(folder: string, differs: readonly string[]) {
     super(
-      `the state in ${folder} belongs to another machine (different here: ${differs.join(', ')}): nothing of it is used, and no address is given. ` +
+      `the state in ${folder} belongs to another machine (different here: ${differs.join(', ')}): nothing of it is used, and no address is given out. ` +
         'If this machine is a copy, give it a join token of its own (POST /v1/join-tokens, TRUNKLINE_JOIN_TOKEN) and another TRUNKLINE_HOST_NAME; ' +
-        'if it is the same machine with other hardware, run the agent once with --accept-machine',
+        'if it is the same machine with new hardware, run the agent once with --accept-machine',
     );
   }
 }

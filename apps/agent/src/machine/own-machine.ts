@@ -33,7 +33,7 @@ export async function ownMachine(deps: OwnMachineDeps, signal: AbortSignal): Pro
     const aside = await putStateAside(stateFolder, timing.now());
     log.error(
       { aside, why: error.message },
-      'the state of another machine was put aside, this host joins as a new one',
+      'the state of another machine was set aside, this host joins as a new one',
     );
     return await bindToMachine(binding, signal);
   }

@@ -17,9 +17,9 @@ export type Past = {
 
 const warnings: Partial<Record<StatePast, string>> = {
   restored:
-    'the state folder was put back from a copy: nothing is granted or changed before the server confirmed what it holds',
+    'the state folder was restored from a copy: nothing is granted or changed before the server has confirmed its addresses',
   disowned:
-    'the server did not know this host as the holder of what is in the state folder: nothing is granted before it confirms that',
+    'the server did not know this host as the holder of the addresses in the state folder: nothing is granted before it confirms that',
 };
 
 /**
@@ -45,7 +45,10 @@ export async function openPast({
     last = last
       .then(write)
       .catch((error: unknown) =>
-        log.warn({ err: error }, 'the state folder is not marked: a copy that is put back may go unnoticed'),
+        log.warn(
+          { err: error },
+          'the state folder could not be marked: the restore of a copy may go unnoticed',
+        ),
       );
     return last;
   };

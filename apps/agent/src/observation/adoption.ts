@@ -34,7 +34,7 @@ async function load(path: string, log: Logger): Promise<Readonly<Record<string, 
       entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
     );
   } catch (error) {
-    log.warn({ err: error, path }, 'list of adopted networks is unreadable, they are adopted anew');
+    log.warn({ err: error, path }, 'list of adopted networks is unreadable, they are adopted again');
     return {};
   }
 }

@@ -97,13 +97,13 @@ const rows: Row[] = [
   {
     name: 'the NIC under a VLAN link with the address',
     links: [nic('ens33'), on('ens33', 'ens33.10', 'vlan', { addresses: [lan] })],
-    refused: /ens33\.10 stands on ens33/,
+    refused: /the parent of ens33\.10 is ens33/,
   },
   {
     name: 'the NIC under a VLAN under a bridge with the default route',
     links: [nic('ens33'), on('ens33', 'vlan10', 'vlan', { master: 'br0' }), nic('br0', { kind: 'bridge' })],
     route: 'br0',
-    refused: /br0 stands on ens33.*default route/,
+    refused: /the parent of br0 is ens33.*default route/,
   },
   {
     name: 'a macvlan of the host, which the kernel takes the NIC below for',

@@ -65,12 +65,12 @@ function whyOwn(name: string, { links, defaultRoute, kernel }: Seen): string | n
   const address = links
     .find((link) => link.name === name)
     ?.addresses.find((candidate) => !isAutomatic(candidate));
-  if (address !== undefined) return `the address ${address.address} of this host is on it`;
+  if (address !== undefined) return `it has the address ${address.address} of this host`;
   if (name === defaultRoute || kernel.defaultRoutes.includes(name)) {
-    return 'the default route of this host goes over it';
+    return 'the default route of this host uses it';
   }
   const route = kernel.routes.find(({ link }) => link === name);
-  return route === undefined ? null : `a route of this host (${route.cidr}) goes over it`;
+  return route === undefined ? null : `a route of this host (${route.cidr}) uses it`;
 }
 
 /** All that stands on a link, nearest first. */

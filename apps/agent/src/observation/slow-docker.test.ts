@@ -36,7 +36,7 @@ test('a Docker that takes 14 s is slow and not away: the condition says how long
   await time.advance(14_000);
   const conditions = hostConditions(await look, null);
   expect(dockerOf(conditions)).toMatchObject({ status: 'True', reason: 'DockerSlow' });
-  expect(dockerOf(conditions)?.message).toMatch(/the last look at it took 14 s/);
+  expect(dockerOf(conditions)?.message).toMatch(/the last observation took 14 s/);
   expect(conditions.find(({ type }) => type === 'Ready')?.status).toBe('True');
 });
 
@@ -53,7 +53,7 @@ test('while a look is under way what was seen before is shown, with its time and
   expect(since).toBe(time.now() - 9_000);
   const { message } = dockerOf(hostConditions(seen, null, [], time.now() - since!))!;
   expect(message).toContain('under way for 9 s');
-  expect(message).toContain(`seen at ${new Date(seen.at).toISOString()}`);
+  expect(message).toContain(`the data is from ${new Date(seen.at).toISOString()}`);
   await time.advance(20_000);
   await second;
 });

@@ -49,7 +49,7 @@ export async function watchDocker(
         },
       });
     } catch (error) {
-      deps.log.debug({ err: error }, 'Docker events not reachable');
+      deps.log.debug({ err: error }, 'Docker events are not available');
     }
     if (signal.aborted) return;
     // That the stream ended may be the first sign that Docker is down.

@@ -19,7 +19,7 @@ export function conflictCondition(
         type,
         status: 'True',
         reason: 'ForeignStation',
-        message: `${first.ip} of container ${first.container} is also spoken for by ${first.mac} on the wire${more}: find that machine and give it another address, or run the container with another one; the container keeps its address meanwhile`,
+        message: `${first.mac} on the wire also answers for ${first.ip} of container ${first.container}${more}: find that machine and give it another address, or run the container with another one; the container keeps its address until then`,
       },
     ];
   }
@@ -29,7 +29,7 @@ export function conflictCondition(
       type,
       status: 'False',
       reason: 'Ended',
-      message: 'nobody else speaks for the addresses of containers any more',
+      message: 'no foreign station answers for addresses of containers any more',
       weight: 'advisory',
     },
   ];

@@ -17,12 +17,12 @@ export function addressMismatches(container: DesiredContainer, running: DockerCo
       if (address === null) continue;
       const is = address.includes(':') ? endpoint.ipv6 : endpoint.ipv4;
       if (is === null || plainIp(is) !== plainIp(address)) {
-        found.push(`on ${wanted.network} it has ${is ?? 'no such address'}, reserved is ${address}`);
+        found.push(`on ${wanted.network} it has ${is ?? 'no such address'}, not the reserved ${address}`);
       }
     }
     const mac = wanted.mac?.toLowerCase().replaceAll('-', ':');
     if (mac !== undefined && endpoint.mac !== mac) {
-      found.push(`on ${wanted.network} its MAC is ${endpoint.mac ?? 'not known'}, wanted is ${mac}`);
+      found.push(`on ${wanted.network} its MAC is ${endpoint.mac ?? 'not known'}, not the requested ${mac}`);
     }
   }
   const wanted = new Set(container.attachments.map(({ network }) => network));

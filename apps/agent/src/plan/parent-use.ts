@@ -21,10 +21,10 @@ export function parentInUse(
     }
     if (other.driver !== 'macvlan') continue;
     if (!sharing) {
-      return `${wanted.link} carries Docker network ${other.name} already, and Docker ${docker.version.version} takes one macvlan network a parent: remove that one, use a VLAN, or update Docker to 27`;
+      return `${wanted.link} already carries Docker network ${other.name}, and Docker ${docker.version.version} allows one macvlan network per parent: remove that network, use a VLAN, or update Docker to 27`;
     }
     if (wanted.mode === 'passthru' || other.options['macvlan_mode'] === 'passthru') {
-      return `${wanted.link} carries Docker network ${other.name} already, and passthru shares with nobody: remove that one or choose another parent`;
+      return `${wanted.link} already carries Docker network ${other.name}, and a passthru network cannot share its parent: remove that network or choose another parent`;
     }
   }
   return null;

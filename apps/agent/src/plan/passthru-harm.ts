@@ -11,8 +11,8 @@ export function whyHarmful(network: DesiredNetwork, link: string, seen: Seen): s
   const device = deviceBelow(link, seen.links);
   const own = ownLinkOn(device, seen);
   if (own === null) return null;
-  const where = own.name === device ? '' : ` ${own.name} stands on ${device}:`;
-  return `mode passthru gives ${device} and its MAC to one container, and this host needs it:${where} ${own.why}; name a NIC that the host does not use in parent or parents, or take mode bridge`;
+  const where = own.name === device ? '' : ` the parent of ${own.name} is ${device}, and`;
+  return `mode passthru gives ${device} and its MAC to one container, and this host needs it:${where} ${own.why}; name a NIC that the host does not use in parent or parents, or use mode bridge`;
 }
 
 /**
@@ -28,7 +28,7 @@ export async function whyHarmfulNow(
   const link = linkOf(network, defaultRoute);
   if (link === null)
     return network.mode === 'passthru'
-      ? 'this host has no default route yet, and mode passthru is on the NIC that it goes over: name a NIC that the host does not use in parent or parents'
+      ? 'this host has no default route yet, and mode passthru would use the NIC of that route: name a NIC that the host does not use in parent or parents'
       : null;
   const seen: Seen = { links, kernel, defaultRoute };
   return whyHarmful(network, link, seen) ?? whyDoubtful(network, link, seen);
@@ -42,7 +42,7 @@ function whyDoubtful(network: DesiredNetwork, link: string, seen: Seen): string 
   const device = deviceBelow(link, seen.links);
   const isOurs = seen.links.some(({ name, alias }) => name === device && isMarked(alias));
   if (network.mode !== 'passthru' || isOurs || hasNetworkBeside(device, seen)) return null;
-  return `mode passthru gives ${device} and its MAC to one container, and this host has no default route and no address on another NIC yet, so it may need ${device} itself: try again once the host has its network`;
+  return `mode passthru gives ${device} and its MAC to one container, and this host has no default route and no address on another NIC yet, so the host may need ${device} itself: try again once the host has its network`;
 }
 
 /**

@@ -191,7 +191,7 @@ test('one that runs with another address than reserved is reported, not touched'
   const plan = await planOf(moved);
   expect(kinds(plan)).toEqual([]);
   expect(ready(plan)).toMatchObject({ status: 'False', reason: 'AddressMismatch' });
-  expect(ready(plan).message).toContain('it has 172.16.100.10, reserved is 172.16.100.77');
+  expect(ready(plan).message).toContain('it has 172.16.100.10, not the reserved 172.16.100.77');
 });
 
 test('one that somebody attached to another network as well is reported', async () => {

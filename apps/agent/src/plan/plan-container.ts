@@ -55,7 +55,7 @@ export function planContainer(
   if (named !== undefined) {
     return notReady(
       'NameTaken',
-      `a container ${container.name} exists that Trunkline did not make; it is not touched: remove or rename it by hand`,
+      `a container ${container.name} exists that Trunkline did not create; it is left alone: remove or rename it by hand`,
     );
   }
   const renamed = renamedOne(container, docker);
@@ -108,7 +108,7 @@ function planOwn(
         fails(
           'Ready',
           'Outdated',
-          `it was made from generation ${generation ?? 'unknown'}, wanted is ${container.generation}: remove the container and make it again`,
+          `it was created from generation ${generation ?? 'unknown'}, and the desired one is ${container.generation}: remove the container and create it again`,
         ),
       ],
     );
@@ -129,7 +129,7 @@ function planOwn(
         fails(
           'Ready',
           'TargetReplaced',
-          `the container whose network stack it shared is gone; it is being made anew`,
+          `the container whose network stack it shared is gone; it is being created again`,
         ),
       ],
     );
@@ -139,7 +139,7 @@ function planOwn(
 
 /** It never ran, so nothing of it is lost: the server chose another address for it, for one. */
 function planAgain(container: DesiredContainer, own: DockerContainerDetail): ContainerPlan {
-  const why = `it is made again as it should be now (generation ${container.generation}): it never ran${own.error === null ? '' : `, starting failed: ${own.error}`}`;
+  const why = `it is being created again from generation ${container.generation}: it never ran${own.error === null ? '' : `, starting failed: ${own.error}`}`;
   return plan(
     own,
     [
@@ -257,10 +257,10 @@ function stateCondition(container: DesiredContainer, own: DockerContainerDetail)
       return fails(
         'Ready',
         'Exited',
-        `it ended with exit code ${own.exitCode} and its restart policy (${container.restart}) leaves it so; start it with docker start ${own.name}`,
+        `it ended with exit code ${own.exitCode} and its restart policy (${container.restart}) does not restart it; start it with docker start ${own.name}`,
       );
     case 'paused':
-      return fails('Ready', 'Paused', `it is paused; go on with docker unpause ${own.name}`);
+      return fails('Ready', 'Paused', `it is paused; resume it with docker unpause ${own.name}`);
     case 'restarting':
       return fails(
         'Ready',
@@ -268,16 +268,16 @@ function stateCondition(container: DesiredContainer, own: DockerContainerDetail)
         `it keeps ending (exit code ${own.exitCode}); see docker logs ${own.name}`,
       );
     case 'removing':
-      return fails('Ready', 'BeingRemoved', 'Docker is removing it; it is made again afterwards');
+      return fails('Ready', 'BeingRemoved', 'Docker is removing it; it is created again afterwards');
     case 'dead':
       return fails(
         'Ready',
         'Dead',
-        `Docker could not remove it in full; remove it with docker rm -f ${own.name}`,
+        `Docker could not remove it completely; remove it with docker rm -f ${own.name}`,
       );
     case 'created':
     case 'unknown':
-      return unknown('Ready', 'StateUnknown', `Docker says that it is ${own.status}`);
+      return unknown('Ready', 'StateUnknown', `Docker reports the state ${own.status}`);
   }
 }
 
@@ -310,7 +310,7 @@ function planCreation(
       ...(pull ? [{ do: 'pull-image' as const, image: container.image }] : []),
       { do: 'create-container', spec: containerSpec(container, shared?.target.id ?? null) },
     ],
-    [image, fails('Ready', 'Missing', `container ${container.name} does not exist; it is being made`)],
+    [image, fails('Ready', 'Missing', `container ${container.name} does not exist; it is being created`)],
   );
 }
 
@@ -333,7 +333,7 @@ function renamedOne(container: DesiredContainer, docker: ObservedDocker): Docker
 }
 
 function renamedMessage(container: DesiredContainer, renamed: DockerContainer): string {
-  return `it runs under the name ${renamed.name} and holds the address: docker rename ${renamed.name} ${container.name}, or remove it by hand`;
+  return `it runs under the name ${renamed.name} and has the address: docker rename ${renamed.name} ${container.name}, or remove it by hand`;
 }
 
 function notReady(reason: ReasonOf<'Ready'>, message: string): ContainerPlan {

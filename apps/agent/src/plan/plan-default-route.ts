@@ -40,12 +40,12 @@ export function planDefaultRoute(
   });
   const names = steps.flatMap((step) => (step.do === 'set-default-route' ? [step.network] : []));
   if (names.length > 0) {
-    const message = `the default route goes over another network than its first one, ${names[0]}; it is being moved there`;
+    const message = `the default route uses another network than the first one, ${names[0]}; it is being moved there`;
     return { steps, condition: mending('DefaultRoute', 'RouteOfAnother', message) };
   }
   return {
     steps,
-    condition: holds('DefaultRoute', 'RouteAsAttached', 'the default route is that of its first network'),
+    condition: holds('DefaultRoute', 'RouteAsAttached', 'the default route uses its first network'),
   };
 }
 

@@ -89,14 +89,18 @@ function planCreation(
       fails(
         'NetworkReady',
         'DriverNotServing',
-        `Docker network ${network.name} is made once Docker can ask the agent for its addresses: ${book.notServing}`,
+        `Docker network ${network.name} is created once Docker can request addresses from the agent: ${book.notServing}`,
       ),
     );
   }
   const create: Step = { do: 'create-network', link: wanted.link, spec: creationSpec(network, wanted) };
   return {
     ...without(
-      mending('NetworkReady', 'Missing', `Docker network ${network.name} does not exist; it is being made`),
+      mending(
+        'NetworkReady',
+        'Missing',
+        `Docker network ${network.name} does not exist; it is being created`,
+      ),
     ),
     steps: [create],
   };
@@ -114,7 +118,7 @@ function planOwn(
   if (wanted === null) {
     return {
       ...own,
-      condition: fails('NetworkReady', 'LinkNotReady', 'the interface that it should hang on is not known'),
+      condition: fails('NetworkReady', 'LinkNotReady', 'the interface that it should use is not known'),
     };
   }
   const differs = differences(found, network, wanted, true);
@@ -130,7 +134,7 @@ function planOwn(
     (attached.length === 0 || network.force);
   if (differs.length === 0 && !dead && !moves) {
     return linkUsable
-      ? { ...own, condition: holds('NetworkReady', 'Created', `Docker network ${network.name} is there`) }
+      ? { ...own, condition: holds('NetworkReady', 'Created', `Docker network ${network.name} exists`) }
       : {
           ...own,
           condition: fails(
@@ -141,12 +145,12 @@ function planOwn(
         };
   }
   const why = dead
-    ? `Docker lost network ${network.name}: its parent was not there when Docker started`
+    ? `Docker lost network ${network.name}: its parent did not exist when Docker started`
     : differs.length > 0
       ? differs.join('; ')
       : standIn === null
-        ? 'Docker gives its addresses by itself'
-        : `Docker has ${standIn} for its gateway, and it has none`;
+        ? 'Docker chooses its addresses by itself'
+        : `Docker uses ${standIn} as its gateway, and the network has none`;
   // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
   const mayDetach = network.force || (dead && !isBusy(docker, found));
   if (attached.length > 0 && !mayDetach) {
@@ -155,7 +159,7 @@ function planOwn(
       condition: fails(
         'NetworkReady',
         'ReplaceBlocked',
-        `${why}: it must be made anew, but containers are attached: ${namesOf(attached)}; remove them first, or change the network again with ?force=true, which disconnects them and connects them again`,
+        `${why}: it must be replaced, but containers are attached: ${namesOf(attached)}; remove them first, or change the network again with ?force=true, which disconnects them and connects them again`,
       ),
     };
   }
@@ -182,7 +186,7 @@ function planOwn(
     ],
     dockerNetworkId: found.id,
     book: null,
-    condition: mending('NetworkReady', dead ? 'LostByDocker' : 'Outdated', `${why}; it is being made anew`),
+    condition: mending('NetworkReady', dead ? 'LostByDocker' : 'Outdated', `${why}; it is being replaced`),
   };
 }
 
@@ -196,13 +200,15 @@ function planForeign(
   const adopted = observed.adopted[network.id] === found.id;
   const mark = found.labels[networkLabel];
   const differs =
-    wanted === null ? ['the wanted interface is not known'] : differences(found, network, wanted, false);
+    wanted === null
+      ? ['the interface that it should use is not known']
+      : differences(found, network, wanted, false);
   if (mark !== undefined) {
     return without(
       fails(
         'NetworkReady',
         'NameTaken',
-        `a Docker network ${network.name} exists and carries the mark of Trunkline network ${mark}; it is not touched: remove it by hand if it is left over`,
+        `a Docker network ${network.name} exists and has the label of Trunkline network ${mark}; it is left alone: remove it by hand if it is no longer used`,
       ),
     );
   }
@@ -211,7 +217,7 @@ function planForeign(
       fails(
         'NetworkReady',
         adopted ? 'AdoptedDiffers' : 'NameTaken',
-        `a Docker network ${network.name} exists that Trunkline did not make, and it does not fit: ${differs.join('; ')}; it is not touched: remove or rename it by hand`,
+        `a Docker network ${network.name} exists that Trunkline did not create, and it differs: ${differs.join('; ')}; it is left alone: remove or rename it by hand`,
       ),
     );
   }
@@ -220,7 +226,7 @@ function planForeign(
       fails(
         'NetworkReady',
         'LinkNotReady',
-        `Docker network ${network.name} is there, and its interface is missing or cannot be used`,
+        `Docker network ${network.name} exists, and its interface is missing or cannot be used`,
       ),
     );
   }
@@ -232,7 +238,7 @@ function planForeign(
       condition: holds(
         'NetworkReady',
         'Adopted',
-        `Docker network ${network.name} was there, fits and is used; it will not be removed`,
+        `Docker network ${network.name} existed before, matches and is used; it will not be removed`,
       ),
     };
   }
@@ -243,7 +249,7 @@ function planForeign(
     condition: mending(
       'NetworkReady',
       'Adopting',
-      `Docker network ${network.name} is there and fits; it is being adopted`,
+      `Docker network ${network.name} exists and matches; it is being adopted`,
     ),
   };
 }
@@ -253,7 +259,7 @@ function engineTooOld(network: DesiredNetwork, { version }: ObservedDocker): str
   if (network.subnets.some(({ cidr }) => !cidr.includes(':'))) return null;
   const spoken = parseApiVersion(version.apiVersion);
   if (spoken !== undefined && isAtLeast(spoken, ipv6OnlySince)) return null;
-  return `Docker ${version.version} gives every network an IPv4 subnet, and ${network.name} has none: give it one, or update Docker on this host to 28 or later`;
+  return `Docker ${version.version} gives every network an IPv4 subnet, and ${network.name} has none: add one, or update Docker on this host to 28 or later`;
 }
 
 function creationSpec(network: DesiredNetwork, wanted: FixedSpec) {

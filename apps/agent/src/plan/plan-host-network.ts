@@ -27,7 +27,11 @@ function planForwarding(network: DesiredNetwork, { kernel }: Observed): Conditio
   if (!network.forwarding) return null;
   return kernel.forwarding.ipv4
     ? holds('Forwarding', 'ForwardingOn', 'this host forwards IPv4 (net.ipv4.ip_forward)')
-    : mending('Forwarding', 'ForwardingOff', 'this host does not forward IPv4; it is being turned on');
+    : mending(
+        'Forwarding',
+        'ForwardingOff',
+        'this host does not forward IPv4; forwarding is being turned on',
+      );
 }
 
 /**
@@ -46,13 +50,13 @@ function routesCondition(
       cidrOf(cidr).some((route) => subnets.some((subnet) => cidrsOverlap(route, subnet))),
   );
   if (found.length === 0) {
-    return holds('RoutesClear', 'NoOtherRoute', 'the host routes none of its subnets elsewhere');
+    return holds('RoutesClear', 'NoOtherRoute', 'the host has no conflicting route for its subnets');
   }
   const routed = found.map(({ cidr, link }) => `${cidr} over ${link}`).join(', ');
   return advises(
     'RoutesClear',
     'SubnetRoutedElsewhere',
-    `this host routes ${routed}: what it sends to containers of ${network.name} goes there; choose another subnet, or remove the route`,
+    `this host routes ${routed}: its packets to containers of ${network.name} go there; choose another subnet, or remove the route`,
   );
 }
 

@@ -34,7 +34,7 @@ export function planLink(
       network,
       null,
       'NoDefaultRoute',
-      `this host has no default route to take the parent from: name one in parent or parents; it has: ${existing.join(', ') || 'none'}`,
+      `this host has no default route that would determine the parent: name an interface in parent or parents; it has: ${existing.join(', ') || 'none'}`,
     );
   }
   const parent = observed.links.find((link) => link.name === name);
@@ -93,7 +93,7 @@ function blocked(
 
 /** What the kernel refuses to put a macvlan on (drivers/net/macvlan.c, net/core/dev.c: one rx_handler a link). */
 function whyUnusable(parent: Link): string | null {
-  if (parent.name === 'lo') return 'lo cannot carry containers: name a network card in parent';
+  if (parent.name === 'lo') return 'lo cannot carry containers: name a NIC in parent';
   if (parent.master === null) return null;
   return `interface ${parent.name} is a port of ${parent.master} and cannot carry containers itself: name ${parent.master} as parent`;
 }
@@ -150,7 +150,7 @@ function planVlan(
     return {
       usable: true,
       steps: [...load, add, up],
-      condition: mending('LinkReady', 'LinkMissing', `${name} does not exist yet; it is being made`),
+      condition: mending('LinkReady', 'LinkMissing', `${name} does not exist yet; it is being created`),
     };
   }
   const conflict = conflictOfVlan(existing, { parent: parent.name, name, vlan });

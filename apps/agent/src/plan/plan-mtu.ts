@@ -40,7 +40,7 @@ export function planMtu(
         fails(
           'MtuReady',
           'MtuAboveParent',
-          `asked for is an MTU of ${network.mtu}, ${parent.name} carries ${parent.mtu}, and so does ${linkName}: raise the MTU of ${parent.name} (and of the switch), or lower that of the network`,
+          `the requested MTU is ${network.mtu}, but ${parent.name} has ${parent.mtu}, and so has ${linkName}: raise the MTU of ${parent.name} (and of the switch), or lower that of the network`,
         ),
       ],
     };
@@ -69,7 +69,7 @@ function untagged(network: DesiredNetwork, parent: Link): ConditionDraft[] {
     fails(
       'MtuReady',
       'MtuOfParent',
-      `an untagged network has the MTU of its parent: ${parent.name} has ${parent.mtu}, asked for is ${network.mtu}; set it by hand (ip link set dev ${parent.name} mtu ${network.mtu}), or take a VLAN`,
+      `an untagged network has the MTU of its parent: ${parent.name} has ${parent.mtu}, and ${network.mtu} is requested; set it by hand (ip link set dev ${parent.name} mtu ${network.mtu}), or use a VLAN`,
     ),
   ];
 }
@@ -83,7 +83,7 @@ function adopted(network: DesiredNetwork, link: Link): ConditionDraft[] {
     fails(
       'MtuReady',
       'MtuOfAdopted',
-      `${link.name} was there before Trunkline and is left as it is: it has an MTU of ${link.mtu}, asked for is ${network.mtu}; set it by hand (ip link set dev ${link.name} mtu ${network.mtu})`,
+      `${link.name} existed before Trunkline and is left alone: it has an MTU of ${link.mtu}, and ${network.mtu} is requested; set it by hand (ip link set dev ${link.name} mtu ${network.mtu})`,
     ),
   ];
 }

@@ -39,7 +39,7 @@ export function planNetworkRemoval(
       fails(
         'NetworkReady',
         'LeftInPlace',
-        `Docker network ${name} was adopted, not made: it is left in place`,
+        `Docker network ${name} was adopted, not created: it is left in place`,
       ),
       { steps: [{ do: 'forget-adoption', networkId: network.id, name }] },
     );
@@ -52,7 +52,7 @@ export function planNetworkRemoval(
   }
   const link = leftLink(network, observed, others, null);
   if (link !== null) {
-    return result(mending('NetworkReady', 'Removing', `${link.link} is no longer needed for it`), {
+    return result(mending('NetworkReady', 'Removing', `${link.link} is no longer needed by it`), {
       steps: [link],
     });
   }

@@ -278,7 +278,7 @@ const rows: Row[] = [
     arrange: putNetwork({ ...fitting, name: 'lab_net' }),
     steps: [],
     conditions: { NetworkReady: 'False ParentInUse' },
-    says: ['NetworkReady', /ens33 carries Docker network lab_net already/],
+    says: ['NetworkReady', /ens33 already carries Docker network lab_net/],
   },
   {
     name: 'from Engine 27 on two macvlan networks share a parent',

@@ -37,7 +37,7 @@ export function planNetwork(
       ...(left === null ? [] : [left]),
       ...planLinksToRestore(network, observed, others),
     ],
-    conditions: [...parts, summary(parts, `Docker network ${network.name} is there on ${below.link ?? '?'}`)],
+    conditions: [...parts, summary(parts, `Docker network ${network.name} exists on ${below.link ?? '?'}`)],
     link: below.link,
     dockerNetworkId: docker.dockerNetworkId,
     usable,

@@ -25,7 +25,7 @@ export function planReattachment(network: DesiredNetwork, observed: Observed, us
   const condition = mending(
     'ContainersAttached',
     'Detached',
-    `${names} ${waiting.length === 1 ? 'was' : 'were'} disconnected to make the network anew, and ${waiting.length === 1 ? 'is' : 'are'} being connected again`,
+    `${names} ${waiting.length === 1 ? 'was' : 'were'} disconnected to replace the network, and ${waiting.length === 1 ? 'is' : 'are'} being connected again`,
   );
   if (!usable) return { steps: [], conditions: [condition] };
   const there = docker.networks.find(({ name }) => name === network.name);
@@ -52,7 +52,7 @@ function fromEarlier(network: DesiredNetwork, docker: ObservedDocker): Reattachm
       mending(
         'ContainersAttached',
         'LeftBehind',
-        `${namesOf(containers)} ${containers.length === 1 ? 'was' : 'were'} stopped when Docker network ${network.name} was removed by hand, and could not start on the one made since; ${containers.length === 1 ? 'it is' : 'they are'} being connected to it`,
+        `${namesOf(containers)} ${containers.length === 1 ? 'was' : 'were'} stopped when Docker network ${network.name} was removed by hand, and could not start on the network that replaced it; ${containers.length === 1 ? 'it is' : 'they are'} being connected to it`,
       ),
     ],
   };

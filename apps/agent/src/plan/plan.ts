@@ -61,7 +61,7 @@ export function hostConditions(
   lookingForMs: number | null = null,
 ): ConditionDraft[] {
   const parts = [docker(observed, lookingForMs), ...preparation(observed, desired), ...more];
-  return [...parts, summary(parts, 'the agent sees its host, and the host can do what is asked of it')];
+  return [...parts, summary(parts, 'the agent observes the host, and the host meets all requirements')];
 }
 
 /** A look at Docker that takes longer is worth saying, in milliseconds. */
@@ -76,18 +76,18 @@ function docker({ docker: seen, at }: Observed, lookingForMs: number | null): Co
       `${seen.message}; start Docker, or name its socket in TRUNKLINE_DOCKER_SOCKET`,
     );
   const { version } = seen.version;
-  const shown = `what is shown was seen at ${new Date(at).toISOString()}; see what keeps the host busy (top, iostat)`;
+  const shown = `the data is from ${new Date(at).toISOString()}; find out what keeps the host busy (top, iostat)`;
   if (lookingForMs !== null && lookingForMs > slowMs)
     return holds(
       'DockerReachable',
       'DockerSlow',
-      `Docker ${version} is slow: a look at it has been under way for ${seconds(lookingForMs)}, ${shown}`,
+      `Docker ${version} is slow: an observation has been under way for ${seconds(lookingForMs)}, ${shown}`,
     );
   if ((seen.tookMs ?? 0) > slowMs)
     return holds(
       'DockerReachable',
       'DockerSlow',
-      `Docker ${version} is slow: the last look at it took ${seconds(seen.tookMs ?? 0)}, ${shown}`,
+      `Docker ${version} is slow: the last observation took ${seconds(seen.tookMs ?? 0)}, ${shown}`,
     );
   return holds('DockerReachable', 'DockerAnswers', `Docker ${version} answers`);
 }

@@ -7,11 +7,11 @@ import { createFakeHost, document } from '../reconcile/subjects.fixture.ts';
 const whole: WireState = { missing: [], unannounced: [] };
 const arping = { tool: 'arping', package: 'iputils-arping' };
 const nft = { tool: 'nft', package: 'nftables' };
-const failed = { container: 'box1', ip: '172.16.100.10', message: 'the container no longer has it' };
+const failed = { container: 'box1', ip: '172.16.100.10', message: 'the container no longer has the address' };
 
 test.each([
   ['28.0.1', whole, 'True ToolsThere', 'True EngineAnnounces', /announces the address of each container/],
-  ['20.10.24', whole, 'True ToolsThere', 'True AgentAnnounces', /the agent does it/],
+  ['20.10.24', whole, 'True ToolsThere', 'True AgentAnnounces', /the agent does/],
   [
     '20.10.24',
     { ...whole, missing: [nft] },

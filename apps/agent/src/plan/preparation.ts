@@ -22,14 +22,14 @@ function kernel({ kernel: { release, modules } }: Observed): ConditionDraft {
     return fails(
       'KernelReady',
       'KernelTooOld',
-      `Linux ${release} is too old for macvlan: it needs 3.9 or later; update the kernel`,
+      `Linux ${release} is too old for macvlan, which requires 3.9 or later: update the kernel`,
     );
   }
   if (modules.macvlan === 'missing') {
     return fails(
       'KernelReady',
       'MacvlanMissing',
-      `Linux ${release} has no macvlan (modinfo macvlan): install the kernel's modules, on some distributions a package of their own`,
+      `Linux ${release} has no macvlan (modinfo macvlan): install the kernel modules, which some distributions ship as a separate package`,
     );
   }
   return holds('KernelReady', 'MacvlanThere', `Linux ${release} has macvlan`);
@@ -48,11 +48,11 @@ function vlans({ kernel: { release, modules } }: Observed, desired: DesiredDocum
 function probing({ wire }: Observed): ConditionDraft {
   const missing = wire.missing.filter(({ tool }) => probeTools.has(tool));
   return missing.length === 0
-    ? holds('WireProbed', 'ToolsThere', 'addresses are asked for on the wire before containers get them')
+    ? holds('WireProbed', 'ToolsThere', 'addresses are probed on the wire before containers get them')
     : advises(
         'WireProbed',
         'ToolsMissing',
-        `nobody asks the wire whether a foreign machine has an address before a container gets it, for want of ${missing.map(({ tool }) => tool).join(', ')}: ${installation(missing)}`,
+        `addresses are not probed for foreign machines before containers get them, because tools are missing: ${missing.map(({ tool }) => tool).join(', ')}: ${installation(missing)}`,
       );
 }
 
@@ -71,7 +71,7 @@ function announcement({ docker, wire }: Observed): ConditionDraft | null {
     return advises(
       'AddressesAnnounced',
       'ToolsMissing',
-      `Docker ${version} does not announce the address of a container that starts, and the agent cannot do it for want of ${missing.map(({ tool }) => tool).join(', ')}: neighbours may use an old MAC for an address that moved until their ARP entry ages; ${installation(missing)}, or update Docker to 28`,
+      `Docker ${version} does not announce the address of a container that starts, and the agent cannot do it, because tools are missing: ${missing.map(({ tool }) => tool).join(', ')}: neighbours may use an old MAC for an address that moved until their ARP entry ages; ${installation(missing)}, or update Docker to 28`,
     );
   }
   const [failed] = wire.unannounced;
@@ -86,7 +86,7 @@ function announcement({ docker, wire }: Observed): ConditionDraft | null {
   return holds(
     'AddressesAnnounced',
     'AgentAnnounces',
-    `Docker ${version} does not announce the address of a container that starts; the agent does it`,
+    `Docker ${version} does not announce the address of a container that starts; the agent does`,
   );
 }
 

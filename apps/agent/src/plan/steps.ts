@@ -140,11 +140,11 @@ export function describeStep(step: Step): string {
     case 'create-network':
       return `created Docker network ${step.spec.name} on ${step.link}`;
     case 'remove-network':
-      return `removed Docker network ${step.name}${step.why === 'absent' ? '' : ' to make it anew'}`;
+      return `removed Docker network ${step.name}${step.why === 'absent' ? '' : ' to replace it'}`;
     case 'adopt-network':
-      return `adopted Docker network ${step.name}, which fits`;
+      return `adopted Docker network ${step.name}, which matches`;
     case 'forget-adoption':
-      return `left Docker network ${step.name} in place because it was adopted, not made`;
+      return `left Docker network ${step.name} in place because it was adopted, not created`;
     case 'pull-image':
       return `pulled ${step.image}`;
     case 'create-container':

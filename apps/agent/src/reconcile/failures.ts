@@ -101,12 +101,12 @@ function advise(step: Step, reason: string, message: string): string {
     return `the kernel of this host has no 802.1Q VLANs: load the module (modprobe 8021q) or use a network without VLAN (${message})`;
   }
   if (reason === 'ParentInUse') {
-    return `${message}; an Engine before 27 takes one macvlan network a parent: remove the other one or update Docker. Where no network of this host has an id that begins like that (docker network ls), Docker took up again one that it had lost before: update Docker`;
+    return `${message}; an Engine before 27 allows one macvlan network per parent: remove the other network or update Docker. If no network of this host has an id that begins like that (docker network ls), Docker restored one that it had lost before: update Docker`;
   }
   if (reason === 'EndpointsMiscounted') {
-    return `${message}, yet no container of this host is attached: an Engine before 28.1 can lose count when containers start at the same time (moby issue 42119); restart Docker on this host, which makes it count anew: the removal is tried again by itself`;
+    return `${message}, yet no container of this host is attached: an Engine before 28.1 can lose count when containers start at the same time (moby issue 42119); restart Docker on this host, so that it counts again: the removal is repeated automatically`;
   }
-  if (step.do === 'pull-image') return `${message}; it is tried again`;
+  if (step.do === 'pull-image') return `${message}; the pull is repeated`;
   return message;
 }
 

@@ -304,7 +304,7 @@ test('an adopted network that becomes absent stays, and the report says so', asy
   await happen();
   expect((await report()).placements[0]).toMatchObject({
     removed: true,
-    lastAction: 'left Docker network mac_net1 in place because it was adopted, not made',
+    lastAction: 'left Docker network mac_net1 in place because it was adopted, not created',
   });
   expect((await host.docker.networks()).map(({ name }) => name)).toEqual(['mac_net1']);
 });

@@ -106,7 +106,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       }
     }
     finish(key, deps.desired());
-    throw new Error(`${key} does not settle: something undoes what the agent does`);
+    throw new Error(`${key} does not settle: something undoes the changes of the agent`);
   }
 
   function recentLook(): Observed | null {
@@ -181,7 +181,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       try {
         await lookAround(resync);
       } catch (error) {
-        log.warn({ err: error }, 'the host could not be looked at');
+        log.warn({ err: error }, 'the host could not be observed');
       }
       // Most changes are done within this pause; only what takes longer is told as being under way.
       if (queue.isIdle()) deps.onNews();

@@ -68,7 +68,7 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
       state.failures += 1;
       state.notStarted = container === null ? null : notStarted(container, seen, error);
       state.nextAt = timing.now() + backoffMs(state.failures, backoff, timing.random);
-      log.warn({ err: error, container: id }, 'container could not be started again, tried later');
+      log.warn({ err: error, container: id }, 'container could not be started again, will try again');
     } finally {
       state.busy = false;
     }

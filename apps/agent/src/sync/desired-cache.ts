@@ -64,7 +64,7 @@ async function load(path: string, hostId: string, log: Logger): Promise<DesiredD
   } catch (error) {
     log.warn(
       { err: error, path },
-      'desired state on disk is unreadable, nothing is touched until the server answers',
+      'desired state on disk is unreadable, nothing is changed until the server answers',
     );
     return null;
   }

@@ -87,8 +87,8 @@ async function pollOnce(
   if (refusal !== null) {
     throw new DesiredRefused(
       refusal.reason === 'older'
-        ? `the server answered revision ${refusal.got}, this host has carried out ${refusal.have} already, and it declares no recovery: nothing is changed`
-        : `the server answered desired state of host ${refusal.hostId}; nothing is changed`,
+        ? `the server sent revision ${refusal.got}, but this host has already applied ${refusal.have}, and the server declares no recovery: nothing is changed`
+        : `the server sent the desired state of host ${refusal.hostId}: nothing is changed`,
     );
   }
   log.info({ revision: answer.revision, before: after ?? null }, 'desired state changed');
@@ -105,6 +105,6 @@ function logFailure(log: Logger, error: unknown, waitMs: number): void {
   const needsSomeone =
     error instanceof DesiredRefused ||
     (error instanceof ApiError && error.status < 500 && error.problem?.retryable !== true);
-  if (needsSomeone) log.error({ err: error, waitMs }, 'no usable desired state, keeping what is');
-  else log.warn({ err: error, waitMs }, 'desired state not reachable, keeping what is');
+  if (needsSomeone) log.error({ err: error, waitMs }, 'no usable desired state, keeping the current one');
+  else log.warn({ err: error, waitMs }, 'desired state not reachable, keeping the current one');
 }

@@ -35,7 +35,7 @@ export async function ensureJoined(
   const { token, log } = deps;
   if (token === null) {
     throw new JoinRefused(
-      'this host has not joined yet: make a join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN',
+      'this host has not joined yet: create a join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN',
     );
   }
   for (let failures = 1; ; failures += 1) {
@@ -74,10 +74,10 @@ function refusal(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   const advice =
     error.code === 'join_token_invalid'
-      ? 'make a new join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN'
+      ? 'create a new join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN'
       : error.code === 'host_exists'
-        ? 'choose another name in TRUNKLINE_HOST_NAME, or retire the host that has it'
-        : 'mend what it names and start the agent again';
+        ? 'choose another name in TRUNKLINE_HOST_NAME, or retire the host with that name'
+        : 'correct that and start the agent again';
   return new JoinRefused(
     `the server refused the join (${error.code}): ${error.problem?.detail ?? error.message}; ${advice}`,
     {

@@ -8,7 +8,7 @@ export class StateFolderBusy extends Error {
 
   constructor(folder: string, pid: number) {
     super(
-      `another agent (process ${pid}) works with ${folder}: stop it, or give this one a folder of its own in TRUNKLINE_STATE_DIR`,
+      `another agent (process ${pid}) uses ${folder}: stop it, or give this agent a folder of its own in TRUNKLINE_STATE_DIR`,
     );
   }
 }
@@ -56,7 +56,7 @@ export async function lockStateFolder(
       }
       await rm(path, { force: true });
     }
-    throw new Error(`${path} changes all the time; are several agents starting on this folder?`);
+    throw new Error(`${path} keeps changing; are several agents starting with this folder?`);
   } finally {
     await rm(own, { force: true });
   }

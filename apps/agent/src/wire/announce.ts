@@ -24,7 +24,7 @@ export async function announceAddress(
   try {
     const { stdout } = await inside('ip', ['-json', '-details', 'address', 'show'], { signal });
     const link = parseLinks(stdout).find(({ addresses }) => addresses.some(({ address }) => address === ip));
-    if (link === undefined) throw new Error('the container no longer has it');
+    if (link === undefined) throw new Error('the container no longer has the address');
     await (ip.includes(':') ? advertise(inside, link, signal) : announce(inside, link, ip, signal));
   } catch (error) {
     throw new Error(failureText(error), { cause: error });

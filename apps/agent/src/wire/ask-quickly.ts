@@ -54,9 +54,9 @@ export async function askQuickly(
       if (entry !== undefined) asked = true;
       if (settings.sendAt.includes(moment)) await space.ask([askLine(question)], 'link show dev lo');
     }
-    if (!asked) return { answer: 'unknown', reason: 'the kernel did not ask for it' };
+    if (!asked) return { answer: 'unknown', reason: 'the kernel did not probe it' };
     if (!(await space.hearing()).has(link.name)) {
-      return { answer: 'unknown', reason: 'the interface went down while it was asked' };
+      return { answer: 'unknown', reason: 'the interface went down during the probe' };
     }
     return { answer: 'clear' };
   } finally {

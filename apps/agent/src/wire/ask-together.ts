@@ -63,8 +63,8 @@ export async function askTogether(
       );
       if (mac !== undefined) return { answer: 'taken', mac };
       const why =
-        (failed.includes(question) ? 'the kernel did not ask for it' : null) ??
-        (hearing.has(link.name) ? null : 'the interface went down while it was asked') ??
+        (failed.includes(question) ? 'the kernel did not probe it' : null) ??
+        (hearing.has(link.name) ? null : 'the interface went down during the probe') ??
         (ip.family === 4 || space.ipv6 ? null : 'the kernel of this host has no IPv6');
       return why === null ? { answer: 'clear' } : { answer: 'unknown', reason: why };
     });

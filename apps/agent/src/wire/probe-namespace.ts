@@ -89,7 +89,9 @@ export async function openProbeNamespace(
 
   try {
     await ask([], anything).catch((cause: unknown) => {
-      throw new Error('unshare made no network namespace: it needs root, util-linux and iproute2', { cause });
+      throw new Error('unshare created no network namespace: it requires root, util-linux and iproute2', {
+        cause,
+      });
     });
     const run = inContainerNetwork(deps.run, holder.pid ?? 0);
     const ipv6 = await prepare(run, deps.solicitations, signal);

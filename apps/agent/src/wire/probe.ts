@@ -142,7 +142,7 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
   function asker(put: (asked: Asked, signal: AbortSignal) => Promise<ProbeAnswer>): Ask {
     return async ({ link, ip, known = [] }, signal) => {
       const parsed = tryParseIp(ip);
-      if (parsed === undefined) return unknown(`${ip} is no IP address`);
+      if (parsed === undefined) return unknown(`${ip} is not an IP address`);
       if (signal.aborted || ended.signal.aborted) return unknown(givenUp);
       const over = Promise.withResolvers<ProbeAnswer>();
       const giveUp = () => over.resolve(unknown(givenUp));
@@ -169,7 +169,7 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
   };
 }
 
-const givenUp = 'it was given up';
+const givenUp = 'the probe was aborted';
 
 const keyOf = ({ ifindex, name }: Link): string => `${ifindex}:${name}`;
 

@@ -268,7 +268,7 @@ test('an Ethernet address that another container has is refused, also without an
 test('an address that this host holds, and the server gives to others by now, is refused', async () => {
   await using it = await rig();
   await it.leaseSync.flush(1000);
-  const detail = '172.16.100.2 was taken away from docker01';
+  const detail = '172.16.100.2 was revoked from docker01';
   const claimLease = it.source.claimLease;
   Object.assign(it.source, { claimLease: () => Promise.reject(apiError('address_taken', detail)) });
   await expect(it.book.request(pool, '172.16.100.2', macs[0] ?? nobody)).rejects.toThrow(detail);
@@ -447,7 +447,7 @@ describe('promise 1: an answer that comes after this host confirmed that its hol
     await using it = await rig();
     it.document = { ...it.document, ...none };
     const { given } = await overtaken(it, '172.16.100.9');
-    expect(await given).toContain('172.16.100.9 was taken away from this host a moment ago');
+    expect(await given).toContain('172.16.100.9 was revoked from this host a moment ago');
     expect([...it.store.all()]).toEqual([]);
   });
 
@@ -470,7 +470,7 @@ test('promise 1: an address that is taken away while its grant is written is not
   const given = it.book.request(pool, first!.ip, nobody);
   await expect.poll(() => store.get(`${id(1)}/${first!.ip}`)?.use).toBe('used');
   await store.revoke([{ networkId: id(1), ip: first!.ip, generation: first!.generation }]);
-  await expect(given).rejects.toThrow('was taken away from this host a moment ago');
+  await expect(given).rejects.toThrow('was revoked from this host a moment ago');
   expect(store.get(`${id(1)}/${first!.ip}`)).toMatchObject({ use: 'kept', generation: 0 });
 });
 

@@ -225,7 +225,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
         if (isHeld && error instanceof ApiError && isNotOurs(error)) throw new DriverRefusal(detailOf(error));
         tried.reservation = true;
         if (isHeld) tried.claim = reachability.away()?.why ?? 'the server cannot be asked';
-        log.debug({ err: error }, 'not known whether something is reserved for a container');
+        log.debug({ err: error }, 'could not find out whether an address is reserved for a container');
         return null;
       }
       if (error instanceof ApiError && reachability.away() === null) {
@@ -354,7 +354,7 @@ function isSameGrant(record: LeaseRecord, grant: LeaseRecord): boolean {
 
 /** Why an address is refused that the server took away while it was granted. */
 export function takenAway(ip: string): string {
-  return `${ip} was taken away from this host a moment ago: choose another address, or leave ${ipOption(ip)} out`;
+  return `${ip} was revoked from this host a moment ago: choose another address, or leave ${ipOption(ip)} out`;
 }
 
 /** Another container of the network has the Ethernet address, on whatever host: no address makes that right. */

@@ -464,7 +464,7 @@ describe('what does not fit the network any more', () => {
     const moved = { ...document, networks: [network({ subnets: [{ cidr: '10.9.0.0/24', gateway: null }] })] };
     expect(asked([record(9)], { desired: moved }, { ip: '172.16.100.9' })).toMatchObject({
       do: 'refuse',
-      reason: expect.stringContaining('is no subnet of the network any more'),
+      reason: expect.stringContaining('is no longer a subnet of the network'),
     });
     expect(asked([record(9)], { desired: moved }, {})).toEqual({ do: 'ask' });
   });

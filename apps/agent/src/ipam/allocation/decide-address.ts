@@ -125,7 +125,7 @@ function whyStranger(record: LeaseRecord, endpoint: Endpoint): string | null {
   const named =
     owner === ip
       ? 'it names no container; reserve it again with'
-      : 'a container of that name may take it (Docker tells its name from Engine 29 on), or say at the reservation who else may:';
+      : 'a container with that name may take it (Docker sends the name from Engine 29 on), or allow others at the reservation:';
   return `${ip} is reserved${owner === ip ? '' : ` for ${owner}`}: ${named} {"claim":"anyone"}, a mac or a forHost; or choose another address`;
 }
 
@@ -187,7 +187,7 @@ function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): 
       networkId === pool.networkId && familyOf(ip) === pool.family && use === 'used',
   ).length;
   return refuse(
-    `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server gave none'}`,
+    `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server granted none'}`,
   );
 }
 

@@ -58,7 +58,7 @@ describe('nobody is seen on it', () => {
     [
       'what an earlier agent gave Docker for no gateway',
       { ...open, lastName: '(gateway)' },
-      'for the gateway that the network does not have',
+      'for the gateway, which the network does not have',
     ],
     ['an auxiliary address', { ...open, lastName: '(aux)' }, 'belongs to a Docker network'],
     ['known from the server alone', { use: 'suspect' }, 'not known yet whether a container uses it'],
@@ -111,7 +111,7 @@ test.each<[string, Partial<LeaseRecord>, boolean]>([
 ])('where the kernel cannot be asked: %s', (_, change, isGranted) => {
   const why = whyNot(record(change), unknown, now);
   if (isGranted) expect(why).toBeNull();
-  else expect(why).toContain('cannot be seen yet whether that has ended');
+  else expect(why).toContain('not known yet whether that container has ended');
 });
 
 test('what this host does not hold is refused too while somebody here has it', () => {
@@ -119,7 +119,7 @@ test('what this host does not hold is refused too while somebody here has it', (
   expect(whyLive(ip, dockerShows(1), undefined)).toContain(onA1);
   expect(whyLive(ip, nobody, undefined)).toBeNull();
   expect(whyLive(ip, { kernel: { name: null, mac: null }, docker: null }, undefined)).toContain(
-    `${ip} is on a container of this host: stop that one`,
+    `${ip} is on a container of this host: stop that container`,
   );
 });
 

@@ -10,7 +10,8 @@ import type { Evidence, Holder } from '../bindings/live-addresses.ts';
 /** Why an address is not granted, as a sentence for whoever typed `docker run`; null: it is. Pure. */
 export type WhyNot = string | null;
 
-const instead = (ip: string): string => `stop that one, choose another address, or leave ${ipOption(ip)} out`;
+const instead = (ip: string): string =>
+  `stop that container, choose another address, or leave ${ipOption(ip)} out`;
 
 /**
  * What a container of this host shows of an address, whatever the record says. A release counts for more than what Docker
@@ -32,14 +33,14 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
   if (live !== null) return live;
   const { ip, use } = record;
   if (record.use === 'used' && record.lastName === namelessGateway.name) {
-    return `${ip} is what Docker was given on this host for the gateway that the network does not have: choose another address, or leave ${ipOption(ip)} out; it is free once the Docker network was made again, when no container is attached or by a change of the network with ?force=true`;
+    return `${ip} stands in on this host for the gateway, which the network does not have: choose another address, or leave ${ipOption(ip)} out; the address is free after the Docker network is replaced, which happens when no container is attached, or with a change of the network with ?force=true`;
   }
   if (isNetworksOwn(record)) {
     return `${ip} belongs to a Docker network of this host (its gateway or an --aux-address): choose another address, or leave ${ipOption(ip)} out`;
   }
   if (isOpen(record)) {
     const ago = Math.max(0, Math.round((now - record.since) / 1000));
-    return `${ip} was granted ${ago} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave ${ipOption(ip)} out; where that start failed, it is free again within a minute or two`;
+    return `${ip} was granted ${ago} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave ${ipOption(ip)} out; if that start failed, the address is free again within two minutes`;
   }
   if (use === 'suspect') {
     return `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`;
@@ -47,7 +48,7 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
   // Somebody was granted it, and only a look tells that it is over: the kernel's now, or one that ended since.
   const wasGranted = use === 'used' || ((use === 'released' || use === 'kept') && !record.cleared);
   if (wasGranted && evidence.kernel === 'unknown') {
-    return `${ip} was given to a container of this host, and it cannot be seen yet whether that has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;
+    return `${ip} was given to a container of this host, and it is not known yet whether that container has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;
   }
   return null;
 }

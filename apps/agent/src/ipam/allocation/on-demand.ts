@@ -92,7 +92,7 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
         const why = short.find(({ networkId }) => networkId === pool.networkId)?.detail;
         waiter.resolve(
           lease === undefined
-            ? { why: why ?? `the server gave no address of ${pool.subnet}`, refused: true }
+            ? { why: why ?? `the server granted no address of ${pool.subnet}`, refused: true }
             : { lease },
         );
       }

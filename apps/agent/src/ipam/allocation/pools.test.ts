@@ -30,16 +30,16 @@ describe('a pool', () => {
       'IPv4 of a network of IPv6 alone, as Engines before 28 ask',
       {},
       { subnets: [six] },
-      '--ipv4=false --ipv6; earlier ones cannot',
+      '--ipv4=false --ipv6; earlier Engines do not',
     ],
     [
       'one of several',
       {},
       { subnets: [...network().subnets, { cidr: '172.16.101.0/24', gateway: null }] },
-      'name all of them',
+      'name each of them',
     ],
     ['a subnet that the network does not have', { subnet: '10.0.0.0/24' }, {}, 'which has 172.16.100.0/24'],
-    ['a range of Docker’s', { range: '172.16.100.0/25' }, {}, 'where it is made (subnets[].ranges)'],
+    ['a range of Docker’s', { range: '172.16.100.0/25' }, {}, 'at the server (subnets[].ranges)'],
     ['a network that is not there', { options: { [ipamNetworkOption]: 'other' } }, {}, 'GET /v1/networks'],
   ])('is refused for %s, with what to do', (_, request, change, words) => {
     expect(() => ask(request, change)).toThrow(words);

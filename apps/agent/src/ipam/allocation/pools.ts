@@ -35,7 +35,7 @@ export function parsePoolId(id: string): Pool {
   // One network has one name here, or one address would have two.
   const networkId = slash === -1 ? null : plainNetworkId(id.slice(0, slash));
   if (networkId === null) {
-    throw new DriverRefusal(`${JSON.stringify(id.slice(0, 100))} is no pool of Trunkline`);
+    throw new DriverRefusal(`${JSON.stringify(id.slice(0, 100))} is not a pool of Trunkline`);
   }
   return poolOf(networkId, id.slice(slash + 1));
 }
@@ -67,7 +67,7 @@ export function requestPool(
   }
   if (range !== '' && range !== subnet) {
     throw new DriverRefusal(
-      `--ip-range ${range} cannot be used: the ranges of a Trunkline network are set where it is made (subnets[].ranges)`,
+      `--ip-range ${range} cannot be used: set the ranges of a Trunkline network at the server (subnets[].ranges)`,
     );
   }
   return poolOf(networkId, subnet === '' ? onlySubnet(network, ipv6) : checkedSubnet(network, subnet));
@@ -79,14 +79,14 @@ function onlySubnet(network: DesiredNetwork | undefined, ipv6: boolean): string 
   if (only !== undefined && subnets.length === 1) return only.cidr;
   if (network !== undefined && only === undefined && !ipv6) {
     throw new DriverRefusal(
-      `Docker asks for an IPv4 subnet, and Trunkline network ${network.name} has none: with Docker Engine 28 or later make the network with --ipv4=false --ipv6; earlier ones cannot have it, so give it an IPv4 subnet or update Docker on this host`,
+      `Docker requests an IPv4 subnet, and Trunkline network ${network.name} has none: with Docker Engine 28 or later create the network with --ipv4=false --ipv6; earlier Engines do not support that, so add an IPv4 subnet or update Docker on this host`,
     );
   }
   throw new DriverRefusal(
     network === undefined || only === undefined
-      ? `no subnet is named: give --subnet and --gateway as the Trunkline network has them`
+      ? `no subnet is named: set --subnet and --gateway to those of the Trunkline network`
       : // What this host holds may be of any of them, and Docker starts nothing on a subnet that its network does not have.
-        `${network.name} has several subnets (${subnets.map(({ cidr }) => cidr).join(', ')}): name all of them, each with --subnet and the gateway that it has with --gateway`,
+        `${network.name} has several subnets (${subnets.map(({ cidr }) => cidr).join(', ')}): name each of them with --subnet, and its gateway with --gateway`,
   );
 }
 
@@ -94,7 +94,7 @@ function checkedSubnet(network: DesiredNetwork | undefined, subnet: string): str
   const wanted = poolOf('', subnet).subnet;
   if (network === undefined || network.subnets.some(({ cidr }) => cidr === wanted)) return wanted;
   throw new DriverRefusal(
-    `${wanted} is no subnet of Trunkline network ${network.name}, which has ${network.subnets.map(({ cidr }) => cidr).join(', ')}`,
+    `${wanted} is not a subnet of Trunkline network ${network.name}, which has ${network.subnets.map(({ cidr }) => cidr).join(', ')}`,
   );
 }
 

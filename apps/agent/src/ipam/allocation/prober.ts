@@ -63,7 +63,7 @@ export function createProber(deps: ProberDeps): Prober {
     if (answer.answer === 'taken') {
       log.warn(
         { networkId, ip, mac: answer.mac },
-        'something foreign answers for an address, it is given to nobody',
+        'a foreign station answers for an address, which is given to nobody',
       );
     }
     const next = answer.answer === 'taken' ? returning(record, now, answer.mac) : admitted(record, now);
@@ -84,7 +84,7 @@ export function createProber(deps: ProberDeps): Prober {
         continue;
       }
       const probing = probeOne(record, signal)
-        .catch((error: unknown) => log.warn({ err: error }, 'an address is probed again later'))
+        .catch((error: unknown) => log.warn({ err: error }, 'an address could not be probed, will try again'))
         .finally(() => {
           running.delete(key);
           waker.wake('soon');

@@ -104,7 +104,7 @@ test.each<[string, LeaseUse, boolean]>([
 ])('an address %s is refused by name, with the MAC, and goes back as in conflict', async (_, use, fresh) => {
   const { guarded, useOf } = setUp([recordOf('172.16.100.17', use)], { '172.16.100.17': foreign }, fresh);
   await expect(guarded.request(pool, '172.16.100.17', box)).rejects.toThrow(
-    `172.16.100.17 is in use on the network by ${foreign}, which is no container of this host: choose another address`,
+    `172.16.100.17 is in use on the network by ${foreign}, which is not a container of this host: choose another address`,
   );
   expect(useOf('172.16.100.17')).toMatchObject({
     use: 'returning',
@@ -128,7 +128,7 @@ test('promise 1: an address that is taken away while the wire is asked is not gi
   const named = setUp([first, second], {});
   named.whileAsked.push(() => void named.over.add('172.16.100.17'));
   await expect(named.guarded.request(pool, '172.16.100.17', box)).rejects.toThrow(
-    '172.16.100.17 was taken away from this host a moment ago: choose another address, or leave --ip out',
+    '172.16.100.17 was revoked from this host a moment ago: choose another address, or leave --ip out',
   );
   expect(named.rolledBack).toEqual(['172.16.100.17']);
   const any = setUp([first, second], {});
@@ -143,7 +143,7 @@ test('Docker is answered also where all addresses are taken', async () => {
     ips.map((ip) => recordOf(ip, 'released')),
     Object.fromEntries(ips.map((ip) => [ip, foreign])),
   );
-  await expect(guarded.request(pool, null, box)).rejects.toThrow(/17 addresses in a row are/);
+  await expect(guarded.request(pool, null, box)).rejects.toThrow(/last of 17 such addresses in a row/);
   expect(asked).toHaveLength(17);
 });
 

@@ -103,7 +103,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     if (answer.answer === 'unknown') deps.onUnasked({ networkId, ip });
     if (answer.answer !== 'taken') return null;
     const { mac } = answer;
-    log.warn({ networkId, ip, mac }, 'something foreign answers for an address, it is given to nobody');
+    log.warn({ networkId, ip, mac }, 'a foreign station answers for an address, which is given to nobody');
     const record = store.get(key);
     if (record?.use === 'used') await store.apply([returning(record, now(), mac)]);
     onChange();
@@ -142,6 +142,6 @@ type Before = ReadonlyMap<LeaseKey, LeaseRecord>;
 
 /** `taken`: how many were, this one among them. */
 function refusalOf(ip: string, mac: string, taken: number): string {
-  const more = taken > 1 ? ` (${taken} addresses in a row are)` : '';
-  return `${ip} is in use on the network by ${mac}, which is no container of this host${more}: choose another address, or give that machine another one`;
+  const more = taken > 1 ? ` (the last of ${taken} such addresses in a row)` : '';
+  return `${ip} is in use on the network by ${mac}, which is not a container of this host${more}: choose another address, or give that machine another one`;
 }

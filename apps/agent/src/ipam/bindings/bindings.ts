@@ -63,7 +63,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
   function onObservation(observed: Pick<Observed, 'at' | 'docker'>): Promise<void> {
     last = last
       .then(() => observeNow(observed))
-      .catch((error: unknown) => log.warn({ err: error }, 'a look at containers came to nothing'));
+      .catch((error: unknown) => log.warn({ err: error }, 'containers could not be observed'));
     return last;
   }
 
@@ -156,7 +156,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
       while (!signal.aborted) {
         waker.reset();
         await claimAll(signal).catch((error: unknown) =>
-          log.warn({ err: error }, 'addresses are claimed later'),
+          log.warn({ err: error }, 'addresses could not be claimed, will try again'),
         );
         const dueAt = Math.min(
           nextAt ?? timing.now() + idleMs,
@@ -168,7 +168,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
           nextAt = null;
           await deps
             .look()
-            .catch((error: unknown) => log.debug({ err: error }, 'Docker could not be looked at'));
+            .catch((error: unknown) => log.debug({ err: error }, 'Docker could not be observed'));
         }
       }
     },

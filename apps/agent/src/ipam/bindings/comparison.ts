@@ -75,7 +75,8 @@ export function createComparison(deps: ComparisonDeps): Comparison {
   async function compare(recovery: string, signal: AbortSignal): Promise<void> {
     const source = deps.source();
     const seen = source === null ? null : await addressesNow();
-    if (source === null || seen === null) throw new Error('Docker does not answer, nothing can be compared');
+    if (source === null || seen === null)
+      throw new Error('Docker does not answer, so the addresses cannot be compared');
     const listed = new Map(store.all());
     const { held } = await source.compareLeases(comparedItems(listed, seen), {
       timeoutMs: compareMs,
@@ -85,7 +86,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
     comparedFor = recovery;
     log.warn(
       { recovery, listed: listed.size, held: held.length },
-      'the database of the server was restored: what this host holds was compared with it',
+      'the database of the server was restored: the addresses of this host were compared with it',
     );
     finished.resolve();
     finished = Promise.withResolvers();
@@ -96,7 +97,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
     pending: () =>
       wanted() === null
         ? null
-        : 'the database of the Trunkline server was restored, and what this host holds is not confirmed yet: try again in a moment',
+        : 'the database of the Trunkline server was restored, and the addresses of this host are not confirmed yet: try again in a moment',
     done: async (timeoutMs) => {
       if (wanted() !== null) await within(finished.promise, timeoutMs, timing);
     },
@@ -123,7 +124,7 @@ export function createComparison(deps: ComparisonDeps): Comparison {
           if (signal.aborted) return;
           failures += 1;
           const waitMs = backoffMs(failures, backoff, timing.random);
-          log.warn({ err: error, waitMs }, 'what this host holds could not be compared, trying again');
+          log.warn({ err: error, waitMs }, 'the addresses of this host could not be compared, trying again');
           await timing.delay(waitMs, signal);
         }
       }

@@ -75,7 +75,7 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
     if (found.get(key)?.mac === mac && found.get(key)?.container === container) return false;
     log.warn(
       { networkId, ip, container, mac },
-      'something foreign speaks for the address of a running container',
+      'a foreign station answers for the address of a running container',
     );
     found.set(key, { networkId, ip, container, mac });
     return true;
@@ -130,7 +130,8 @@ export function createConflictWatch(deps: ConflictWatchDeps): ConflictWatch {
         waker.reset();
         if (signal.aborted || inUse.size === 0) continue;
         await round(signal).catch((error: unknown) => {
-          if (!signal.aborted) log.warn({ err: error }, 'addresses in use are asked for again later');
+          if (!signal.aborted)
+            log.warn({ err: error }, 'addresses in use could not be probed, will try again');
         });
       }
     },

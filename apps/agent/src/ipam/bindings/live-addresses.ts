@@ -117,7 +117,7 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
           : { holder: { name: shown.name, mac: shown.mac }, at: last.at };
       const look = await sandboxes.look();
       if (!look.known) {
-        log.warn({ why: look.why }, 'the kernel could not be asked who has an address');
+        log.warn({ why: look.why }, 'the kernel could not be asked which container has an address');
         return { kernel: 'unknown', docker };
       }
       const found = await inKernel(look, address);

@@ -28,7 +28,7 @@ test('the MAC of whoever has an address, and nobody where it is silent', async (
 });
 
 test.each([
-  ['a passthru network', 'pt', 'ens33', /room for its one container only/],
+  ['a passthru network', 'pt', 'ens33', /only have its one container/],
   ['an interface that is not known', 'n1', null, /not known yet/],
   ['a probe that fails', 'n1', 'ens33', /no nft/],
 ])('%s: nobody is heard, and why is known until it can be asked again', async (_, networkId, link, why) => {

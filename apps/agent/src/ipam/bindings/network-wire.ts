@@ -51,7 +51,7 @@ export function createNetworkWire(deps: {
     const link = deps.linkOf(networkId);
     if (deps.isPassthru(networkId)) {
       if (link !== null) deps.probe.letGo(link);
-      return { answer: 'unknown', reason: 'a passthru network has room for its one container only' };
+      return { answer: 'unknown', reason: 'a passthru network can only have its one container' };
     }
     if (link === null) return { answer: 'unknown', reason: 'the interface of the network is not known yet' };
     try {

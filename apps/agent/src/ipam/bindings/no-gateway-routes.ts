@@ -58,13 +58,16 @@ export function createNoGatewayRoutes(deps: NoGatewayRoutesDeps): NoGatewayRoute
           if (gateway !== null) await deps.addRoute(own.pid, stale.family, gateway);
           deps.log.debug(
             { container: own.name, family: stale.family, gateway },
-            'route over no gateway removed',
+            'route over the stand-in for a gateway removed',
           );
         }
       });
     } catch (error) {
       // It ended meanwhile, or has it until its next start; nothing is reached over it.
-      deps.log.info({ err: error, container: container.name }, 'route over no gateway not removed');
+      deps.log.info(
+        { err: error, container: container.name },
+        'route over the stand-in for a gateway could not be removed',
+      );
     }
   }
 

@@ -49,7 +49,7 @@ export function createPluginServer({ driver, maxMs, log }: PluginServerDeps): Se
     const timer = setTimeout(() => {
       late.resolve({
         status: 200,
-        body: refusal(`the Trunkline agent did not come to an answer within ${maxMs / 1000} s: try again`),
+        body: refusal(`the Trunkline agent did not answer within ${maxMs / 1000} s: try again`),
       });
     }, maxMs);
     let said: Reply | null = null;
@@ -99,7 +99,7 @@ export function createPluginServer({ driver, maxMs, log }: PluginServerDeps): Se
 }
 
 const tooSlow = `the call did not arrive within ${bodyMs / 1000} s`;
-const notHttp = 'this is no call of the Docker plugin protocol';
+const notHttp = 'this is not a call of the Docker plugin protocol';
 
 /** Answers what never became a call on the bare socket, in the form of all other answers, and closes it. */
 function endWith(socket: Socket, status: string, why: string): void {
@@ -125,11 +125,11 @@ function refusal(message: string): Readonly<Record<string, unknown>> {
 
 function failure(error: unknown, log: Logger): Reply {
   if (error instanceof CallBroken) {
-    log.debug({ reason: error.message }, 'a call of Docker did not arrive');
+    log.debug({ reason: error.message }, 'a call of Docker did not arrive completely');
     return { status: 200, body: refusal(error.message) };
   }
   if (error instanceof DriverRefusal || error instanceof InvalidAddress) {
-    log.warn({ reason: error.message }, 'Docker was refused');
+    log.warn({ reason: error.message }, 'a call of Docker was refused');
     return { status: 200, body: refusal(error.message) };
   }
   log.error({ err: error }, 'a call of Docker failed');
@@ -139,7 +139,7 @@ function failure(error: unknown, log: Logger): Reply {
 
 async function rollback({ rollback: undo }: Reply, log: Logger): Promise<void> {
   await undo?.().catch((error: unknown) => {
-    log.warn({ err: error }, 'an address that Docker never heard of is taken back later');
+    log.warn({ err: error }, 'an address whose grant did not reach Docker is rolled back later');
   });
 }
 

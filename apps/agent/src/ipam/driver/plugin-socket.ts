@@ -65,7 +65,9 @@ async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null);
   if (found === null) return;
   if (!found.isSocket()) {
-    throw new SocketPathTaken(`${path} is there and is no socket: remove it, or set TRUNKLINE_PLUGIN_SOCKET`);
+    throw new SocketPathTaken(
+      `${path} exists and is not a socket: remove it, or set TRUNKLINE_PLUGIN_SOCKET`,
+    );
   }
   await rm(path, { force: true });
 }

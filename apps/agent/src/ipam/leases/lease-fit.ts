@@ -39,7 +39,7 @@ export function refusalOf(place: Place, desired: DesiredDocument | null): string
   const { ip, subnet } = place;
   switch (misfitOf(place, desired)) {
     case 'no-subnet':
-      return `${subnet} is no subnet of the network any more: its Docker network is about to be replaced, try again in a moment`;
+      return `${subnet} is no longer a subnet of the network: its Docker network is about to be replaced, try again in a moment`;
     case 'gateway':
       return `${ip} is the gateway of ${subnet}: choose another address`;
     case 'excluded':

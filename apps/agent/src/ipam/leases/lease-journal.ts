@@ -38,7 +38,7 @@ export function readJournal(text: string): JournalContent {
   const rest = lines.pop() ?? '';
   for (const [index, line] of lines.entries()) {
     const change = changeOf(line);
-    if (change === null) throw new DamagedJournal(`line ${index + 1} of ${lines.length} is not as written`);
+    if (change === null) throw new DamagedJournal(`line ${index + 1} of ${lines.length} is damaged`);
     if ('drop' in change) records.delete(change.drop);
     else records.set(`${change.networkId}/${change.ip}`, completed(change));
   }

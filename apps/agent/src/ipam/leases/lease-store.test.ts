@@ -83,7 +83,7 @@ test('a damaged file is kept aside and nothing of it is believed', async () => {
   );
   expect(store.all().size).toBe(0);
   expect(await readdir(folder.path)).toEqual(['leases.jsonl.damaged-77']);
-  expect(lines.join('')).toContain('put aside');
+  expect(lines.join('')).toContain('set aside');
 });
 
 test('no byte of a whole line can change unnoticed', () => {

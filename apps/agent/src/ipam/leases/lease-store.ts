@@ -99,7 +99,10 @@ export async function openLeaseStore(
         await write(batch.flatMap(({ changes }) => changes));
         for (const { resolve } of batch) resolve();
       } catch (error) {
-        log.error({ err: error, path }, 'leases cannot be written: no address is given out until they can');
+        log.error(
+          { err: error, path },
+          'leases cannot be written: no address is given out until they can be',
+        );
         // Those that came meanwhile were made on top of what is undone.
         const undone = [...batch, ...waiting];
         waiting = [];
@@ -172,7 +175,7 @@ async function load(
   if (text === null) return new Map();
   try {
     const { records, torn } = readJournal(text);
-    if (torn) log.warn({ path }, 'the last change of the leases was cut off; nobody was told of it');
+    if (torn) log.warn({ path }, 'the last change of the leases is incomplete and was never reported');
     // The clock was set back since they were written: what they say of the future is of now at the latest.
     const at = now();
     return new Map([...records].map(([key, one]) => [key, one.since > at ? { ...one, since: at } : one]));
@@ -181,7 +184,7 @@ async function load(
     await rename(path, aside);
     log.error(
       { err: error, aside },
-      'leases on disk are damaged and were put aside: the server is asked for what this host holds',
+      'leases on disk are damaged and were set aside: the agent asks the server for the leases of this host',
     );
     return new Map();
   }

@@ -125,8 +125,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       );
       reachability.answered();
       for (const one of confirms.slice(0, maxConfirms)) confirmed.add(revocationKey(one));
-      if (confirms.length > 0)
-        log.warn({ revoked: confirms.length }, 'addresses were taken away by the server');
+      if (confirms.length > 0) log.warn({ revoked: confirms.length }, 'the server revoked addresses');
       await store.apply(changesOf(answer, { returns, held: said }, store.all(), timing.now()));
       noteShort(wants, answer);
       if (compares) {
@@ -149,7 +148,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
         (lease) => lease.networkId === networkId && familyOf(lease.ip) === family,
       ).length;
       const said = answer.short.find((one) => one.networkId === networkId && one.family === family);
-      const detail = said?.detail ?? `the server gave ${got} of ${count}`;
+      const detail = said?.detail ?? `the server granted ${got} of ${count}`;
       if (got >= count) short.delete(pool);
       else short.set(pool, { until: timing.now() + retryMs, detail });
     }
@@ -171,7 +170,8 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       failures += 1;
       compareAt = 0;
       reachability.failed(error);
-      if (isAway(error)) log.debug({ err: error, failures }, 'leases are not exchanged, the server is away');
+      if (isAway(error))
+        log.debug({ err: error, failures }, 'leases could not be exchanged, the server is not reachable');
       else log.error({ err: error, failures }, 'the server refuses the exchange of leases');
       deps.onFailed?.(reachability.away()?.why ?? 'the server refuses the exchange of leases');
     }
@@ -240,6 +240,6 @@ function logAnswer(
     short: short.length,
   };
   if (unlisted.length + unknown.length > 0) {
-    log.warn(counts, 'the server and this disk did not agree on the addresses of this host');
+    log.warn(counts, 'the server and this disk had different leases for this host');
   } else log.debug(counts, 'leases exchanged');
 }

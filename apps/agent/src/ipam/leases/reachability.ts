@@ -38,10 +38,10 @@ export function isAway(error: unknown): boolean {
 
 function clauseOf(error: unknown): string {
   if (error instanceof ApiError) {
-    return `the server says that it is out of order (${error.problem?.detail ?? `status ${error.status}`})`;
+    return `the server reports that it is out of order (${error.problem?.detail ?? `status ${error.status}`})`;
   }
   if (error instanceof Error && error.name === 'TimeoutError') return 'the server did not answer in time';
-  return `the server is not reached (${error instanceof Error ? error.message : String(error)})`;
+  return `the server cannot be reached (${error instanceof Error ? error.message : String(error)})`;
 }
 
 /**

@@ -43,7 +43,7 @@ test('promise 1: an ordinary start waits until the server confirmed, for two sec
 
 test('promise 5: a server that is away is not waited for, nor where the disk holds nothing', async () => {
   const { gate, waits } = gateOf('continued');
-  gate.notReached('the server is not reached');
+  gate.notReached('the server cannot be reached');
   expect(await waits(0)).toBe(false);
   expect(gate.pending()).toBeNull();
   expect(await gateOf('continued', true).waits(0)).toBe(false);
@@ -51,8 +51,8 @@ test('promise 5: a server that is away is not waited for, nor where the disk hol
 
 test('promise 1: nothing is given from a folder that was put back before the server confirmed it', async () => {
   const { gate, waits, opened } = gateOf('restored');
-  gate.notReached('the server is not reached');
-  expect(gate.pending()).toMatch(/put back from a copy.*the server is not reached.*--accept-machine/);
+  gate.notReached('the server cannot be reached');
+  expect(gate.pending()).toMatch(/restored from a copy.*the server cannot be reached.*--accept-machine/);
   expect(await waits(3999)).toBe(true);
   expect(await waits(4000)).toBe(false);
   expect(gate.pending()).not.toBeNull();
@@ -72,9 +72,9 @@ test('promise 1: once the server knows no such host nothing is given before it c
   );
   expect(await waits(0)).toBe(false);
   // Neither a server that is away nor an answer from before says that it is known again.
-  gate.notReached('the server is not reached');
+  gate.notReached('the server cannot be reached');
   asked();
-  expect(gate.pending()).toMatch(/the server is not reached/);
+  expect(gate.pending()).toMatch(/the server cannot be reached/);
   gate.comparing()();
   expect(gate.pending()).toBeNull();
   expect([opened(), disowned()]).toEqual([2, 1]);
@@ -83,7 +83,7 @@ test('promise 1: once the server knows no such host nothing is given before it c
 test('promise 1: a host that the server did not know before the restart, or that holds nothing, is no exception', async () => {
   for (const isEmpty of [false, true]) {
     const { gate, waits } = gateOf('disowned', isEmpty);
-    gate.notReached('the server is not reached');
+    gate.notReached('the server cannot be reached');
     expect(await waits(2000)).toBe(false);
     expect(gate.pending()).not.toBeNull();
     gate.comparing()();

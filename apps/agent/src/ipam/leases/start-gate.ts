@@ -62,10 +62,10 @@ export function createStartGate({
       if (isOpen || mayOpenAlone()) return null;
       const reason = away === null ? '' : ` (${away})`;
       return state === 'disowned'
-        ? `the server does not know this host as the one that holds the addresses on its disk${reason}: what it held may be another host's by now; ` +
+        ? `the server does not know this host as the holder of the addresses on its disk${reason}: they may belong to another host by now; ` +
             'if it was retired, give its agent a new join token and an empty state directory'
-        : `the state folder of the Trunkline agent was put back from a copy, and the server has not confirmed yet what this host holds${reason}: ` +
-            'try again when the server is reached; if the folder is not a copy, stop the agent and run it once with --accept-machine';
+        : `the state folder of the Trunkline agent was restored from a copy, and the server has not confirmed the addresses of this host yet${reason}: ` +
+            'try again when the server can be reached; if the folder is not a copy, stop the agent and run it once with --accept-machine';
     },
     opened: async (timeoutMs) => {
       if (isOpen || state === 'disowned') return;
