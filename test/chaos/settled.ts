@@ -28,7 +28,7 @@ export interface Boxed {
 export interface Settled {
   readonly at: number;
   readonly hosts: readonly string[];
-  /** Addresses that each host keeps ahead of need. */
+  /** Addresses that each host keeps in advance. */
   readonly warm: number;
   readonly live: readonly Live[];
   readonly rows: readonly BookRow[];

@@ -12,7 +12,7 @@ const addressOf = async (on: string, name: string): Promise<string | undefined> 
 const runs = async (on: string, name: string): Promise<boolean> =>
   (await containerNamed(host(on), name))?.State.Running === true;
 const ipamOf = async (on: string): Promise<string | undefined> => {
-  // Between the list and the look it may be made anew.
+  // Between the list and the look it may be made again.
   const [seen] = await networksNamed(host(on), 'mac_net1').catch(() => []);
   return (seen as unknown as { IPAM: { Driver: string } } | undefined)?.IPAM.Driver;
 };

@@ -52,7 +52,7 @@ const removeNic = async (nic: string): Promise<void> => {
 };
 const isOnline = async (): Promise<boolean> => (await fleet().client.hosts.get('docker01')).body.online;
 const box1Answers = async (): Promise<boolean> => await pings(host('docker02'), 'box2', '172.16.100.10');
-/** What Docker has the network on; undefined in the moment in which it is made anew. */
+/** What Docker has the network on; undefined in the moment in which it is made again. */
 async function parentSeen(): Promise<string | undefined> {
   const inspect = ['docker', 'network', 'inspect', '--format', '{{.Options.parent}}', macNet1.name];
   const { code, stdout } = await host('docker01').exec(inspect);
@@ -129,7 +129,7 @@ test('a change that cuts the host off is undone by the host, with its containers
   const other = await placementOn(fleet(), macNet1.name, 'docker02');
   expect(conditionOf(other.conditions, 'Ready')?.status).toBe('True');
 
-  // It is not tried again by itself, also not by an agent that starts anew; a further change is.
+  // It is not tried again by itself, also not by an agent that starts again; a further change is.
   const { stopAgent, startAgent, client } = fleet();
   const networkId = (await networksNamed(host('docker01'), macNet1.name))[0]?.Id;
   await stopAgent('docker01');

@@ -21,7 +21,7 @@ export async function engineMajor(host: LabHost): Promise<number> {
 
 /**
  * Removes a network that no container has. Where an Engine before 28.1 lost count of its endpoints, which it can when many
- * containers start at once, it is started anew first: it counts them then (moby issue 42119).
+ * containers start at once, it is started again first: it counts them then (moby issue 42119).
  */
 export async function removeNetwork(lab: Lab, host: LabHost, name: string): Promise<void> {
   const { code, stderr } = await host.exec(['docker', 'network', 'rm', name]);

@@ -127,7 +127,7 @@ export async function emptyFleet(fleet: Fleet, timeoutMs = 180_000): Promise<voi
   });
 }
 
-/** With the reservations that nobody's container holds; what hosts hold ahead of need goes with the network. */
+/** With the reservations that nobody's container holds; what hosts hold in advance goes with the network. */
 async function removeNetwork(fleet: Fleet, name: string): Promise<void> {
   const { client } = fleet;
   for await (const { ip, state, container } of client.addresses.all(name)) {

@@ -29,7 +29,7 @@ const question = 'address show';
 const silenceMs = 2000;
 
 /**
- * Asks one `ip` that stays (`ip -batch -`, ip(8)) instead of starting one a look: it reads the kernel's tables anew
+ * Asks one `ip` that stays (`ip -batch -`, ip(8)) instead of starting one a look: it reads the kernel's tables again
  * for every question, and spares the start of a program, which costs a busy host some ten milliseconds. When it ends,
  * is silent or says half a sentence, a fresh `ip` answers, and the next read starts another one that stays.
  */

@@ -162,7 +162,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const leaseSync = createLeaseSync({
     store,
     desired,
-    // Nothing is given ahead of need while the server recovers.
+    // Nothing is given in advance while the server recovers.
     isPlaced: (networkId) => !isRecovering() && placed.has(networkId),
     source,
     reachability,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { readFileIfAny } from '../lib/atomic-file.ts';
 import { createStoredValue } from '../lib/stored-value.ts';
 
-/** A container that was taken off a network while the network is made anew, and what it had there. */
+/** A container that was taken off a network while the network is made again, and what it had there. */
 export type DetachedContainer = {
   /** Docker's id. */
   readonly id: string;

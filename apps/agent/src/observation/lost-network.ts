@@ -11,7 +11,7 @@ export function isBusy(docker: Pick<ObservedDocker, 'containers'>, network: Dock
 
 /**
  * Id of the network that Docker lists and yet did not find when it started a container; null for another failure. Its
- * parent was missing when the daemon started, and every start on it fails with these words until it is made anew (20.10
+ * parent was missing when the daemon started, and every start on it fails with these words until it is made again (20.10
  * to 28; libnetwork, drivers/macvlan: getNetwork).
  */
 export function lostNetworkIn(error: string | null): string | null {

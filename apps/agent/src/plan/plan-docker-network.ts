@@ -62,7 +62,7 @@ export function planDockerNetwork(
   const part = own
     ? planOwn(network, observed, docker, found, wanted, linkUsable)
     : planForeign(network, observed, found, wanted, linkUsable);
-  // Of one that is about to be made anew, or is nobody's of ours, there is nothing to say.
+  // Of one that is about to be made again, or is nobody's of ours, there is nothing to say.
   if (part.dockerNetworkId === null || part.steps.length > 0) return part;
   return { ...part, book: addressBookCondition(network, observed, docker, found, own) };
 }
@@ -151,7 +151,7 @@ function planOwn(
       : standIn === null
         ? 'Docker chooses its addresses by itself'
         : `Docker uses ${standIn} as its gateway, and the network has none`;
-  // No container runs on a network that Docker lost: nobody is cut off when it is made anew.
+  // No container runs on a network that Docker lost: nobody is cut off when it is made again.
   const mayDetach = network.force || (dead && !isBusy(docker, found));
   if (attached.length > 0 && !mayDetach) {
     return {

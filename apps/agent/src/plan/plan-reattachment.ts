@@ -5,7 +5,7 @@ import { attachedTo, isOurs, namesOf } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import type { Step } from './steps.ts';
 
-/** What is left to do for containers that were on the network before it was made anew. */
+/** What is left to do for containers that were on the network before it was made again. */
 export type Reattachment = {
   readonly steps: readonly Step[];
   readonly conditions: readonly ConditionDraft[];

@@ -1,4 +1,4 @@
-/** Networks that must be made anew under their containers, and containers that lost their interface. */
+/** Networks that must be made again under their containers, and containers that lost their interface. */
 import { expect, test } from 'vitest';
 import { planHost } from './plan.ts';
 import {

@@ -41,7 +41,7 @@ export type Reconciler = {
   readonly desiredChanged: () => void;
   /** Something happened on the host. */
   readonly hostChanged: () => void;
-  /** What is; looks anew when `fresh`. Null before the first look. */
+  /** What is; looks again when `fresh`. Null before the first look. */
   readonly report: (fresh: boolean) => Promise<Report | null>;
   /** Runs until aborted, then lets running work end. */
   readonly run: (signal: AbortSignal) => Promise<void>;

@@ -37,7 +37,7 @@ type Known = { failures: number; nextAt: number; busy: boolean; notStarted: NotS
 /**
  * Docker tries a container with a restart policy once when it starts, and never again when that failed at its network
  * (seen with 20.10 to 28). Those are started here, once Docker can ask for addresses and the network that it lost was made
- * anew, with a backoff. Not those of the desired document, which are planned for; not those without such a policy; and not
+ * again, with a backoff. Not those of the desired document, which are planned for; not those without such a policy; and not
  * those that a person stopped: their last start did not fail, and Docker forgets its words about a failure when a container
  * runs. Nor those that a killed dockerd stopped when it came back: they look like those that a person stopped.
  */
@@ -56,7 +56,7 @@ export function createRevival({ docker, timing, log }: RevivalDeps): Revival {
         container = await docker.container(id);
         if (closed) return;
         const when = startsAgain(container, networks);
-        // Looked at again when it has run and ended anew, or Docker may have tried it.
+        // Looked at again when it has run and ended again, or Docker may have tried it.
         if (when === 'never') state.nextAt = Number.POSITIVE_INFINITY;
         if (when !== 'now') return;
         await docker.startContainer(id);
@@ -114,7 +114,7 @@ function notStarted({ id, name }: DockerContainerDetail, seen: ObservedDocker, e
  * Whether a container should run and its last start failed at its network: at our driver, which was not there, did not
  * answer or refused, at a network that Docker had lost or that was removed, or at
  * the gateway that an IPv6 network does not have while the parent had no carrier. `later`: that network has yet to be made
- * anew, or the container to be connected to it.
+ * again, or the container to be connected to it.
  *
  * `networks`: ids of Docker's networks.
  */

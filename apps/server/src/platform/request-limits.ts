@@ -7,7 +7,7 @@ import { createPlaces, type Places } from './places.ts';
 export const limits = {
   /** Streams of events. Each is looked after at every change. */
   streams: { perKey: 32, inAll: 256 },
-  /** Answers held by `?wait`, each looked at anew at every change. */
+  /** Answers held by `?wait`, each looked at again at every change. */
   waits: { perKey: 64, inAll: 256 },
   /** Polls of one agent; a lost connection may leave some behind. */
   polls: { perKey: 16, inAll: 65_536 },

@@ -13,7 +13,7 @@ async function program(file: string, name: string): Promise<ArchiveFile> {
 }
 
 /**
- * The VM's first root: busybox, the modules to get at the second one, and our three programs. Made anew for each
+ * The VM's first root: busybox, the modules to get at the second one, and our three programs. Made again for each
  * run, which takes milliseconds and can't be out of date.
  */
 export async function packInitrd(kernel: VmKernel): Promise<Buffer> {

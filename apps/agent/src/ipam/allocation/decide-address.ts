@@ -82,7 +82,7 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, state: A
   if (live !== null) return refuse(live);
   const ours = unclaimedOf(pool, ip, desired, now);
   // What the desired document promises to a container of this host is given to no other host, however a return of it
-  // that is under way ends: it is claimed anew, or given on the document's word.
+  // that is under way ends: it is claimed again, or given on the document's word.
   const mayBeReturned = record?.use === 'returning' && ours !== null;
   if (record !== undefined && !(mayBeReturned && (serverAway !== null || tried.awaited === true))) {
     if (record.use === 'returning') return decideReturning(ip, tried.awaited === true);

@@ -148,7 +148,7 @@ function send(response: ServerResponse, { status, body }: Reply): void {
   response.writeHead(status, {
     'content-type': mediaType,
     'content-length': Buffer.byteLength(text),
-    // Docker does not send a call anew when a connection that it had kept breaks under it: none is kept.
+    // Docker does not send a call again when a connection that it had kept breaks under it: none is kept.
     connection: 'close',
   });
   response.end(text);

@@ -37,7 +37,7 @@ export function warmKey(networkId: string, family: Family): string {
 }
 
 /**
- * What goes back and what is wanted. A host takes no addresses ahead of need for a network that its Docker does not have
+ * What goes back and what is wanted. A host takes no addresses in advance for a network that its Docker does not have
  * (yet). What does not fit its network any more goes back unless a container uses it. `backingOff`: pools for which the server had nothing a moment ago and is not asked yet. Pure.
  */
 export function planExchange(input: {
@@ -119,7 +119,7 @@ export function changesOf(
     const key = keyOf(item);
     const current = held.get(key);
     if (current === undefined || current.generation !== said.held.get(key)?.generation) continue;
-    // What a container uses is claimed anew; what nobody uses is given to nobody.
+    // What a container uses is claimed again; what nobody uses is given to nobody.
     if (current.use === 'used') changes.push({ ...current, generation: 0 });
     else changes.push({ drop: key });
   }

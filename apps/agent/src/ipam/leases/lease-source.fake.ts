@@ -49,7 +49,7 @@ export type FakeLeaseSource = LeaseSource & {
   claims: number;
 };
 
-/** Makes one. `quarantines`: what was released is not given ahead of need; else it is free at once, as without quarantine. */
+/** Makes one. `quarantines`: what was released is not given in advance; else it is free at once, as without quarantine. */
 export function createFakeLeaseSource(
   subnets: readonly FakeSubnet[],
   { quarantines = false }: { readonly quarantines?: boolean } = {},

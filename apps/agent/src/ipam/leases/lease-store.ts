@@ -29,7 +29,7 @@ export type LeaseStore = {
 };
 
 const fileName = 'leases.jsonl';
-/** The file is written anew when it has more lines than this and four times the addresses. */
+/** The file is written again when it has more lines than this and four times the addresses. */
 const linesBeforeCompaction = 2000;
 /**
  * Revocations that are remembered for answers that are still on their way. One exchange confirms 4096 at most, and a call ends
@@ -57,7 +57,7 @@ export async function openLeaseStore(
   let current = new Map(durable);
   let waiting: Waiting[] = [];
   let writing: Promise<void> | null = null;
-  // The first write makes the file anew: without what was cut off or superseded.
+  // The first write makes the file again: without what was cut off or superseded.
   let file: FileHandle | null = null;
   let lines = 0;
   let closed = false;
@@ -82,7 +82,7 @@ export async function openLeaseStore(
         await file.datasync();
         lines += changes.length;
       } catch (error) {
-        // What of it reached the disk is not known: the next write makes the file anew.
+        // What of it reached the disk is not known: the next write makes the file again.
         await file.close().catch(() => {});
         file = null;
         throw error;

@@ -179,7 +179,7 @@ export function silentHosts(db: TransactionClient, before: Date, take: number): 
 
 /**
  * What a host still holds: paths of its containers, and of addresses that are bound there or reserved for something
- * there, and names of running containers on networks that some other tool started. What it has ahead of need is not held.
+ * there, and names of running containers on networks that some other tool started. What it has in advance is not held.
  */
 export async function holdingsOf(
   db: TransactionClient,

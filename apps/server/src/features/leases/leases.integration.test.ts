@@ -18,7 +18,7 @@ let one: TestAgent;
 let two: TestAgent;
 let three: TestAgent;
 beforeAll(async () => {
-  // Some of these take all of a subnet ahead of need.
+  // Some of these take all of a subnet in advance.
   server = await createTestServer({ unusedLeases: 4096 });
   call = callNetworks(server);
   one = await server.joinHost('docker01');
@@ -120,7 +120,7 @@ describe('promise 4: nothing is freed but on a return that names the generation'
     expect((await address('ways', a.ip)).status).toBe(404);
     for (const { ip } of [b, c])
       expect((await address('ways', ip)).body).toMatchObject({ state: 'quarantined', host: null });
-    // Nothing ahead of need is taken out of quarantine.
+    // Nothing in advance is taken out of quarantine.
     const rest = await takeLeases(two, id, 256);
     expect(rest.granted).toHaveLength(253 - 2);
     expect(rest.short[0]?.detail).toMatch(/251 of 253|253 of 253/);
@@ -185,7 +185,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
     stop.abort();
     await Promise.all(listeners);
     expect(new Set(got.map(({ ip }) => ip)).size).toBe(12);
-    // While a recall stands, nothing is given ahead of need.
+    // While a recall stands, nothing is given in advance.
     await syncLeases(one, { returns: returning(got.slice(0, 1), 'unused') });
     const ahead = await takeLeases(two, id, 1);
     expect(ahead.granted).toEqual([]);

@@ -62,7 +62,7 @@ export function createLeasesService(
 
     async endHolds(change, host, networkId) {
       for (const row of await endHoldsOf(change.db, host.id, networkId ?? null)) {
-        // What was only kept ahead of need is nobody's news.
+        // What was only kept in advance is nobody's news.
         if (row.state !== 'bound' && row.owner === null) continue;
         change.record({
           type: 'address.released',

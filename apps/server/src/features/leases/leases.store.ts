@@ -227,7 +227,7 @@ export function confirmRevocations(
 }
 
 /**
- * Asks every host that holds something of a network ahead of need to return it. `notified` are those that were not asked
+ * Asks every host that holds something of a network in advance to return it. `notified` are those that were not asked
  * yet; `holding` is false when there is none to ask.
  */
 export async function recallOfNetwork(
@@ -250,7 +250,7 @@ export async function recallOfNetwork(
     : { holding: row.holding, notified: await named(db, row.notified) };
 }
 
-/** As `recallOfNetwork`, asks the one host that holds an address ahead of need; for 10 s. */
+/** As `recallOfNetwork`, asks the one host that holds an address in advance; for 10 s. */
 export async function recallOfAddress(
   db: TransactionClient,
   network: string,

@@ -15,7 +15,7 @@ export interface RecallFirst {
   recallFirst<T>(context: ChangeContext, work: () => Promise<T>): Promise<T>;
 }
 
-/** How long an address that a host holds ahead of need is waited for, in milliseconds; for a claim of a host too. */
+/** How long an address that a host holds in advance is waited for, in milliseconds; for a claim of a host too. */
 export const addressWaitMs = 4_000;
 
 /** What hosts may be asked to return: all that they do not use of a network, or one address. */

@@ -11,7 +11,7 @@ export type ForceablePlacement = Pick<
 >;
 
 /**
- * Hosts that force lets disconnect containers: those where the change makes Docker's network anew, and those where the
+ * Hosts that force lets disconnect containers: those where the change makes Docker's network again, and those where the
  * present form is not real yet, or works with addresses of Docker's own. The latter may wait for containers that the
  * server does not know, and that only the host refused to pull it from under. Not those that are allowed it already, nor those that it leaves.
  */

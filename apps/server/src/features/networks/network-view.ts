@@ -20,7 +20,7 @@ export interface HostsOfNetworks {
 export const networkTag = (network: { id: string; generation: number }): string =>
   entityTag(network.id, network.generation);
 
-/** The network as an operator asked for it. PostgreSQL's way to write addresses is not ours: they are read anew. */
+/** The network as an operator asked for it. PostgreSQL's way to write addresses is not ours: they are read again. */
 export function specOf(row: NetworkRow): NetworkSpec {
   const subnets = row.subnets.map(({ ranges, exclude, ...subnet }) => ({
     ...canonicalSubnet(subnet),

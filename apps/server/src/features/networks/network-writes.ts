@@ -50,7 +50,7 @@ export interface NetworkWrites {
   make(change: Change, network: { name: string; space: string; spec: NetworkSpec }): Promise<void>;
   /**
    * Makes the network what `edit` makes of it; nothing at all changes when that is what it is. With `force` hosts may
-   * disconnect containers where Docker must make it anew, also for an earlier change that still waits for that.
+   * disconnect containers where Docker must make it again, also for an earlier change that still waits for that.
    */
   edit(
     change: Change,

@@ -244,7 +244,7 @@ export async function shortenQuarantines(
 }
 
 /**
- * The subnet leaves, and with it what rested or was leased ahead of need there. An address that is held keeps it (foreign
+ * The subnet leaves, and with it what rested or was leased in advance there. An address that is held keeps it (foreign
  * key). Answers the hosts that held something: they have to confirm that they let go of it.
  */
 export async function deleteSubnet(db: TransactionClient, subnetId: string): Promise<string[]> {

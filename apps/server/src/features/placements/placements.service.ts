@@ -46,7 +46,7 @@ export interface PlacementsService {
   forgetHost(change: Change, host: Pick<HostRef, 'id' | 'name'>): Promise<void>;
   /** Hosts that have a network, or are to take it down. */
   hostsOf(db: TransactionClient, networkId: string): Promise<string[]>;
-  /** Lets hosts disconnect containers where Docker must make a network anew to reach a generation of it. */
+  /** Lets hosts disconnect containers where Docker must make a network again to reach a generation of it. */
   allowForce(
     change: Change,
     networkId: string,

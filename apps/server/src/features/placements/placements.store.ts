@@ -95,7 +95,7 @@ export async function markPlacements(
   await db.placement.updateMany({ where: { networkId, hostId: { in: [...hostIds] } }, data: { removing } });
 }
 
-/** Lets hosts disconnect containers where the network must be made anew to reach a generation. */
+/** Lets hosts disconnect containers where the network must be made again to reach a generation. */
 export async function forcePlacements(
   db: TransactionClient,
   networkId: string,

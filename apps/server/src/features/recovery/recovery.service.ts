@@ -32,7 +32,7 @@ export type { PastOfHost } from './recovery.store.ts';
 
 /** A database that may have gone back in time (docs/decisions/0030-a-restored-backup.md). */
 export interface RecoveryService {
-  /** Looks whether the database is of the time that it should be. At every start, and when PostgreSQL was started anew. */
+  /** Looks whether the database is of the time that it should be. At every start, and when PostgreSQL was started again. */
   check(): Promise<void>;
   state(): Promise<Recovery>;
   /** Goes on without a host. Throws host_not_found, host_not_waited_for. */

@@ -22,7 +22,7 @@ const firstRetryMs = 100;
 const maxRetryMs = 5_000;
 
 /**
- * LISTEN on one connection of its own, opened anew with backoff when it breaks. Notifications sent meanwhile are lost,
+ * LISTEN on one connection of its own, opened again with backoff when it breaks. Notifications sent meanwhile are lost,
  * so every (re)connect counts as a change: listeners look at the database, never at the notification.
  */
 export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {

@@ -15,9 +15,9 @@ export interface NetworkDifference {
     /** Only ranges or exclusions change. */
     resized: SubnetSpec[];
   };
-  /** Docker can only make the network anew, on every host. */
+  /** Docker can only make the network again, on every host. */
   replaces: boolean;
-  /** On this host the parent changes, so Docker must make the network anew there. */
+  /** On this host the parent changes, so Docker must make the network again there. */
   reparents(hostName: string): boolean;
 }
 
