@@ -69,8 +69,11 @@ async function settle({
 }: CalmDeps): Promise<readonly Violation[]> {
   const end = performance.now() + patient(settleMs);
   for (;;) {
-    const isAwaited = (id: string): boolean => ledger.isAwaited(view.nameOf(id));
-    const found = unsettled(await viewFleet(fleet, view, network, now(), isAwaited, foreign));
+    const byId = {
+      isAwaited: (id: string) => ledger.isAwaited(view.nameOf(id)),
+      isKnownToServer: (id: string) => ledger.isKnownToServer(view.nameOf(id)),
+    };
+    const found = unsettled(await viewFleet(fleet, view, network, now(), byId, foreign));
     if (found.length === 0 || performance.now() > end) return found;
     await delay(pollMs);
   }

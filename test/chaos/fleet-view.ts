@@ -21,12 +21,20 @@ interface Attachment {
   readonly IPAMConfig: { readonly IPv4Address?: string } | null;
 }
 
-/** The containers of a host, as its Docker tells them. `isAwaited`: nobody stopped the one of that name. */
+/** What the run did to containers, by their ids. */
+export interface BoxLedger {
+  /** Nobody stopped it. */
+  readonly isAwaited: (id: string) => boolean;
+  /** The server was asked for its Ethernet address. */
+  readonly isKnownToServer: (id: string) => boolean;
+}
+
+/** The containers of a host, as its Docker tells them. */
 async function boxesOn(
   fleet: Fleet,
   host: string,
   network: string,
-  isAwaited: (id: string) => boolean,
+  ledger: BoxLedger,
 ): Promise<readonly Boxed[]> {
   const lab = fleet.lab.host(host);
   const ids = (await must(lab, 'docker', 'ps', '-aq', '--no-trunc')).split('\n').filter((id) => id !== '');
@@ -43,7 +51,9 @@ async function boxesOn(
       error: State.Error,
       pin: attachment?.IPAMConfig?.IPv4Address || null,
       mac: attachment?.MacAddress || null,
-      awaited: HostConfig.RestartPolicy.Name !== 'no' && isAwaited(Id) && !containerdKept.test(State.Error),
+      known: ledger.isKnownToServer(Id),
+      awaited:
+        HostConfig.RestartPolicy.Name !== 'no' && ledger.isAwaited(Id) && !containerdKept.test(State.Error),
     };
   });
 }
@@ -65,11 +75,11 @@ export async function viewFleet(
   view: KernelView,
   network: string,
   at: number,
-  isAwaited: (container: string) => boolean,
+  ledger: BoxLedger,
   foreign: ReadonlySet<string>,
 ): Promise<Settled> {
   const hosts = fleet.lab.hosts.map(({ name }) => name);
-  const boxes = await Promise.all(hosts.map((host) => boxesOn(fleet, host, network, isAwaited)));
+  const boxes = await Promise.all(hosts.map((host) => boxesOn(fleet, host, network, ledger)));
   const rows = await readRows(fleet, network);
   const { body } = await fleet.client.networks.get(network);
   return {

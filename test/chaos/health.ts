@@ -27,6 +27,8 @@ export interface Health {
   claim(host: string, now: number): Claim;
   /** Whether it had to succeed, now that it has ended. */
   owed(host: string, claim: Claim): boolean;
+  /** Whether the host reached its server all the while. */
+  reachedServer(host: string, claim: Claim): boolean;
 }
 
 interface Trust {
@@ -46,7 +48,7 @@ export function createHealth(hosts: readonly string[]): Health {
   const cable = new Map(hosts.map((host) => [host, fresh()]));
   const server = fresh();
   const stock = new Map(hosts.map((host) => [host, 0]));
-  const claims = new WeakMap<Claim, number>();
+  const claims = new WeakMap<Claim, { readonly local: number; readonly all: number }>();
 
   function touched(operation: Operation): readonly Trust[] {
     const { do: what } = operation;
@@ -107,14 +109,16 @@ export function createHealth(hosts: readonly string[]): Health {
         remote: trusted(remote, now, remoteMarginMs),
         inStock: left > 0,
       };
-      claims.set(claim, claim.inStock ? localDisturbances(host) : disturbances(host));
+      claims.set(claim, { local: localDisturbances(host), all: disturbances(host) });
       return claim;
     },
     owed(host, claim) {
       if (!claim.local) return false;
       const before = claims.get(claim);
-      if (claim.inStock) return localDisturbances(host) === before;
-      return claim.remote && disturbances(host) === before;
+      if (claim.inStock) return localDisturbances(host) === before?.local;
+      return claim.remote && disturbances(host) === before?.all;
     },
+    reachedServer: (host, claim) =>
+      claim.local && claim.remote && disturbances(host) === claims.get(claim)?.all,
   };
 }

@@ -76,3 +76,16 @@ test.each([
   ledger.begin({ do: 'start', ...at })('ok');
   expect(ledger.isAwaited('c1')).toBe(true);
 });
+
+test('the server knows a container that was started while it was reached, until Docker starts containers by itself', () => {
+  const ledger = createLedger();
+  ledger.noteServer(run, true);
+  expect(ledger.isKnownToServer('c1')).toBe(true);
+  ledger.begin({ do: 'kill dockerd', host: 'docker02' });
+  expect(ledger.isKnownToServer('c1')).toBe(true);
+  ledger.begin({ do: 'restart dockerd', host: 'docker01' });
+  expect(ledger.isKnownToServer('c1')).toBe(false);
+  ledger.noteServer(run, true);
+  ledger.noteServer({ do: 'start', ...at }, false);
+  expect(ledger.isKnownToServer('c1')).toBe(false);
+});

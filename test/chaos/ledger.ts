@@ -11,6 +11,10 @@ export interface Ledger {
   pinOf(container: string): string | null;
   /** Its start may be refused for what it asks for beside an address, such as an Ethernet address. */
   isParticular(container: string): boolean;
+  /** A container took an address, and its host reached the server all the while, or may not have. */
+  noteServer(operation: ContainerOperation, isReached: boolean): void;
+  /** The server was asked for its Ethernet address when it was started last; Docker itself may start it when nobody is there to ask. */
+  isKnownToServer(container: string): boolean;
   /** Containers whose removal was asked for and did not go well. */
   unremoved(): readonly { readonly host: string; readonly container: string }[];
 }
@@ -22,6 +26,8 @@ export function createLedger(): Ledger {
   const pins = new Map<string, string>();
   const particular = new Set<string>();
   const unremoved = new Map<string, string>();
+  /** Container to its host. */
+  const known = new Map<string, string>();
   const kills = new Map<string, number>();
   const killsOn = (host: string): number => kills.get(host) ?? 0;
 
@@ -56,6 +62,8 @@ export function createLedger(): Ledger {
   return {
     begin(operation) {
       if (operation.do === 'kill dockerd') killed(operation);
+      if (/dockerd|reboot/.test(operation.do) && 'host' in operation)
+        for (const [container, host] of known) if (host === operation.host) known.delete(container);
       if (!('container' in operation)) return () => undefined;
       if (operation.do === 'run') {
         const { container, restart, mac, starts, network } = operation;
@@ -68,6 +76,11 @@ export function createLedger(): Ledger {
     isAwaited: (container) => started.has(container),
     pinOf: (container) => pins.get(container) ?? null,
     isParticular: (container) => particular.has(container),
+    noteServer({ host, container }, isReached) {
+      if (isReached) known.set(container, host);
+      else known.delete(container);
+    },
+    isKnownToServer: (container) => known.has(container),
     unremoved: () => [...unremoved].map(([container, host]) => ({ container, host })),
   };
 }

@@ -16,6 +16,7 @@ const box = (container: string, change: Partial<Boxed> = {}): Boxed => ({
   attached: true,
   pin: null,
   mac: null,
+  known: true,
   awaited: false,
   error: '',
   ...change,
@@ -129,6 +130,8 @@ test('two running containers with one Ethernet address are found, a stopped one 
   expect(kinds(boxes({}))).toContain('duplicate MAC');
   expect(kinds(boxes({ running: false }))).not.toContain('duplicate MAC');
   expect(kinds(boxes({ mac: '02:42:c0:00:00:02' }))).not.toContain('duplicate MAC');
+  // Its host gave it an address while the server could not be asked.
+  expect(kinds(boxes({ known: false }))).not.toContain('duplicate MAC');
 });
 
 test('an address that a foreign machine had may be kept apart for a while, another one may not', () => {

@@ -18,6 +18,8 @@ export interface Boxed {
   readonly pin: string | null;
   /** Ethernet address of its interface on the network; null while it has none. */
   readonly mac: string | null;
+  /** The server was asked for it at the last start, as far as is known. */
+  readonly known: boolean;
   /** What Docker says of its last start; empty: it succeeded. */
   readonly error: string;
   /** Its restart policy, and that nobody stopped it, say that it runs. */
@@ -145,10 +147,10 @@ function boxesOf(settled: Settled): readonly Violation[] {
   });
 }
 
-/** Two stations of one wire have two Ethernet addresses. */
+/** Two stations of one wire have two Ethernet addresses, where the server could be asked. */
 function macs(settled: Settled): readonly Violation[] {
   const running = settled.boxes.filter(
-    ({ running: runs, attached, mac }) => runs && attached && mac !== null,
+    ({ running: runs, attached, mac, known }) => runs && attached && known && mac !== null,
   );
   return running.flatMap((box, index) => {
     const other = running.slice(0, index).find(({ mac }) => mac === box.mac);

@@ -64,6 +64,8 @@ export function createSteps({ perform, health, ledger, recorder }: StepsDeps): S
     const { word, detail, tookMs } = outcome;
     health.end(operation, recorder.now());
     noteEnd(word);
+    if (container !== undefined && host !== undefined && claim !== undefined)
+      ledger.noteServer(container, health.reachedServer(host, claim));
     const key = `${operation.do}${pin === null ? '' : ', one address'}: ${word}`;
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
     const said = detail === '' ? '' : `: ${detail}`;
