@@ -325,7 +325,7 @@ describe('what a report shows in use', () => {
     expect(conditions.find(({ type }: { type: string }) => type === 'AddressesAgree')).toMatchObject({
       status: 'False',
       message: expect.stringMatching(
-        /second runs on .*61, which is held by first on docker01.*thief runs on .*60/,
+        /second uses .*61, which is held by first on docker01.*thief uses .*60/,
       ),
     });
     const events = (await at.server.request('GET', `/v1/events?network=${net.name}&limit=1000`)).body.items;
