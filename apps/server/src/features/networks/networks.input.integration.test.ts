@@ -33,7 +33,7 @@ describe('bad input', () => {
       'an MTU below the least of IPv6',
       { mtu: 1279, subnets: [{ cidr: 'fd00:9::/64' }] },
       '/mtu',
-      'needs 1280 or more',
+      'requires 1280 or more',
     ],
     ['an unknown field', { paren: 'ens33' }, '/paren', 'not a field'],
     ['a number as text', { vlan: '12' }, '/vlan', 'integer'],
