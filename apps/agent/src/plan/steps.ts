@@ -108,78 +108,89 @@ const linkSteps: ReadonlySet<Step['do']> = new Set([
   'remove-link',
 ]);
 
-/** What a step did, for `lastAction`. */
-export function describeStep(step: Step): string {
+/** The verbs of steps, with what they are once the step is done. */
+const done = {
+  adopt: 'adopted',
+  connect: 'connected',
+  create: 'created',
+  disconnect: 'disconnected',
+  hand: 'handed',
+  leave: 'left',
+  load: 'loaded',
+  make: 'made',
+  pull: 'pulled',
+  remove: 'removed',
+  restart: 'restarted',
+  set: 'set',
+  start: 'started',
+  stop: 'stopped',
+  turn: 'turned',
+} as const;
+
+/** What a step does: its verb, and to what. */
+function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string] {
   switch (step.do) {
     case 'set-link-up':
-      return `set ${step.link} up`;
+      return ['set', `${step.link} up`];
     case 'set-link-down':
-      return `set ${step.link} down again, as it was before the change that was undone`;
+      return ['set', `${step.link} down again, as it was before the change that was undone`];
     case 'forget-link-to-restore':
-      return `left ${step.link} as it is: it is down or gone, or needed by something else`;
+      return ['leave', `${step.link} as it is: it is down or gone, or needed by something else`];
     case 'set-promiscuous':
-      return `set ${step.link} promiscuous`;
+      return ['set', `${step.link} promiscuous`];
     case 'load-module':
-      return `loaded kernel module ${step.module}`;
+      return ['load', `kernel module ${step.module}`];
     case 'enable-forwarding':
-      return 'turned on IPv4 forwarding';
+      return ['turn', 'on IPv4 forwarding'];
     case 'set-mtu':
-      return `set the MTU of ${step.link} to ${step.mtu}`;
+      return ['set', `the MTU of ${step.link} to ${step.mtu}`];
     case 'hand-over-link':
-      return `handed ${step.link} over to another network that uses it`;
+      return ['hand', `${step.link} over to another network that uses it`];
     case 'detach-containers':
-      return `disconnected ${step.containers.map(({ name }) => name).join(', ')} from ${step.name}`;
+      return ['disconnect', `${step.containers.map(({ name }) => name).join(', ')} from ${step.name}`];
     case 'attach-container':
-      return `connected ${step.container.name} to ${step.network} again`;
+      return ['connect', `${step.container.name} to ${step.network} again`];
     case 'forget-detached':
-      return `left ${step.container.name} alone: it is gone, or on the network again`;
+      return ['leave', `${step.container.name} alone: it is gone, or on the network again`];
     case 'add-vlan':
-      return `made VLAN ${step.vlan} on ${step.parent} as ${step.link}`;
+      return ['make', `VLAN ${step.vlan} on ${step.parent} as ${step.link}`];
     case 'remove-link':
-      return `removed ${step.link}`;
+      return ['remove', `${step.link}`];
     case 'create-network':
-      return `created Docker network ${step.spec.name} on ${step.link}`;
+      return ['create', `Docker network ${step.spec.name} on ${step.link}`];
     case 'remove-network':
-      return `removed Docker network ${step.name}${step.why === 'absent' ? '' : ' to replace it'}`;
+      return ['remove', `Docker network ${step.name}${step.why === 'absent' ? '' : ' to replace it'}`];
     case 'adopt-network':
-      return `adopted Docker network ${step.name}, which matches`;
+      return ['adopt', `Docker network ${step.name}, which matches`];
     case 'forget-adoption':
-      return `left Docker network ${step.name} in place because it was adopted, not created`;
+      return ['leave', `Docker network ${step.name} in place because it was adopted, not created`];
     case 'pull-image':
-      return `pulled ${step.image}`;
+      return ['pull', `${step.image}`];
     case 'create-container':
-      return `created container ${step.spec.name}`;
+      return ['create', `container ${step.spec.name}`];
     case 'start-container':
-      return `started container ${step.name}`;
+      return ['start', `container ${step.name}`];
     case 'restart-container':
-      return `restarted container ${step.name}`;
+      return ['restart', `container ${step.name}`];
     case 'set-default-route':
-      return `set the IPv${step.family} default route of ${step.name} to ${step.gateway} of ${step.network}`;
+      return [
+        'set',
+        `the IPv${step.family} default route of ${step.name} to ${step.gateway} of ${step.network}`,
+      ];
     case 'stop-container':
-      return `stopped container ${step.name}`;
+      return ['stop', `container ${step.name}`];
     case 'remove-container':
-      return `removed container ${step.name}${step.why === 'replace' ? ' to make it anew' : ''}`;
+      return ['remove', `container ${step.name}${step.why === 'replace' ? ' to make it again' : ''}`];
   }
 }
 
-/** What a step would do, for a preflight: `create Docker network …` where {@link describeStep} says `created …`. */
-export function describeIntent(step: Step): string {
-  return describeStep(step).replace(/^\w+/, (verb) => intents.get(verb) ?? verb);
+/** What a step did, for `lastAction`: `created Docker network …`. */
+export function describeStep(step: Step): string {
+  const [verb, object] = wordsOf(step);
+  return `${done[verb]} ${object}`;
 }
 
-const intents: ReadonlyMap<string, string> = new Map([
-  ['adopted', 'adopt'],
-  ['connected', 'connect'],
-  ['created', 'create'],
-  ['disconnected', 'disconnect'],
-  ['handed', 'hand'],
-  ['left', 'leave'],
-  ['loaded', 'load'],
-  ['made', 'make'],
-  ['pulled', 'pull'],
-  ['removed', 'remove'],
-  ['restarted', 'restart'],
-  ['started', 'start'],
-  ['stopped', 'stop'],
-  ['turned', 'turn'],
-]);
+/** What a step would do, for a preflight: `create Docker network …`. */
+export function describeIntent(step: Step): string {
+  return wordsOf(step).join(' ');
+}
