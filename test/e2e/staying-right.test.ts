@@ -87,7 +87,7 @@ describe('what is broken by hand', () => {
     await waitFor('the condition', async () => (await lost()) === 'InterfacesThere', healMs, 100);
   });
 
-  test('what was stopped when its network was removed by hand starts on the one that is made anew, at its address', async () => {
+  test('what was stopped when its network was removed by hand starts on the one that is made again, at its address', async () => {
     const pruned: NetworkCreate = {
       ...own,
       name: 'mac_net4',
@@ -118,7 +118,7 @@ describe('what is broken by hand', () => {
     }
   });
 
-  test('a network that Docker lost, since its parent was missing at its start, is made anew, and containers by hand run that should', async () => {
+  test('a network that Docker lost, since its parent was missing at its start, is made again, and containers by hand run that should', async () => {
     const theirs: NetworkCreate = {
       ...own,
       name: 'mac_net3',

@@ -318,7 +318,7 @@ async function runLocked(
           return network?.mode === 'passthru' ? await whyHarmfulNow(network, { links, kernel }) : null;
         },
         notStarted: revival.notStarted,
-        // What is made of it on the host is told at once, and this with it.
+        // What is made of it on the host is reported at once, and this with it.
         onNews: () => reports.changed(bookNewsMs),
       },
       until,

@@ -205,7 +205,7 @@ test('the whole stage is bounded, also when a program hangs', async () => {
   expect((await running).failed.map((one) => one.network)).toEqual(['mac_net1', 'other']);
 });
 
-test('it ends when it is told to', async () => {
+test('it ends when it is aborted', async () => {
   const { end, start } = host();
   const running = start(document([network({ parent: 'ens34' })]));
   await turns();
@@ -213,7 +213,7 @@ test('it ends when it is told to', async () => {
   expect((await running).failed).toHaveLength(1);
 });
 
-test('links that cannot be listed are told of for every network', async () => {
+test('links that cannot be listed are reported for every network', async () => {
   const { links, time, start } = host();
   links.failNext('list', new Error('ip: not found'), 3);
   const running = start(document([network()]));

@@ -29,7 +29,7 @@ import { JoinRefused } from './sync/join.ts';
 import { lockStateFolder, StateFolderBusy } from './sync/state-lock.ts';
 import { createAddressProbe } from './wire/probe.ts';
 
-/** What is wrong with arguments or settings ends the process, and is told in a sentence. */
+/** What is wrong with arguments or settings ends the process with one sentence. */
 function endBadUse(error: unknown): never {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(2);
@@ -133,7 +133,7 @@ closeWithGrace({ delay: 15_000, logger: false }, async ({ err, signal }) => {
   await agent.catch(() => {});
 });
 
-/** What an operator can mend is told in a sentence; anything else is a bug and keeps its stack. */
+/** What an operator can mend is reported in one sentence; anything else is a bug and keeps its stack. */
 const forPeople = [
   JoinRefused,
   StateFolderBusy,

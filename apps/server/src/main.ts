@@ -7,7 +7,7 @@ import { DataDirectoryInUse, EmbeddedPostgresFailed } from '@trunkline/embedded-
 import { guardProcess } from './platform/process-guard.ts';
 import { startServer, type RunningServer } from './server.ts';
 
-/** What an operator can mend is told in a sentence; anything else is a bug and keeps its stack. */
+/** What an operator can mend is reported in one sentence; anything else is a bug and keeps its stack. */
 const forPeople = [ConfigError, DataDirectoryInUse, EmbeddedPostgresFailed];
 /** Nothing holds the end up for longer, whatever hangs; PostgreSQL is ended by its exit listener then. */
 const maxStopMs = 15_000;

@@ -179,7 +179,7 @@ async function findDatabase(
   return { connection: { ...postgres.connection }, postgres };
 }
 
-/** A database that starts at the same time (compose, a reboot) may take a while; one that never comes is told. */
+/** A database that starts at the same time (compose, a reboot) may take a while; one that never comes is reported. */
 async function untilReachable(
   database: Database,
   log: Logger,

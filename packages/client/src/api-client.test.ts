@@ -110,7 +110,7 @@ test('an error page of a proxy is an error with code unknown', async () => {
   });
 });
 
-test('a server that is not there is told apart from one that says no', async () => {
+test('a server that is not there is distinguished from one that says no', async () => {
   const client = createApiClient({ baseUrl: 'http://127.0.0.1:1' });
   cleanups.push(client.close);
   await expect(client.health.live()).rejects.toBeInstanceOf(ServerUnreachable);

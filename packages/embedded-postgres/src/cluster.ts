@@ -10,7 +10,7 @@ import type { SystemUser } from './system-user.ts';
 export interface ClusterAccess {
   /** The real path of the cluster, and the working folder that programs must be started in. */
   readonly folder: string;
-  /** The cluster as PostgreSQL must be told of it. */
+  /** The cluster as PostgreSQL must get it. */
   readonly path: string;
 }
 

@@ -24,7 +24,7 @@ export function restartDelay(failures: number, { firstMs, maxMs }: Backoff): num
 }
 
 /**
- * Watches a started PostgreSQL. When it ends without having been told to, `onExit` is called and `start` is tried,
+ * Watches a started PostgreSQL. When it ends without being asked to, `onExit` is called and `start` is tried,
  * with growing pauses, until it works.
  */
 export function keepRunning(options: {

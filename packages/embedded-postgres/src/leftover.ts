@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedPostgresFailed, errnoOf } from './errors.ts';
 import type { Log } from './log.ts';
 
-/** How long a PostgreSQL that is told to end may take before it is told more firmly, in milliseconds. */
+/** How long a PostgreSQL that is asked to end may take before it is forced more firmly, in milliseconds. */
 export interface StopBounds {
   /** For SIGINT, the fast shutdown: connections are cut, the data is written. */
   readonly fastMs: number;

@@ -26,7 +26,7 @@ export interface EmbeddedPostgresOptions {
   /** The server's data directory; made when missing. Held for this process until `stop`. */
   readonly dataDir: string;
   readonly log: Log;
-  /** Called when PostgreSQL ended without having been told to; it is being started again. */
+  /** Called when PostgreSQL ended without being asked to; it is being started again. */
   readonly onExit?: (exit: PostmasterExit) => void;
   /** Server settings beyond ours, by name. */
   readonly settings?: Readonly<Record<string, string>>;

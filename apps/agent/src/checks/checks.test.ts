@@ -154,7 +154,7 @@ test('S1: a container that answers is reachable by address, with times and MAC, 
   expect(runs[0]).toBe(`nsenter --net=/proc/${pid}/ns/net -- ping -n -q -4 -c 5 -i 0.2 -W 1 172.16.100.20`);
 });
 
-test('a container that does not answer is told so', async () => {
+test('a container that does not answer is reported as such', async () => {
   const { go } = await setup({ ping: lost, pingCode: 1, neigh: '[]', resolve: nxdomain });
   const { result } = await go();
   expect(result).toMatchObject({
@@ -261,7 +261,7 @@ test('a check whose time is up is not run', () => {
   expect(ran).toEqual([]);
 });
 
-test('a result is told again while the server does not take it, unless it says no for good', async () => {
+test('a result is sent again while the server does not take it, unless it says no for good', async () => {
   let failures = 2;
   const { checks, reports, time, signal } = runner((report) => {
     if (report.state === 'running' || failures === 0) return Promise.resolve();

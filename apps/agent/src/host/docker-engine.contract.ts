@@ -270,7 +270,7 @@ export function describeDockerEngineContract(name: string, create: () => Promise
       });
     });
 
-    it('tells of what happens once connected, and ends when told', async () => {
+    it('reports what happens once connected, and ends when aborted', async () => {
       const stop = new AbortController();
       const seen: DockerEvent[] = [];
       const connected = Promise.withResolvers<void>();

@@ -20,7 +20,7 @@ it('records only what would have changed something, and not what others did', as
   expect(engine.calls).toEqual([{ method: 'removeNetwork', args: ['mac_net1'] }]);
 });
 
-it('fails a call as told, once, and changes nothing then', async () => {
+it('fails a call as set, once, and changes nothing then', async () => {
   const engine = createFakeDockerEngine();
   engine.failNext('createNetwork', new DockerRefused('create network', 500, 'no'));
   await expect(engine.createNetwork(spec)).rejects.toThrow(DockerRefused);
@@ -29,7 +29,7 @@ it('fails a call as told, once, and changes nothing then', async () => {
   expect(await engine.networks()).toHaveLength(1);
 });
 
-it('is unreachable while told so, and ends its event streams', async () => {
+it('is unreachable while set so, and ends its event streams', async () => {
   const engine = createFakeDockerEngine();
   const following = engine.events({ onEvent: () => {}, signal: new AbortController().signal });
   engine.setReachable(false);

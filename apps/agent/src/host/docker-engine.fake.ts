@@ -151,12 +151,12 @@ export function createFakeDockerEngine(
   const engineFor = (record: Pick<CallRecord, 'note' | 'look'>): DockerEngine => {
     /** A call that only looks. */
     const seen = (method: string): void => {
-      if (!reachable) throw new DockerUnreachable(method, 'ECONNREFUSED', 'the fake was told not to answer');
+      if (!reachable) throw new DockerUnreachable(method, 'ECONNREFUSED', 'the fake was set not to answer');
       record.look(method);
     };
     /** A call that changes something. */
     const changing = (method: string, ...args: readonly unknown[]): void => {
-      if (!reachable) throw new DockerUnreachable(method, 'ECONNREFUSED', 'the fake was told not to answer');
+      if (!reachable) throw new DockerUnreachable(method, 'ECONNREFUSED', 'the fake was set not to answer');
       record.note(method, ...args);
     };
     return {

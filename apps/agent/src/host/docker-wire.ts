@@ -143,7 +143,7 @@ export function pullLineFromWire(value: unknown): DockerPullProgress | { readonl
 export function networkToWire(spec: DockerNetworkSpec) {
   return {
     Name: spec.name,
-    // From API 1.44 always so; before, Docker took the same name twice unless told not to.
+    // From API 1.44 always so; before, Docker took the same name twice unless asked not to.
     CheckDuplicate: true,
     Driver: spec.driver,
     Options: { ...spec.options },

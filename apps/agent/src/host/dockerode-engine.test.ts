@@ -8,7 +8,7 @@ import { DockerNotFound, DockerRefused, DockerUnreachable, DockerUnsupported } f
 import { createDockerEngine } from './dockerode-engine.ts';
 
 /** What a real dockerd cannot show: other versions, silence, answers cut off. */
-describe('over a socket whose daemon is told what to answer', () => {
+describe('over a socket whose daemon has its answers given', () => {
   let folder: string;
   let socketPath: string;
   let cleanups: (() => Promise<void>)[];
@@ -71,7 +71,7 @@ describe('over a socket whose daemon is told what to answer', () => {
     expect((await engine.version()).version).toBe('29.0.0');
   });
 
-  it('settles anew when the daemon refuses the version, as after a downgrade', async () => {
+  it('settles again when the daemon refuses the version, as after a downgrade', async () => {
     let daemon = '1.52';
     await listen(({ url }, response) => {
       if (url === '/version') return json(response, 200, { ApiVersion: daemon });
@@ -220,7 +220,7 @@ describe('over a socket whose daemon is told what to answer', () => {
     expect(urls.at(-1)).toContain('since=1700000000');
   });
 
-  it('ends quietly when told to stop before the event stream stands', async () => {
+  it('ends quietly when aborted before the event stream stands', async () => {
     const stop = new AbortController();
     await listen(({ url }, response) => {
       if (url === '/version') return json(response, 200, { ApiVersion: '1.41' });

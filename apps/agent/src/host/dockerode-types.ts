@@ -20,7 +20,7 @@ export type DockerodeCalls = {
   };
 };
 
-/** A request with body and query told apart; dockerode sends one object as both otherwise. */
+/** A request with body and query kept apart; dockerode sends one object as both otherwise. */
 export type DockerodeRequest = Abortable & {
   readonly _query: Readonly<Record<string, string>>;
   readonly _body: object;

@@ -115,7 +115,7 @@ test('a module that is missing is not looked for at every look, but again after 
   expect(ran.length).toBeGreaterThan(first);
 });
 
-test('forwarding is read, and turned on when told', async () => {
+test('forwarding is read, and turned on when asked', async () => {
   const { kernel, files } = createSubject({ '/proc/sys/net/ipv4/ip_forward': '0\n' });
   expect((await kernel.observe()).forwarding).toEqual({ ipv4: false, ipv6: false });
   await kernel.enableForwarding();

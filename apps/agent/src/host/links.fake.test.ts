@@ -16,7 +16,7 @@ describeLinksContract(
   null,
 );
 
-it('records only what would have changed the kernel, and fails as told', async () => {
+it('records only what would have changed the kernel, and fails as set', async () => {
   const links = createFakeLinks([{ name: 'ens33' }]);
   await links.setPromiscuous('ens33', false);
   expect(links.calls).toEqual([]);

@@ -19,7 +19,7 @@ it('starts a dead monitor again, waiting longer each time, and shorter once one 
   expect(changes).toBe(6);
 });
 
-it('stops its monitor when told, and starts none afterwards', async () => {
+it('stops its monitor when aborted, and starts none afterwards', async () => {
   const stop = new AbortController();
   let stopped = 0;
   const ended = Promise.withResolvers<void>();

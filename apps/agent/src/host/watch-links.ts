@@ -1,4 +1,4 @@
-/** A program that runs until it is told to stop. */
+/** A program that runs until it is stopped. */
 export type SpawnedProcess = {
   /** Its standard output, piece by piece; ends when the program does. Fails when it cannot be started. */
   readonly output: AsyncIterable<unknown>;

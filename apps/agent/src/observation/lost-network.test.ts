@@ -1,4 +1,4 @@
-/** How a network that Docker lists and lost is told from one that is whole, and what it takes for that. */
+/** How a network that Docker lists and lost is distinguished from one that is whole, and what it takes for that. */
 import { describe, expect, test } from 'vitest';
 import type { DockerContainerDetail } from '../host/docker-engine.ts';
 import { isDead, lostNetworkIn, removedNetworkIn, containersThatShowLoss } from './lost-network.ts';

@@ -26,7 +26,7 @@ export type Observed = {
   readonly detached: Detached;
   /** Links that changes which were undone have set up, and that have yet to be looked after. */
   readonly linksToRestore: LinksToRestore;
-  /** How far the wire can be asked and told. */
+  /** How far the wire can be asked and announced to. */
   readonly wire: WireState;
   readonly book: ObservedBook;
 };

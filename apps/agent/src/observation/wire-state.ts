@@ -4,7 +4,7 @@ export type WireTool = { readonly tool: string; readonly package: string };
 /** An announcement that did not go out. */
 export type AnnounceFailure = { readonly container: string; readonly ip: string; readonly message: string };
 
-/** How far the wire can be asked and told from this host. */
+/** How far the wire can be asked and announced to from this host. */
 export type WireState = {
   /** Tools that are not installed. */
   readonly missing: readonly WireTool[];

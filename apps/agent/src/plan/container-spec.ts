@@ -33,7 +33,7 @@ export function containerSpec(container: DesiredContainer, joinId: string | null
 }
 
 /**
- * The same at every start: Engines before 25 make a new one each time for a network whose IPAM driver is told the
+ * The same at every start: Engines before 25 make a new one each time for a network whose IPAM driver gets the
  * Ethernet address (libnetwork, RequiresMACAddress), later ones for any network.
  */
 function usualMac(address: string | null): { readonly usualMac?: string } {

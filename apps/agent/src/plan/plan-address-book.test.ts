@@ -55,7 +55,7 @@ const rows: Row[] = [
     book: null,
   },
   {
-    name: 'none there, and Docker could not ask: not made, and told why',
+    name: 'none there, and Docker could not ask: not made, with the reason',
     there: null,
     arrange: deaf,
     steps: [],
@@ -70,7 +70,7 @@ const rows: Row[] = [
     book: null,
   },
   {
-    name: 'ours with the driver, and Docker cannot ask now: kept, and told that nothing can be started',
+    name: 'ours with the driver, and Docker cannot ask now: kept, with the condition that nothing can be started',
     there: coordinated(id(1)),
     arrange: (host) => attach(host, 'byhand').then(() => deaf(host)),
     steps: [],
@@ -79,14 +79,14 @@ const rows: Row[] = [
     says: /no container can be started on mac_net1.*the folder of its socket/,
   },
   {
-    name: 'ours with the driver for another network: made anew',
+    name: 'ours with the driver for another network: made again',
     there: coordinated(id(2)),
     steps: ['remove-network', 'create-network'],
     ready: 'False Outdated',
     book: null,
   },
   {
-    name: 'ours with some other driver for addresses: made anew',
+    name: 'ours with some other driver for addresses: made again',
     there: { ...madeBefore, ipamDriver: 'infoblox' },
     steps: ['remove-network', 'create-network'],
     ready: 'False Outdated',
@@ -108,7 +108,7 @@ const rows: Row[] = [
     book: 'False DriverNotServing',
   },
   {
-    name: 'made before the driver, a container runs: it goes on, and the way out is told',
+    name: 'made before the driver, a container runs: it goes on, and the remedy is named',
     there: madeBefore,
     arrange: (host) => attach(host, 'byhand'),
     steps: [],
@@ -143,7 +143,7 @@ const rows: Row[] = [
     book: 'False MovesWhenFree',
   },
   {
-    name: 'made before the driver and changed since, a container runs: the change is what is told',
+    name: 'made before the driver and changed since, a container runs: the change is what is reported',
     there: madeBefore,
     arrange: (host) => attach(host, 'byhand'),
     want: { mode: 'private' },
@@ -189,7 +189,7 @@ test.each(rows)('$name', async ({ there, arrange, want, steps, ready, book, says
   if (says !== undefined) expect(said(plan)).toMatch(says);
 });
 
-test('a foreign network that was adopted works as before, and is told to be on its own', async () => {
+test('a foreign network that was adopted works as before, and is reported as uncoordinated', async () => {
   const host = createFakeHost();
   await host.docker.behindOurBack.createNetwork(dockers);
   await attach(host, 'byhand');

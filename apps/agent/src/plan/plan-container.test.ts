@@ -243,7 +243,7 @@ test('S3: a container shares the stack of another once that one runs', async () 
   expect(ready(await planOf(t2, [t1]))).toMatchObject({ status: 'True' });
 });
 
-test('S3: it is restarted when the other was restarted, and made anew when that one is another container', async () => {
+test('S3: it is restarted when the other was restarted, and made again when that one is another container', async () => {
   await host.settle(document([network()], [t1, t2]));
   // The clock of the fake moves with what is made.
   await host.docker.behindOurBack.createContainer({ name: 'tick', image: 'busybox' });

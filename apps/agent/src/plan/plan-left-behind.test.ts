@@ -24,7 +24,7 @@ async function setUp(spec: Partial<DockerContainerSpec> = {}) {
   return { host, docker, earlier };
 }
 
-test('they are connected to the one that is made anew, as they were, and stay stopped', async () => {
+test('they are connected to the one that is made again, as they were, and stay stopped', async () => {
   const { host, docker, earlier } = await setUp();
   await host.settle(desired);
   const { id: networkId } = await docker.network('mac_net1');

@@ -136,7 +136,7 @@ const rows: Row[] = [
     conditions: { ParentReady: 'False ParentDown' },
   },
   {
-    name: 'a parent without carrier is told, and the network made all the same',
+    name: 'a parent without carrier is reported, and the network made all the same',
     arrange: (host) => host.links.put({ ...promiscuousNic, carrier: false }),
     steps: ['create-network'],
     conditions: { ParentReady: 'False ParentNoCarrier' },
@@ -193,7 +193,7 @@ const rows: Row[] = [
     says: ['NetworkReady', /its driver is bridge, not macvlan/],
   },
   {
-    name: 'a foreign macvlan network on another parent is not touched, and the difference told',
+    name: 'a foreign macvlan network on another parent is not touched, and the difference reported',
     arrange: putNetwork({ ...fitting, options: { parent: 'eth9' } }),
     steps: [],
     conditions: { NetworkReady: 'False NameTaken' },
@@ -239,7 +239,7 @@ const rows: Row[] = [
     conditions: { NetworkReady: 'True Created' },
   },
   {
-    name: 'ours with another subnet is made anew when nothing is attached',
+    name: 'ours with another subnet is made again when nothing is attached',
     arrange: putNetwork(ours),
     want: { subnets: [{ cidr: '172.16.101.0/24', gateway: '172.16.101.1' }] },
     steps: ['remove-network', 'create-network'],

@@ -70,7 +70,7 @@ test.each([0, 1, 2, 3, 4])(
   },
 );
 
-test('a container that is removed while its network is made anew is forgotten', async () => {
+test('a container that is removed while its network is made again is forgotten', async () => {
   const host = await withBox();
   const desired = document([network({ mode: 'private', force: true })], [container()]);
   await expect(host.settle(desired, killAt(1))).rejects.toBeInstanceOf(Killed);
@@ -79,7 +79,7 @@ test('a container that is removed while its network is made anew is forgotten', 
   expect(host.sources.detached()).toEqual({});
 });
 
-test('a network that Docker lost, since its parent was missing at its start, is made anew and its containers start', async () => {
+test('a network that Docker lost, since its parent was missing at its start, is made again and its containers start', async () => {
   const host = createFakeHost();
   await host.settle(document([network()], [container()]));
   const { id: dockerId } = await host.docker.network('mac_net1');
@@ -90,7 +90,7 @@ test('a network that Docker lost, since its parent was missing at its start, is 
   expect(await addressOf(host, 'box1')).toEqual([['mac_net1', '172.16.100.10']]);
 });
 
-test('a container that lost its interface is told of, and restarted only where the network says so', async () => {
+test('a container that lost its interface is reported, and restarted only where the network says so', async () => {
   const host = createFakeHost();
   await host.settle(document([network()], [container()]));
   const { pid } = await host.docker.container('box1');

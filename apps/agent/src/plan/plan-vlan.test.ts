@@ -47,7 +47,7 @@ const rows: Row[] = [
     steps: [{ do: 'load-module', module: '8021q' }, { do: 'add-vlan' }, up, make],
   },
   {
-    name: 'a kernel without 8021q is told, and nothing is tried on it',
+    name: 'a kernel without 8021q is reported, and nothing is tried on it',
     arrange: (host) => host.kernel.set({ modules: { macvlan: 'ready', '8021q': 'missing' } }),
     want: onVlan(),
     steps: [],
@@ -94,7 +94,7 @@ const rows: Row[] = [
     conditions: { MtuReady: 'False MtuDiffers' },
   },
   {
-    name: "an MTU above the parent's is not tried; the link gets the parent's and it is told",
+    name: "an MTU above the parent's is not tried; the link gets the parent's and that is reported",
     want: onVlan({ mtu: 9100 }),
     steps: [{ do: 'add-vlan' }, up, make],
     conditions: { MtuReady: 'False MtuAboveParent', Ready: 'False MtuAboveParent' },
@@ -214,7 +214,7 @@ const rows: Row[] = [
     steps: [make],
   },
   {
-    name: 'a subnet that the host routes elsewhere is told, and stands in nobody’s way',
+    name: 'a subnet that the host routes elsewhere is reported, and stands in nobody’s way',
     arrange: (host) => host.kernel.addRoute({ cidr: '172.16.0.0/16', link: 'docker0' }),
     want: network(),
     steps: [make],

@@ -17,7 +17,7 @@ test.each([
   expect(failure?.message).toContain('restart Docker on this host');
 });
 
-test('a removal that Docker refuses for anything else is told in its words', () => {
+test('a removal that Docker refuses for anything else is reported in its words', () => {
   const failure = readFailure(removal, new DockerRefused('remove network', 500, 'no space left on device'));
   expect(failure).toMatchObject({ type: 'NetworkReady', reason: 'RemovalFailed' });
   expect(failure?.message).toBe('docker: remove network: no space left on device (status 500)');

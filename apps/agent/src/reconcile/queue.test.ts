@@ -55,7 +55,7 @@ test('one key that hangs does not block the others, and no more run at once than
   expect(started).toEqual(['hangs', 'b', 'c']);
 });
 
-test('failures back off from 0.5 s, doubled each time, to 5 min; success begins anew', async () => {
+test('failures back off from 0.5 s, doubled each time, to 5 min; success begins again', async () => {
   const { queue, time, started, end } = setup();
   queue.add('a', 'changed');
   const waits: number[] = [];
@@ -99,7 +99,7 @@ test('what cannot be mended by trying again waits for a change or the next resyn
   expect(started).toEqual(['a', 'a']);
 });
 
-test('work that throws is told and tried again', async () => {
+test('work that throws is reported and tried again', async () => {
   const time = createManualTime(1);
   const errors: unknown[] = [];
   let calls = 0;

@@ -158,7 +158,7 @@ test('one bad item never blocks the rest', async () => {
   expect(image!.message).toContain('pull access denied');
 });
 
-test('a step that fails is told with its reason, and tried again until it works', async () => {
+test('a step that fails is reported with its reason, and tried again until it works', async () => {
   const { host, time, want, happen, report } = start();
   host.docker.failNext('createNetwork', new Error('out of luck'), 2);
   await want(document([network()]));

@@ -183,7 +183,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       } catch (error) {
         log.warn({ err: error }, 'the host could not be observed');
       }
-      // Most changes are done within this pause; only what takes longer is told as being under way.
+      // Most changes are done within this pause; only what takes longer is reported as being under way.
       if (queue.isIdle()) deps.onNews();
       await timing.delay(shortestGapMs, AbortSignal.any([signal, waker.urgent()]));
       // Woken for another document, the look that follows is the one worth telling.

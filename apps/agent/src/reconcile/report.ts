@@ -172,7 +172,7 @@ function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed)
     if (dockerNetworkId !== null) managed.set(dockerNetworkId, [networkId]);
   }
   return observed.docker.containers.flatMap((container) => {
-    // On several Docker networks of one network it is told of once: the book has a row for each container and network.
+    // On several Docker networks of one network it is reported once: the book has a row for each container and network.
     const said = new Set<string>();
     return container.endpoints.flatMap((endpoint) => {
       const networkIds = (managed.get(endpoint.networkId) ?? []).filter((one) => !said.has(one));
@@ -206,7 +206,7 @@ function stampAll(
   return stamp(drafts, before ?? [], generation, now);
 }
 
-/** A word that a newer Docker may have is told as the most careful one we know: it is there. */
+/** A word that a newer Docker may have is reported as the most careful one we know: it is there. */
 function stateOf(status: DockerContainerStatus): ContainerReport['state'] {
   return status === 'unknown' ? 'created' : status;
 }

@@ -39,7 +39,7 @@ test.each([
   ['a refusal as newer Engines tell it', { error: said.wrapped }, 'now'],
   ['no carrier, on a network without a gateway', { error: said.noCarrier }, 'now'],
   ['unless-stopped', { restartPolicy: { name: 'unless-stopped', maximumRetryCount: 0 } }, 'now'],
-  ['a network that Docker lost and that was made anew', { error: lost(gone) }, 'now'],
+  ['a network that Docker lost and that was made again', { error: lost(gone) }, 'now'],
   ['a network that Docker lost and still lists', { error: lost(here) }, 'later'],
   ['a network that was removed, where it is on the one made since', { error: removed }, 'now'],
   [
@@ -56,7 +56,7 @@ test.each([
     'never',
   ],
   ['on-failure', { restartPolicy: { name: 'on-failure', maximumRetryCount: 0 } }, 'never'],
-  ['it never ran: a person was told', { status: 'created' }, 'never'],
+  ['it never ran: a person saw the error', { status: 'created' }, 'never'],
   ['it never ran on a network that was lost', { status: 'created', error: lost(gone) }, 'never'],
   ['it runs', { status: 'running' }, 'never'],
 ] as const)('failed at its network: %s', (_, change, expected) => {
@@ -158,7 +158,7 @@ test('a start that fails again is tried later and later, never with every look',
   expect(starts.length).toBeLessThan(7);
 });
 
-test('a container that cannot be started again is told with its network, until it runs or is gone', async () => {
+test('a container that cannot be started again is reported with its network, until it runs or is gone', async () => {
   const { docker, look, time, refuse, notStarted } = await setUp(said.noSocket);
   refuse(true);
   await look();
@@ -206,7 +206,7 @@ async function loseNetworkOfOthers() {
   return { host, docker, desired, look, statuses };
 }
 
-test('a network that Docker lost with containers by hand alone on it is made anew, and those that should run do', async () => {
+test('a network that Docker lost with containers by hand alone on it is made again, and those that should run do', async () => {
   const { host, docker, desired, look, statuses } = await loseNetworkOfOthers();
   const { id: before } = await docker.network('mac_net1');
   host.docker.loseNetwork('mac_net1');

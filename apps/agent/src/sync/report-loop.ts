@@ -18,7 +18,7 @@ export type ReportLoopDeps = {
 /** Reports on change and at least every heartbeat. */
 export type ReportLoop = {
   /**
-   * Something may have changed, to be told within so many milliseconds: at once by default, and earlier with another
+   * Something may have changed, to be reported within so many milliseconds: at once by default, and earlier with another
    * report. Many calls become one report.
    */
   readonly changed: (withinMs?: number) => void;

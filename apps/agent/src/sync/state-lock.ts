@@ -13,7 +13,7 @@ export class StateFolderBusy extends Error {
   }
 }
 
-/** A process, told apart from a later one with the same id. */
+/** A process, distinguished from a later one with the same id. */
 export type ProcessMark = { readonly pid: number; readonly startTime: string };
 
 /** How a process is looked up; null when it does not run. */

@@ -53,7 +53,7 @@ test('two agents on one state folder are refused; the lock of a dead one, or of 
   await lockStateFolder(folder.path, 1004, lookUp);
 });
 
-test('a process is told apart from a later one by its start time', async () => {
+test('a process is distinguished from a later one by its start time', async () => {
   expect(await startTimeOf(process.pid)).toMatch(/^\d+$/);
   expect(await startTimeOf(2 ** 30)).toBeNull();
 });

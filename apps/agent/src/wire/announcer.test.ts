@@ -111,7 +111,7 @@ test.each([
   expect(announced).toEqual([]);
 });
 
-test('a failure is told with what to install until the container is started again, and stops nothing', async () => {
+test('a failure is reported with what to install until the container is started again, and stops nothing', async () => {
   const { docker, announcer, look, fail } = await setUp('20.10.24');
   await runBox(docker);
   fail(true);

@@ -171,6 +171,6 @@ test.each([
     }),
     'install iputils-arping',
   ],
-])('a program that is not there is told with what to install: %s', (_, error, advice) => {
+])('a program that is not there is reported with what to install: %s', (_, error, advice) => {
   expect(failureText(error)).toMatch(new RegExp(`; ${advice}$`));
 });

@@ -9,7 +9,7 @@ export interface Reply {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
-  /** The body carries a secret: it is not kept, and a repeated request is told so. */
+  /** The body carries a secret: it is not kept, and a repeated request is answered so. */
   secret?: boolean;
 }
 

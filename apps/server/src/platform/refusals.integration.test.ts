@@ -120,7 +120,7 @@ describe('a method or a path that is not there', () => {
 
 describe('bodies', () => {
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml'])(
-    '%s is refused, and told what is taken',
+    '%s is refused, and the answer says what is taken',
     async (type) => {
       const answer = await server.request('POST', '/v1/networks', {}, { 'content-type': type });
       expect(answer.body).toMatchObject({ status: 415, code: 'unsupported_media_type' });
@@ -129,7 +129,7 @@ describe('bodies', () => {
     },
   );
 
-  test('one that is too large is told the limit', async () => {
+  test('one that is too large is answered with the limit', async () => {
     const answer = await server.request('POST', '/v1/networks', { name: 'a'.repeat(1024 ** 2) });
     expect(answer.body).toMatchObject({
       status: 413,
@@ -139,7 +139,7 @@ describe('bodies', () => {
   });
 });
 
-describe('a text that does not have its form is told the form, not what it is for', () => {
+describe('a text that does not have its form is answered with the form, not with what it is for', () => {
   test.each([
     ['GET', '/v1/networks/-x', undefined, 'path:name', '2 to 63 letters'],
     ['GET', '/v1/hosts/-x', undefined, 'path:name', '1 to 63 letters'],

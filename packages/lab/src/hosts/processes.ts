@@ -11,7 +11,7 @@ export interface ProcessId {
 }
 
 /**
- * How processes of a lab (or of one host) are told from all others. One match is enough; none of them is
+ * How processes of a lab (or of one host) are distinguished from all others. One match is enough; none of them is
  * a process's name. What a matching process started belongs too.
  */
 export interface Membership {

@@ -28,7 +28,7 @@ const EMPTY_FOLDERS = ['/tmp', '/var/tmp'];
 const BOOT_DEADLINE_MS = 180_000;
 const TIME_LIMIT_MS = 3_600_000;
 
-/** The last lines of kernel and qemu are told when something went wrong. */
+/** The last lines of kernel and qemu are shown when something went wrong. */
 const KEPT_LINES = 40;
 
 /** What shall run, and how long. */

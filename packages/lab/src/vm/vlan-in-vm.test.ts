@@ -1,5 +1,5 @@
 /**
- * The tests of test/vlan where this kernel has no VLANs: they run in the VM, and each is told here as a test of its own.
+ * The tests of test/vlan where this kernel has no VLANs: they run in the VM, and each is shown here as a test of its own.
  * Takes a quarter of an hour under emulation.
  */
 import { PassThrough } from 'node:stream';

@@ -96,7 +96,7 @@ test('VLAN, macvlan, bridge and veth links can be made, and what is written stay
   expect(readdirSync(import.meta.dirname)).not.toContain('written-in-the-vm');
 });
 
-test('a command or a folder that is not there is told, with the exit code of a shell', async () => {
+test('a command or a folder that is not there is reported, with the exit code of a shell', async () => {
   const noCommand = await inVm({ argv: ['no-such-command'] });
   expect(noCommand.code).toBe(127);
   expect(noCommand.stderr).toMatch(/no-such-command.*No such file/);

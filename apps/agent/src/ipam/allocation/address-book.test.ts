@@ -171,7 +171,7 @@ test('a release of what is not used changes nothing', async () => {
   expect(uses(it.store)).toEqual(before);
 });
 
-test('what was given and not heard of is taken back, unless it was given anew', async () => {
+test('what was given and not heard of is taken back, unless it was granted again', async () => {
   await using it = await rig();
   await it.leaseSync.flush(1000);
   const first = await it.book.request(pool, '172.16.100.2', { mac: '02:42:00:00:00:01', name: null });

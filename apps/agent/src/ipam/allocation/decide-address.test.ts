@@ -227,7 +227,7 @@ describe('an address that is asked for', () => {
     ['is claimed where this host does not hold it', [], {}, { do: 'claim', ip }],
     ['is claimed also where the server was away at the last call', [], away, { do: 'claim', ip }],
     ['is given from the pool', [record(20)], away, ip],
-    ['is given while it rests', [record(20, { use: 'released' })], away, ip],
+    ['is given after its release', [record(20, { use: 'released' })], away, ip],
     ['is given to the container that it was kept for', [record(20, { use: 'kept' })], away, ip],
     ['waits for its return', [record(20, { use: 'returning' })], {}, { do: 'await-return' }],
   ])('%s', (_, held, change, expected) => {

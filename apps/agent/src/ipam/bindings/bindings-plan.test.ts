@@ -248,7 +248,7 @@ describe('over time', () => {
     expect(look(100_000, [owned], {}, { graceMs: 2000 }).nextAt).toBe(102_000);
   });
 
-  test('one that was seen in between begins its grace anew', () => {
+  test('one that was seen in between begins its grace again', () => {
     const seenAgain = look(150_000, [record({})], { by: 'both' }, { memory: unseenFrom(100_000) });
     expect(look(170_000, [record({})], {}, { memory: seenAgain.memory }).changes).toEqual([]);
   });

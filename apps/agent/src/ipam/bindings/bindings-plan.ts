@@ -45,7 +45,7 @@ export type SeenAddresses = {
   readonly undescribed: ReadonlyMap<string, number>;
   /**
    * Running containers whose address on a network Docker does not tell at this moment, as `container networkId family`:
-   * it is being connected, or not told in full. Nothing of theirs is taken for unused.
+   * it is being connected, or not reported in full. Nothing of theirs is taken for unused.
    */
   readonly vague: ReadonlySet<string>;
 };
@@ -70,7 +70,7 @@ export type BindingsPlan = {
 
 /**
  * For how long after a release or a grant Docker alone is not believed that a container has the address, in milliseconds: it
- * may still show the one before, whose end it notes after it has told the driver (seen with 20.10). The kernel is.
+ * may still show the one before, whose end it notes after it has called the driver (seen with 20.10). The kernel is.
  */
 const staleMs = 10_000;
 /** Longest grace of an address that is reserved for an owner, in milliseconds. */

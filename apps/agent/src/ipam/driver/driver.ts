@@ -15,7 +15,7 @@ import {
 } from '../allocation/pools.ts';
 import { DriverRefusal } from '../allocation/refusal.ts';
 
-/** An answer to Docker, and what to undo where it could not be told. */
+/** An answer to Docker, and what to undo where it could not be delivered. */
 export type DriverAnswer = {
   readonly body: Readonly<Record<string, unknown>>;
   readonly rollback?: () => Promise<void>;
@@ -50,7 +50,7 @@ export function createDriver({ book, desired, isHeld, whyHarmful }: DriverDeps):
     '/Plugin.Activate': { body: false, call: () => ({ body: { Implements: ['IpamDriver'] } }) },
     '/IpamDriver.GetCapabilities': {
       body: false,
-      // Nothing is to be told again when Docker starts: what was given is on the agent's own disk.
+      // Nothing is repeated when Docker starts: what was given is on the agent's own disk.
       call: () => ({ body: { RequiresMACAddress: true, RequiresRequestReplay: false } }),
     },
     '/IpamDriver.GetDefaultAddressSpaces': {

@@ -97,7 +97,7 @@ describe('a call', () => {
       JSON.stringify({ a: 'x'.repeat(60_000) }),
       { Error: expect.stringMatching(/^.{1,1001}$/) },
     ],
-    ['that is refused is told why, as Docker wants it', '/Refuse', '{}', { Error: 'the pool is empty' }],
+    ['that is refused gets the reason, as Docker wants it', '/Refuse', '{}', { Error: 'the pool is empty' }],
     ['that breaks is answered all the same', '/Break', '{}', { Error: expect.stringContaining('a bug') }],
   ])('%s', async (_, path, body, expected) => {
     expect(await post(await serve(echo), path, body)).toMatchObject({ status: 200, body: expected });

@@ -56,7 +56,7 @@ export function createPluginServer({ driver, maxMs, log }: PluginServerDeps): Se
     const own = answer(request)
       .catch((error: unknown): Reply => failure(error, log))
       .then(async (reply) => {
-        // Docker was told otherwise meanwhile, or is gone: nobody knows of this address.
+        // Docker got another answer meanwhile, or is gone: nobody knows of this address.
         if (said !== null || response.destroyed) await rollback(reply, log);
         return reply;
       });

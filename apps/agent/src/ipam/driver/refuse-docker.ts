@@ -9,7 +9,7 @@ import { DriverRefusal } from '../allocation/refusal.ts';
 const refuseMs = 5000;
 
 /**
- * For an agent that cannot run: what waits in a socket that systemd holds is told why, for a while. Docker would wait for
+ * For an agent that cannot run: what waits in a socket that systemd holds gets the reason, for a while. Docker would wait for
  * ever, dockerd itself at boot. A release is taken for heard; what it leaves behind is found by comparing.
  */
 export async function refuseDocker(

@@ -205,7 +205,7 @@ describe('to the server', () => {
     expect(plan([], {}, { backingOff: [warmKey(id(1), 'ipv4')] })).toEqual(nothing);
   });
 
-  test('a network that Docker does not have takes nothing ahead of need, and keeps what it has', () => {
+  test('a network that Docker does not have takes nothing in advance, and keeps what it has', () => {
     expect(plan([record(2)], {}, { isPlaced: false })).toEqual(nothing);
     expect(plan([record(2)])).toEqual({ ...nothing, wants: ['ipv4 1 false'] });
   });
@@ -236,7 +236,7 @@ describe('from the server', () => {
     expect(changesOf(answer, said(), held(promised), 9)).toMatchObject([{ use: 'used', generation: 6 }]);
   });
 
-  test('what came back is forgotten, but not what was given to this host anew meanwhile', () => {
+  test('what came back is forgotten, but not what was granted to this host again meanwhile', () => {
     const back = record(2, { use: 'returning' });
     const answered = { returns: [back], held: held() };
     expect(changesOf(none, answered, held(back), 9)).toEqual([{ drop: keyOf(back) }]);
@@ -244,7 +244,7 @@ describe('from the server', () => {
     expect(changesOf(none, answered, held(anew), 9)).toEqual([]);
   });
 
-  test('what the server does not know is given to nobody, and is claimed anew where a container has it', () => {
+  test('what the server does not know is given to nobody, and is claimed again where a container has it', () => {
     const free = record(2);
     const used = record(3, { use: 'used' });
     const answer = { ...none, unknown: [where(free), where(used)] };

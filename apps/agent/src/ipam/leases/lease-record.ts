@@ -196,7 +196,7 @@ function moved(record: LeaseRecord, use: LeaseUse, now: number): LeaseRecord {
   return { ...record, use, since: now, cleared: false, grants: 0, seen: false, returnAs: null };
 }
 
-/** As the server is told of it; null for one that the server did not give yet. */
+/** As it is reported to the server; null for one that the server did not give yet. */
 export function heldOf({ networkId, ip, generation }: LeaseRecord): HeldLease | null {
   return generation === 0 ? null : { networkId, ip, generation };
 }

@@ -22,7 +22,7 @@ function lease(last: number): LeaseRecord {
   );
 }
 
-test('everything that was taken is there again when the store is opened anew without having been closed', async () => {
+test('everything that was taken is there again when the store is opened again without having been closed', async () => {
   await using folder = await temporaryFolder();
   const store = await openLeaseStore(folder.path, log);
   await Promise.all([store.apply([lease(2), lease(3)]), store.apply([lease(4)])]);
@@ -47,7 +47,7 @@ test('what was written by a clock that has been set back since is of now, and no
   await again.close();
 });
 
-test('a change is seen at once and told to nobody before it is on disk', async () => {
+test('a change is seen at once and given to nobody before it is on disk', async () => {
   await using folder = await temporaryFolder();
   const store = await openLeaseStore(folder.path, log);
   const done = store.apply([lease(2)]);

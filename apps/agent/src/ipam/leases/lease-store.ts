@@ -13,7 +13,7 @@ export type LeaseStore = {
   readonly all: () => ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly get: (key: LeaseKey) => LeaseRecord | undefined;
   /**
-   * Makes changes, all or none: seen by everybody at once, and safe on disk when it resolves. Nothing of it may be told
+   * Makes changes, all or none: seen by everybody at once, and safe on disk when it resolves. Nothing of it may be passed on
    * to anybody before. When the disk does not take them it fails, and they, and all that were made since, are undone.
    */
   readonly apply: (changes: readonly LeaseChange[]) => Promise<void>;

@@ -94,7 +94,7 @@ describe('promise 2: the same owner asking again gets the same address', () => {
     expect(later.ip).not.toBe(got[0]!.ip);
   });
 
-  test('an owner that asks for another address than it has is told which one it has', async () => {
+  test('an owner that asks for another address than it has gets to know which one it has', async () => {
     await seedNetwork(one, { name: 'p2other', subnets: [{ cidr: '10.2.1.0/24' }] });
     await next(one, 'p2other', { owner: 'web', address: '10.2.1.5' });
     await expect(next(one, 'p2other', { owner: 'web', address: '10.2.1.6' })).rejects.toMatchObject({
@@ -116,7 +116,7 @@ describe('promise 2: the same owner asking again gets the same address', () => {
 });
 
 describe('promise 3: exact exhaustion', () => {
-  test('253 askers on the 253 free addresses of a /24 all succeed; the 254th is told which subnet is full', async () => {
+  test('253 askers on the 253 free addresses of a /24 all succeed; the 254th gets to know which subnet is full', async () => {
     await seedNetwork(one, { name: 'p3', subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }] });
     const got = await Promise.all(Array.from({ length: 253 }, (_, n) => next(n % 2 === 0 ? one : two, 'p3')));
     expect(new Set(got.map((address) => address.ip)).size).toBe(253);

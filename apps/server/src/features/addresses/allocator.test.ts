@@ -9,7 +9,7 @@ interface Call {
   finish: () => void;
 }
 
-/** A database that answers when it is told to; networks named `locked` and owners named `bad` make it fail. */
+/** A database that answers when the test lets it; networks named `locked` and owners named `bad` make it fail. */
 function setup() {
   const calls: Call[] = [];
   const log: string[] = [];

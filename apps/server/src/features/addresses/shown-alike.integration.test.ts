@@ -125,7 +125,7 @@ describe('the MAC that is seen on an address', () => {
   });
 });
 
-test('a MAC is one station: what asks for one that is reserved is told by whom, and repeats of the same owner are answered', async () => {
+test('a MAC is one station: what asks for one that is reserved gets to know by whom, and repeats of the same owner are answered', async () => {
   const net = await network('station');
   const mac = '02:00:5e:00:00:07';
   const first = await net.post({ owner: 'm1', mac });

@@ -262,7 +262,7 @@ describe('a signed request', () => {
 });
 
 describe('two live agents with one identity', () => {
-  test('are told apart: the one that was superseded is refused, and the host says so', async () => {
+  test('are distinguished: the one that was superseded is refused, and the host says so', async () => {
     const first = await server.joinHost('copied');
     expect((await first.report()).status).toBe(200);
     const second = first.restarted();

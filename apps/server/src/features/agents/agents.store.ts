@@ -9,7 +9,7 @@ export interface AgentRow {
   labels: Record<string, string>;
   /** The process that speaks for the host now. */
   instance: string | null;
-  /** An instance on the machine that the host's agent runs on; null: none told its marks yet. */
+  /** An instance on the machine that the host's agent runs on; null: none reported its marks yet. */
   machine: string | null;
   /** Set when the process that asks was superseded by another. */
   superseded_at: Date | null;

@@ -62,7 +62,7 @@ test('a host that was retired gets no document, and is in nobody’s way', async
   expect(gone).toBeUndefined();
 });
 
-test('a database that fails is told to all who asked, and asked again by the next', async () => {
+test('the failure of a database reaches all who asked, and asked again by the next', async () => {
   const { documents, failing } = rig({ a: '7', b: '8' });
   failing.next = new Error('lost');
   const answers = await Promise.allSettled([documents.read('a'), documents.read('b')]);

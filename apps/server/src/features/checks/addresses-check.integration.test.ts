@@ -62,7 +62,7 @@ test('what does not fit is found both ways', async () => {
   expect((await check({})).body.result.consistent).toBe(false);
 });
 
-test('a station that comes to the address of a running container is shown, told of, and gone again when it went', async () => {
+test('a station that comes to the address of a running container is shown, recorded, and gone again when it went', async () => {
   await at.call.make('crowded', { hosts: { all: true } });
   const wanted = (await at.one.document()).networks.find(({ name }) => name === 'crowded')!;
   const conflict = { ip: '172.16.100.17', container: 'web', mac: '02:00:00:aa:00:01' };

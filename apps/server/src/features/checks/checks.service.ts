@@ -85,7 +85,7 @@ function present(row: CheckRow, now: Date): Check {
   };
 }
 
-/** A job as its host is told of it. */
+/** A job as its host gets it. */
 function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
   const { id } = job;
   const expiresAt = new Date(job.expiresAt).toISOString();

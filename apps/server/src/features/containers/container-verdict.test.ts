@@ -59,7 +59,7 @@ test('a plain heartbeat is no news', () => {
   });
 });
 
-test('a container that ended is unbound and told of, one that runs anew too', () => {
+test('a container that ended is unbound and recorded, one that runs again too', () => {
   const ended = report({ state: 'exited', exitCode: 137, endpoints: [] });
   expect(judgeReport(known(after(report())), ended)).toMatchObject({
     event: 'stopped',

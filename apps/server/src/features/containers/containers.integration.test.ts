@@ -277,7 +277,7 @@ describe('removal', () => {
     const { body } = await run(onMacNet1('leaving', { address: '172.16.100.50' }));
     await carryOut(docker01);
     expect((await remove('leaving')).status).toBe(202);
-    // A report from before it was told to remove it.
+    // A report from before it was notified of the removal.
     await docker01.report({
       containers: [containerDone(await desiredOn(docker01, 'leaving'), { generation: body.generation })],
     });

@@ -85,7 +85,7 @@ const present = (row: EndpointRow): Endpoint => ({
 });
 
 /**
- * While Docker does not answer its agent, what was seen before is not unsaid. And an agent that was told nothing yet
+ * While Docker does not answer its agent, what was seen before is not unsaid. And an agent that has no document yet
  * knows no network, so it sees nothing on one.
  */
 const looked = ({ facts, observedRevision }: Pick<Report, 'facts' | 'observedRevision'>): boolean =>

@@ -37,7 +37,7 @@ test('the time of a transition stays while the status does, whatever the agent s
   expect(changes).toEqual([]);
 });
 
-test('another reason is told, and is no transition; another status is both, at no time later than now', () => {
+test('another reason is shown, and is no transition; another status is both, at no time later than now', () => {
   const stored = host([ready('True', 'Ready'), agentConnected(3, joined)]);
   const reason = afterReport(stored, [ready('True', 'DockerSlow', now)], now);
   expect(reason.changes.map((change) => change.reason)).toEqual(['DockerSlow']);

@@ -45,7 +45,7 @@ test('a host that nobody joined is not found, whatever is asked of it', async ()
   expect((await get('-bad-name')).status).toBe(400);
 });
 
-test('silence is said: the host is no longer online, Ready is unknown, and the last word and its age are told', async () => {
+test('silence is said: the host is no longer online, Ready is unknown, and the last report and its age are shown', async () => {
   const agent = await server.joinHost('silent');
   await agent.report({
     conditions: [

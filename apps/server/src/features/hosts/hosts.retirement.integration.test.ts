@@ -62,11 +62,11 @@ test('by force it is: containers are forgotten, bound and reserved addresses res
       addresses: [running, reserved].map((ip) => `/v1/networks/net-dead/addresses/${ip}`),
     },
   });
-  // Nobody is told to take it down there any more, so the network is free to go.
+  // No document asks for its removal there any more, so the network is free to go.
   expect((await call.remove('net-dead')).status).toBe(204);
 });
 
-test('the agent of a retired host that comes back is told so, and changes nothing', async () => {
+test('the agent of a retired host that comes back is refused, and changes nothing', async () => {
   const { agent } = await busyHost('back');
   const check = (await agent.document()).revision;
   await retire('back', '?force=true');

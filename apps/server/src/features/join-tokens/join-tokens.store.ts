@@ -49,7 +49,7 @@ export async function isJoinToken(db: TransactionClient, hash: string): Promise<
   return (await db.joinToken.count({ where: { secretHash: hashBytes(hash) } })) > 0;
 }
 
-/** The token, held until the transaction ends: two joins with one token are told one after the other. */
+/** The token, held until the transaction ends: two joins with one token are answered one after the other. */
 export async function lockJoinToken(
   db: TransactionClient,
   by: { id: string } | { hash: string },

@@ -125,7 +125,7 @@ export function createLeaseSyncs(
     });
   };
 
-  /** A return that was passed over is told of: its host must not take the address for gone. */
+  /** A return that was passed over is answered as such: its host must not take the address for gone. */
   const keptOf = async (host: LeaseHost, returns: LeaseAsk['returns']): Promise<HeldRow[]> =>
     returns.length === 0 ? [] : await stillHeld(query, host.id, returns);
 

@@ -159,7 +159,7 @@ describe('promise 4: nothing is freed but on a return that names the generation'
 });
 
 describe('promise 3: exact exhaustion, and unused leases are called back before anyone is refused', () => {
-  test('12 addresses, three hosts with warm pools: all 12 are obtained, the 13th is told who holds them', async () => {
+  test('12 addresses, three hosts with warm pools: all 12 are obtained, the 13th gets to know who holds them', async () => {
     const id = await network('exact', {}, 13);
     const warm = new Map<TestAgent, Lease[]>();
     for (const agent of [two, three]) {
@@ -285,7 +285,7 @@ describe('a want of one subnet', () => {
 const askFew = (body: unknown) => server.request('POST', '/v1/networks/api-few/addresses', body);
 
 describe('promise 3 holds for those who ask through the API too', () => {
-  test('a reservation and a container wait for what hosts hold ahead of need, and are refused when nobody does', async () => {
+  test('a reservation and a container wait for what hosts hold in advance, and are refused when nobody does', async () => {
     const id = await network('api', {}, 3);
     const got = (await takeLeases(two, id, 2)).granted;
     const reserving = server.request('POST', '/v1/networks/api/addresses', { owner: 'db' });
@@ -301,7 +301,7 @@ describe('promise 3 holds for those who ask through the API too', () => {
     expect(Date.now() - started).toBeLessThan(4_000);
   });
 
-  test('what no return could meet is refused at once, and no host gives up what it holds ahead of need', async () => {
+  test('what no return could meet is refused at once, and no host gives up what it holds in advance', async () => {
     const id = await network('api-few', {}, 5);
     expect((await askFew({ count: 2 })).status).toBe(201);
     expect((await takeLeases(two, id, 2)).granted).toHaveLength(2);
@@ -315,7 +315,7 @@ describe('promise 3 holds for those who ask through the API too', () => {
     expect(recalls.filter(({ networkId }) => networkId === id)).toEqual([]);
   });
 
-  test('so do those who ask for one address that a host holds ahead of need; one that is in use there is refused', async () => {
+  test('so do those who ask for one address that a host holds in advance; one that is in use there is refused', async () => {
     const id = await network('api-one');
     const [a, b, used] = (await takeLeases(two, id, 3)).granted as [Lease, Lease, Lease];
     await reportInventory(two, [seenContainer(id, 'web', used.ip)]);

@@ -103,7 +103,7 @@ function reasonOf(placement: PlacementFacts, generation: number): string {
   const conditions = placementConditions(placement);
   const ready = conditions.find(({ type }) => type === 'Ready') ?? conditions[0];
   if (placement.online && placement.removing) {
-    // What it said before it was told is about being there, not about leaving.
+    // What it reported before it was notified is about being there, not about leaving.
     const blocked = ready?.status === 'False' && placement.observedGeneration >= generation;
     return `it is being removed there${blocked ? `: ${ready.reason}, ${ready.message}` : ''}`;
   }

@@ -52,7 +52,7 @@ describe('bad input', () => {
       'must be 1 to 63 letters, digits',
     ],
     ['two selections of hosts', { hosts: { all: true, names: ['docker01'] } }, '/hosts', 'exactly one'],
-  ])('%s is refused, and told where', async (_name, wrong, pointer, message) => {
+  ])('%s is refused, and the answer says where', async (_name, wrong, pointer, message) => {
     const before = await call.revision();
     const answer = await server.request('POST', '/v1/networks', {
       name: 'bad',
@@ -74,7 +74,7 @@ describe('bad input', () => {
     expect(answer.body).toMatchObject({ status: 400, code: 'invalid_request' });
   });
 
-  test('a subnet that overlaps another of the same space is refused and told whose it is; another space may have it', async () => {
+  test('a subnet that overlaps another of the same space is refused, and the answer says whose it is; another space may have it', async () => {
     await call.make('overlap1', { subnets: [{ cidr: '10.60.0.0/16' }] });
     const answer = await server.request('POST', '/v1/networks', {
       name: 'overlap2',

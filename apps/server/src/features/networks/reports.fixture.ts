@@ -21,7 +21,7 @@ const readyCondition = (
   lastTransitionTime: '2026-11-24T09:30:00.000Z',
 });
 
-/** What an agent says of a network when it did what it was told. */
+/** What an agent says of a network when it carried out its document. */
 export function placementDone(network: DesiredNetwork, more: Partial<PlacementReport> = {}): PlacementReport {
   const removed = network.state === 'absent';
   return {
@@ -41,7 +41,7 @@ export function placementFailed(network: DesiredNetwork, reason: Reason): Placem
   return placementDone(network, { conditions: [readyCondition('False', network.generation, reason)] });
 }
 
-/** What an agent says of a container when it did what it was told. */
+/** What an agent says of a container when it carried out its document. */
 export function containerDone(
   container: DesiredContainer,
   more: Partial<ContainerReport> = {},
@@ -67,7 +67,7 @@ export function containerDone(
   };
 }
 
-/** Does all that a host is told, and reports it. */
+/** Carries out the document of a host, and reports it. */
 export async function carryOut(agent: TestAgent): Promise<TestAnswer> {
   const { networks, containers, revision } = await agent.document();
   const answer = await agent.report({

@@ -21,7 +21,7 @@ export interface PlacementDeps {
 }
 
 /**
- * The agent looked after it was told, and nothing is left. A report that speaks of an older generation may have been
+ * The agent looked after it was notified, and nothing is left. A report that speaks of an older generation may have been
  * made before the network even came there, so it proves nothing (promise 4). Neither does one that shows containers on it.
  */
 const provesRemoval = (row: ReportedRow, report: PlacementReport): boolean =>
@@ -98,7 +98,7 @@ export async function recordPlacements(
     left.map(({ row }) => row.networkId),
   );
   // Once carried out, force is taken back: what is found wrong there later was not spoken of. For that the agent is
-  // woken to report once more, and again to be told.
+  // woken to report once more, and again to be notified.
   if (seen.some(({ row, report }) => showsForced(row, report))) change.notifyHosts([host.id]);
   await writePlacements(
     change.db,

@@ -99,7 +99,7 @@ describe('where networks are', () => {
       generation: 2,
     });
     await carryOut(docker01);
-    // A report from before it was told proves nothing.
+    // A report from before it was notified proves nothing.
     const desired = (await docker02.document()).networks.find(({ name }) => name === 'moving')!;
     await docker02.report({ placements: [placementDone(desired, { generation: 1 })] });
     expect((await server.request('GET', '/v1/networks/moving/placements/docker02')).body.removing).toBe(true);
@@ -211,7 +211,7 @@ describe('where networks are', () => {
     expect(await has()).toEqual(['for-all', 'for-label', 'for-name']);
   });
 
-  test('a parent that differs on one host is told to that host only', async () => {
+  test('a parent that differs on one host is in the document of that host only', async () => {
     await call.make('parents', { parents: { docker02: 'eno1' } });
     expect([await parentOn(docker01, 'parents'), await parentOn(docker02, 'parents')]).toEqual([
       'ens33',
@@ -219,7 +219,7 @@ describe('where networks are', () => {
     ]);
   });
 
-  test('what a network asks of its hosts is told to them, and changes in place under containers', async () => {
+  test('what a network asks of its hosts is in their documents, and changes in place under containers', async () => {
     const subnets = [freshSubnet()];
     const asked = { vlan: 30, mtu: 1400, forwarding: true, restartBroken: true };
     const made = await call.make('asking', { hosts: { names: ['docker01'] }, subnets, ...asked });

@@ -351,7 +351,7 @@ describe('PostgreSQL that was started under a server', () => {
         body: { code: 'recovering', data: { waitingFor: ['docker01', 'docker02'] } },
       });
       expect(await phase()).toBe('settling');
-      // The new incarnation is told at once.
+      // The new incarnation is notified at once.
       expect((await pollAs(one, has, 0)).incarnation).not.toBe(has.incarnation);
       await poll(two);
       expect(await phase()).toBe('open');

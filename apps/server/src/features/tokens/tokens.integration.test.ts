@@ -10,7 +10,7 @@ afterAll(() => server?.close());
 
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
 
-test('a request without a token, with a made-up one or with another scheme is told how to authenticate', async () => {
+test('a request without a token, with a made-up one or with another scheme is answered how to authenticate', async () => {
   for (const authorization of ['', 'Bearer tl_guessguessguess', 'Basic YWRtaW46YWRtaW4=']) {
     const answer = await server.request('GET', '/v1/hosts', undefined, { authorization });
     expect(answer.status).toBe(401);

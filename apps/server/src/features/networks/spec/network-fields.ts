@@ -27,7 +27,7 @@ export interface NetworkField<Value, ForAgents extends boolean> {
   replaces: Replacement<Value>;
 }
 
-/** The fields of a network form: one for each that it has, and told to agents if their document has it. */
+/** The fields of a network form: one for each that it has, for agents where their document has it. */
 export type FieldsOf<Spec, Document> = {
   readonly [K in keyof Spec]: NetworkField<Spec[K], K extends keyof Document ? true : false>;
 };

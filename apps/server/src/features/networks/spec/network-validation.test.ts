@@ -34,7 +34,7 @@ test.each([
   ['fe80::/64', '/subnets/0/cidr', 'is link-local'],
   ['fd00::/32', '/subnets/0/cidr', 'may have /48 to /126'],
   ['fd00::/127', '/subnets/0/cidr', 'may have /48 to /126'],
-])('the subnet %s is refused and told why', (cidr, pointer, message) => {
+])('the subnet %s is refused with the reason', (cidr, pointer, message) => {
   expect(faultsOf([{ cidr }])).toEqual([{ pointer, message: expect.stringContaining(message) }]);
 });
 
@@ -44,7 +44,7 @@ test.each([
   ['172.16.100.255', 'is the broadcast address'],
   ['fd00::1', 'is an IPv6 address, but 172.16.100.0/24 is IPv4'],
   ['router', 'is not valid'],
-])('the gateway %s of 172.16.100.0/24 is refused and told why', (gateway, message) => {
+])('the gateway %s of 172.16.100.0/24 is refused with the reason', (gateway, message) => {
   expect(faultsOf([{ cidr: '172.16.100.0/24', gateway }])).toEqual([
     { pointer: '/subnets/0/gateway', message: expect.stringContaining(message) },
   ]);
@@ -55,7 +55,7 @@ test.each([
   ['fd00:16:100::/64', 1280, []],
   ['172.16.100.0/24', 68, []],
   ['172.16.100.0/24', null, []],
-])('on %s an MTU of %s: IPv6 needs 1280, and is told where', (cidr, mtu, pointers) => {
+])('on %s an MTU of %s: IPv6 requires 1280, and the answer says where', (cidr, mtu, pointers) => {
   const faults = networkFaults(wholeSpec({ name: 'mac_net1', mtu, subnets: [{ cidr }] }));
   expect(faults.map(({ pointer }) => pointer)).toEqual(pointers);
 });
@@ -129,7 +129,7 @@ test('property: every private subnet is valid, with any router inside it, and re
   );
 });
 
-test('property: whatever the texts are, faults are told and nothing is thrown', () => {
+test('property: whatever the texts are, faults are reported and nothing is thrown', () => {
   const text = fc.oneof(
     fc.string(),
     fc.stringMatching(/^[0-9a-f:.]{1,12}(\/[0-9]{1,3})?(-[0-9a-f:.]{1,12})?$/),
