@@ -155,7 +155,7 @@ function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string]
     case 'add-vlan':
       return ['make', `VLAN ${step.vlan} on ${step.parent} as ${step.link}`];
     case 'remove-link':
-      return ['remove', `${step.link}`];
+      return ['remove', step.link];
     case 'create-network':
       return ['create', `Docker network ${step.spec.name} on ${step.link}`];
     case 'remove-network':
@@ -165,7 +165,7 @@ function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string]
     case 'forget-adoption':
       return ['leave', `Docker network ${step.name} in place because it was adopted, not created`];
     case 'pull-image':
-      return ['pull', `${step.image}`];
+      return ['pull', step.image];
     case 'create-container':
       return ['create', `container ${step.spec.name}`];
     case 'start-container':
