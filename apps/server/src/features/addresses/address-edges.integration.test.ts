@@ -324,9 +324,7 @@ describe('what a report shows in use', () => {
     const { conditions } = await placement(net, 'docker02');
     expect(conditions.find(({ type }: { type: string }) => type === 'AddressesAgree')).toMatchObject({
       status: 'False',
-      message: expect.stringMatching(
-        /second uses .*61, which is held by first on docker01.*thief uses .*60/,
-      ),
+      message: expect.stringMatching(/second uses .*61, which is held by first on docker01.*thief uses .*60/),
     });
     const events = (await at.server.request('GET', `/v1/events?network=${net.name}&limit=1000`)).body.items;
     expect(events.filter(({ type }: { type: string }) => type === 'address.disputed')).toHaveLength(2);

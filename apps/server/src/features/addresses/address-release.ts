@@ -7,6 +7,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { addressPath, type AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
 import { isAwaited, lockAddress, releaseAddresses, revokeAddress } from './addresses.store.ts';
+import { HeldByHosts } from './held-by-hosts.ts';
 
 /** Whatever runs on it; `unconfirmed`: also where its host has not said that it lets go of it. */
 export type ReleaseForce = boolean | 'unconfirmed';
@@ -61,9 +62,12 @@ export async function releaseAddress(
         return { awaited: row.giver ?? 'unknown' };
       }
       case 'leased':
-        throw new ApiError('address_taken', decision.detail, {
-          data: { network, address: ip, state: row.state, host: row.host, container: null },
-        });
+        throw new HeldByHosts(
+          'address_taken',
+          decision.detail,
+          { network, address: ip },
+          { data: { network, address: ip, state: row.state, host: row.host, container: null } },
+        );
       case 'in-use':
         throw new ApiError('address_in_use', decision.detail, {
           data: { state: row.state, host: row.host, container: row.container },

@@ -1,6 +1,7 @@
 import type { AddressClaim } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
 import { addressPath, type AddressRow } from './address-rows.ts';
+import { heldAddress, HeldByHosts } from './held-by-hosts.ts';
 import { holderOf } from './holder-of.ts';
 
 /** What is asked of the allocator. */
@@ -102,9 +103,10 @@ export function refusal(
         `${address} is excluded: take it out of the subnet's exclude first`,
       );
     case 'taken':
-      return new ApiError(
+      return heldAddress(
         'address_taken',
         `${address} is ${holderOf(holder)}: choose another, or release it first`,
+        { network, address: holder?.ip ?? address, state: holder?.state },
         { data: holderData },
       );
     case 'quarantined': {
@@ -145,9 +147,14 @@ export function refusal(
         )
         .join(', ');
       const wanted = item.count > 1 ? ` for ${item.count} addresses` : '';
-      return new ApiError(
+      return new HeldByHosts(
         'subnet_full',
         `subnet ${usage} is full${wanted}: release addresses, widen its ranges or add a subnet to ${network}`,
+        {
+          network,
+          count: item.count,
+          families: [...new Set(of.map(({ family }) => (family === 6 ? (6 as const) : (4 as const))))],
+        },
         {
           data: {
             network,

@@ -1,51 +1,23 @@
 import { recallSeconds, type ErrorCode } from '@trunkline/contracts';
-import { parseCidr, parseIp } from '@trunkline/netaddr';
+import { parseIp } from '@trunkline/netaddr';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { HeldByHosts, type Recallable } from '../addresses/held-by-hosts.ts';
 import { recallOfAddress, recallOfNetwork } from './leases.store.ts';
 
 export interface RecallFirst {
   /**
-   * Does `work`; when that is refused because a subnet is full (`subnet_full`), or because a host holds the one address
-   * ahead of need (whatever the code, `data` names network, address and the state `leased`), hosts are first asked for what they do not use, and it is tried again at each
-   * return, for up to `recallSeconds` or `addressWaitMs` (promise 3). A dry run asks nobody.
+   * Does `work`. When it is refused for what hosts hold (`HeldByHosts`), hosts are asked to return what they do not use, and
+   * it is tried again at each return, for up to `recallSeconds`, or `addressWaitMs` for one address (promise 3). A dry run
+   * asks nobody.
    */
   recallFirst<T>(context: ChangeContext, work: () => Promise<T>): Promise<T>;
 }
 
 /** How long an address that a host holds in advance is waited for, in milliseconds; for a claim of a host too. */
 export const addressWaitMs = 4_000;
-
-/** What hosts may be asked to return: all that they do not use of a network, or one address. */
-type Recallable = { network: string } & (
-  | { families: (4 | 6)[]; count: number; address?: never }
-  | { address: string; families?: never; count?: never }
-);
-
-/** What a refusal is about that hosts may be asked for; undefined for another error. */
-function recallable(error: unknown): Recallable | undefined {
-  if (!(error instanceof ApiError) || error.data === undefined) return undefined;
-  const {
-    network,
-    address,
-    state,
-    subnets,
-    count = 1,
-  } = error.data as {
-    network?: string;
-    address?: string;
-    state?: string;
-    subnets?: { cidr: string }[];
-    count?: number;
-  };
-  if (network === undefined) return undefined;
-  if (error.code === 'subnet_full' && subnets !== undefined)
-    return { network, count, families: [...new Set(subnets.map(({ cidr }) => parseCidr(cidr).family))] };
-  if (state === 'leased' && address !== undefined) return { network, address };
-  return undefined;
-}
 
 /** Asks the hosts; false when none of them has anything unused. */
 async function recall(
@@ -79,17 +51,17 @@ export function createRecallFirst({
 }: Pick<Platform, 'changes' | 'feed' | 'metrics' | 'stopping'>): RecallFirst {
   return {
     async recallFirst(context, work) {
-      type Outcome = { value: Awaited<ReturnType<typeof work>> } | { refused: unknown };
+      type Outcome = { value: Awaited<ReturnType<typeof work>> } | { refused: HeldByHosts };
       const attempt = async (): Promise<Outcome> => {
         try {
           return { value: await work() };
         } catch (error) {
-          if (context.dryRun === true || recallable(error) === undefined) throw error;
+          if (context.dryRun === true || !(error instanceof HeldByHosts)) throw error;
           return { refused: error };
         }
       };
       let outcome = await attempt();
-      const wanted = 'refused' in outcome ? recallable(outcome.refused) : undefined;
+      const wanted = 'refused' in outcome ? outcome.refused.recallable : undefined;
       if (
         wanted !== undefined &&
         (await changes.make({ actor: 'server' }, async (change) => recall(change, wanted)))

@@ -18,6 +18,7 @@ import type { NetworkDifference } from './spec/network-difference.ts';
 import { replacingFields, type NetworkSpec, type SubnetSpec } from './spec/network-fields.ts';
 import { canonicalSpec } from './spec/network-spec.ts';
 import { nameFaults, networkFaults } from './spec/network-validation.ts';
+import { heldAddress } from '../addresses/held-by-hosts.ts';
 
 /** Makes the free space of a subnet, whenever what may be given out of it changes. */
 export type PrepareSubnet = (subnet: SubnetSpec & { id: string }) => Promise<void>;
@@ -149,9 +150,10 @@ async function refuseHeldGateway(
   const holder = await holderOf(db, subnetId, subnet.gateway);
   if (holder === undefined) return;
   const who = heldAs(holder);
-  throw new ApiError(
+  throw heldAddress(
     'subnet_holds_addresses',
     `the new gateway ${subnet.gateway} is ${who}: ${holder.state === 'leased' ? 'try again when that host is online, or release it with ?force=true' : 'release it first'}`,
+    { network, address: subnet.gateway, state: holder.state },
     {
       data: {
         cidr: subnet.cidr,
