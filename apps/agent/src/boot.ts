@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { Kernel } from './host/kernel.ts';
@@ -98,7 +99,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       const { done, failed: step } = await applyLinkSteps(plan.steps.filter(touchesLinks), deps);
       if (done.length > 0) deps.log.info({ network: item.network.name, done }, 'link put back');
       if (step !== null) {
-        item.problem = { reason: 'StepFailed', message: `${step.step.do}: ${textOf(step.error)}` };
+        item.problem = { reason: 'StepFailed', message: `${step.step.do}: ${messageOf(step.error)}` };
         item.tries += 1;
       }
       observed = await look();
@@ -141,7 +142,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       } catch (error) {
         failures += 1;
         deps.log.warn({ err: error }, 'the links could not be looked at');
-        for (const item of open.values()) item.problem = { reason: 'LookFailed', message: textOf(error) };
+        for (const item of open.values()) item.problem = { reason: 'LookFailed', message: messageOf(error) };
         if (failures >= maxTries) return;
       }
       if (open.size > 0) await timing.delay(pollMs, AbortSignal.any([until, waker.any()]));
@@ -165,8 +166,4 @@ function obstacle(conditions: readonly ConditionDraft[]): Problem {
     failing.find(({ type }) => type === 'LinkReady') ?? failing.find(({ type }) => type === 'ParentReady');
   if (condition === undefined) return { reason: 'LinkNotUsable', message: 'its link is not usable' };
   return { reason: condition.reason, message: condition.message };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

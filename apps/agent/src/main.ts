@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { openLogOutput } from '@trunkline/log';
+import { openLogOutput, messageOf } from '@trunkline/log';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -31,7 +31,7 @@ import { createAddressProbe } from './wire/probe.ts';
 
 /** What is wrong with arguments or settings ends the process with one sentence. */
 function endBadUse(error: unknown): never {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exit(2);
 }
 
@@ -49,7 +49,7 @@ async function configOrRefuse(): Promise<AgentConfig> {
     return readConfig(process.env);
   } catch (error) {
     if (pluginSocketDescriptor !== null) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       await refuseDocker({ path: '', descriptor: pluginSocketDescriptor }, why, pino(openLogOutput())).catch(
         () => {},
       );

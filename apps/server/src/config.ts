@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { messageOf } from '@trunkline/log';
 import { formatCidr, formatIp, parseCidr, parseIp } from '@trunkline/netaddr';
 
 /** What the server reads from its environment, once. */
@@ -57,7 +58,7 @@ function parseTrustProxy(text: string): string[] {
       return proxy.includes('/') ? formatCidr(parseCidr(proxy)) : formatIp(parseIp(proxy));
     } catch (error) {
       throw new ConfigError(
-        `TRUNKLINE_TRUST_PROXY has "${proxy}": write addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/24 (${error instanceof Error ? error.message : String(error)})`,
+        `TRUNKLINE_TRUST_PROXY has "${proxy}": write addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/24 (${messageOf(error)})`,
       );
     }
   });

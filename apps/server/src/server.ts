@@ -1,6 +1,7 @@
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '@trunkline/log';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
@@ -159,7 +160,7 @@ async function makeDataDir(dataDir: string): Promise<void> {
     await mkdir(dataDir, { recursive: true, mode: 0o755 });
   } catch (error) {
     throw new ConfigError(
-      `cannot make the data directory ${dataDir}: ${error instanceof Error ? error.message : String(error)}; choose another with TRUNKLINE_DATA_DIR`,
+      `cannot make the data directory ${dataDir}: ${messageOf(error)}; choose another with TRUNKLINE_DATA_DIR`,
     );
   }
 }
@@ -192,10 +193,9 @@ async function untilReachable(
       return;
     } catch (error) {
       if (!mayComeUp(error) || Date.now() > deadline) {
-        throw new Error(
-          `the database cannot be used: ${error instanceof Error ? error.message : String(error)}; check DATABASE_URL`,
-          { cause: error },
-        );
+        throw new Error(`the database cannot be used: ${messageOf(error)}; check DATABASE_URL`, {
+          cause: error,
+        });
       }
       log.warn({ err: error, retryMs: pause }, 'database not reachable yet');
       await delay(pause, undefined, { signal });
@@ -221,9 +221,7 @@ async function readPem(variable: string, file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new ConfigError(
-      `${variable}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new ConfigError(`${variable}: cannot read ${file}: ${messageOf(error)}`);
   }
 }
 
@@ -237,7 +235,7 @@ async function writeAdminToken(dataDir: string, token: string): Promise<void> {
     await syncFolder(dataDir);
   } catch (error) {
     throw new ConfigError(
-      `cannot write the first admin token to ${file}: ${error instanceof Error ? error.message : String(error)}; make the folder writable, choose another with TRUNKLINE_DATA_DIR, or set TRUNKLINE_ADMIN_TOKEN`,
+      `cannot write the first admin token to ${file}: ${messageOf(error)}; make the folder writable, choose another with TRUNKLINE_DATA_DIR, or set TRUNKLINE_ADMIN_TOKEN`,
     );
   }
 }

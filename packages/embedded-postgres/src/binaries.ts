@@ -17,6 +17,7 @@ import { basename, dirname, join } from 'node:path';
 import { EmbeddedPostgresFailed, errnoOf } from './errors.ts';
 import { blockedAbove, permits } from './reachable.ts';
 import type { SystemUser } from './system-user.ts';
+import { messageOf } from './message-of.ts';
 
 /** PostgreSQL as it was installed: `native` holds bin, lib and share. */
 export interface PostgresPackage {
@@ -64,7 +65,7 @@ export async function usableBinaries(
     try {
       return await copyOnce(native, await safeFolder(folder, user), version);
     } catch (error) {
-      reasons.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
+      reasons.push(`${folder}: ${messageOf(error)}`);
     }
   }
   throw new EmbeddedPostgresFailed(

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DataDirectoryInUse, EmbeddedPostgresFailed } from './errors.ts';
+import { messageOf } from './message-of.ts';
 
 /** The data directory is ours until `release` or the end of this process, whatever ends it. */
 export interface DataDirectoryLock {
@@ -57,7 +58,7 @@ function openLock(file: string, dataDir: string): DatabaseSync {
 }
 
 function unusable(dataDir: string, cause: unknown): EmbeddedPostgresFailed {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new EmbeddedPostgresFailed(
     'permission',
     `The data directory ${dataDir} cannot be locked (${reason}). It must be writable, on a file system with record locks.`,

@@ -17,6 +17,7 @@ import {
 } from './postmaster.ts';
 import { makeSocketDirectory } from './socket-directory.ts';
 import { findOrMakeDatabaseUser, type SystemUser } from './system-user.ts';
+import { messageOf } from './message-of.ts';
 
 /** The name of the superuser and of the database inside the cluster. */
 const databaseName = 'trunkline';
@@ -165,7 +166,7 @@ async function makeDataDirectory(dataDir: string): Promise<string> {
     await mkdir(dataDir, { recursive: true, mode: 0o755 });
     return await realpath(dataDir);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new EmbeddedPostgresFailed(
       'permission',
       `The data directory ${dataDir} cannot be made (${reason}). Set TRUNKLINE_DATA_DIR to a folder that the server may write.`,

@@ -1,1 +1,2 @@
 export { createLogOutput, openLogOutput, type LogOutput } from './log-output.ts';
+export { messageOf } from './message-of.ts';

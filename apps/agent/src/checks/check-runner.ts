@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { CheckReport, DesiredCheck } from '@trunkline/contracts';
 import type { Logger } from 'pino';
@@ -47,7 +48,7 @@ export function createCheckRunner(deps: CheckRunnerDeps): CheckRunner {
     } catch (error) {
       signal.throwIfAborted();
       deps.log.error({ err: error, check: check.id }, 'check failed');
-      return { state: 'failed', result: null, error: error instanceof Error ? error.message : String(error) };
+      return { state: 'failed', result: null, error: messageOf(error) };
     }
   }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '@trunkline/log';
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
 import { createSlots } from '../lib/slots.ts';
 import type { RunCommand } from './command.ts';
@@ -158,7 +159,7 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
         );
         return { known: true, having };
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         return { known: false, why: `the networks of containers in ${folder} cannot be read: ${why}` };
       }
     },

@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import type { ConditionName } from '@trunkline/contracts';
 import { CommandFailed } from '../host/command.ts';
 import {
@@ -21,7 +22,7 @@ export type StepFailure = ConditionName & {
 /** Reads what went wrong with a step. Null when Docker just does not answer: the next look says so better. */
 export function readFailure(step: Step, error: unknown): StepFailure | null {
   if (error instanceof DockerUnreachable) return null;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const name = place(step, error);
   const { reason } = name;
   const terminal =

@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import type { Logger } from 'pino';
 import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
@@ -107,7 +108,7 @@ function notStarted({ id, name }: DockerContainerDetail, seen: ObservedDocker, e
   const networks = seen.networks.filter(
     (network) => isCoordinated(network) && attachedTo(seen, network).some((one) => one.id === id),
   );
-  return { name, networks, why: error instanceof Error ? error.message : String(error) };
+  return { name, networks, why: messageOf(error) };
 }
 
 /**

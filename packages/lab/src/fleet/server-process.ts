@@ -7,6 +7,7 @@ import { MEMBER_VARIABLE } from '../hosts/names.ts';
 import { patient } from '../hosts/patience.ts';
 import { waitFor } from '../hosts/wait.ts';
 import { watchProgram, type Program } from './program.ts';
+import { messageOf } from '../message-of.ts';
 
 /** Root of the repository. */
 export const repository = path.resolve(import.meta.dirname, '../../../..');
@@ -85,6 +86,6 @@ export async function startServerProcess(
   } catch (error) {
     await program.kill();
     const last = lines.slice(-30).join('\n');
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`, { cause: error });
+    throw new Error(`${messageOf(error)}\n${last}`, { cause: error });
   }
 }

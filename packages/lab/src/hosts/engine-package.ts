@@ -9,6 +9,7 @@ import { newestOf, parseIndexTargets, suitesOf, type AptSuite, type AptTarget } 
 import { mustRun, run } from './commands.ts';
 import { aptGet, ensureInstalled, findCommand, type Log } from './install.ts';
 import { withMachineLock } from './machine-lock.ts';
+import { messageOf } from '../message-of.ts';
 
 /** Kept between runs, one folder a major version; remove one to get the distribution's newest of that version. */
 export const ENGINE_CACHE = '/var/cache/trunkline-engines';
@@ -170,7 +171,7 @@ async function download(major: number, folder: string, log: Log): Promise<void> 
         );
         return;
       } catch (error) {
-        failures.push(`${suite.suite}: ${error instanceof Error ? error.message : String(error)}`);
+        failures.push(`${suite.suite}: ${messageOf(error)}`);
       }
     }
   } finally {
@@ -199,7 +200,7 @@ export async function prepareEngine(major: number, log: Log, cache = ENGINE_CACH
       DOWNLOAD_DEADLINE_MS,
     );
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new Error(
       `Docker Engine ${String(major)} cannot be had from the distribution: ${why}\nUnpack a release by hand and name its folder (--engine FOLDER)`,
       { cause: error },

@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import path from 'node:path';
 import { commandEnvironment } from './commands.ts';
+import { messageOf } from '../message-of.ts';
 
 /** Takes one line of progress. */
 export type Log = (line: string) => void;
@@ -114,7 +115,7 @@ export async function ensureInstalled(log: Log, commands = COMMAND_PACKAGES): Pr
   await ensureNeeded(log, commands);
   if (commands !== COMMAND_PACKAGES) return;
   await ensureNeeded(log, WISHED_PACKAGES).catch((error: unknown) => {
-    log(`going on without: ${error instanceof Error ? error.message : String(error)}`);
+    log(`going on without: ${messageOf(error)}`);
   });
 }
 

@@ -5,6 +5,7 @@ import { exitCodeOfSignal } from './commands.ts';
 import { thisCheckoutsLab } from './default-name.ts';
 import { prepareEngine } from './engine-package.ts';
 import { createLab, openLab, removeLab, type Lab } from './lab.ts';
+import { messageOf } from '../message-of.ts';
 
 const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
   up [--hosts N] [--engine ENGINE]  build a lab (2 hosts unless said) that lives until down; ENGINE is a folder with
@@ -179,6 +180,6 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  log(error instanceof Error ? error.message : String(error));
+  log(messageOf(error));
   process.exitCode = 1;
 }

@@ -1,5 +1,6 @@
 import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { runInVm } from './run-in-vm.ts';
+import { messageOf } from '../message-of.ts';
 
 /** The runner's own failure, as timeout(1) and others say it: codes below are the command's. */
 const RUNNER_FAILED = 125;
@@ -24,7 +25,7 @@ export async function vmCommand(argv: readonly string[]): Promise<number> {
   try {
     return await runInVm({ argv, log: sayProgress, signal: interrupted.signal });
   } catch (error) {
-    sayProgress(error instanceof Error ? error.message : String(error));
+    sayProgress(messageOf(error));
     return ended === undefined ? RUNNER_FAILED : exitCodeOfSignal(ended);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal);

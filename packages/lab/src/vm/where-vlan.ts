@@ -8,6 +8,7 @@ import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { ensureInstalled } from '../hosts/install.ts';
 import { kernelHasVlan } from './kernel-has-vlan.ts';
 import { sayProgress, vmCommand } from './vm-command.ts';
+import { messageOf } from '../message-of.ts';
 
 async function runHere(file: string, args: readonly string[]): Promise<number> {
   const child = spawn(file, args, { stdio: 'inherit' });
@@ -33,6 +34,6 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  sayProgress(error instanceof Error ? error.message : String(error));
+  sayProgress(messageOf(error));
   process.exitCode = 1;
 }

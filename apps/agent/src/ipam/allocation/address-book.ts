@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import { ApiError } from '@trunkline/client';
 import type { DesiredDocument, Lease } from '@trunkline/contracts';
 import type { Logger } from 'pino';
@@ -158,7 +159,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     } catch (error) {
       if (error instanceof DriverRefusal) throw error;
       throw new DriverRefusal(
-        `the Trunkline agent cannot write its state folder (${error instanceof Error ? error.message : String(error)}): free space on its disk`,
+        `the Trunkline agent cannot write its state folder (${messageOf(error)}): free space on its disk`,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import type { Lease } from '@trunkline/contracts';
 import type { LeaseSource } from '../leases/lease-source.ts';
 import type { Reachability } from '../leases/reachability.ts';
@@ -120,8 +121,4 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
 
 function answerAll(waiters: readonly Waiter[], answer: OnDemandAnswer): void {
   for (const { resolve } of waiters) resolve(answer);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

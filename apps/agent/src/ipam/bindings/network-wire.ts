@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import type { AddressProbe, ProbeAnswer } from '../../wire/address-probe.ts';
 
 /** The wires that the networks of this host hang on. */
@@ -57,7 +58,7 @@ export function createNetworkWire(deps: {
     try {
       return await deps.probe[how]({ link, ip, known }, signal);
     } catch (error) {
-      return { answer: 'unknown', reason: error instanceof Error ? error.message : String(error) };
+      return { answer: 'unknown', reason: messageOf(error) };
     }
   }
 

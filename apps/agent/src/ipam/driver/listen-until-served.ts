@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { messageOf } from '@trunkline/log';
 import type { Logger } from 'pino';
 import { backoffMs, type Timing } from '../../lib/timing.ts';
 import { listenForDocker } from './plugin-socket.ts';
@@ -29,7 +30,7 @@ export async function listenUntilServed(
     try {
       return await listenForDocker(makeServer(), { path, descriptor });
     } catch (error) {
-      onNotServing(error instanceof Error ? error.message : String(error));
+      onNotServing(messageOf(error));
       log.error({ err: error, path, descriptor }, 'address driver cannot listen, trying again');
       await timing.delay(backoffMs(failures, backoff, timing.random), signal);
     }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { messageOf } from '@trunkline/log';
 import { InvalidAddress } from '@trunkline/netaddr';
 import type { Logger } from 'pino';
 import type { Driver, DriverAnswer } from './driver.ts';
@@ -133,7 +134,7 @@ function failure(error: unknown, log: Logger): Reply {
     return { status: 200, body: refusal(error.message) };
   }
   log.error({ err: error }, 'a call of Docker failed');
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { status: 200, body: refusal(`the Trunkline agent failed: ${message}; see its log`) };
 }
 

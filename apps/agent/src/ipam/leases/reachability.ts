@@ -1,3 +1,4 @@
+import { messageOf } from '@trunkline/log';
 import { ApiError } from '@trunkline/client';
 
 /** Whether the server can be asked, as the last call to it showed. */
@@ -41,7 +42,7 @@ function clauseOf(error: unknown): string {
     return `the server reports that it is out of order (${error.problem?.detail ?? `status ${error.status}`})`;
   }
   if (error instanceof Error && error.name === 'TimeoutError') return 'the server did not answer in time';
-  return `the server cannot be reached (${error instanceof Error ? error.message : String(error)})`;
+  return `the server cannot be reached (${messageOf(error)})`;
 }
 
 /**
