@@ -6,6 +6,7 @@ import { mergeMap } from '../../platform/merge-patch.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
+import { listed } from '../../platform/listed.ts';
 import { createFleet, isAwaited, isHeard } from './fleet.ts';
 import {
   agentConnected,
@@ -98,9 +99,7 @@ function inUse(
   isSilent: boolean,
 ): ApiError {
   const { others } = holds;
-  const more = others.length > 5 ? ` and ${others.length - 5} more` : '';
-  const also =
-    others.length === 0 ? '' : `, and other tools run ${others.slice(0, 5).join(', ')}${more} there`;
+  const also = others.length === 0 ? '' : `, and other tools run ${listed(others)} there`;
   return new ApiError(
     'host_in_use',
     `${name} still holds ${count(holds.containers.length, 'container')} and ${count(holds.addresses.length, 'address')}${also}: ` +

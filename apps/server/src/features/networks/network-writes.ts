@@ -1,6 +1,7 @@
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
+import { listed } from '../../platform/listed.ts';
 import { refuseWhileAttached } from '../placements/attached-containers.ts';
 import { foundNetwork, networkPath } from '../placements/placed-network.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';
@@ -76,13 +77,13 @@ export function createNetworkWrites(deps: {
     const held = await addresses.countHeld(db, network.id, false);
     if (held === 0) return;
     const holders = await addresses.holders(db, network.id, 100);
-    const some = holders.slice(0, 5).map(({ ip, owner, container, host }) => {
+    const some = holders.map(({ ip, owner, container, host }) => {
       if (host !== null) return `${ip} (${container ?? owner ?? 'a container'} on ${host})`;
       return owner === null ? ip : `${ip} (${owner})`;
     });
     throw new ApiError(
       'network_in_use',
-      `${network.name} cannot be removed while addresses of it are held: ${some.join(', ')}${held > some.length ? ` and ${held - some.length} more` : ''}; release them first`,
+      `${network.name} cannot be removed while addresses of it are held: ${listed(some, { total: held })}; release them first`,
       { data: { addresses: holders } },
     );
   };

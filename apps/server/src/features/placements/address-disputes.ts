@@ -1,6 +1,7 @@
 import type { Condition, OwnReasonOf } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import { listed } from '../../platform/listed.ts';
 
 /** A running container that does not fit the book of addresses, as the last report of its host had it. */
 export interface Dispute {
@@ -71,14 +72,12 @@ export function disputeCondition(
 ): Condition | undefined {
   const [first] = disputes;
   if (first === undefined) return undefined;
-  const some = disputes.slice(0, 5).map(inWords).join('; ');
-  const more = disputes.length > 5 ? ` and ${disputes.length - 5} more` : '';
   const latest = Math.max(...disputes.map(({ since }) => since.getTime()));
   return condition(
     'AddressesAgree',
     'False',
     reasons[first.why],
-    `${some}${more}: stop the container and start it with another address or MAC`,
+    `${listed(disputes.map(inWords), { joint: '; ' })}: stop the container and start it with another address or MAC`,
     { generation: observedGeneration, since: new Date(latest) },
   );
 }

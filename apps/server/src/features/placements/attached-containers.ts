@@ -1,5 +1,6 @@
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
+import { listed } from '../../platform/listed.ts';
 
 /** Containers of ours that are attached to a network, with their hosts. */
 export function attachedContainers(
@@ -38,11 +39,10 @@ export async function refuseWhileAttached(
   // Also those that other tools started: whoever removes the containers wants to know of all of them.
   const others = (await otherContainers(db, network.id, 100)).filter(concerns);
   const all = [...attached, ...others];
-  const names = all.slice(0, 5).map(({ container, host }) => `${container} on ${host}`);
-  const more = all.length > names.length ? ` and ${all.length - names.length} more` : '';
+  const names = listed(all.map(({ container, host }) => `${container} on ${host}`));
   throw new ApiError(
     'network_in_use',
-    `${what} while containers are attached to ${network.name}: ${names.join(', ')}${more}; ${remedy}`,
+    `${what} while containers are attached to ${network.name}: ${names}; ${remedy}`,
     {
       data: {
         containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`),

@@ -13,6 +13,7 @@ import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
+import { listed } from '../../platform/listed.ts';
 import type { PastMark } from './past-mark.ts';
 import {
   checkPast,
@@ -132,9 +133,7 @@ export function createRecoveryService(
   const refusal = async (cause: unknown): Promise<ApiError> => {
     const { hosts, reason } = await state();
     const waitingFor = hosts.filter((host) => host.state === 'waited_for').map(({ host }) => host);
-    const more = waitingFor.length > maxNamed ? ` and ${waitingFor.length - maxNamed} more` : '';
-    const named =
-      waitingFor.length === 0 ? 'the end of it' : `${waitingFor.slice(0, maxNamed).join(', ')}${more}`;
+    const named = waitingFor.length === 0 ? 'the end of it' : listed(waitingFor, { max: maxNamed });
     return new ApiError(
       'recovering',
       `no address is given out until every host has compared its addresses (${reason ?? 'the database was started'}): waiting for ${named}; ` +
