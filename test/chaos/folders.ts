@@ -1,7 +1,7 @@
-import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import { cp, lchown, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Copies what is in a folder into another one, which is made when missing. */
+/** Copies what is in a folder into another one, which is made when missing; each file keeps its owner, as in a backup. */
 export async function copyContents(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const name of await readdir(from)) {
@@ -12,6 +12,10 @@ export async function copyContents(from: string, to: string): Promise<void> {
       // A socket of a running program is nothing to copy, and a file may be gone by now.
       filter: (source) => !source.endsWith('.sock'),
     });
+  }
+  for (const name of await readdir(to, { recursive: true })) {
+    const { uid, gid } = await lstat(path.join(from, name)).catch(() => ({ uid: null, gid: null }));
+    if (uid !== null) await lchown(path.join(to, name), uid, gid);
   }
 }
 
