@@ -1,5 +1,4 @@
-import type { AddressBook, Grant } from './allocation/address-book.ts';
-import { takenAway } from './allocation/address-book.ts';
+import { takenAway, type AddressBook, type Grant } from './allocation/address-book.ts';
 import { DriverRefusal, NotConfirmed } from './allocation/refusal.ts';
 import type { Comparison } from './bindings/comparison.ts';
 import { keyOf } from './leases/lease-record.ts';

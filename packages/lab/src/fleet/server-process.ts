@@ -7,7 +7,7 @@ import { MEMBER_VARIABLE } from '../hosts/names.ts';
 import { patient } from '../hosts/patience.ts';
 import { waitFor } from '../hosts/wait.ts';
 import { watchProgram, type Program } from './program.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '@trunkline/log';
 
 /** Root of the repository. */
 export const repository = path.resolve(import.meta.dirname, '../../../..');

@@ -9,7 +9,7 @@ import { newestOf, parseIndexTargets, suitesOf, type AptSuite, type AptTarget } 
 import { mustRun, run } from './commands.ts';
 import { aptGet, ensureInstalled, findCommand, type Log } from './install.ts';
 import { withMachineLock } from './machine-lock.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '@trunkline/log';
 
 /** Kept between runs, one folder a major version; remove one to get the distribution's newest of that version. */
 export const ENGINE_CACHE = '/var/cache/trunkline-engines';

@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import path from 'node:path';
 import { commandEnvironment } from './commands.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '@trunkline/log';
 
 /** Takes one line of progress. */
 export type Log = (line: string) => void;

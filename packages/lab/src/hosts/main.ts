@@ -5,7 +5,7 @@ import { exitCodeOfSignal } from './commands.ts';
 import { thisCheckoutsLab } from './default-name.ts';
 import { prepareEngine } from './engine-package.ts';
 import { createLab, openLab, removeLab, type Lab } from './lab.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '@trunkline/log';
 
 const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
   up [--hosts N] [--engine ENGINE]  build a lab (2 hosts unless said) that lives until down; ENGINE is a folder with

@@ -1,6 +1,6 @@
 import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { runInVm } from './run-in-vm.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '@trunkline/log';
 
 /** The runner's own failure, as timeout(1) and others say it: codes below are the command's. */
 const RUNNER_FAILED = 125;

@@ -8,7 +8,7 @@ import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { ensureInstalled } from '../hosts/install.ts';
 import { kernelHasVlan } from './kernel-has-vlan.ts';
 import { sayProgress, vmCommand } from './vm-command.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '@trunkline/log';
 
 async function runHere(file: string, args: readonly string[]): Promise<number> {
   const child = spawn(file, args, { stdio: 'inherit' });

@@ -23,7 +23,7 @@ test('a merge patch keeps what is absent, clears what is null and merges maps', 
   expect(networkDifference(current, patched).fields).toEqual(['parent', 'parents', 'labels']);
 });
 
-test('what Docker can only make anew is distinguished from what it need not hear of', () => {
+test('a change that replaces the Docker network is distinguished from one that does not touch it', () => {
   expect(replaces({ vlan: 10 })).toBe(true);
   expect(replaces({ mode: 'private' })).toBe(true);
   expect(replaces({ internal: true })).toBe(true);
