@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,6 +23,7 @@ const NETWORK = [
   'mac_net1',
 ];
 const MAIN = path.join(import.meta.dirname, 'main.ts');
+const DEPENDENCIES = path.join(import.meta.dirname, '../../../../node_modules');
 /** Other labs may be up on the machine; these names are this file's. */
 const PREFIX = `t${String(process.pid)}`;
 
@@ -231,6 +232,7 @@ test('two checkouts side by side have labs of their own without asking for a nam
     path.join(folder, checkout, 'packages/lab/src/hosts/main.ts'),
   );
   try {
+    await symlink(DEPENDENCIES, path.join(folder, 'node_modules'));
     for (const main of mains) await cp(import.meta.dirname, path.dirname(main), { recursive: true });
     const [one = '', two = ''] = mains;
     const ups = await Promise.all(
