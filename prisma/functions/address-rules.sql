@@ -67,3 +67,24 @@ $$;
 CREATE FUNCTION keeps_subnet(a address) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT a.state <> 'quarantined' AND (a.state IN ('reserved', 'bound') OR is_reserved(a))
 $$;
+
+-- The hosts that claim an address in dispute.
+CREATE FUNCTION claimants_of(a address) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT string_to_array(COALESCE(a.labels ->> 'io.trunkline.claimed-by', ''), ' ')
+$$;
+
+-- Every host that claims an address in dispute has looked at its Docker since the dispute began, but those that were retired. What a
+-- host gave to a container that was about to start shows in its reports within half a minute.
+CREATE FUNCTION have_claimants_reported(a address) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT NOT EXISTS (
+    SELECT 1 FROM host h WHERE h.name = ANY (claimants_of(a))
+      AND (h.observed_at IS NULL OR h.observed_at < a.updated_at + interval '30 seconds'
+        OR h.facts #>> '{docker,reachable}' IS DISTINCT FROM 'true'))
+$$;
+
+-- Whether a container may have an address in dispute as the only one on it: the address is kept for nobody, or for that container.
+CREATE FUNCTION may_keep(a address, e endpoint) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT NOT is_reserved(a)
+    OR who_may_not(a, e.host_id, e.mac, e.name) IS NULL
+      AND (a.container_id IS NULL OR EXISTS (SELECT 1 FROM container c WHERE c.id = a.container_id AND c.name = e.name))
+$$;

@@ -28,6 +28,7 @@
 -- quarantined | bound       | bind_in_use         | report            | the same, and no host is awaited
 -- conflicted  | bound       | bind_in_use         | report            | shows the very container that answered for it on the wire
 -- conflicted  | bound       | bind_explained      | return            | the container that answered for it had been reported before
+-- conflicted  | bound       | bind_undisputed     | time              | of the hosts that claim it, all have reported since, and one container has it
 -- reserved    | bound       | bind_compared       | recovery          | a host lists the container that it is reserved for on it
 -- leased      | bound       | bind_compared       | recovery          | the host that holds it lists a container on it
 -- bound       | bound       | bind_compared       | recovery          | the same
@@ -59,11 +60,12 @@
 -- quarantined | free        | take_quarantined    | API, host         | nothing else is left: the caller gives it
 -- quarantined | quarantined | shorten_quarantines | API               | the network has a shorter quarantine
 -- free        | conflicted  | add_conflict        | report, recovery  | a host has it itself; or several hosts list containers on it
--- conflicted  | conflicted  | recheck_later       | report, time      | a host still has it itself; or its containers still run
+-- conflicted  | conflicted  | recheck_later       | report, time      | a host still has it itself; or its containers still run; or a host that claims it has not reported
 -- reserved    | conflicted  | contest_address     | recovery          | a host lists a container on it that it is not for
 -- leased      | conflicted  | contest_address     | recovery          | the same
 -- bound       | conflicted  | contest_address     | recovery          | the same
 -- quarantined | conflicted  | contest_address     | recovery          | several hosts list containers on it
+-- conflicted  | conflicted  | contest_address     | recovery          | a further host lists a container on it
 -- conflicted  | reserved    | end_conflict        | time              | to be looked at again, and somebody keeps it
 -- conflicted  | free        | end_conflict        | time              | to be looked at again: the next host that gets it probes it first
 -- conflicted  | conflicted  | leave_conflict      | API               | its container gets another address
@@ -276,6 +278,15 @@ RETURNS TABLE (host text, container text, docker_id text, mac text, generation b
   RETURNING e.host, e.name, e.docker_id, e.mac, x.generation
 $$;
 
+-- Binds an address in dispute to the one container that has it. Whom it is kept for gets it back after that container.
+CREATE FUNCTION bind_undisputed(a address, e endpoint) RETURNS void LANGUAGE sql AS $$
+  UPDATE address x
+  SET state = 'bound', host_id = e.host_id, container_name = e.name, docker_id = e.docker_id, seen_mac = e.mac, since = e.since,
+      labels = x.labels - 'io.trunkline.claimed-by', recheck_at = NULL, reservation = is_reserved(x), from_inventory = true,
+      generation = nextval('address_generation'), updated_at = now()
+  WHERE x.space = a.space AND x.ip = a.ip AND x.state = 'conflicted' AND x.labels ? 'io.trunkline.claimed-by'
+$$;
+
 -- Binds an address to the container that a host lists on it after the database went back.
 CREATE FUNCTION bind_compared(a address, c recovery_claim) RETURNS void LANGUAGE sql AS $$
   UPDATE address x
@@ -452,12 +463,12 @@ END $$;
 
 -- Conflicted.
 
--- Notes that something foreign has an address that nobody has; the subnets are locked.
-CREATE FUNCTION add_conflict(s subnet, wanted inet, foreign_mac text, its_labels jsonb) RETURNS void LANGUAGE plpgsql AS $$
+-- Notes that somebody else has an address that nobody has; the subnets are locked.
+CREATE FUNCTION add_conflict(s subnet, wanted inet, foreign_mac text, its_labels jsonb, later interval) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM carve_out(s.id, wanted);
   INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, seen_mac, labels, recheck_at)
-  VALUES (s.space, wanted, s.id, s.network_id, s.cidr, 'conflicted', foreign_mac, its_labels, now() + interval '10 minutes');
+  VALUES (s.space, wanted, s.id, s.network_id, s.cidr, 'conflicted', foreign_mac, its_labels, now() + later);
 END $$;
 
 -- Keeps an address in conflict for a further while, with the MAC that answers for it now.
@@ -466,14 +477,17 @@ CREATE FUNCTION recheck_later(wanted_space text, wanted inet, foreign_mac text, 
   WHERE x.space = recheck_later.wanted_space AND x.ip = recheck_later.wanted AND x.state = 'conflicted'
 $$;
 
--- Several hosts, or one that it is not for, list containers on an address after the database went back.
+-- Several hosts, or one that it is not for, list containers on an address after the database went back. A further one joins those
+-- that did so before.
 CREATE FUNCTION contest_address(a address, foreign_mac text, claimants text[]) RETURNS void LANGUAGE sql AS $$
   UPDATE address x
   SET state = 'conflicted', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL, seen_mac = foreign_mac,
       quarantined_until = NULL, awaiting_host_id = NULL, gone = false, from_inventory = false,
-      recheck_at = now() + interval '10 minutes', generation = nextval('address_generation'),
-      labels = x.labels || jsonb_build_object('io.trunkline.claimed-by', array_to_string(claimants, ' ')), updated_at = now()
-  WHERE x.space = a.space AND x.ip = a.ip AND x.state <> 'conflicted'
+      recheck_at = now() + interval '1 minute', generation = nextval('address_generation'),
+      labels = x.labels || jsonb_build_object('io.trunkline.claimed-by', array_to_string(ARRAY(
+        SELECT DISTINCT name FROM unnest(claimants || claimants_of(x)) AS name ORDER BY name), ' ')),
+      updated_at = now()
+  WHERE x.space = a.space AND x.ip = a.ip
 $$;
 
 -- Ends the conflict of an address: reserved again for whom it is kept, else free. The subnets are locked.

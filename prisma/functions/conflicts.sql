@@ -1,25 +1,39 @@
 -- Addresses that something foreign has: what answers on the wire, and the hosts themselves.
 
 -- What something foreign answered for is looked at again after a while: it is reserved again, or free, and the next agent probes
--- it before it gives it to anybody. The subnets are locked. Answers which.
-CREATE FUNCTION end_conflicts(subnet uuid, max_count integer) RETURNS TABLE (network text, ip text, owner text) LANGUAGE plpgsql AS $$
+-- it before it gives it to anybody. What several hosts claim stays in conflict until all of them have reported, and at most one
+-- container that may have it is on it. The subnets are locked. Answers what became of which: `recheck`, or `bound` to a container.
+CREATE FUNCTION end_conflicts(subnet uuid, max_count integer)
+RETURNS TABLE (kind text, network text, ip text, owner text, host text, container text, docker_id text, mac text, generation bigint)
+LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   a address;
+  users endpoint[];
 BEGIN
   FOR a IN
     SELECT x.* FROM address x WHERE x.subnet_id = subnet AND x.state = 'conflicted' AND x.recheck_at <= now()
     ORDER BY x.recheck_at LIMIT max_count
   LOOP
-    -- What containers of several hosts have, or one that it is not reserved for, stays in conflict as long as they run.
-    IF a.labels ? 'io.trunkline.claimed-by' AND EXISTS (
-      SELECT 1 FROM endpoint e WHERE e.network_id = a.network_id AND e.state IN ('running', 'paused') AND a.ip IN (e.ipv4, e.ipv6)
-    ) THEN
-      PERFORM recheck_later(a.space, a.ip, a.seen_mac, interval '1 minute');
-      CONTINUE;
+    users := NULL;
+    IF a.labels ? 'io.trunkline.claimed-by' THEN
+      SELECT array_agg(e) INTO users FROM endpoint e
+      WHERE e.network_id = a.network_id AND e.state IN ('running', 'paused') AND a.ip IN (e.ipv4, e.ipv6);
+      IF NOT have_claimants_reported(a) OR cardinality(users) > 1 OR users IS NOT NULL AND NOT may_keep(a, users[1]) THEN
+        PERFORM recheck_later(a.space, a.ip, a.seen_mac, interval '1 minute');
+        CONTINUE;
+      END IF;
     END IF;
-    PERFORM end_conflict(a);
-    RETURN QUERY SELECT n.name, host(a.ip), a.owner FROM network n WHERE n.id = a.network_id;
+    IF users IS NULL THEN
+      PERFORM end_conflict(a);
+      RETURN QUERY SELECT 'recheck', n.name, host(a.ip), a.owner, NULL, NULL, NULL, NULL, NULL::bigint
+      FROM network n WHERE n.id = a.network_id;
+    ELSE
+      PERFORM bind_undisputed(a, users[1]);
+      RETURN QUERY SELECT 'bound', n.name, host(a.ip), a.owner, h.name, (users[1]).name, (users[1]).docker_id, (users[1]).mac, x.generation
+      FROM network n, host h, address x
+      WHERE n.id = a.network_id AND h.id = (users[1]).host_id AND x.space = a.space AND x.ip = a.ip;
+    END IF;
   END LOOP;
 END $$;
 
@@ -53,7 +67,8 @@ BEGIN
   FOR own IN SELECT o.* FROM addresses_of_hosts() AS o WHERE o.ip <<= s.cidr AND o.ip IS DISTINCT FROM s.gateway LOOP
     PERFORM recheck_later(s.space, own.ip, own.mac, interval '10 minutes');
     CONTINUE WHEN EXISTS (SELECT 1 FROM address a WHERE a.space = s.space AND a.ip = own.ip);
-    PERFORM add_conflict(s, own.ip, own.mac, jsonb_build_object('io.trunkline.host', own.host, 'io.trunkline.interface', own.link));
+    PERFORM add_conflict(s, own.ip, own.mac, jsonb_build_object('io.trunkline.host', own.host, 'io.trunkline.interface', own.link),
+      interval '10 minutes');
     RETURN QUERY SELECT n.name, host(own.ip), own.mac, own.host, own.link FROM network n WHERE n.id = s.network_id;
   END LOOP;
 END $$;

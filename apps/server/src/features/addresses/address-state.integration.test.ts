@@ -89,6 +89,9 @@ const calls: Record<string, readonly string[]> = {
     ofSubnet(`bind_in_use(s, '${ip}', '${id.host}', 'web', 'd1', '${mac}', now(), ${only})`),
   ),
   bind_explained: [`${reported('web')}SELECT bind_explained('${id.network}', '${ip}')`],
+  bind_undisputed: [
+    `${reported('web')}SELECT bind_undisputed(a, e) FROM address a, endpoint e WHERE a.ip = '${ip}'`,
+  ],
   bind_compared: [ofRow(`bind_compared(a, ${compared})`)],
   end_hold: ['released', 'unused', 'conflicted'].flatMap((reason) =>
     ['', noQuarantine].map((before) => before + ofRow(`end_hold(a, '${reason}', '${mac}', true)`)),
@@ -107,7 +110,7 @@ const calls: Record<string, readonly string[]> = {
   end_quarantine: [`SELECT end_quarantine('${id.subnet}', 10)`],
   take_quarantined: [`SELECT take_quarantined('${id.subnet}', 10)`],
   shorten_quarantines: [`SELECT shorten_quarantines('${id.network}', 1)`],
-  add_conflict: [ofSubnet(`add_conflict(s, '${ip}', '${mac}', '{}')`)],
+  add_conflict: [ofSubnet(`add_conflict(s, '${ip}', '${mac}', '{}', interval '1 minute')`)],
   recheck_later: [`SELECT recheck_later('default', '${ip}', '${mac}', interval '10 minutes')`],
   contest_address: [ofRow(`contest_address(a, '${mac}', ARRAY['docker01', 'docker02'])`)],
   end_conflict: [ofRow('end_conflict(a)')],

@@ -88,13 +88,22 @@ export function createLeasesService(
           }
         });
         await changes.make({ actor: 'server' }, async (change) => {
-          for (const { network, ip, owner } of await endConflicts(change.db, sweepMost))
-            change.record({
-              type: 'address.recheck',
-              subject: addressPath(network, ip),
-              network,
-              data: { owner },
-            });
+          for (const ended of await endConflicts(change.db, sweepMost)) {
+            const about = { subject: addressPath(ended.network, ended.ip), network: ended.network };
+            if (ended.kind === 'bound')
+              change.record({
+                type: 'address.bound',
+                ...about,
+                host: ended.host,
+                data: {
+                  container: ended.container,
+                  dockerId: ended.docker_id,
+                  mac: ended.mac,
+                  generation: Number(ended.generation),
+                },
+              });
+            else change.record({ type: 'address.recheck', ...about, data: { owner: ended.owner } });
+          }
         });
       }),
   };

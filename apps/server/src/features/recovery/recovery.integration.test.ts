@@ -3,7 +3,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestAgent } from '@trunkline/test/integration/agent-stub.ts';
 import { copyDatabase, createTestDatabase, type TestDatabase } from '@trunkline/test/integration/database.ts';
 import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
-import { claimLease, returning, syncLeases, takeLeases } from '../leases/lease-calls.fixture.ts';
+import {
+  claimLease,
+  reportInventory,
+  returning,
+  seenContainer,
+  syncLeases,
+  takeLeases,
+} from '../leases/lease-calls.fixture.ts';
 import { callNetworks } from '../networks/network-calls.fixture.ts';
 
 /** Each test starts several servers. */
@@ -220,6 +227,82 @@ describe('a restored dump', () => {
     },
     patientMs,
   );
+
+  describe('an address that two hosts claim', () => {
+    const seen = (container: string, ip = `${base}.60`) => seenContainer(network, container, ip);
+
+    /** Claimed by both hosts, and by one although it is kept for somebody else; a minute ago. */
+    async function disputed(): Promise<void> {
+      expect((await make({ address: `${base}.50`, owner: 'printer' })).status).toBe(201);
+      await restoredAfter(async () => {});
+      await compare(one, [at(`${base}.60`, 'a'), at(`${base}.50`, 'b')]);
+      await compare(two, [at(`${base}.60`, 'c')]);
+      server.startSweeps();
+    }
+
+    /** The conflicts are a minute old, and looked at; answers what became of the address. */
+    async function aMinuteLater(ip = `${base}.60`) {
+      const { pool } = server.platform.database;
+      await pool.query(
+        `UPDATE address SET recheck_at = now(), updated_at = now() - interval '1 minute' WHERE state = 'conflicted'`,
+      );
+      await expect
+        .poll(async () => (await pool.query('SELECT 1 FROM address WHERE recheck_at <= now()')).rows, {
+          timeout: 20_000,
+        })
+        .toEqual([]);
+      return await address(ip);
+    }
+
+    test(
+      'is of the one container that is left on it, once all of them have looked',
+      async () => {
+        await disputed();
+        await reportInventory(one, [seen('a')]);
+        expect(await aMinuteLater()).toMatchObject({ state: 'conflicted' });
+        const { facts } = (await server.request('GET', '/v1/hosts/docker02')).body;
+        const unseen = { ...facts, docker: { reachable: false, version: null, apiVersion: null } };
+        await two.report({ observedRevision: '1', inventory: [], facts: unseen });
+        expect(await aMinuteLater()).toMatchObject({ state: 'conflicted' });
+        await reportInventory(two, [seen('c')]);
+        expect(await aMinuteLater()).toMatchObject({ state: 'conflicted' });
+        await reportInventory(two, []);
+        const { labels, ...bound } = await aMinuteLater();
+        expect(bound).toMatchObject({ state: 'bound', host: 'docker01', container: 'a' });
+        expect(labels).toEqual({});
+        expect((await eventTypes()).at(-1)).toBe('address.bound');
+        // Its host may give it to that container again, and no other host may give it.
+        expect((await claimLease(one, network, { ip: `${base}.60` })).status).toBe(200);
+        expect((await claimLease(two, network, { ip: `${base}.60` })).body.code).toBe('address_taken');
+      },
+      patientMs,
+    );
+
+    test(
+      'is free once nothing is left on it, and what is kept for somebody else is never bound to another one',
+      async () => {
+        await disputed();
+        await reportInventory(one, [seen('b', `${base}.50`)]);
+        await reportInventory(two, []);
+        expect(await aMinuteLater(`${base}.50`)).toMatchObject({ state: 'conflicted', owner: 'printer' });
+        expect(await aMinuteLater()).toMatchObject({ code: 'address_not_found' });
+        await reportInventory(one, []);
+        expect(await aMinuteLater(`${base}.50`)).toMatchObject({ state: 'reserved', owner: 'printer' });
+      },
+      patientMs,
+    );
+
+    test(
+      'waits for no host that was retired',
+      async () => {
+        await disputed();
+        await reportInventory(one, [seen('a')]);
+        await server.request('DELETE', '/v1/hosts/docker02?force=true', undefined, { 'if-match': '*' });
+        expect(await aMinuteLater()).toMatchObject({ state: 'bound', container: 'a' });
+      },
+      patientMs,
+    );
+  });
 
   test(
     'a silent host is let go by name, and compares alone when it comes back; the backup put back again is noticed again',
