@@ -292,7 +292,14 @@ export function endRecalls(
 /** What became of an address in conflict: it is to be asked for on the wire again, or is bound to the container that has it. */
 export type EndedConflict = { network: string; ip: string; owner: string | null } & (
   | { kind: 'recheck' }
-  | { kind: 'bound'; host: string; container: string; docker_id: string; mac: string | null; generation: bigint }
+  | {
+      kind: 'bound';
+      host: string;
+      container: string;
+      docker_id: string;
+      mac: string | null;
+      generation: bigint;
+    }
 );
 
 /** Ends the conflicts whose time has come. */

@@ -97,6 +97,31 @@ const make = (body: object) => server.request('POST', '/v1/networks/lan/addresse
 const at = (ip: string, container: string): CompareItem =>
   item({ networkId: network, ip, generation: 0 } as Lease, container);
 
+const seen = (container: string, ip = `${base}.60`) => seenContainer(network, container, ip);
+
+/** Claimed by both hosts, and by one although it is kept for somebody else; a minute ago. */
+async function disputed(): Promise<void> {
+  expect((await make({ address: `${base}.50`, owner: 'printer' })).status).toBe(201);
+  await restoredAfter(async () => {});
+  await compare(one, [at(`${base}.60`, 'a'), at(`${base}.50`, 'b')]);
+  await compare(two, [at(`${base}.60`, 'c')]);
+  server.startSweeps();
+}
+
+/** The conflicts are a minute old, and looked at; answers what became of the address. */
+async function aMinuteLater(ip = `${base}.60`) {
+  const { pool } = server.platform.database;
+  await pool.query(
+    `UPDATE address SET recheck_at = now(), updated_at = now() - interval '1 minute' WHERE state = 'conflicted'`,
+  );
+  await expect
+    .poll(async () => (await pool.query('SELECT 1 FROM address WHERE recheck_at <= now()')).rows, {
+      timeout: 20_000,
+    })
+    .toEqual([]);
+  return await address(ip);
+}
+
 const release = (host: string) => server.request('POST', `/v1/recovery/hosts/${host}/release`);
 
 const mark = (found: () => string, boot = 'boot-1') => ({
@@ -229,31 +254,6 @@ describe('a restored dump', () => {
   );
 
   describe('an address that two hosts claim', () => {
-    const seen = (container: string, ip = `${base}.60`) => seenContainer(network, container, ip);
-
-    /** Claimed by both hosts, and by one although it is kept for somebody else; a minute ago. */
-    async function disputed(): Promise<void> {
-      expect((await make({ address: `${base}.50`, owner: 'printer' })).status).toBe(201);
-      await restoredAfter(async () => {});
-      await compare(one, [at(`${base}.60`, 'a'), at(`${base}.50`, 'b')]);
-      await compare(two, [at(`${base}.60`, 'c')]);
-      server.startSweeps();
-    }
-
-    /** The conflicts are a minute old, and looked at; answers what became of the address. */
-    async function aMinuteLater(ip = `${base}.60`) {
-      const { pool } = server.platform.database;
-      await pool.query(
-        `UPDATE address SET recheck_at = now(), updated_at = now() - interval '1 minute' WHERE state = 'conflicted'`,
-      );
-      await expect
-        .poll(async () => (await pool.query('SELECT 1 FROM address WHERE recheck_at <= now()')).rows, {
-          timeout: 20_000,
-        })
-        .toEqual([]);
-      return await address(ip);
-    }
-
     test(
       'is of the one container that is left on it, once all of them have looked',
       async () => {
