@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-type Override = {
+interface Override {
   readonly files: readonly string[];
   readonly rules: {
     readonly 'no-restricted-imports'?: readonly [
@@ -9,7 +9,7 @@ type Override = {
       { readonly patterns: readonly { readonly message: string }[] },
     ];
   };
-};
+}
 
 const read = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 const { overrides } = JSON.parse(read('.oxlintrc.json')) as { readonly overrides: readonly Override[] };

@@ -41,21 +41,21 @@ export function desiredOf(change: Partial<DesiredDocument> = {}): DesiredDocumen
 }
 
 /** An address book that runs. */
-export type RunningIpam = {
+export interface RunningIpam {
   readonly ipam: Ipam;
   /** As the agent ends when it is told to. */
   readonly stop: () => Promise<void>;
   /** As kill -9 ends it: connections break, and nothing is written any more. */
   readonly kill: () => Promise<void>;
-};
+}
 
-export type IpamOnHost = {
+export interface IpamOnHost {
   readonly source: FakeLeaseSource;
   readonly socket: string;
   desired: DesiredDocument;
   readonly logs: string[];
   readonly start: () => Promise<RunningIpam>;
-};
+}
 
 const isClear = () => Promise.resolve({ answer: 'clear' } as const);
 const clear: AddressProbe = { probe: isClear, ask: isClear, recheck: isClear, letGo: () => {} };

@@ -98,7 +98,10 @@ async function holds(...addresses: string[]): Promise<void> {
   );
 }
 
-type Answer = { readonly Address?: string; readonly Error?: string };
+interface Answer {
+  readonly Address?: string;
+  readonly Error?: string;
+}
 
 const two = ['172.16.100.2', '172.16.100.3'] as const;
 

@@ -49,7 +49,7 @@ import { createAnnouncer } from './wire/announcer.ts';
 import { createToolCheck } from './wire/tools.ts';
 
 /** What an agent is made of. */
-export type AgentDeps = {
+export interface AgentDeps {
   readonly config: AgentConfig;
   readonly version: string;
   readonly links: Links;
@@ -69,7 +69,7 @@ export type AgentDeps = {
   readonly log: Logger;
   /** See `ApplyDeps.onStep`; for tests. */
   readonly onStep?: ApplyDeps['onStep'];
-};
+}
 
 /** How often to report before the server has said it. */
 const firstHeartbeatSeconds = 10;

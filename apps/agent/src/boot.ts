@@ -13,7 +13,7 @@ import type { Timing } from './lib/timing.ts';
 import { wholeWire } from './observation/wire-state.ts';
 
 /** What the boot stage works with. */
-export type BootDeps = {
+export interface BootDeps {
   /** What this host should be, as its own disk says; null where that is not known. */
   readonly desired: DesiredDocument | null;
   readonly links: LinkApplyDeps['links'] & Pick<Links, 'list'>;
@@ -22,17 +22,17 @@ export type BootDeps = {
   readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>;
   readonly timing: Pick<Timing, 'now' | 'delay'>;
   readonly log: Logger;
-};
+}
 
 /** What came of it, by names of networks. */
-export type BootResult = {
+export interface BootResult {
   readonly ready: readonly string[];
   readonly failed: readonly {
     readonly network: string;
     readonly reason: string;
     readonly message: string;
   }[];
-};
+}
 
 /** Bound over everything, in milliseconds: Docker waits for the boot stage. */
 export const maxBootMs = 30_000;
@@ -43,8 +43,15 @@ const pollMs = 500;
 /** How often the steps of one network, or a look, may fail. */
 const maxTries = 3;
 
-type Open = { readonly network: DesiredNetwork; tries: number; problem: Problem };
-type Problem = { readonly reason: string; readonly message: string };
+interface Open {
+  readonly network: DesiredNetwork;
+  tries: number;
+  problem: Problem;
+}
+interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
 
 /**
  * Puts the links of every network that should be here back: sub-interfaces, parents up, promiscuous mode, modules,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /** The settings of an agent. */
-export type AgentConfig = {
+export interface AgentConfig {
   readonly server: string;
   readonly joinToken: string | null;
   readonly hostName: string;
@@ -19,7 +19,7 @@ export type AgentConfig = {
   /** How long nobody must be seen on an address that Docker was given before it counts as unused, in seconds. */
   readonly leakSeconds: number;
   readonly logLevel: LogLevel;
-};
+}
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
@@ -35,10 +35,10 @@ export class InvalidConfig extends Error {
 export type BootConfig = Pick<AgentConfig, 'stateDir' | 'logLevel'>;
 
 /** What the configuration is read from besides the environment. */
-export type ConfigSources = {
+export interface ConfigSources {
   readonly hostname: () => string;
   readonly readFile: (path: string) => string;
-};
+}
 
 /**
  * Reads and checks the environment, once, at start.

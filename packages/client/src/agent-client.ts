@@ -39,7 +39,7 @@ export type AgentClientOptions = ServerLocation & {
 };
 
 /** What is asked for with {@link AgentClient.desired}. */
-export type DesiredOptions = {
+export interface DesiredOptions {
   /** The revision the agent has; left out: it has none. */
   readonly after?: string;
   /** The incarnation of the database that it heard last. */
@@ -49,20 +49,20 @@ export type DesiredOptions = {
   /** How long the server may hold the answer for a change, in seconds (0 to 60). */
   readonly wait?: number;
   readonly signal?: AbortSignal;
-};
+}
 
 /** How a call about leases is bounded. */
-export type LeaseCallOptions = {
+export interface LeaseCallOptions {
   /** All of the call, in milliseconds; left out: as any call, plus what the server may hold it. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-};
+}
 
 /**
  * The agent's side of the agent protocol. Every method fails with `ApiError`, `ServerUnreachable`, or
  * `UnexpectedAnswer` for an answer that is not what the protocol says.
  */
-export type AgentClient = {
+export interface AgentClient {
   /** The host's whole desired document, or `unchanged` when it is still the revision `after`. */
   readonly desired: (options?: DesiredOptions) => Promise<DesiredDocument | 'unchanged'>;
   /** Says what is. */
@@ -80,7 +80,7 @@ export type AgentClient = {
   ) => Promise<CompareAnswer>;
   /** Closes the connections; running calls fail. */
   readonly close: () => Promise<void>;
-};
+}
 
 /** Bound of a desired document, in bytes: thousands of containers with an environment of kilobytes each. */
 const maxDocumentBytes = 64 * 1024 * 1024;
@@ -181,7 +181,7 @@ export async function joinHost(
   }
 }
 
-type SignedCall = {
+interface SignedCall {
   readonly method: WireRequest['method'];
   readonly path: string;
   readonly query?: QueryValues;
@@ -190,7 +190,7 @@ type SignedCall = {
   readonly extraMs?: number;
   readonly maxBytes?: number;
   readonly signal?: AbortSignal | undefined;
-};
+}
 
 function wireRequest(transport: Transport, call: SignedCall & { readonly timeoutMs: number }): WireRequest {
   const body = call.body === undefined ? '' : JSON.stringify(call.body);

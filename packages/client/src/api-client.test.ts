@@ -12,7 +12,12 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-type Seen = { method: string; url: string; headers: IncomingMessage['headers']; body: string };
+interface Seen {
+  method: string;
+  url: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
 
 /** A server in the small that answers as the test says. */
 async function serve(

@@ -8,7 +8,7 @@ import {
 } from './transport.ts';
 
 /** What the server answered to a call that worked. */
-export type Answer<T> = {
+export interface Answer<T> {
   readonly status: number;
   readonly body: T;
   /** For `ifMatch` of a later change. */
@@ -16,14 +16,14 @@ export type Answer<T> = {
   readonly location: string | null;
   /** All headers, names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-};
+}
 
 /** What any call takes. */
-export type CallOptions = {
+export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Bound of this call in milliseconds, on top of `wait`. */
   readonly timeoutMs?: number;
-};
+}
 
 /** What a call that changes something takes; the server ignores none and refuses what does not fit the route. */
 export type WriteOptions = CallOptions & {
@@ -40,23 +40,26 @@ export type WriteOptions = CallOptions & {
 };
 
 /** One page of a list. */
-export type PageOf<T> = { readonly items: readonly T[]; readonly nextCursor: string | null };
+export interface PageOf<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
 
 /** `limit`, `cursor` and the filters of the route. */
 export type ListQuery = QueryValues;
 
 /** A request in words of the API. */
-export type ApiCall = {
+export interface ApiCall {
   readonly method: WireRequest['method'];
   readonly path: string;
   readonly query?: QueryValues;
   /** Sent as JSON unless `contentType` says otherwise; left out: none. */
   readonly body?: unknown;
   readonly contentType?: string;
-};
+}
 
 /** What the resource files are made of. */
-export type Requester = {
+export interface Requester {
   /** One call; fails with `ApiError`, `ServerUnreachable` or `UnexpectedAnswer`. */
   readonly call: <T>(api: ApiCall, options?: WriteOptions) => Promise<Answer<T>>;
   /** Every item of a list, page after page, asked for as they are consumed. */
@@ -64,7 +67,7 @@ export type Requester = {
   readonly transport: Transport;
   /** Headers that say who asks. */
   readonly authorization: Readonly<Record<string, string>>;
-};
+}
 
 /** Binds calls to a server and a token. */
 export function createRequester(transport: Transport, token: string | undefined): Requester {

@@ -11,7 +11,12 @@ import { contentDigest, signatureParameters } from './signature.ts';
 const hostId = '0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11';
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 
-type Captured = { method: string; url: string; headers: Record<string, string>; body: string };
+interface Captured {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
 
 /** A server in the small: keeps each request as it came over the wire. */
 const captured: Captured[] = [];

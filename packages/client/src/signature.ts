@@ -3,30 +3,30 @@ import { instanceHeader, signedComponents } from '@trunkline/contracts';
 import { httpbis } from 'http-message-signatures';
 
 /** Who signs. */
-export type AgentIdentity = {
+export interface AgentIdentity {
   /** Id of the host, the `keyid` of its signatures. */
   readonly hostId: string;
   /** Ed25519. */
   readonly privateKey: KeyObject;
-};
+}
 
 /** The request that is to be signed. */
-export type SignableRequest = {
+export interface SignableRequest {
   readonly method: string;
   readonly url: URL;
   /** '' for none. */
   readonly body: string;
-};
+}
 
 /** What makes one signature different from the next. */
-export type SignatureMoment = {
+export interface SignatureMoment {
   /** Seconds matter, the rest is cut. */
   readonly created: Date;
   /** 128 random bits, base64url: the server takes each once. */
   readonly nonce: string;
   /** Random at every start of the agent. */
   readonly instance: string;
-};
+}
 
 /** Label of our signature in `Signature` and `Signature-Input`. */
 export const signatureLabel = 'trunkline';

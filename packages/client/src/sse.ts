@@ -1,7 +1,11 @@
 import { UnexpectedAnswer } from './errors.ts';
 
 /** One message of an event stream. */
-export type SseMessage = { readonly id: string | null; readonly event: string; readonly data: string };
+export interface SseMessage {
+  readonly id: string | null;
+  readonly event: string;
+  readonly data: string;
+}
 
 /** A line or message that is longer is no event of ours, in characters. */
 const maxMessageLength = 4 * 1024 * 1024;

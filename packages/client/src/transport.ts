@@ -5,17 +5,17 @@ import { ApiError, ServerUnreachable, UnexpectedAnswer } from './errors.ts';
 import { readText } from './bounded-text.ts';
 
 /** Where the server is. */
-export type ServerLocation = {
+export interface ServerLocation {
   /** `http://127.0.0.1:7400`, `https://trunkline.example`. A path is kept and goes in front of every route. */
   readonly baseUrl: string;
   /** PEM certificates to trust besides the machine's own. */
   readonly ca?: string;
   /** How long an answer may take, in milliseconds, on top of any `wait`. Default 30 000. */
   readonly fetchTimeoutMs?: number;
-};
+}
 
 /** One request on the wire. */
-export type WireRequest = {
+export interface WireRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -26,10 +26,10 @@ export type WireRequest = {
   /** Longest answer that is read, in bytes; left out: {@link defaultMaxBytes}. A longer one is `UnexpectedAnswer`. */
   readonly maxBytes?: number;
   readonly signal?: AbortSignal;
-};
+}
 
 /** One answer, body not read yet. */
-export type WireAnswer = {
+export interface WireAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** The whole body; fails with `UnexpectedAnswer` once it is longer than `maxBytes` or the bound of the request. */
@@ -37,10 +37,10 @@ export type WireAnswer = {
   readonly stream: AsyncIterable<Uint8Array>;
   /** Gives the connection back without reading the body. */
   readonly discard: () => Promise<void>;
-};
+}
 
 /** The one place that talks HTTP. */
-export type Transport = {
+export interface Transport {
   readonly location: ServerLocation;
   /** Builds the address of a route; values of `undefined` are left out of the query. */
   readonly url: (path: string, query?: QueryValues) => URL;
@@ -48,7 +48,7 @@ export type Transport = {
   readonly send: (wire: WireRequest) => Promise<WireAnswer>;
   /** Closes its connections, running requests included. */
   readonly close: () => Promise<void>;
-};
+}
 
 /** Query parameters as callers write them. */
 export type QueryValues = Readonly<Record<string, string | number | boolean | undefined>>;

@@ -5,19 +5,19 @@ import type { Logger } from 'pino';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** What checks are run with. */
-export type CheckRunnerDeps = {
+export interface CheckRunnerDeps {
   /** Runs one check; answers a report in any case that is not a programming error. */
   readonly check: (check: DesiredCheck, signal: AbortSignal) => Promise<CheckReport>;
   readonly client: Pick<AgentClient, 'checkResult'>;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** Runs each check of the document once. */
-export type CheckRunner = {
+export interface CheckRunner {
   /** The checks that are wanted now; those that are new are run. */
   readonly wanted: (checks: readonly DesiredCheck[], signal: AbortSignal) => void;
-};
+}
 
 const backoff = { firstMs: 500, maxMs: 10_000 };
 

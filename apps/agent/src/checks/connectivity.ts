@@ -8,14 +8,14 @@ import { parsePingSummary } from './ping-summary.ts';
 import { hostsAddresses, nameservers } from './resolver-files.ts';
 
 /** What a connectivity check works with. */
-export type ConnectivityDeps = {
+export interface ConnectivityDeps {
   readonly docker: Pick<DockerEngine, 'container'>;
   readonly run: RunCommand;
   /** A file of a container, '' when it has none; see `readContainerFile`. */
   readonly readContainerFile: (pid: number, path: string) => Promise<string>;
   /** Node itself, to resolve names with. */
   readonly nodePath: string;
-};
+}
 
 const resolveScript = fileURLToPath(new URL('resolve-name.ts', import.meta.url));
 const resolveTimeoutMs = 15_000;

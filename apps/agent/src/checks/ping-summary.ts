@@ -1,12 +1,12 @@
 /** What `ping -q` said at its end. */
-export type PingSummary = {
+export interface PingSummary {
   readonly sent: number;
   readonly received: number;
   /** In percent. */
   readonly lossPercent: number;
   /** Round-trip times in milliseconds; null when nothing came back. */
   readonly rttMs: { readonly min: number; readonly avg: number; readonly max: number } | null;
-};
+}
 
 /**
  * Reads the closing lines of ping: iputils (`5 packets transmitted, 5 received, …`, `rtt min/avg/max/mdev = …`) and

@@ -5,11 +5,11 @@ import { planHost } from '../plan/plan.ts';
 import { describeIntent } from '../plan/steps.ts';
 
 /** What a preflight looks at. */
-export type PreflightDeps = {
+export interface PreflightDeps {
   readonly desired: () => DesiredDocument | null;
   /** A look at the whole host that begins after the call. */
   readonly look: () => Promise<Observed>;
-};
+}
 
 /**
  * What the agent would do for a network, and what stands in the way: the plan of the reconciler itself, carried out by

@@ -30,7 +30,11 @@ const first = document([network()], [container()], '1');
 const moved = document([network({ parent: 'ens34', generation: 2, force: true })], [container()], '2');
 
 /** What survives the agent. */
-type World = { readonly host: FakeHost; readonly time: ManualTime; readonly disk: Disk };
+interface World {
+  readonly host: FakeHost;
+  readonly time: ManualTime;
+  readonly disk: Disk;
+}
 type Disk = TrialStore & { readonly setFull: (full: boolean) => void };
 
 /** A store that keeps as the real one does, without waiting for a disk. */

@@ -23,7 +23,7 @@ import {
 } from './trials.ts';
 
 /** What confirming works with. */
-export type ConfirmationDeps = {
+export interface ConfirmationDeps {
   readonly store: TrialStore;
   /** What the server wants. */
   readonly document: () => DesiredDocument | null;
@@ -33,13 +33,13 @@ export type ConfirmationDeps = {
   readonly onRollback: () => void;
   readonly timing: Pick<Timing, 'now' | 'delay'>;
   readonly log: Logger;
-};
+}
 
 /**
  * Changes of a network's parent or VLAN are confirmed by reaching the server after them; else the old form comes back
  * (as `netplan try` does for people).
  */
-export type Confirmation = {
+export interface Confirmation {
   /** What is to be carried out now. The same object while nothing changed. */
   readonly effective: () => DesiredDocument | null;
   /** Before steps of an item; returns once a trial that begins is safe on disk. */
@@ -59,7 +59,7 @@ export type Confirmation = {
   readonly observing: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
   /** Puts old forms back when their time has come; until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 /** With nothing on trial there is nothing to wait for; anything that begins wakes it. */
 const idleMs = 3_600_000;
@@ -67,12 +67,12 @@ const idleMs = 3_600_000;
 const rewriteMs = 5000;
 
 /** What was carried out last, and until when it holds. */
-type Known = {
+interface Known {
   readonly document: DesiredDocument;
   readonly trials: Trials;
   readonly until: number;
   readonly effective: DesiredDocument;
-};
+}
 
 type Noted = { readonly generation: number } & Evidence;
 

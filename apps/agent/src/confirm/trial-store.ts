@@ -8,12 +8,12 @@ import { createStoredValue } from '../lib/stored-value.ts';
 import type { NetworkRecord, Trials } from './trials.ts';
 
 /** What networks were last confirmed to be, and what is on trial: on disk, since an agent may be killed at any moment. */
-export type TrialStore = {
+export interface TrialStore {
   /** As it is on disk. */
   readonly all: () => Trials;
   /** Makes it another one once that is safe on disk; one change after the other. The same object writes nothing. */
   readonly change: (make: (before: Trials) => Trials) => Promise<void>;
-};
+}
 
 const StoredRecord = Type.Object({
   confirmed: DesiredNetwork,

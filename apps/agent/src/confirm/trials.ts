@@ -3,7 +3,7 @@ import type { LinksToRestore } from '../observation/links-to-restore.ts';
 import { linkOf } from '../plan/link-users.ts';
 
 /** A change of a network's link that the server has yet to be reached after. */
-export type Trial = {
+export interface Trial {
   /** Generation of the network that is tried. */
   readonly generation: number;
   /**
@@ -20,25 +20,25 @@ export type Trial = {
    * are not named here any more.
    */
   readonly setUp: readonly string[];
-};
+}
 
 /** What is remembered of a network. */
-export type NetworkRecord = {
+export interface NetworkRecord {
   /** The last form that was in place when the server was reached. */
   readonly confirmed: DesiredNetwork;
   readonly trial: Trial | null;
-};
+}
 
 /** By id of our network. A network that was never in place and reached has no record, and is not on trial. */
 export type Trials = Readonly<Record<string, NetworkRecord>>;
 
 /** What this run of the agent knows of a network as the document has it now. */
-export type Evidence = {
+export interface Evidence {
   /** When it was first seen to be in place as this generation wants it, after its last steps; null for not yet. */
   readonly inPlaceAt: number | null;
   /** When its last steps ended; 0 without any, null while some are being carried out. */
   readonly quietSince: number | null;
-};
+}
 
 /** What a network's record says of the document's form of it: nothing, where the trial was of another generation. */
 function trialOf(trials: Trials, network: DesiredNetwork): Trial | null {

@@ -1,8 +1,11 @@
 /** One call that would have changed the host. */
-export type RecordedCall = { readonly method: string; readonly args: readonly unknown[] };
+export interface RecordedCall {
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
 
 /** What a stand-in for the host remembers of its callers, and the failures that a test has ordered. */
-export type CallRecord = {
+export interface CallRecord {
   /** Calls that would have changed something, in order, the failed ones included. */
   readonly calls: RecordedCall[];
   /** Makes the next `times` (default 1) calls of a method fail with this error; they change nothing. */
@@ -11,7 +14,7 @@ export type CallRecord = {
   readonly note: (method: string, ...args: readonly unknown[]) => void;
   /** Throws the failure that was ordered for a call that only looks. */
   readonly look: (method: string) => void;
-};
+}
 
 /** An empty record. */
 export function createCallRecord(): CallRecord {

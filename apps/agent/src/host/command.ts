@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 
 /** How one program is to be run. */
-export type RunOptions = {
+export interface RunOptions {
   /** Time after which the program is killed, in milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
   /** Kills the program when aborted; the call then fails with kind `aborted`. */
@@ -10,10 +10,14 @@ export type RunOptions = {
   readonly input?: string;
   /** Exit codes that count as an answer and not as a failure. Default `[0]` (ping, for one, says loss with 1). */
   readonly acceptCodes?: readonly number[];
-};
+}
 
 /** What a program answered. `code` is always one of the accepted exit codes. */
-export type CommandResult = { readonly stdout: string; readonly stderr: string; readonly code: number };
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
 
 /**
  * Runs one program with an argument vector; there is no shell anywhere. The only way in which the agent starts
@@ -68,14 +72,14 @@ export class CommandFailed extends Error {
 }
 
 /** What the runner is made of. */
-export type CommandRunnerOptions = {
+export interface CommandRunnerOptions {
   /** Where programs are looked for. Default: the system's folders, `sbin` included. */
   readonly path?: string;
   /** Bound of each output stream in bytes. Default 16 MiB (a host with thousands of links says about 1 KiB a link). */
   readonly maxOutputBytes?: number;
   /** Bound in time where a call names none, in milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
-};
+}
 
 /** Folders in which a distribution puts `ip`, `nsenter` and the like. */
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -2,13 +2,13 @@ import type { RunCommand } from './command.ts';
 import { inContainerNetwork } from './namespace.ts';
 
 /** A default route in a container's network namespace, as the kernel has it. */
-export type ContainerRoute = {
+export interface ContainerRoute {
   readonly family: 4 | 6;
   /** In canonical form for IPv4, in full (eight groups) for IPv6: compare with `parseIp`. */
   readonly gateway: string;
   /** Name of the interface inside. */
   readonly link: string;
-};
+}
 
 /**
  * The default routes in the network namespace of a process, the best of each family, from `/proc/<pid>/net/route` and

@@ -1,5 +1,8 @@
 /** An API version of Docker: `1.41` is `{ major: 1, minor: 41 }`. */
-export type ApiVersion = { readonly major: number; readonly minor: number };
+export interface ApiVersion {
+  readonly major: number;
+  readonly minor: number;
+}
 
 /**
  * The newest that this code was written against (Engine 29.6; moby, api/docs/CHANGELOG.md). Of what changed after 1.52 one thing

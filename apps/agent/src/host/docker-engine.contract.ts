@@ -4,10 +4,10 @@ import type { DockerContainerSpec, DockerEngine, DockerEvent, DockerNetworkSpec 
 import { DockerConflict, DockerNotFound, DockerRefused } from './docker-errors.ts';
 
 /** An Engine whose host has `ens33` free for a macvlan network and the image `busybox`. */
-export type DockerEngineSubject = {
+export interface DockerEngineSubject {
   readonly engine: DockerEngine;
   readonly dispose: () => Promise<void>;
-};
+}
 
 const deadline = { timeout: 20_000, interval: 100 };
 

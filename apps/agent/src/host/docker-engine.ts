@@ -5,7 +5,7 @@
  * Errors are those of docker-errors.ts: `DockerUnreachable`, `DockerNotFound`, `DockerConflict`, `DockerRefused`,
  * `DockerUnsupported`. Every call is bounded in time; one that takes too long is `DockerUnreachable`.
  */
-export type DockerEngine = {
+export interface DockerEngine {
   /** The daemon's version and the API version spoken with it, as asked of this daemon first. */
   version(): Promise<DockerVersion>;
   /** Answers when the daemon does. */
@@ -62,10 +62,10 @@ export type DockerEngine = {
    * reconnect is the caller's choice.
    */
   events(follow: DockerEventsOptions): Promise<void>;
-};
+}
 
 /** Versions on both sides. */
-export type DockerVersion = {
+export interface DockerVersion {
   /** Of the Engine: `20.10.24`. */
   readonly version: string;
   /** The API version used with it: the lower of ours and the daemon's newest. */
@@ -76,20 +76,20 @@ export type DockerVersion = {
   readonly os: string;
   readonly arch: string;
   readonly kernel: string;
-};
+}
 
 /** One pool of a Docker network. */
-export type DockerSubnet = {
+export interface DockerSubnet {
   readonly cidr: string;
   readonly gateway: string | null;
   /** Docker's `--ip-range`: the part of the subnet that it gives addresses from. */
   readonly ipRange: string | null;
   /** Docker's `--aux-address`: names and the addresses that it never gives. */
   readonly aux: Readonly<Record<string, string>>;
-};
+}
 
 /** A network as Docker lists it. */
-export type DockerNetwork = {
+export interface DockerNetwork {
   readonly id: string;
   readonly name: string;
   /** `macvlan`, `bridge`, `host`, `null`, … */
@@ -104,23 +104,23 @@ export type DockerNetwork = {
   readonly enableIPv6: boolean;
   /** RFC 3339, or null where Docker knows none. */
   readonly created: string | null;
-};
+}
 
 /** A network with the endpoints of running containers. */
 export type DockerNetworkDetail = DockerNetwork & { readonly attached: readonly DockerAttached[] };
 
 /** A running container seen from its network. */
-export type DockerAttached = {
+export interface DockerAttached {
   readonly containerId: string;
   readonly containerName: string;
   readonly endpointId: string;
   readonly ipv4: string | null;
   readonly ipv6: string | null;
   readonly mac: string | null;
-};
+}
 
 /** A network to make. */
-export type DockerNetworkSpec = {
+export interface DockerNetworkSpec {
   readonly name: string;
   readonly driver: string;
   readonly options?: Readonly<Record<string, string>>;
@@ -137,10 +137,10 @@ export type DockerNetworkSpec = {
   readonly internal?: boolean;
   readonly attachable?: boolean;
   readonly enableIPv6?: boolean;
-};
+}
 
 /** A container on one network. Addresses are null while it does not run. */
-export type DockerEndpoint = {
+export interface DockerEndpoint {
   readonly networkId: string;
   readonly networkName: string;
   readonly endpointId: string | null;
@@ -155,14 +155,14 @@ export type DockerEndpoint = {
   readonly requestedIpv6: string | null;
   /** Names for it on that network besides its own, as compose gives them. Docker tells them of one container, in no list. */
   readonly aliases: readonly string[];
-};
+}
 
 /** What a container is doing. */
 export type DockerContainerStatus =
   'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead' | 'unknown';
 
 /** A container as Docker lists it. */
-export type DockerContainer = {
+export interface DockerContainer {
   readonly id: string;
   /** Without Docker's leading slash. */
   readonly name: string;
@@ -173,14 +173,14 @@ export type DockerContainer = {
   /** A network's name, `none`, `host`, `container:<id>`, … */
   readonly networkMode: string;
   readonly endpoints: readonly DockerEndpoint[];
-};
+}
 
 /** When Docker starts a container again by itself. */
-export type DockerRestartPolicy = {
+export interface DockerRestartPolicy {
   readonly name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
   /** For `on-failure`; 0 means without end. */
   readonly maximumRetryCount: number;
-};
+}
 
 /** A container in full. */
 export type DockerContainerDetail = DockerContainer & {
@@ -206,7 +206,7 @@ export type DockerContainerDetail = DockerContainer & {
 };
 
 /** One network that a container is to be on, with the addresses it must have there. */
-export type DockerAttachment = {
+export interface DockerAttachment {
   /** A network's name or id (the name at creation, as the Engine does itself). */
   readonly network: string;
   readonly ipv4?: string;
@@ -219,10 +219,10 @@ export type DockerAttachment = {
   readonly aliases?: readonly string[];
   /** The network with the highest carries the default route, where the Engine takes it. */
   readonly gatewayPriority?: number;
-};
+}
 
 /** A container to make. Without `attachments` and `networkMode` it gets no network at all. */
-export type DockerContainerSpec = {
+export interface DockerContainerSpec {
   readonly name: string;
   readonly image: string;
   readonly command?: readonly string[];
@@ -237,19 +237,19 @@ export type DockerContainerSpec = {
   /** `container:<id or name>` to share another container's network stack; never together with `attachments`. */
   readonly networkMode?: string;
   readonly attachments?: readonly DockerAttachment[];
-};
+}
 
 /** One line of a pull's progress. */
-export type DockerPullProgress = {
+export interface DockerPullProgress {
   readonly status: string;
   readonly layer: string | null;
   /** Bytes, where known. */
   readonly current: number | null;
   readonly total: number | null;
-};
+}
 
 /** Something that happened. Attributes of a network event name the container: `container`, `name`, `type`. */
-export type DockerEvent = {
+export interface DockerEvent {
   readonly type: 'container' | 'network';
   /** `start`, `die`, `destroy`, `connect`, `disconnect`, `create`, … Healthchecks come as `exec_start: …`. */
   readonly action: string;
@@ -258,11 +258,11 @@ export type DockerEvent = {
   readonly attributes: Readonly<Record<string, string>>;
   /** Seconds since 1970. */
   readonly time: number;
-};
+}
 
 /** How events are followed. */
-export type DockerEventsOptions = {
+export interface DockerEventsOptions {
   readonly onEvent: (event: DockerEvent) => void;
   readonly onConnect?: () => void;
   readonly signal: AbortSignal;
-};
+}

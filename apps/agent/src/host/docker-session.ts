@@ -17,24 +17,24 @@ import { record, text } from './json-read.ts';
 import type { ResponseBound } from './response-bound.ts';
 
 /** Two dockerode clients on one API version. */
-export type DockerClients = {
+export interface DockerClients {
   readonly api: ApiVersion;
   /** For calls that answer soon; gives up on a silent socket by itself. */
   readonly requests: Docker;
   /** For streams and waits: a client-wide time limit would cut an event stream that has nothing to say. */
   readonly patient: Docker;
-};
+}
 
 /** One thing to ask of Docker, bounded in time. */
-export type DockerCall<T> = {
+export interface DockerCall<T> {
   /** For people: `create network mac_net1`. */
   readonly operation: string;
   readonly timeoutMs: number;
   readonly run: (clients: DockerClients, signal: AbortSignal) => Promise<T>;
-};
+}
 
 /** A line to one daemon that survives its restarts and upgrades. */
-export type DockerSession = {
+export interface DockerSession {
   /**
    * The daemon's versions; settles on one to speak. Asked once for a daemon: answering runs three programs there
    * (`docker version` shows their versions too) and takes some 35 ms, longer than all else that a look asks.
@@ -44,7 +44,7 @@ export type DockerSession = {
   readonly forget: () => void;
   /** Runs a call on the settled version; every failure becomes a `DockerError`. */
   readonly call: <T>(call: DockerCall<T>) => Promise<T>;
-};
+}
 
 /**
  * Opens a session; nothing is sent yet. The API version is asked for before the first call, and again after any sign

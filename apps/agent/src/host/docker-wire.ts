@@ -194,10 +194,10 @@ function macOf({ mac, usualMac }: DockerAttachment): string | undefined {
 }
 
 /** How a container is made: the body of `POST /containers/create`, and the networks to connect before its start. */
-export type ContainerPlan = {
+export interface ContainerPlan {
   readonly body: Readonly<Record<string, unknown>>;
   readonly connect: readonly DockerAttachment[];
-};
+}
 
 /**
  * Plans a container for an API version. From 1.44 create takes all networks, with a MAC each. Before, it takes one, and

@@ -25,7 +25,7 @@ import {
 } from './docker-wire.ts';
 
 /** Where Docker is and how long to wait for it; times in milliseconds. */
-export type DockerEngineOptions = {
+export interface DockerEngineOptions {
   /** Always given, never guessed: `/run/docker.sock`. */
   readonly socketPath: string;
   /** For what only looks: at first, and up to six times as long on a host that has been seen to need it. Default 10 000. */
@@ -36,7 +36,7 @@ export type DockerEngineOptions = {
   readonly pullSilenceMs?: number;
   /** Clock, milliseconds since 1970. */
   readonly nowMs?: () => number;
-};
+}
 
 /** The Docker Engine behind a socket, over dockerode. Sends nothing until it is asked something. */
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {

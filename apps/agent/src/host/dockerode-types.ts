@@ -1,9 +1,11 @@
 import type Docker from 'dockerode';
 
-type Abortable = { readonly abortSignal: AbortSignal };
+interface Abortable {
+  readonly abortSignal: AbortSignal;
+}
 
 /** What dockerode 5.0.1 does and `@types/dockerode` 4.0.2 does not know. Results are read by docker-wire.ts. */
-export type DockerodeCalls = {
+export interface DockerodeCalls {
   version(options: Abortable): Promise<unknown>;
   ping(options: Abortable): Promise<unknown>;
   createNetwork(options: DockerodeRequest): Promise<{ readonly id: string }>;
@@ -18,7 +20,7 @@ export type DockerodeCalls = {
       options: Abortable & { readonly Container: string; readonly Force: boolean },
     ): Promise<unknown>;
   };
-};
+}
 
 /** A request with body and query kept apart; dockerode sends one object as both otherwise. */
 export type DockerodeRequest = Abortable & {

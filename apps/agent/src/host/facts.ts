@@ -5,7 +5,7 @@ import type { Kernel } from './kernel.ts';
 import type { Link, Links } from './links.ts';
 
 /** What the facts are taken from. */
-export type FactsSources = {
+export interface FactsSources {
   readonly links: Pick<Links, 'list'>;
   readonly docker: Pick<DockerEngine, 'version'>;
   readonly kernel: Pick<Kernel, 'observe'>;
@@ -18,7 +18,7 @@ export type FactsSources = {
     readonly memoryBytes: () => number;
   };
   readonly agentVersion: string;
-};
+}
 
 /** The report's bound (`HostFacts.interfaces`). */
 const maxInterfaces = 512;

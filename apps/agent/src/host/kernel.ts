@@ -7,7 +7,7 @@ export type KernelModule = 'macvlan' | '8021q';
 export type ModuleState = 'ready' | 'loadable' | 'missing';
 
 /** What the kernel of the host has and does, as of one look. */
-export type KernelState = {
+export interface KernelState {
   /** As `uname -r` says it. */
   readonly release: string;
   readonly modules: Readonly<Record<KernelModule, ModuleState>>;
@@ -17,23 +17,26 @@ export type KernelState = {
   readonly routes: readonly HostRoute[];
   /** The links of the host's default routes in the main table: IPv4 before IPv6, the lowest metric first. */
   readonly defaultRoutes: readonly string[];
-};
+}
 
 /** One route of the host. */
-export type HostRoute = { readonly cidr: string; readonly link: string };
+export interface HostRoute {
+  readonly cidr: string;
+  readonly link: string;
+}
 
 /** The kernel of one host. Every change is idempotent. */
-export type Kernel = {
+export interface Kernel {
   /** Never fails: what cannot be read is said to be not so. */
   observe(): Promise<KernelState>;
   /** Loads a module; fails with `CommandFailed` where the kernel has none. Fine when it is there. */
   loadModule(module: KernelModule): Promise<void>;
   /** Turns IPv4 forwarding on. There is no way to turn it off: others may rely on it. */
   enableForwarding(): Promise<void>;
-};
+}
 
 /** What a kernel is looked at and changed with. */
-export type KernelDeps = {
+export interface KernelDeps {
   readonly run: RunCommand;
   /** Reads a text file; fails where it cannot. */
   readonly readFile: (path: string) => Promise<string>;
@@ -41,7 +44,7 @@ export type KernelDeps = {
   readonly release: () => string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-};
+}
 
 const forwardingFile = {
   ipv4: '/proc/sys/net/ipv4/ip_forward',

@@ -4,12 +4,12 @@ import { LinkConflict, LinkNotFound } from './links.ts';
 import type { Links } from './links.ts';
 
 /** A namespace with lo and `ens33`: 1500 bytes, down, without alias or addresses. */
-export type LinksSubject = {
+export interface LinksSubject {
   readonly links: Links;
   /** Makes a macvlan link on `ens33`, without an alias. */
   readonly addMacvlan: (name: string) => Promise<void>;
   readonly dispose: () => Promise<void>;
-};
+}
 
 /** What every `Links` promises, real kernel or fake. `noVlan` says why VLAN links cannot be tried, or null. */
 export function describeLinksContract(

@@ -1,15 +1,15 @@
 /** One address on a link. */
-export type LinkAddress = {
+export interface LinkAddress {
   readonly family: 4 | 6;
   /** Without the prefix, as the kernel writes it: `172.16.1.30`, `fe80::1`. */
   readonly address: string;
   readonly prefixLength: number;
   /** `global`, `link`, `host`, or a number the kernel has no word for. */
   readonly scope: string;
-};
+}
 
 /** One network interface as the kernel reports it at the moment of asking. */
-export type Link = {
+export interface Link {
   readonly name: string;
   readonly ifindex: number;
   /** Lower case with colons; null for a link without a hardware address. */
@@ -39,10 +39,14 @@ export type Link = {
   /** The bridge or bond that this link is a port of. */
   readonly master: string | null;
   readonly addresses: readonly LinkAddress[];
-};
+}
 
 /** A VLAN sub-interface as it should be. */
-export type VlanSpec = { readonly parent: string; readonly name: string; readonly vlan: number };
+export interface VlanSpec {
+  readonly parent: string;
+  readonly name: string;
+  readonly vlan: number;
+}
 
 /**
  * The links of one network namespace. Every change is idempotent and judged by what is observed, not by what a
@@ -51,7 +55,7 @@ export type VlanSpec = { readonly parent: string; readonly name: string; readonl
  * Every method that takes a name fails with `InvalidInterfaceName` before anything is run, and every one can fail with
  * `CommandFailed`.
  */
-export type Links = {
+export interface Links {
   /** Every link with its addresses, in the kernel's order. */
   list(): Promise<readonly Link[]>;
   /** One link; fails with {@link LinkNotFound}. */
@@ -76,7 +80,7 @@ export type Links = {
    * it carries another or none: what the agent did not make, it does not delete.
    */
   remove(name: string, expectedAlias: string): Promise<boolean>;
-};
+}
 
 /** No link of this name; says which ones exist. */
 export class LinkNotFound extends Error {

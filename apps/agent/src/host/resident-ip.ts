@@ -3,7 +3,7 @@ import { converse, type Conversation } from './conversation.ts';
 import { showOnce, type ShowAddresses } from './ip-links.ts';
 
 /** A program that answers what it is asked line by line. */
-export type DialogueProcess = {
+export interface DialogueProcess {
   /** Its process id; undefined when it could not be started. */
   readonly pid: number | undefined;
   /** Its standard output, piece by piece; ends when the program does. Fails when it cannot be started. */
@@ -12,17 +12,17 @@ export type DialogueProcess = {
   readonly say: (line: string) => void;
   /** Ends it; harmless when it has ended. */
   readonly stop: () => void;
-};
+}
 
 /** Starts a program to talk with. Argv only. */
 export type OpenDialogue = (file: string, argv: readonly string[]) => DialogueProcess;
 
 /** An `ip` that stays. */
-export type ResidentIp = {
+export interface ResidentIp {
   readonly show: ShowAddresses;
   /** Ends the program; the next question starts another. */
   readonly stop: () => void;
-};
+}
 
 const question = 'address show';
 /** Then the short-lived program is asked instead, in milliseconds. */

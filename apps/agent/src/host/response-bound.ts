@@ -1,5 +1,5 @@
 /** How long an answer is waited for: as long as this machine has been seen to need, within bounds. */
-export type ResponseBound = {
+export interface ResponseBound {
   /** The bound now, in milliseconds. */
   readonly boundMs: () => number;
   /**
@@ -7,7 +7,7 @@ export type ResponseBound = {
    * given twice the time next.
    */
   readonly watch: <T>(run: (boundMs: number) => Promise<T>) => Promise<T>;
-};
+}
 
 /** An answer may take this many times what answers took lately. */
 const margin = 4;

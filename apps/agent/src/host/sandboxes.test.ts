@@ -42,7 +42,7 @@ const linksOf = (ip: string, kind: string): string =>
     },
   ]);
 
-type Machine = {
+interface Machine {
   /** Inodes of the namespaces by their names in Docker's folder; null: a plain file. */
   readonly mounts: Record<string, number | null>;
   /** The namespace of each process, and what it says of its addresses. */
@@ -52,7 +52,7 @@ type Machine = {
   >;
   /** What `nsenter` answers for a namespace. */
   readonly programs?: Record<string, string>;
-};
+}
 
 const missing = (path: string): Error => Object.assign(new Error(`ENOENT ${path}`), { code: 'ENOENT' });
 

@@ -8,12 +8,12 @@ import { parseLinks } from './ip-json.ts';
 import { ipv4In, ipv6In } from './proc-net.ts';
 
 /** The network namespace of a container, as Docker keeps it: one or more containers are in it, or one that has just ended. */
-export type Sandbox = {
+export interface Sandbox {
   /** Where Docker has it mounted. */
   readonly file: string;
   /** Tells it from all others of this machine while it is there. */
   readonly inode: number;
-};
+}
 
 /** Which addresses the sandboxes of this host's Docker have. */
 export type SandboxLook =
@@ -22,13 +22,15 @@ export type SandboxLook =
   | { readonly known: false; readonly why: string };
 
 /** An interface that a container has an address on. */
-export type SandboxInterface = { readonly mac: string | null };
+export interface SandboxInterface {
+  readonly mac: string | null;
+}
 
 /**
  * The kernel inside the containers, asked without Docker: also while Docker is down, starts, or waits for us. Costs
  * milliseconds; a program only for a sandbox in which no process is left.
  */
-export type Sandboxes = {
+export interface Sandboxes {
   /** As it is at one moment within the call. Never fails but by its answer. */
   readonly look: () => Promise<SandboxLook>;
   /**
@@ -36,15 +38,15 @@ export type Sandboxes = {
    * has gone. Costs a program. What cannot be found out counts as there. Never fails.
    */
   readonly macvlanWith: (sandbox: Sandbox, ip: string) => Promise<SandboxInterface | null>;
-};
+}
 
 /** Reads of /proc and of Docker's folder, at once: see `readText`. Each fails as the function of node:fs does. */
-export type SandboxFiles = {
+export interface SandboxFiles {
   readonly list: (folder: string) => readonly string[];
   readonly stat: (path: string) => { readonly dev: number; readonly ino: number };
   readonly link: (path: string) => string;
   readonly text: (path: string) => string;
-};
+}
 
 const realFiles: SandboxFiles = {
   list: (folder) => readdirSync(folder),

@@ -1,21 +1,21 @@
 /** A program that runs until it is stopped. */
-export type SpawnedProcess = {
+export interface SpawnedProcess {
   /** Its standard output, piece by piece; ends when the program does. Fails when it cannot be started. */
   readonly output: AsyncIterable<unknown>;
   /** Ends it; harmless when it has ended. */
   readonly stop: () => void;
-};
+}
 
 /** Starts a program that keeps talking; the counterpart of `RunCommand` for streams. Argv only. */
 export type SpawnCommand = (file: string, argv: readonly string[]) => SpawnedProcess;
 
 /** How the watch waits before it starts again; tests bring their own. */
-export type WatchTiming = {
+export interface WatchTiming {
   /** Resolves after so many milliseconds, and at once when aborted. */
   readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 to 1. */
   readonly random: () => number;
-};
+}
 
 const shortestWaitMs = 500;
 const maxWaitMs = 30_000;

@@ -5,7 +5,7 @@ import { familyOf, warmKey } from './leases/exchange-plan.ts';
 import type { LeaseRecord } from './leases/lease-record.ts';
 
 /** What is known of the address book of this host. */
-export type BookState = {
+export interface BookState {
   /** Why Docker cannot reach the driver; null: it can. */
   readonly notServing: string | null;
   /** Why nothing is given from the disk of this host; null: it is. */
@@ -17,7 +17,7 @@ export type BookState = {
   readonly unheld: readonly UnheldAddress[];
   /** Containers that should run and that could not be started again: on which network, and Docker's words. */
   readonly notStarted: readonly { readonly networkId: string; readonly name: string; readonly why: string }[];
-};
+}
 
 /** Whether Docker can ask for addresses on this host. */
 export function driverCondition({ notServing, unconfirmed, away }: BookState): ConditionDraft {

@@ -33,7 +33,7 @@ import { createOnDemandRequests } from './allocation/on-demand.ts';
 import { guardedByWire } from './allocation/wire-guard.ts';
 
 /** What the address book of a host is made of. */
-export type IpamDeps = {
+export interface IpamDeps {
   readonly stateFolder: string;
   /** What the state folder was doing before this start; `continued` unless given. */
   readonly past?: StatePast;
@@ -49,10 +49,10 @@ export type IpamDeps = {
   readonly sandboxes: Sandboxes;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** What comes later than the driver: the identity of this host, and looks at it. */
-export type IpamHost = {
+export interface IpamHost {
   readonly source: LeaseSource & Partial<Pick<AgentClient, 'compareLeases'>>;
   readonly desired: () => DesiredDocument | null;
   /** Interface of this host that a network hangs on; null while that is not known. */
@@ -64,10 +64,10 @@ export type IpamHost = {
   readonly notStarted: () => readonly NotStarted[];
   /** There may be something new to report. */
   readonly onNews: () => void;
-};
+}
 
 /** The address book of this host: Docker's IPAM driver, and what keeps its addresses. */
-export type Ipam = {
+export interface Ipam {
   /** Listens for Docker until aborted; tried again where that fails. From here on containers get what is on the disk. */
   readonly serve: (signal: AbortSignal) => Promise<void>;
   /** Works with the server and with looks at Docker until aborted; fails only with `AgentSuperseded`. */
@@ -91,7 +91,7 @@ export type Ipam = {
   /** Addresses of running containers of a network that something foreign speaks for as well. */
   readonly conflictsOf: (networkId: string) => readonly FoundConflict[];
   readonly close: () => Promise<void>;
-};
+}
 
 /**
  * How long the start of a container waits for the rest of an agent that is starting, in milliseconds. The driver serves before the document is

@@ -33,7 +33,7 @@ const macs = ['02:42:00:00:00:01', '02:42:00:00:00:02'];
 const graceMs = 10_000;
 
 /** Something that was granted an address. */
-type Owner = {
+interface Owner {
   readonly ip: string;
   readonly mac: string | null;
   readonly number: number;
@@ -44,7 +44,7 @@ type Owner = {
   /** Docker's list shows it with its address, which may be late both ways. */
   listed: boolean;
   readonly since: number;
-};
+}
 
 type Host = ReturnType<typeof hostWith> extends Promise<infer T> ? T : never;
 
@@ -143,13 +143,13 @@ async function hostWith(folder: string) {
       },
     };
   };
-  type Agent = {
+  interface Agent {
     book: AddressBook;
     bindings: Bindings;
     leaseSync: LeaseSync;
     store: LeaseStore;
     reachability: Reachability;
-  };
+  }
   async function start(): Promise<Agent> {
     const store = await openLeaseStore(folder, log, timing.now);
     const reachability = createReachability('nobody asked yet', timing.now, () => {});
@@ -251,7 +251,10 @@ const pick = (host: Host, state: Owner['state'], n: number): Owner | undefined =
 const heldOf = ({ source }: Host, n: number): Lease | undefined =>
   [...source.held.values()][n % Math.max(1, source.held.size)];
 
-type Step = { readonly name: string; readonly run: (host: Host) => Promise<void> };
+interface Step {
+  readonly name: string;
+  readonly run: (host: Host) => Promise<void>;
+}
 const step = (name: string, run: Step['run']): Step => ({ name, run, toString: () => name }) as Step;
 
 const which = fc.nat({ max: 4 });

@@ -1,12 +1,15 @@
 import { createSlots } from './slots.ts';
 
 /** Questions that are put together. */
-export type Batches<P, Q, A> = {
+export interface Batches<P, Q, A> {
   /** Puts one question to a place. Fails as the batch that it is in. */
   readonly ask: (place: P, question: Q) => Promise<A>;
-};
+}
 
-type Batch<Q, A> = { readonly questions: Q[]; readonly answers: Promise<readonly A[]> };
+interface Batch<Q, A> {
+  readonly questions: Q[];
+  readonly answers: Promise<readonly A[]>;
+}
 
 /**
  * Gathers questions for the same place and puts them together: what comes while the first waits (`gather`, and its turn)

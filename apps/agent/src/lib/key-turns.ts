@@ -1,9 +1,9 @@
 /** Works on one key one after the other, in the order in which they came; works on different keys at the same time. */
-export type KeyTurns = {
+export interface KeyTurns {
   readonly take: <T>(key: string, work: () => Promise<T>) => Promise<T>;
   /** Whether somebody works on a key, or waits to. */
   readonly isBusy: (key: string) => boolean;
-};
+}
 
 /** Makes it. */
 export function createKeyTurns(): KeyTurns {

@@ -8,7 +8,10 @@ export type ManualTime = Timing & {
   readonly waits: () => readonly number[];
 };
 
-type Wait = { readonly at: number; readonly resolve: () => void };
+interface Wait {
+  readonly at: number;
+  readonly resolve: () => void;
+}
 
 /** Starts at 2026-11-24T09:30:00Z; chance always answers `chance`. */
 export function createManualTime(chance = 1): ManualTime {

@@ -1,10 +1,10 @@
 /** A clock whose times can be compared, whatever is done to the clock of the machine. */
-export type SteadyClock = {
+export interface SteadyClock {
   /** Milliseconds since 1970, never less than before: where the machine's clock is set back, it goes on from where it was. */
   readonly now: () => number;
   /** When the machine's clock was set forward, or woke up, for the last time; 0: never. No time passed before that moment. */
   readonly setForwardAt: () => number;
-};
+}
 
 /** What is no more than a correction of the clock, in milliseconds. */
 const correctionMs = 1000;

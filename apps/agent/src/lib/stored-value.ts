@@ -1,12 +1,12 @@
 import { writeFileAtomically } from './atomic-file.ts';
 
 /** A value of the state folder, in memory and on disk. */
-export type StoredValue<T> = {
+export interface StoredValue<T> {
   /** As it is on disk. */
   readonly current: () => T;
   /** Makes it another one once that is safe on disk; one change after the other. The same object writes nothing. */
   readonly change: (make: (before: T) => T) => Promise<void>;
-};
+}
 
 /** `initial`: what `path` holds, as its owner read it. Each change writes the whole file. */
 export function createStoredValue<T>(path: string, initial: T): StoredValue<T> {

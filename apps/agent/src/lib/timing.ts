@@ -1,5 +1,5 @@
 /** Time and chance, so that tests control both. */
-export type Timing = {
+export interface Timing {
   /** Milliseconds since 1970; never goes back. */
   readonly now: () => number;
   /** When the clock was set forward last, see `SteadyClock`; never, where it is left out. */
@@ -8,10 +8,13 @@ export type Timing = {
   readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 to 1. */
   readonly random: () => number;
-};
+}
 
 /** Bounds of a backoff, in milliseconds. */
-export type Backoff = { readonly firstMs: number; readonly maxMs: number };
+export interface Backoff {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
 
 /**
  * How long to wait after the n-th failure in a row (n from 1): anything from nothing to the first bound doubled n-1

@@ -1,5 +1,5 @@
 /** Wakes a loop that sleeps. A wake before the sleep counts. */
-export type Waker = {
+export interface Waker {
   /** `now` also ends the short pause between two rounds. */
   readonly wake: (how: 'now' | 'soon') => void;
   /** Aborted by a wake of either kind since the last reset. */
@@ -7,7 +7,7 @@ export type Waker = {
   /** Aborted by a wake `now` since the last reset. */
   readonly urgent: () => AbortSignal;
   readonly reset: () => void;
-};
+}
 
 /** Makes a waker that nobody has woken. */
 export function createWaker(): Waker {

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { readFileIfAny, writeFileAtomically } from '../lib/atomic-file.ts';
 
 /** Who this host is. */
-export type Identity = {
+export interface Identity {
   /** Ed25519; never leaves the state folder. */
   readonly privateKey: KeyObject;
   /** Raw public key, base64url, as the join asks for it. */
   readonly publicKey: string;
   /** Given by the server; null until the host has joined. */
   readonly hostId: string | null;
-};
+}
 
 /** The identity file is there and cannot be used. */
 export class UnreadableIdentity extends Error {

@@ -6,11 +6,11 @@ import { readHostId } from './identity.ts';
 import type { Timing } from '../lib/timing.ts';
 
 /** What a state folder says of its machine. */
-export type Binding = {
+export interface Binding {
   readonly marks: MachineMarks;
   /** An operator said on the host that this is the machine now: the server takes its marks. */
   readonly accepted: boolean;
-};
+}
 
 /** The state folder is that of another machine. */
 export class CopiedState extends Error {
@@ -26,12 +26,12 @@ export class CopiedState extends Error {
 }
 
 /** How a folder and a machine are compared. */
-export type BindingDeps = {
+export interface BindingDeps {
   readonly stateFolder: string;
   /** What marks this machine now. */
   readonly marks: () => Promise<MachineMarks>;
   readonly timing: Pick<Timing, 'now' | 'delay'>;
-};
+}
 
 const fileName = 'machine.json';
 const asidePrefix = 'of-another-machine-';

@@ -3,11 +3,11 @@ import type { MachineMarks } from '@trunkline/contracts';
 import type { Link, Links } from '../host/links.ts';
 
 /** What the marks are taken from. */
-export type MarkSources = {
+export interface MarkSources {
   readonly links: Pick<Links, 'list'>;
   /** Reads a text file; fails where it cannot. */
   readonly readFile: (path: string) => Promise<string>;
-};
+}
 
 /** What firmware says that nobody gave a UUID: nothing that marks a machine. */
 const meaningless = new Set([

@@ -5,7 +5,7 @@ import { bindToMachine, CopiedState, putStateAside, type Binding } from './machi
 import { readMachineMarks } from './machine-marks.ts';
 
 /** What shows which machine this is. */
-export type OwnMachineDeps = {
+export interface OwnMachineDeps {
   readonly stateFolder: string;
   /** Whether this host has a join token. */
   readonly mayJoin: boolean;
@@ -13,7 +13,7 @@ export type OwnMachineDeps = {
   readonly readFile: (path: string) => Promise<string>;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /**
  * Nothing of the state folder is used before it is known to be of this machine. State of another one is put aside where

@@ -3,7 +3,7 @@ import { readHostId } from './identity.ts';
 import { markDisowned, markStatePast, readBoot, readStatePast, type StatePast } from './state-past.ts';
 
 /** What the state folder was doing before this start, and the marks that the next start reads (ADR 0037). */
-export type Past = {
+export interface Past {
   readonly past: StatePast;
   /** What is in the folder is this host's, as of now. Never fails: a mark that cannot be written is logged. */
   readonly mark: () => Promise<void>;
@@ -13,7 +13,7 @@ export type Past = {
   readonly joined: () => Promise<void>;
   /** Resolves when the last mark is written. */
   readonly settled: () => Promise<void>;
-};
+}
 
 const warnings: Partial<Record<StatePast, string>> = {
   restored:

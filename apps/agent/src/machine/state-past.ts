@@ -75,7 +75,11 @@ async function markOf(stateFolder: string): Promise<string | null> {
   }
 }
 
-type PastRecord = { readonly mark: unknown; readonly boot: unknown; readonly hostId: unknown };
+interface PastRecord {
+  readonly mark: unknown;
+  readonly boot: unknown;
+  readonly hostId: unknown;
+}
 
 /** Null where there is none, or where somebody edited it. */
 function readRecord(text: string | null): PastRecord | null {

@@ -7,11 +7,11 @@ import { createStoredValue } from '../lib/stored-value.ts';
  * Docker networks that were there before us and fit: our network id to Docker's id. Kept on disk, since Docker's labels
  * cannot be changed. Only says what must not be removed: losing it never deletes anything.
  */
-export type AdoptionStore = {
+export interface AdoptionStore {
   readonly all: () => Readonly<Record<string, string>>;
   readonly adopt: (networkId: string, dockerId: string) => Promise<void>;
   readonly forget: (networkId: string) => Promise<void>;
-};
+}
 
 /** Opens the store of a state folder; a file that cannot be read counts as empty and is said in the log. */
 export async function openAdoptionStore(stateFolder: string, log: Logger): Promise<AdoptionStore> {

@@ -4,7 +4,7 @@ import { readFileIfAny } from '../lib/atomic-file.ts';
 import { createStoredValue } from '../lib/stored-value.ts';
 
 /** A container that was taken off a network while the network is made again, and what it had there. */
-export type DetachedContainer = {
+export interface DetachedContainer {
   /** Docker's id. */
   readonly id: string;
   readonly name: string;
@@ -14,7 +14,7 @@ export type DetachedContainer = {
   readonly mac: string | null;
   /** Names for it there besides its own, as compose gives them. */
   readonly aliases: readonly string[];
-};
+}
 
 /** By id of our network. */
 export type Detached = Readonly<Record<string, readonly DetachedContainer[]>>;
@@ -22,11 +22,11 @@ export type Detached = Readonly<Record<string, readonly DetachedContainer[]>>;
 /**
  * Containers to be connected again. On disk before they are disconnected, so that an agent killed in between knows them.
  */
-export type DetachedStore = {
+export interface DetachedStore {
   readonly all: () => Detached;
   readonly add: (networkId: string, containers: readonly DetachedContainer[]) => Promise<void>;
   readonly forget: (networkId: string, containerId: string) => Promise<void>;
-};
+}
 
 /** Opens the store of a state folder; a file that cannot be read is said in the log: its containers are connected by hand. */
 export async function openDetachedStore(stateFolder: string, log: Logger): Promise<DetachedStore> {

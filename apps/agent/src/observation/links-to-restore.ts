@@ -12,8 +12,8 @@ export type LinksToRestore = Readonly<
 >;
 
 /** Links that wait to be set down again; on disk from before they were set up. */
-export type LinksToRestoreStore = {
+export interface LinksToRestoreStore {
   readonly all: () => LinksToRestore;
   /** This link was set down, or stays as it is: from here on it is whoever's who set it up. */
   readonly forget: (networkId: string, link: string) => Promise<void>;
-};
+}

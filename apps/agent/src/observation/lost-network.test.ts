@@ -40,12 +40,12 @@ test.each<[string, string | null, string | null]>([
   expect(removedNetworkIn(error)).toBe(expected);
 });
 
-type Member = {
+interface Member {
   readonly status: string;
   readonly of?: 'trunkline';
   readonly lost?: boolean;
   readonly other?: string;
-};
+}
 
 /** mac_net1 of ours with containers on it; `lost`: the last start failed since Docker lost it. */
 async function seenWith(members: readonly Member[]): Promise<ObservedDocker> {

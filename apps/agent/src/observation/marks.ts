@@ -36,12 +36,12 @@ export function vlanLinkName(parent: string, vlan: number): string {
 }
 
 /** What Docker cannot change about a network: another value means another Docker network. */
-export type FixedSpec = {
+export interface FixedSpec {
   readonly link: string;
   readonly mode: DesiredNetwork['mode'];
   readonly internal: boolean;
   readonly subnets: readonly { readonly cidr: string; readonly gateway: string | null }[];
-};
+}
 
 /** The fixed part of a network on this host, written the one way. */
 export function fixedSpec(network: DesiredNetwork, link: string): FixedSpec {

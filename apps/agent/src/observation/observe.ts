@@ -12,7 +12,7 @@ import { servingBook, type DockerDown, type Observed, type ObservedBook } from '
 import { wholeWire, type WireState } from './wire-state.ts';
 
 /** What is looked at. */
-export type ObserveSources = {
+export interface ObserveSources {
   readonly links: Pick<Links, 'list'>;
   readonly docker: Pick<DockerEngine, 'version' | 'networks' | 'containers' | 'container' | 'imageExists'>;
   readonly kernel: Pick<Kernel, 'observe'>;
@@ -31,7 +31,7 @@ export type ObserveSources = {
   /** How long Docker is waited for, in milliseconds; it is asked all the same. Default: as long as it may take. */
   readonly dockerMs?: number;
   readonly now: () => number;
-};
+}
 
 /**
  * Looks at the whole truth. Docker that does not answer is part of it; links that cannot be listed are not, and fail

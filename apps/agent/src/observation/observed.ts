@@ -12,7 +12,7 @@ import type { LinksToRestore } from './links-to-restore.ts';
 import type { WireState } from './wire-state.ts';
 
 /** What is on this host, as of one look. */
-export type Observed = {
+export interface Observed {
   /** When the look began, milliseconds since 1970. */
   readonly at: number;
   readonly links: readonly Link[];
@@ -29,30 +29,30 @@ export type Observed = {
   /** How far the wire can be asked and announced to. */
   readonly wire: WireState;
   readonly book: ObservedBook;
-};
+}
 
 /** The address book of this host, which Docker asks for addresses. */
-export type ObservedBook = {
+export interface ObservedBook {
   /** Why Docker cannot ask it; null: it can. */
   readonly notServing: string | null;
   /** Addresses that Docker networks of this host were given for a gateway that they do not have, by earlier agents. */
   readonly standIns?: readonly StandIn[];
-};
+}
 
 /** An address of a subnet that Docker was given for its gateway, which the network does not have. */
-export type StandIn = {
+export interface StandIn {
   readonly networkId: string;
   readonly subnet: string;
   readonly ip: string;
   /** When, milliseconds since 1970. */
   readonly since: number;
-};
+}
 
 /** A book that serves. */
 export const servingBook: ObservedBook = { notServing: null };
 
 /** What Docker said. */
-export type ObservedDocker = {
+export interface ObservedDocker {
   readonly reachable: true;
   readonly version: DockerVersion;
   readonly networks: readonly DockerNetwork[];
@@ -76,11 +76,11 @@ export type ObservedDocker = {
   readonly outage: { readonly from: number; readonly to: number } | null;
   /** How long all that was asked of Docker took, in milliseconds. */
   readonly tookMs?: number;
-};
+}
 
 /** Docker did not answer; `pending`: not yet, which is no sign that it is away. */
-export type DockerDown = {
+export interface DockerDown {
   readonly reachable: false;
   readonly message: string;
   readonly pending?: boolean;
-};
+}

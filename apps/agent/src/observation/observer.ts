@@ -4,7 +4,7 @@ import type { Observed, ObservedDocker } from './observed.ts';
 export type LookScope = 'all' | 'docker';
 
 /** Shares looks between those who ask at the same time. */
-export type Observer = {
+export interface Observer {
   /** What is, as of a look that begins after this call. */
   readonly look: (scope?: LookScope) => Promise<Observed>;
   /** When the look that runs began, milliseconds since 1970; null while none does. */
@@ -15,7 +15,7 @@ export type Observer = {
   readonly latestWithDocker: () => Observed | null;
   /** The connection to Docker broke; the next look that it answers ends the outage. */
   readonly dockerLost: () => void;
-};
+}
 
 /**
  * Runs at most one look at a time; whoever asks while one runs gets the next, which takes in all that was asked for.

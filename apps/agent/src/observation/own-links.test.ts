@@ -31,7 +31,7 @@ const nic = (name: string, change: Partial<Link> = {}) => ({
 const on = (parent: string, name: string, kind: string, change: Partial<Link> = {}) =>
   nic(name, { kind, parent, ...(kind === 'vlan' ? { vlanId: 10 } : {}), ...change });
 
-type Row = {
+interface Row {
   name: string;
   links: (Partial<Link> & { name: string })[];
   want?: Partial<DesiredNetwork>;
@@ -39,7 +39,7 @@ type Row = {
   route?: string;
   /** What the refusal names; null: it is not refused. */
   refused: RegExp | null;
-};
+}
 
 const rows: Row[] = [
   {

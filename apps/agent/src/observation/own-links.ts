@@ -14,7 +14,10 @@ import type { Link } from '../host/links.ts';
 import type { Observed } from './observed.ts';
 
 /** A link that the host needs, and what for, as a clause: `the address 172.16.1.30 of this host is on it`. */
-export type OwnLink = { readonly name: string; readonly why: string };
+export interface OwnLink {
+  readonly name: string;
+  readonly why: string;
+}
 
 /** What of a look it takes. */
 export type Seen = Pick<Observed, 'links' | 'defaultRoute' | 'kernel'>;

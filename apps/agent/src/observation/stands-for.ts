@@ -3,20 +3,20 @@ import type { DockerNetwork } from '../host/docker-engine.ts';
 import { ipamNetworkOption, plainCidr } from './marks.ts';
 
 /** What this host knows of the networks that a Docker network may stand for. */
-export type KnownNetworks = {
+export interface KnownNetworks {
   /** Those of the desired document. */
   readonly networks: readonly Pick<DesiredNetwork, 'id' | 'name' | 'subnets'>[];
   /** What this host holds: also of networks that the document does not name. */
   readonly held: Iterable<{ readonly networkId: string; readonly subnet: string }>;
-};
+}
 
 /** Which networks of ours a Docker network with our driver stands for. */
-export type StandsFor = {
+export interface StandsFor {
   /** More than one where it cannot be decided: what is on it may be of any of them. */
   readonly ids: readonly string[];
   /** Whether it is known to be of `ids` and no other network. Where not, nothing on it is known to be another network's. */
   readonly certain: boolean;
-};
+}
 
 /** What a look makes of a Docker network with our driver. */
 export type NetworkResolver = (docker: Pick<DockerNetwork, 'ipamOptions' | 'subnets'>) => StandsFor;

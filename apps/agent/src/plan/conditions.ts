@@ -1,14 +1,14 @@
 import type { Condition, ConditionName, ConditionType, ReasonOf } from '@trunkline/contracts';
 
 /** A condition of one type before it has a history. Its reason is one that the table of conditions has for the type. */
-export type DraftOf<T extends ConditionType> = {
+export interface DraftOf<T extends ConditionType> {
   readonly type: T;
   readonly status: Condition['status'];
   readonly reason: ReasonOf<T>;
   readonly message: string;
   /** `mended`: steps of the same plan make it hold. `advisory`: worth knowing, and nothing depends on it. */
   readonly weight?: 'mended' | 'advisory';
-};
+}
 
 /** A condition before it has a history. */
 export type ConditionDraft = { [T in ConditionType]: DraftOf<T> }[ConditionType];

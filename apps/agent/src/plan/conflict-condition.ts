@@ -2,7 +2,11 @@ import type { Condition } from '@trunkline/contracts';
 import type { ConditionDraft } from './conditions.ts';
 
 /** Something foreign speaks for the address of a running container. */
-export type ForeignStation = { readonly ip: string; readonly container: string; readonly mac: string };
+export interface ForeignStation {
+  readonly ip: string;
+  readonly container: string;
+  readonly mac: string;
+}
 
 const type = 'AddressConflict';
 

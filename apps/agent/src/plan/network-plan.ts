@@ -2,7 +2,7 @@ import type { ConditionDraft } from './conditions.ts';
 import type { Step } from './steps.ts';
 
 /** What is to be done for a network, and what is. */
-export type NetworkPlan = {
+export interface NetworkPlan {
   readonly steps: readonly Step[];
   /** `Ready` last. */
   readonly conditions: readonly ConditionDraft[];
@@ -13,4 +13,4 @@ export type NetworkPlan = {
   readonly usable: boolean;
   /** Wanted absent, and nothing of it is left. */
   readonly removed: boolean;
-};
+}

@@ -35,7 +35,7 @@ async function attach(host: FakeHost, name: string, start = true): Promise<void>
 const deaf = (host: FakeHost): void =>
   host.setBook({ notServing: 'the folder of its socket cannot be written' });
 
-type Row = {
+interface Row {
   name: string;
   there: DockerNetworkSpec | null;
   arrange?: (host: FakeHost) => Promise<void> | void;
@@ -44,7 +44,7 @@ type Row = {
   ready: string;
   book: string | null;
   says?: RegExp;
-};
+}
 
 const rows: Row[] = [
   {

@@ -10,16 +10,16 @@ import { sharedStack } from './shared-stack.ts';
 import type { Step } from './steps.ts';
 
 /** What is to be done for a container, and what is. */
-export type ContainerPlan = {
+export interface ContainerPlan {
   readonly steps: readonly Step[];
   /** `Ready` last. */
   readonly conditions: readonly ConditionDraft[];
   /** Ours, or null when it is not there. */
   readonly found: DockerContainerDetail | null;
-};
+}
 
 /** What a container's plan has to know of the rest. */
-export type ContainerSurroundings = {
+export interface ContainerSurroundings {
   /** Why a network cannot be attached to yet, or null when it can; by network id. */
   readonly networkWaits: (networkId: string) => string | null;
   /** Whether the network wants containers restarted that lost their interface; by network id. */
@@ -28,7 +28,7 @@ export type ContainerSurroundings = {
   readonly networkOf: (networkId: string) => DesiredNetwork | undefined;
   /** The document's container of this name. */
   readonly desiredByName: (name: string) => DesiredContainer | undefined;
-};
+}
 
 /**
  * What to do for one container. Pure. Only what carries our mark and its own name is ever stopped or removed, and only

@@ -29,14 +29,14 @@ const over = (gateway: string, link = 'eth1', family: 4 | 6 = 4): ContainerRoute
   link,
 });
 
-type Row = {
+interface Row {
   name: string;
   networks?: DesiredNetwork[];
   attachments?: (typeof onLan)[];
   routes: ContainerRoute[];
   /** Gateway that it is set to; null: nothing is done. */
   set: string | null;
-};
+}
 
 const rows: Row[] = [
   {

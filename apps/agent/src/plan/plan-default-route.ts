@@ -6,14 +6,17 @@ import type { ObservedDocker } from '../observation/observed.ts';
 import type { Step } from './steps.ts';
 
 /** What is to be done for the default routes inside a container. */
-export type DefaultRoutePlan = {
+export interface DefaultRoutePlan {
   readonly steps: readonly Step[];
   /** Null where there is nothing to say: one network, or nobody could look. */
   readonly condition: ConditionDraft | null;
-};
+}
 
 type Family = 4 | 6;
-type Wanted = { readonly network: string; readonly gateway: string };
+interface Wanted {
+  readonly network: string;
+  readonly gateway: string;
+}
 
 /**
  * The default route of a running container goes to the gateway of its first attachment that has one. Engines before 28

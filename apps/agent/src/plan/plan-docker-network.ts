@@ -29,13 +29,13 @@ import type { LinkPlan } from './plan-link.ts';
 import type { Step } from './steps.ts';
 
 /** What a network needs of Docker. */
-export type DockerPart = {
+export interface DockerPart {
   readonly steps: readonly Step[];
   readonly condition: ConditionDraft;
   /** Why its addresses are not given by the address book; null where they are, or where nothing is there. */
   readonly book: ConditionDraft | null;
   readonly dockerNetworkId: string | null;
-};
+}
 
 /** Docker's network on its link. Pure. */
 export function planDockerNetwork(

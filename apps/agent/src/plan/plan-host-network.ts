@@ -5,10 +5,10 @@ import type { Observed } from '../observation/observed.ts';
 import type { Step } from './steps.ts';
 
 /** What a network needs of the host's own networking. */
-export type HostNetworkPlan = {
+export interface HostNetworkPlan {
   readonly steps: readonly Step[];
   readonly conditions: readonly ConditionDraft[];
-};
+}
 
 /** Forwarding where asked for, and whether the host itself knows the subnets from elsewhere. Pure. */
 export function planHostNetwork(

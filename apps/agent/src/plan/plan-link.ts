@@ -9,14 +9,14 @@ import { planMtu } from './plan-mtu.ts';
 import type { Step } from './steps.ts';
 
 /** What a network needs below Docker. */
-export type LinkPlan = {
+export interface LinkPlan {
   /** The interface that the Docker network hangs on; null while the parent is not known. */
   readonly link: string | null;
   /** Whether the link will be there once the steps are done, so that a Docker network can be made on it. */
   readonly usable: boolean;
   readonly steps: readonly Step[];
   readonly conditions: readonly ConditionDraft[];
-};
+}
 
 /**
  * Parent, VLAN sub-interface, MTU, promiscuous mode and what the host's own networking needs. Pure; never takes anything
@@ -125,11 +125,11 @@ function promiscuousCondition(parent: Link): ConditionDraft {
 export const noVlans =
   'the kernel of this host has no 802.1Q VLANs: install and load the module 8021q (modinfo 8021q, modprobe 8021q), or use a network without VLAN';
 
-type VlanPlan = {
+interface VlanPlan {
   readonly usable: boolean;
   readonly steps: readonly Step[];
   readonly condition: ConditionDraft;
-};
+}
 
 function planVlan(
   network: DesiredNetwork,

@@ -20,12 +20,12 @@ const dockerNetwork = (name: string, parent: string, labels: Record<string, stri
 });
 const ours = { [networkLabel]: id(1) };
 
-type Setting = {
+interface Setting {
   readonly host?: (host: FakeHost) => unknown;
   readonly others?: readonly DesiredNetwork[];
   readonly form?: Partial<DesiredNetwork>;
   readonly seen?: Partial<Observed>;
-};
+}
 
 /** What is planned for ens34, which is up by now without addresses, in a setting. */
 async function plannedFor({ host: change, others = [], form = {}, seen = {} }: Setting): Promise<string> {

@@ -7,7 +7,10 @@ import type { Observed } from '../observation/observed.ts';
 import type { Step } from './steps.ts';
 
 /** What a network's MTU needs. */
-export type MtuPlan = { readonly steps: readonly Step[]; readonly conditions: readonly ConditionDraft[] };
+export interface MtuPlan {
+  readonly steps: readonly Step[];
+  readonly conditions: readonly ConditionDraft[];
+}
 
 /**
  * The MTU of a VLAN sub-interface that we made: the largest that a network on it asks for, the parent's where none does,

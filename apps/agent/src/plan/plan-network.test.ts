@@ -76,7 +76,7 @@ test('a network removed behind the back of the agent is made again', async () =>
   expect((await planOf(host, network())).steps.map((step) => step.do)).toEqual(['create-network']);
 });
 
-type Row = {
+interface Row {
   name: string;
   arrange?: (host: FakeHost) => Promise<void> | void;
   want?: Partial<DesiredNetwork>;
@@ -85,7 +85,7 @@ type Row = {
   steps: string[];
   conditions: Record<string, string>;
   says?: [type: string, text: string | RegExp];
-};
+}
 
 const plain: Row['arrange'] = (host) => host.links.put(promiscuousNic);
 const putNetwork =

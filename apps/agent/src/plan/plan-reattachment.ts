@@ -6,10 +6,10 @@ import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import type { Step } from './steps.ts';
 
 /** What is left to do for containers that were on the network before it was made again. */
-export type Reattachment = {
+export interface Reattachment {
   readonly steps: readonly Step[];
   readonly conditions: readonly ConditionDraft[];
-};
+}
 
 /**
  * Connects those that were disconnected again once the network is there (`usable`), and forgets those that are gone or on it

@@ -27,7 +27,7 @@ const another = (change: Partial<DesiredNetwork> = {}) =>
     ...change,
   });
 
-type Row = {
+interface Row {
   name: string;
   arrange?: (host: FakeHost) => Promise<void> | void;
   want: DesiredNetwork;
@@ -35,7 +35,7 @@ type Row = {
   steps: object[];
   conditions?: Record<string, string>;
   engine?: { version: string; apiVersion: string };
-};
+}
 const make = { do: 'create-network' };
 const up = { do: 'set-link-up', link: 'ens33.10' };
 

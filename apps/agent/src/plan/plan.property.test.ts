@@ -66,7 +66,10 @@ const someLeftovers = fc.record({
   dockerDown: fc.boolean(),
 });
 
-type World = { readonly desired: DesiredDocument; readonly host: FakeHost };
+interface World {
+  readonly desired: DesiredDocument;
+  readonly host: FakeHost;
+}
 
 const worlds = fc.record({ networks: someNetworks, containers: someContainers, leftovers: someLeftovers });
 

@@ -10,12 +10,12 @@ import { preparation } from './preparation.ts';
 export type ItemKey = `network:${string}` | `container:${string}`;
 
 /** Plans of the items of a document against one look. Each is worked out when first asked for. */
-export type HostPlan = {
+export interface HostPlan {
   readonly networks: ReadonlyMap<string, () => NetworkPlan>;
   readonly containers: ReadonlyMap<string, () => ContainerPlan>;
   /** The plan of an item; undefined for one that the document does not name, which is left alone. */
   readonly item: (key: ItemKey) => NetworkPlan | ContainerPlan | undefined;
-};
+}
 
 /** What to do, as a pure function of what should be and what is. What the document does not name gets no plan. */
 export function planHost(desired: DesiredDocument, observed: Observed): HostPlan {

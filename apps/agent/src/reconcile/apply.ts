@@ -9,7 +9,7 @@ import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
 import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from '../plan/steps.ts';
 
 /** What steps are carried out with. */
-export type ApplyDeps = {
+export interface ApplyDeps {
   readonly links: Pick<
     Links,
     'setUp' | 'setDown' | 'setPromiscuous' | 'setMtu' | 'addVlan' | 'setAlias' | 'get' | 'remove'
@@ -36,14 +36,14 @@ export type ApplyDeps = {
   readonly setDefaultRoute: (pid: number, family: 4 | 6, gateway: string) => Promise<void>;
   /** Called around each step; one that throws ends the run there, as a killed agent would. For tests. */
   readonly onStep?: (step: Step, when: 'before' | 'after') => void;
-};
+}
 
 /** What came of it. */
-export type Applied = {
+export interface Applied {
   /** What the steps that worked did, in order. */
   readonly done: readonly string[];
   readonly failed: { readonly step: Step; readonly error: unknown } | null;
-};
+}
 
 /** Carries out steps in order and stops at the first that fails: what follows builds on it. */
 export function applySteps(steps: readonly Step[], deps: ApplyDeps): Promise<Applied> {
@@ -51,10 +51,10 @@ export function applySteps(steps: readonly Step[], deps: ApplyDeps): Promise<App
 }
 
 /** What the links of a host are put right with, where there is no Docker yet. */
-export type LinkApplyDeps = {
+export interface LinkApplyDeps {
   readonly links: Omit<ApplyDeps['links'], 'setDown'>;
   readonly kernel: ApplyDeps['kernel'];
-};
+}
 
 /** As {@link applySteps}, for the steps below Docker alone. */
 export function applyLinkSteps(steps: readonly LinkStep[], deps: LinkApplyDeps): Promise<Applied> {

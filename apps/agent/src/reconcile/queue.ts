@@ -11,30 +11,30 @@ export type WorkOutcome = 'done' | 'retry' | 'parked';
 export type WorkReason = 'changed' | 'seen' | 'resync';
 
 /** What a queue is made of. */
-export type WorkQueueDeps<K extends string> = {
+export interface WorkQueueDeps<K extends string> {
   /** Looks and does what is needed for a key; a failure that is thrown counts as `retry`. */
   readonly work: (key: K) => Promise<WorkOutcome>;
   readonly onError: (key: K, error: unknown) => void;
   /** How many keys are worked on at the same time. */
   readonly concurrency: number;
   readonly timing: Pick<Timing, 'delay' | 'random'>;
-};
+}
 
 /**
  * A work queue as controller-runtime has it: level-based (a key says what to look at, not what to do), a key stands on
  * it once, is never worked on twice at once, and waits after failures, 0.5 s to 5 min with full jitter.
  */
-export type WorkQueue<K extends string> = {
+export interface WorkQueue<K extends string> {
   readonly add: (key: K, reason: WorkReason) => void;
   /** Nothing is queued or being worked on; keys that wait after a failure do not count. */
   readonly isIdle: () => boolean;
   /** Takes no more work and waits for what runs. */
   readonly close: () => Promise<void>;
-};
+}
 
 const backoff = { firstMs: 500, maxMs: 300_000 };
 
-type KeyState = {
+interface KeyState {
   queued: boolean;
   running: boolean;
   /** Put on the queue again while it was worked on. */
@@ -43,7 +43,7 @@ type KeyState = {
   parked: boolean;
   /** Ends the wait after a failure. */
   waiting: AbortController | null;
-};
+}
 
 /** Makes an empty queue. */
 export function createWorkQueue<K extends string>(deps: WorkQueueDeps<K>): WorkQueue<K> {

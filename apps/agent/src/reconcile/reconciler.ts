@@ -12,7 +12,7 @@ import { changesLinks, type Step } from '../plan/steps.ts';
 import { createWaker } from '../lib/waker.ts';
 
 /** What the reconciler works with. */
-export type ReconcilerDeps = {
+export interface ReconcilerDeps {
   readonly desired: () => DesiredDocument | null;
   readonly observer: Observer;
   readonly apply: ApplyDeps;
@@ -33,10 +33,10 @@ export type ReconcilerDeps = {
   readonly onNews: () => void;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** Makes what should be so, and keeps it so. */
-export type Reconciler = {
+export interface Reconciler {
   /** Another document is to be carried out. */
   readonly desiredChanged: () => void;
   /** Something happened on the host. */
@@ -45,7 +45,7 @@ export type Reconciler = {
   readonly report: (fresh: boolean) => Promise<Report | null>;
   /** Runs until aborted, then lets running work end. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 /** Rounds of look, plan and apply that one item may take; more means that it never settles. */
 const maxRounds = 8;

@@ -19,15 +19,15 @@ import { hostConditions, planHost, type HostPlan, type ItemKey } from '../plan/p
 import { standsFor } from '../observation/stands-for.ts';
 
 /** What is remembered of an item between looks. */
-export type ItemMemory = {
+export interface ItemMemory {
   /** Generation that was last carried out, or tried to be. */
   readonly attempted: (key: ItemKey) => number;
   readonly failure: (key: ItemKey) => StepFailure | undefined;
   readonly lastAction: (key: ItemKey) => string | null;
-};
+}
 
 /** What a report is made from. */
-export type ReportInput = {
+export interface ReportInput {
   readonly desired: DesiredDocument | null;
   readonly observed: Observed;
   /** The last look at which Docker answered: what was seen then is not unsaid because Docker is down now. */
@@ -45,7 +45,7 @@ export type ReportInput = {
   } | null;
   /** Conditions of the report before, for their times. */
   readonly before: Report | null;
-};
+}
 
 /** Says what is, in the words of the agent protocol. Pure. */
 export function buildReport(input: ReportInput): Report {

@@ -12,28 +12,33 @@ import type { NotStarted } from '../observation/not-started.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 
 /** What containers are started again with. */
-export type RevivalDeps = {
+export interface RevivalDeps {
   readonly docker: Pick<DockerEngine, 'container' | 'startContainer'>;
   readonly timing: Pick<Timing, 'now' | 'random'>;
   readonly log: Logger;
-};
+}
 
 /** Starts containers whose start failed at their network: Docker could not ask for their address, or had lost the network. */
-export type Revival = {
+export interface Revival {
   /** What is, as of a look; returns at once. */
   readonly onObservation: (observed: Pick<Observed, 'docker' | 'book'>) => void;
   /** Those that could not be started again, as of now. */
   readonly notStarted: () => readonly NotStarted[];
   /** Starts no more. */
   readonly close: () => void;
-};
+}
 
 const backoff = { firstMs: 2000, maxMs: 300_000 };
 /** Containers that are started at once. */
 const atOnce = 4;
 
 /** What is known of a container that does not run. */
-type Known = { failures: number; nextAt: number; busy: boolean; notStarted: NotStarted | null };
+interface Known {
+  failures: number;
+  nextAt: number;
+  busy: boolean;
+  notStarted: NotStarted | null;
+}
 
 /**
  * Docker tries a container with a restart policy once when it starts, and never again when that failed at its network

@@ -82,7 +82,7 @@ export function document(
 }
 
 /** A host in memory: `ens33` up, Docker 20.10 with `busybox`. */
-export type FakeHost = {
+export interface FakeHost {
   readonly links: FakeLinks;
   readonly docker: FakeDockerEngine;
   readonly kernel: FakeKernel;
@@ -108,7 +108,7 @@ export type FakeHost = {
   readonly settle: (desired: DesiredDocument, onStep?: ApplyDeps['onStep']) => Promise<Step[]>;
   /** What would have changed the host since the last call. */
   readonly changes: () => string[];
-};
+}
 
 /** Makes that host. */
 export function createFakeHost(

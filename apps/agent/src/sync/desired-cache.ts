@@ -14,14 +14,14 @@ export type Refusal =
  * What this host should be, as last heard, in memory and on disk: a reboot needs no server. Null means that nothing is
  * known, and is never the same as a document that lists nothing.
  */
-export type DesiredCache = {
+export interface DesiredCache {
   readonly current: () => DesiredDocument | null;
   /**
    * Takes a document once it is safe on disk. One for another host, or of an older revision than what is here, is
    * refused and changes nothing.
    */
   readonly accept: (document: DesiredDocument) => Promise<Refusal | null>;
-};
+}
 
 /** Opens the cache of a state folder. A file that cannot be read in full is treated as none, and said in the log. */
 export async function openDesiredCache(deps: {

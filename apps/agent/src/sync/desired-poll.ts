@@ -5,7 +5,7 @@ import { fatalFailure } from '../lib/failure.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** What the poll works with. */
-export type DesiredPollDeps = {
+export interface DesiredPollDeps {
   readonly client: Pick<AgentClient, 'desired'>;
   readonly cache: DesiredCache;
   /** The highest generation of a lease that this host holds. */
@@ -18,7 +18,7 @@ export type DesiredPollDeps = {
   readonly onChange: () => void;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 const waitSeconds = 25;
 const firstBackoffMs = 500;

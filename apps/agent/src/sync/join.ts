@@ -10,7 +10,7 @@ export class JoinRefused extends Error {
 }
 
 /** What a join needs. */
-export type JoinDeps = {
+export interface JoinDeps {
   readonly stateFolder: string;
   readonly server: ServerLocation;
   readonly token: string | null;
@@ -18,7 +18,7 @@ export type JoinDeps = {
   readonly facts: () => Promise<HostFacts>;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 const backoff = { firstMs: 500, maxMs: 60_000 };
 

@@ -55,7 +55,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-type Seen = { readonly path: string; readonly body: string };
+interface Seen {
+  readonly path: string;
+  readonly body: string;
+}
 
 /** A server in the small: answers with what the test lined up, the last one again and again. */
 async function serve(...answers: ((response: ServerResponse) => unknown)[]) {

@@ -5,7 +5,7 @@ import { fatalFailure } from '../lib/failure.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** What the loop works with. */
-export type ReportLoopDeps = {
+export interface ReportLoopDeps {
   readonly client: Pick<AgentClient, 'report'>;
   /** The newest truth; looks again when `fresh`. Null while there is nothing to say yet. */
   readonly build: (fresh: boolean) => Promise<Report | null>;
@@ -13,10 +13,10 @@ export type ReportLoopDeps = {
   readonly heartbeatMs: () => number;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** Reports on change and at least every heartbeat. */
-export type ReportLoop = {
+export interface ReportLoop {
   /**
    * Something may have changed, to be reported within so many milliseconds: at once by default, and earlier with another
    * report. Many calls become one report.
@@ -26,7 +26,7 @@ export type ReportLoop = {
   readonly serverAnswers: () => void;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 const firstBackoffMs = 500;
 /** This part of a heartbeat a look may take before the heartbeat goes out without it. */

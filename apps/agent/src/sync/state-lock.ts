@@ -14,7 +14,10 @@ export class StateFolderBusy extends Error {
 }
 
 /** A process, distinguished from a later one with the same id. */
-export type ProcessMark = { readonly pid: number; readonly startTime: string };
+export interface ProcessMark {
+  readonly pid: number;
+  readonly startTime: string;
+}
 
 /** How a process is looked up; null when it does not run. */
 export type StartTimeOf = (pid: number) => Promise<string | null>;

@@ -6,19 +6,19 @@ export type ProbeAnswer =
   | { readonly answer: 'unknown'; readonly reason: string };
 
 /** A question to the wire. */
-export type ProbeRequest = {
+export interface ProbeRequest {
   /** The interface of the host that the network hangs on. */
   readonly link: string;
   readonly ip: string;
   /** MACs in lower case whose speaking for it means nothing, as the container's own. None when left out. */
   readonly known?: readonly string[];
-};
+}
 
 /** Asks the wire who has an address. Never fails but by its answer. */
 export type Ask = (request: ProbeRequest, signal: AbortSignal) => Promise<ProbeAnswer>;
 
 /** Asks the wire whether somebody has an address (RFC 5227 for IPv4, neighbour discovery for IPv6). */
-export type AddressProbe = {
+export interface AddressProbe {
   /** As RFC 5227 has it, 4 to 6 seconds: before an address enters a warm pool. */
   readonly probe: Ask;
   /** Within a third of a second: while a container waits for the address, or somebody for the answer ("is it silent now?"). */
@@ -27,7 +27,7 @@ export type AddressProbe = {
   readonly recheck: Ask;
   /** Nothing of ours stays on an interface: it is about to be one container's alone. */
   readonly letGo: (link: string) => void;
-};
+}
 
 const unable: Ask = () => Promise.resolve({ answer: 'unknown', reason: 'this agent has no probe' });
 

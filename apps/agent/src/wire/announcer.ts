@@ -9,22 +9,22 @@ import { createSlots } from '../lib/slots.ts';
 import type { AnnounceFailure } from '../observation/wire-state.ts';
 
 /** What addresses are announced with. */
-export type AnnouncerDeps = {
+export interface AnnouncerDeps {
   readonly docker: Pick<DockerEngine, 'container'>;
   readonly run: RunCommand;
   readonly timing: Pick<Timing, 'now'>;
   readonly log: Logger;
-};
+}
 
 /** Announces the addresses that containers took. */
-export type Announcer = {
+export interface Announcer {
   /** What is, as of a look; returns at once. */
   readonly onObservation: (observed: Pick<Observed, 'docker' | 'adopted'>) => void;
   /** Those of containers that still run. */
   readonly failures: () => readonly AnnounceFailure[];
   /** Ends what still runs, and starts no more. */
   readonly close: () => void;
-};
+}
 
 /** Engine 28 was the first to announce a container's address itself (moby 30238). */
 export function engineAnnounces(version: string): boolean {
@@ -36,12 +36,12 @@ const atOnce = 16;
 /** What started longer before the agent than this is known on the wire, in milliseconds. */
 const freshMs = 60_000;
 
-type Taken = {
+interface Taken {
   readonly key: string;
   readonly container: string;
   readonly name: string;
   readonly ip: string;
-};
+}
 
 /**
  * Announces each address of each container on our networks once a start, on an Engine that does not do it. Works from

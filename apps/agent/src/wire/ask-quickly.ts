@@ -6,12 +6,12 @@ import { askLine, forgetLine, stationOf } from './neighbour.ts';
 import type { ProbeNamespace } from './probe-namespace.ts';
 
 /** How an address is asked for that a container waits for. */
-export type QuickSettings = {
+export interface QuickSettings {
   /** When the probes are sent, in milliseconds from the first. */
   readonly sendAt: readonly number[];
   /** When it is looked whether somebody answered; the last of them ends it. */
   readonly lookAt: readonly number[];
-};
+}
 
 /**
  * The probes of RFC 5227 shortened: a station on a LAN answers within milliseconds, one on a radio link that sleeps within

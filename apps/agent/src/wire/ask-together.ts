@@ -7,20 +7,20 @@ import { isProbeMac } from './probe-mac.ts';
 import type { ProbeLink, ProbeNamespace } from './probe-namespace.ts';
 
 /** How some addresses are asked for. */
-export type AskSettings = {
+export interface AskSettings {
   /** Probes for one address, a second apart (RFC 5227, PROBE_NUM, PROBE_MIN). */
   readonly probes: number;
   /** How long answers to the last probe are awaited (ANNOUNCE_WAIT), in milliseconds; at least a second. */
   readonly listenMs: number;
-};
+}
 
 /** One question: who has an address on the wire of a link. */
-export type Question = {
+export interface Question {
   readonly link: ProbeLink;
   readonly ip: Ip;
   /** Whose speaking for it means nothing: MACs in lower case. */
   readonly known: readonly string[];
-};
+}
 
 const secondMs = 1000;
 

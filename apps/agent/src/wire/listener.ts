@@ -20,17 +20,20 @@ table ip6 silence {
 `;
 
 /** Tables of a namespace's own nftables that listen for addresses, for `nft`. */
-export type Listener = {
+export interface Listener {
   /** Makes them. */
   readonly begin: string;
   /** Arguments that ask what was heard, one program each. */
   readonly ask: readonly (readonly string[])[];
   /** Takes them away. */
   readonly end: string;
-};
+}
 
 /** An address that is listened for on a link of the namespace. */
-export type ListenedFor = { readonly link: string; readonly ip: Ip };
+export interface ListenedFor {
+  readonly link: string;
+  readonly ip: Ip;
+}
 
 /**
  * A listener for some addresses: notes the MAC of whoever speaks for one, and, apart from it, of whoever else asks
@@ -99,12 +102,12 @@ function setsOf(index: number): { readonly speaks: string; readonly asks: string
 }
 
 /** Who was heard for an address, as MACs in lower case and order. */
-export type Heard = {
+export interface Heard {
   /** Whoever spoke for it: has it. */
   readonly speaks: readonly string[];
   /** Whoever asked whether it is free. */
   readonly asks: readonly string[];
-};
+}
 
 /**
  * Reads what `nft -j list table` says (libnftables-json(5)), for the entry of an index.

@@ -1,7 +1,10 @@
 import { formatIp, type Ip } from '@trunkline/netaddr';
 import type { ProbeLink } from './probe-namespace.ts';
 
-type Asked = { readonly link: Pick<ProbeLink, 'name'>; readonly ip: Ip };
+interface Asked {
+  readonly link: Pick<ProbeLink, 'name'>;
+  readonly ip: Ip;
+}
 
 /**
  * The line (ip-neighbour(8)) by which the kernel asks the wire once for an address: an entry that is to be confirmed

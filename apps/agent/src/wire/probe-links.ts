@@ -3,17 +3,17 @@ import type { Timing } from '../lib/timing.ts';
 import type { ProbeLink, ProbeNamespace } from './probe-namespace.ts';
 
 /** A link that is in use. */
-export type HeldLink = {
+export interface HeldLink {
   readonly space: ProbeNamespace;
   readonly link: ProbeLink;
   /** Makes it ready for IPv6 neighbours; once, whoever asks. Fails as `ProbeNamespace.prepareIpv6`. */
   readonly readyForIpv6: () => Promise<void>;
   /** Ends this use. `failed`: nobody else gets it. */
   readonly leave: (failed?: boolean) => void;
-};
+}
 
 /** Links in one namespace, shared by those who ask at the same time. */
-export type ProbeLinks = {
+export interface ProbeLinks {
   /**
    * The link on a parent, which is made when it is first needed and goes when nobody used it for a while; the namespace goes
    * with the last. Fails as opening does.
@@ -23,18 +23,21 @@ export type ProbeLinks = {
   readonly letGo: (parent: string) => void;
   /** Takes all away. */
   readonly close: () => void;
-};
+}
 
-type Made = { readonly space: ProbeNamespace; readonly link: ProbeLink };
+interface Made {
+  readonly space: ProbeNamespace;
+  readonly link: ProbeLink;
+}
 
-type Entry = {
+interface Entry {
   readonly parent: string;
   readonly made: Promise<Made>;
   ready: Promise<void> | null;
   users: number;
   /** Ends the wait that ends the link. */
   idle: AbortController | null;
-};
+}
 
 /** `lingerMs`: how long one stays without use, in milliseconds: leases come in bursts, and containers do not wait for it. */
 export function createProbeLinks(deps: {

@@ -10,22 +10,22 @@ import { silence } from './listener.ts';
 import { linkLocalOf, probeMac } from './probe-mac.ts';
 
 /** What the room is made with. */
-export type ProbeNamespaceDeps = {
+export interface ProbeNamespaceDeps {
   readonly run: RunCommand;
   readonly open: OpenDialogue;
   readonly timing: Pick<Timing, 'delay'>;
   /** Solicitations that the kernel sends for an IPv6 address, a second apart (RFC 4862, DupAddrDetectTransmits). */
   readonly solicitations: number;
-};
+}
 
 /** A station of our own on the wire of a parent, to ask and to listen with; what it says of itself is in ADR 0023. */
-export type ProbeLink = {
+export interface ProbeLink {
   readonly name: string;
   readonly mac: string;
-};
+}
 
 /** A network namespace of our own with a link on each parent that is asked, and an `ip` that stays in it. */
-export type ProbeNamespace = {
+export interface ProbeNamespace {
   /** False where the kernel has no IPv6. */
   readonly ipv6: boolean;
   /**
@@ -45,7 +45,7 @@ export type ProbeNamespace = {
   readonly isGone: () => boolean;
   /** Takes it away; the kernel does it a moment later. */
   readonly close: () => void;
-};
+}
 
 const patienceMs = 2000;
 const pollMs = 50;
@@ -191,12 +191,12 @@ async function addLinks(
   );
 }
 
-type SeenLink = {
+interface SeenLink {
   readonly name: string;
   readonly mac: string;
   readonly up: boolean;
   readonly hears: boolean;
-};
+}
 
 function readLink(seen: JsonRecord): SeenLink {
   const flags = new Set(texts(seen['flags']));

@@ -42,15 +42,19 @@ const usualProbing: ProbeSettings = {
 const rechecking: AskSettings = { probes: 1, listenMs: 1000 };
 
 /** What the wire is asked with. */
-export type ProbeDeps = {
+export interface ProbeDeps {
   readonly run: RunCommand;
   readonly open: OpenDialogue;
   readonly links: Pick<Links, 'list'>;
   readonly timing: Pick<Timing, 'delay' | 'random' | 'now'>;
   readonly settings?: ProbeSettings;
-};
+}
 
-type Asked = { readonly link: string; readonly ip: Ip; readonly known: readonly string[] };
+interface Asked {
+  readonly link: string;
+  readonly ip: Ip;
+  readonly known: readonly string[];
+}
 
 /**
  * Asks the wire who has an address: ARP probes (RFC 5227 section 2.1) or duplicate address detection (RFC 4862 section

@@ -9,7 +9,9 @@ import fp from 'fastify-plugin';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** A counter whose label takes only the words of its table. */
-type CounterOf<L extends string, V extends string> = { inc(labels: Record<L, V>): void };
+interface CounterOf<L extends string, V extends string> {
+  inc(labels: Record<L, V>): void;
+}
 
 /** What the server counts. Every series is there from the start, so that a rate over it is right from the first event. */
 export interface Metrics {

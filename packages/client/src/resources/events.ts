@@ -6,7 +6,7 @@ import { readSse } from '../sse.ts';
 import { failUnlessOk, type WireRequest } from '../transport.ts';
 
 /** How an event stream is followed. */
-export type FollowOptions = {
+export interface FollowOptions {
   /** Begin after this revision (`Last-Event-ID`); left out: from now on. */
   readonly after?: string;
   /** Filters of the route. */
@@ -15,7 +15,7 @@ export type FollowOptions = {
   readonly signal?: AbortSignal;
   /** Called whenever the server holds the stream open: what happens from then on is seen. */
   readonly onOpen?: () => void;
-};
+}
 
 const reconnectMs = 1000;
 

@@ -36,7 +36,7 @@ import { DriverRefusal } from './refusal.ts';
 import type { OnDemandRequests } from './on-demand.ts';
 
 /** What the book works with. */
-export type AddressBookDeps = {
+export interface AddressBookDeps {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
   /** Subnets whose addresses Docker takes for a request to a pool. */
@@ -53,23 +53,23 @@ export type AddressBookDeps = {
   readonly onChange: () => void;
   readonly now: () => number;
   readonly log: Logger;
-};
+}
 
 /** An address that was given, and how to take it back where nobody heard of it. */
-export type Grant = {
+export interface Grant {
   readonly ip: string;
   /** The subnet it lies in: the pool's, or another one of the same network. */
   readonly subnet: string;
   /** Whether this host holds it still, so that Docker may hear of it: the server may have taken it away since it was granted. */
   readonly isHeld: () => boolean;
   readonly rollback: () => Promise<void>;
-};
+}
 
 /** Gives addresses to Docker and takes them back. Fails with {@link DriverRefusal}, never slower than {@link maxCallMs}. */
-export type AddressBook = {
+export interface AddressBook {
   readonly request: (pool: Pool, ip: string | null, endpoint: Endpoint) => Promise<Grant>;
   readonly release: (pool: Pool, ip: string) => Promise<void>;
-};
+}
 
 /** Bound of one call of Docker, which has none of its own, in milliseconds. */
 export const maxCallMs = 10_000;

@@ -17,15 +17,15 @@ import type { Evidence } from '../bindings/live-addresses.ts';
 import type { Pool } from './pools.ts';
 
 /** What a container that is being started needs. */
-export type AddressRequest = {
+export interface AddressRequest {
   readonly pool: Pool;
   /** The one address that will do (`--ip`), in canonical form; null: any. */
   readonly ip: string | null;
   readonly endpoint: Endpoint;
-};
+}
 
 /** What is known when it is decided. */
-export type AllocationState = {
+export interface AllocationState {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
   readonly now: number;
@@ -48,7 +48,7 @@ export type AllocationState = {
     /** Held, and found not to be grantable when it was to be granted. */
     readonly passed?: ReadonlySet<LeaseKey>;
   };
-};
+}
 
 /** What to do about a request. */
 export type Decision =

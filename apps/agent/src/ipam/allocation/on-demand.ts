@@ -8,28 +8,28 @@ import type { Pool } from './pools.ts';
 export type OnDemandAnswer = { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
 
 /** Asks for addresses that containers wait for. Those who ask at the same time share a call. */
-export type OnDemandRequests = {
+export interface OnDemandRequests {
   /**
    * An address of the network, of the pool's subnet before all others; `only`: of no other. Bounded by `timeoutMs`; never
    * fails.
    */
   readonly ask: (pool: Pool, timeoutMs: number, only?: boolean) => Promise<OnDemandAnswer>;
-};
+}
 
 /** What it works with. */
-export type OnDemandDeps = {
+export interface OnDemandDeps {
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   /** Leases that nobody waits for any more. */
   readonly onSpare: (leases: readonly Lease[]) => void;
-};
+}
 
-type Waiter = {
+interface Waiter {
   readonly pool: Pool;
   readonly only: boolean;
   readonly timeoutMs: number;
   readonly resolve: (answer: OnDemandAnswer) => void;
-};
+}
 
 /** Calls at a time for one pool; who asks while so many run shares the next. */
 const maxCalls = 8;

@@ -5,15 +5,15 @@ import { namedNetwork, plainNetworkId } from '../../observation/stands-for.ts';
 import { DriverRefusal } from './refusal.ts';
 
 /** What Docker calls a pool: one subnet of one network. Its id says all of it, so nothing of it must be remembered. */
-export type Pool = {
+export interface Pool {
   readonly networkId: string;
   /** In canonical form. */
   readonly subnet: string;
   readonly family: 'ipv4' | 'ipv6';
-};
+}
 
 /** What Docker asks a pool for. */
-export type PoolRequest = {
+export interface PoolRequest {
   /** `--subnet`; '' without. */
   readonly subnet: string;
   /** `--ip-range`; '' without. */
@@ -21,7 +21,7 @@ export type PoolRequest = {
   /** The `--ipam-opt` pairs. */
   readonly options: Readonly<Record<string, string>>;
   readonly ipv6: boolean;
-};
+}
 
 const howToName = `docker network create --ipam-driver trunkline --ipam-opt ${ipamNetworkOption}=<id or name of the Trunkline network>`;
 

@@ -6,24 +6,24 @@ import type { LeaseStore } from '../leases/lease-store.ts';
 import type { NetworkWire } from '../bindings/network-wire.ts';
 
 /** What the prober works with. */
-export type ProberDeps = {
+export interface ProberDeps {
   readonly store: LeaseStore;
   readonly wire: Pick<NetworkWire, 'ask'>;
   readonly onChange: () => void;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /**
  * Asks the wire for each address before it enters a warm pool. Where it could not be asked, that is no answer: the address stays
  * `probing`, which is asked for at its grant, and the network is asked again later and later.
  */
-export type Prober = {
+export interface Prober {
   /** There may be something to ask for. */
   readonly wake: () => void;
   /** Runs until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 /** Bound of one probe, in milliseconds; RFC 5227 takes 4 to 7 s. */
 const probeMs = 15_000;

@@ -8,7 +8,7 @@ import type { Pool } from './pools.ts';
 import { DriverRefusal } from './refusal.ts';
 
 /** What the guard works with. */
-export type WireGuardDeps = {
+export interface WireGuardDeps {
   readonly book: AddressBook;
   readonly store: Pick<LeaseStore, 'get' | 'all' | 'apply'>;
   readonly wire: Pick<NetworkWire, 'ask'>;
@@ -18,7 +18,7 @@ export type WireGuardDeps = {
   readonly onChange: () => void;
   readonly now: () => number;
   readonly log: Logger;
-};
+}
 
 /** After this no other address is tried, in milliseconds: Docker has to be answered. */
 const maxMs = 5000;

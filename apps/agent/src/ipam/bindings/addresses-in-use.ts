@@ -4,13 +4,13 @@ import type { ObservedDocker } from '../../observation/observed.ts';
 import type { NetworkResolver } from '../../observation/stands-for.ts';
 
 /** An address that a running container has on a network of ours, and the MAC that it has it with. */
-export type AddressInUse = {
+export interface AddressInUse {
   readonly networkId: string;
   readonly ip: string;
   /** Name of the container. */
   readonly container: string;
   readonly mac: string;
-};
+}
 
 /** What running containers have, as far as Docker says with which MAC. Pure. */
 export function addressesInUse(

@@ -40,7 +40,7 @@ const has = (container = 'c1'): SeenAddress => ({ networkId: id(1), ip, containe
 const key = keyOf(record({}));
 
 /** What a look shows. */
-type Shown = {
+interface Shown {
   /** A container has the address: as Docker and the kernel show it, one of them alone, or Docker where nobody asked the kernel. */
   readonly by?: 'both' | 'kernel' | 'docker' | 'docker-only';
   /** A container asks for it by name. */
@@ -50,7 +50,7 @@ type Shown = {
   /** A Docker network has a gateway that Docker does not tell: made before the address was granted, or since. */
   readonly undescribed?: 'since' | 'before';
   readonly vague?: readonly string[];
-};
+}
 
 function look(
   at: number,

@@ -20,17 +20,17 @@ import type { LeaseChange } from '../leases/lease-journal.ts';
 import { familyOf } from '../leases/exchange-plan.ts';
 
 /** An address that a container has. */
-export type SeenAddress = {
+export interface SeenAddress {
   readonly networkId: string;
   readonly ip: string;
   /** Docker's id of the container; of one that only the kernel shows, the name of its network namespace. */
   readonly container: string;
   readonly name: string;
   readonly mac: string | null;
-};
+}
 
 /** What one look shows of networks with our driver: at Docker, and then at the kernel inside its containers. */
-export type SeenAddresses = {
+export interface SeenAddresses {
   /** When the look began, milliseconds since 1970. */
   readonly at: number;
   /** What containers have, as Docker or the kernel shows it. */
@@ -48,25 +48,25 @@ export type SeenAddresses = {
    * it is being connected, or not reported in full. Nothing of theirs is taken for unused.
    */
   readonly vague: ReadonlySet<string>;
-};
+}
 
 /** What is remembered of an address between looks; gone with the agent, which only makes it wait longer. */
-export type Memory = {
+export interface Memory {
   /** The container that was last seen on it. */
   readonly container: string | null;
   /** When the first of the looks began that saw nobody on it without a break; null: somebody was on it at the last. */
   readonly unseenSince: number | null;
-};
+}
 
 /** What a look changes. */
-export type BindingsPlan = {
+export interface BindingsPlan {
   readonly changes: readonly LeaseChange[];
   readonly memory: ReadonlyMap<LeaseKey, Memory>;
   /** Seen on a container and not held, as far as this disk knows: to be claimed. */
   readonly unheld: readonly SeenAddress[];
   /** When the next grace is over, milliseconds since 1970; null: nothing waits for one. */
   readonly nextAt: number | null;
-};
+}
 
 /**
  * For how long after a release or a grant Docker alone is not believed that a container has the address, in milliseconds: it
@@ -110,18 +110,18 @@ export function planBindings(input: {
 }
 
 /** What a look comes to for one address. */
-type Found = {
+interface Found {
   readonly next: LeaseRecord;
   readonly memory: Memory | null;
   readonly waitsUntil: number | null;
-};
+}
 
-type Look = {
+interface Look {
   readonly seen: SeenAddresses;
   readonly graceMs: number;
   readonly countsFrom?: number;
   readonly now: number;
-};
+}
 
 /** Who asks for it as of this look; one that began before the last grant may not know the container yet. */
 function repinned(record: LeaseRecord, { at, asked }: SeenAddresses): LeaseRecord {

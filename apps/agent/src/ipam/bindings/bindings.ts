@@ -13,7 +13,7 @@ import type { Reachability } from '../leases/reachability.ts';
 import type { LiveAddresses } from './live-addresses.ts';
 
 /** What the bindings work with. */
-export type BindingsDeps = {
+export interface BindingsDeps {
   readonly store: LeaseStore;
   readonly live: Pick<LiveAddresses, 'onObservation'>;
   readonly source: () => LeaseSource | null;
@@ -25,13 +25,13 @@ export type BindingsDeps = {
   readonly graceMs: number;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** An address that a container has and that this host could not get hold of. */
 export type UnheldAddress = SeenAddress & { readonly why: string };
 
 /** Compares what this host holds with what its containers have, at every look. */
-export type Bindings = {
+export interface Bindings {
   /** A look came to an end. Never fails. */
   readonly onObservation: (observed: Pick<Observed, 'at' | 'docker'>) => Promise<void>;
   /** What this host holds has changed: there may be something to look for that no event of Docker tells. */
@@ -40,7 +40,7 @@ export type Bindings = {
   readonly unheld: () => readonly UnheldAddress[];
   /** Looks when a grace is over and claims what is not held, until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 const claimMs = 10_000;
 /** How soon a claim that failed is tried again, in milliseconds. */

@@ -11,7 +11,7 @@ import type { LeaseStore } from '../leases/lease-store.ts';
 import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 
 /** What a comparison works with. */
-export type ComparisonDeps = {
+export interface ComparisonDeps {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
   readonly standsFor: NetworkResolver;
@@ -22,10 +22,10 @@ export type ComparisonDeps = {
   readonly onDone: () => void;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** Compares all that this host holds once the server says that its database went back in time. */
-export type Comparison = {
+export interface Comparison {
   /** Why nothing may be given from the disk; null: it may. */
   readonly pending: () => string | null;
   /** Resolves when it may, or after so many milliseconds. */
@@ -35,7 +35,7 @@ export type Comparison = {
   readonly desiredChanged: () => void;
   /** Runs until aborted; fails only with what ends the agent. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 const backoff = { firstMs: 200, maxMs: 5000 };
 const compareMs = 20_000;

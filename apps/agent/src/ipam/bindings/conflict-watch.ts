@@ -8,7 +8,7 @@ import { keyOf, type LeaseKey } from '../leases/lease-record.ts';
 import type { AddressOnWire, NetworkWire } from './network-wire.ts';
 
 /** What the watch works with. */
-export type ConflictWatchDeps = {
+export interface ConflictWatchDeps {
   readonly wire: Pick<NetworkWire, 'ask'>;
   /** Our network's id for what was named by `--ipam-opt`. */
   readonly standsFor: NetworkResolver;
@@ -17,7 +17,7 @@ export type ConflictWatchDeps = {
   readonly onChange: () => void;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** An address of a running container that something foreign speaks for as well. */
 export type FoundConflict = Pick<AddressInUse, 'networkId' | 'ip' | 'container'> & {
@@ -26,7 +26,7 @@ export type FoundConflict = Pick<AddressInUse, 'networkId' | 'ip' | 'container'>
 };
 
 /** Asks the wire, in turn, for addresses that are in use. */
-export type ConflictWatch = {
+export interface ConflictWatch {
   /** What is, as of a look. */
   readonly onObservation: (observed: Pick<Observed, 'docker'>) => void;
   readonly conflicts: () => readonly FoundConflict[];
@@ -34,7 +34,7 @@ export type ConflictWatch = {
   readonly soon: (about: AddressOnWire) => void;
   /** Runs until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 /** Between rounds, in milliseconds; 0.8 to 1.2 of it, so that hosts do not ask together. */
 const roundMs = 30_000;

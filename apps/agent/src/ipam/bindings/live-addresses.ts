@@ -7,18 +7,21 @@ import { keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.t
 import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 
 /** Who has an address, as far as is known. */
-export type Holder = { readonly name: string | null; readonly mac: string | null };
+export interface Holder {
+  readonly name: string | null;
+  readonly mac: string | null;
+}
 
 /** What is known of one address of this host besides its record. */
-export type Evidence = {
+export interface Evidence {
   /** On whom the kernel shows it now, null for nobody; `unknown`: the kernel could not be asked. */
   readonly kernel: Holder | null | 'unknown';
   /** On whom Docker showed it at its last look, and when that began; null: on nobody, or there was no look yet. */
   readonly docker: { readonly holder: Holder; readonly at: number } | null;
-};
+}
 
 /** Which addresses containers of this host have: Docker's word as of its last look, and the kernel's. */
-export type LiveAddresses = {
+export interface LiveAddresses {
   /** As it is now, for one that asks for it. Asks the kernel and never Docker. */
   readonly of: (address: { readonly networkId: string; readonly ip: string }) => Promise<Evidence>;
   /** What a look shows, the kernel asked after it; null where Docker did not answer. `held`: what this host holds. */
@@ -26,14 +29,14 @@ export type LiveAddresses = {
     observed: Pick<Observed, 'at' | 'docker'>,
     held: ReadonlyMap<LeaseKey, LeaseRecord>,
   ) => Promise<SeenAddresses | null>;
-};
+}
 
 /** What it works with. */
-export type LiveAddressesDeps = {
+export interface LiveAddressesDeps {
   readonly sandboxes: Sandboxes;
   readonly standsFor: NetworkResolver;
   readonly log: Logger;
-};
+}
 
 /** Makes it. */
 export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddressesDeps): LiveAddresses {

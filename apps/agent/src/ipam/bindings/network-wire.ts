@@ -2,7 +2,7 @@ import { messageOf } from '@trunkline/log';
 import type { AddressProbe, ProbeAnswer } from '../../wire/address-probe.ts';
 
 /** The wires that the networks of this host hang on. */
-export type NetworkWire = {
+export interface NetworkWire {
   /**
    * Asks the wire of a network for an address. `known`: MACs whose speaking for it means nothing. Never fails but by its
    * answer.
@@ -16,17 +16,17 @@ export type NetworkWire = {
   readonly holderOf: (about: AddressOnWire) => Promise<string | null>;
   /** Why the wire could not be asked, by network; only what was so at the last question of that network. */
   readonly blind: () => ReadonlyMap<string, string>;
-};
+}
 
 /** How an address is asked for: see {@link AddressProbe}. */
 export type HowToAsk = 'probe' | 'ask' | 'recheck';
 
 /** An address of a network, and who may speak for it. */
-export type AddressOnWire = {
+export interface AddressOnWire {
   readonly networkId: string;
   readonly ip: string;
   readonly known?: readonly string[];
-};
+}
 
 /**
  * Bound of a question that somebody waits for, in milliseconds: for a machine that is slow. Where the link is there already it takes

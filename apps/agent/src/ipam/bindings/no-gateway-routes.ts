@@ -13,7 +13,7 @@ import { createSlots } from '../../lib/slots.ts';
 import { isNoGateway } from '../../observation/no-gateway.ts';
 
 /** What default routes are removed with. */
-export type NoGatewayRoutesDeps = {
+export interface NoGatewayRoutesDeps {
   readonly docker: Pick<DockerEngine, 'container'>;
   /** Default routes in the network namespace of a process; null when it is gone. */
   readonly routesOf: (pid: number) => Promise<readonly ContainerRoute[] | null>;
@@ -22,21 +22,24 @@ export type NoGatewayRoutesDeps = {
   /** Makes a gateway the default route there. Fails when the process is gone. */
   readonly addRoute: (pid: number, family: 4 | 6, gateway: string) => Promise<void>;
   readonly log: Logger;
-};
+}
 
 /** Takes away what Docker made of the gateway that a network does not have (no-gateway.ts). */
-export type NoGatewayRoutes = {
+export interface NoGatewayRoutes {
   /** What is, as of a look; returns at once. */
   readonly onObservation: (observed: Pick<Observed, 'docker'>) => void;
   /** Starts no more. */
   readonly close: () => void;
-};
+}
 
 /** Containers that are looked into at once. */
 const atOnce = 8;
 
 /** A default route to take away, and the gateway that takes its place; null: none. */
-export type RouteChange = { readonly stale: ContainerRoute; readonly gateway: string | null };
+export interface RouteChange {
+  readonly stale: ContainerRoute;
+  readonly gateway: string | null;
+}
 
 /**
  * Looks once at each container after each change of its networks, where one of them has no gateway. The container has the

@@ -56,19 +56,19 @@ export function subnetsBeside(
 }
 
 /** An address that a running container has, on whichever network. */
-type Placed = {
+interface Placed {
   readonly of: StandsFor;
   /** Interface of the host below it; null where Docker does not tell. */
   readonly parent: string | null;
   readonly ip: string;
   readonly mac: string | null;
-};
+}
 
 /** What a Docker network with another driver stands for. */
 const notDriven: StandsFor = { ids: [], certain: true };
 
 /** What one look at Docker shows of networks with our driver. */
-export type ShownAddresses = {
+export interface ShownAddresses {
   /** When the look began, milliseconds since 1970. */
   readonly at: number;
   /** What running containers have. */
@@ -83,7 +83,7 @@ export type ShownAddresses = {
   readonly undescribed: SeenAddresses['undescribed'];
   /** Whether an address that the kernel shows is known to be another network's, with other neighbours. */
   readonly isElsewhere: (networkId: string, ip: string, mac: string | null) => boolean;
-};
+}
 
 /**
  * Which addresses a look shows, on networks whose addresses our driver gives. Null where Docker did not answer: then

@@ -16,10 +16,10 @@ import {
 import { DriverRefusal } from '../allocation/refusal.ts';
 
 /** An answer to Docker, and what to undo where it could not be delivered. */
-export type DriverAnswer = {
+export interface DriverAnswer {
   readonly body: Readonly<Record<string, unknown>>;
   readonly rollback?: () => Promise<void>;
-};
+}
 
 /** The methods of Docker's protocol, by their paths. A body is what Docker sent, read as JSON; null for a call without one. */
 export type Driver = Readonly<
@@ -34,13 +34,13 @@ export type Driver = Readonly<
 >;
 
 /** What the driver works with. Nothing of it may ask Docker, which waits for the answer. */
-export type DriverDeps = {
+export interface DriverDeps {
   readonly book: AddressBook;
   readonly desired: () => DesiredDocument | null;
   readonly isHeld: (networkId: string) => boolean;
   /** Why a container on the network would cut this host off; null: it would not. */
   readonly whyHarmful: (networkId: string) => Promise<string | null>;
-};
+}
 
 const nothing: DriverAnswer = { body: {} };
 

@@ -10,13 +10,13 @@ import { DriverRefusal } from '../allocation/refusal.ts';
  */
 
 /** A call for an address. */
-export type AddressCall = {
+export interface AddressCall {
   readonly poolId: string;
   /** '' without. */
   readonly address: string;
   readonly isGateway: boolean;
   readonly endpoint: Endpoint;
-};
+}
 
 export const gatewayType = 'com.docker.network.gateway';
 const typeOption = 'RequestAddressType';

@@ -34,7 +34,12 @@ async function serve(driver: Driver, maxMs = 10_000): Promise<string> {
   return path;
 }
 
-type Answer = { status: number; type: string | undefined; connection: string | undefined; body: unknown };
+interface Answer {
+  status: number;
+  type: string | undefined;
+  connection: string | undefined;
+  body: unknown;
+}
 
 async function post(socketPath: string, path: string, body = '', method = 'POST'): Promise<Answer> {
   const asked = request({ socketPath, path, method, headers: { host: '' } });

@@ -8,12 +8,12 @@ import { readBody } from './plugin-protocol.ts';
 import { DriverRefusal } from '../allocation/refusal.ts';
 
 /** What the server works with. */
-export type PluginServerDeps = {
+export interface PluginServerDeps {
   readonly driver: Driver;
   /** Bound of a call, in milliseconds. */
   readonly maxMs: number;
   readonly log: Logger;
-};
+}
 
 /** Longest body that is read, in bytes; Docker's are a few hundred. */
 const maxBody = 64 * 1024;

@@ -12,13 +12,13 @@ import { misfitOf } from './lease-fit.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
 /** What is to be said to the server next. */
-export type ExchangePlan = {
+export interface ExchangePlan {
   /** Records that go back, as `returning`: to be on disk before it is said. */
   readonly returns: readonly LeaseRecord[];
   /** Records that the server never gave and that nobody uses. */
   readonly drops: readonly LeaseKey[];
   readonly wants: readonly LeaseWant[];
-};
+}
 
 type Family = LeaseWant['family'];
 
@@ -81,11 +81,11 @@ export function planExchange(input: {
   return { returns: leaving.slice(0, maxReturns), drops, wants: wants.slice(0, maxWants) };
 }
 
-type WarmPool = {
+interface WarmPool {
   readonly network: DesiredNetwork;
   readonly family: Family;
   readonly state: DesiredNetwork['state'];
-};
+}
 
 function poolsOf(desired: DesiredDocument | null): Map<string, WarmPool> {
   const pools = new Map<string, WarmPool>();

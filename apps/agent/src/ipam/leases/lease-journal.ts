@@ -25,11 +25,11 @@ function sumOf(json: string): string {
 }
 
 /** What a file says, and how many lines it took; `torn`: its last line was cut off, so nobody knows of it. */
-export type JournalContent = {
+export interface JournalContent {
   readonly records: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly lines: number;
   readonly torn: boolean;
-};
+}
 
 /** Reads a file. Fails with {@link DamagedJournal}. */
 export function readJournal(text: string): JournalContent {

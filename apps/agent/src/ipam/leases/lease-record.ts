@@ -10,7 +10,7 @@ export const leaseUses = ['probing', 'free', 'used', 'released', 'kept', 'suspec
 export type LeaseUse = (typeof leaseUses)[number];
 
 /** An address on the disk of this host: a copy of a row of the server that names the host. */
-export type LeaseRecord = {
+export interface LeaseRecord {
   readonly networkId: string;
   readonly ip: string;
   readonly subnet: string;
@@ -40,7 +40,7 @@ export type LeaseRecord = {
   readonly lastName: string | null;
   /** With `returning`: what is said to the server. */
   readonly returnAs: { readonly reason: LeaseReturn['reason']; readonly mac: string | null } | null;
-};
+}
 
 /** Names a record: an address is held once a network. */
 export type LeaseKey = string;
@@ -50,7 +50,10 @@ export function keyOf({ networkId, ip }: { readonly networkId: string; readonly 
 }
 
 /** What Docker says of the endpoint that an address is for. */
-export type Endpoint = { readonly mac: string | null; readonly name: string | null };
+export interface Endpoint {
+  readonly mac: string | null;
+  readonly name: string | null;
+}
 
 /**
  * The endpoint of a gateway that the network does not have, as earlier agents granted it (now: no-gateway.ts). No container is

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { LeaseSource } from './lease-source.ts';
 
 /** One host, and a network of its own with a /29: its gateway is .1, so that the five from .2 to .6 may be given. */
-export type LeaseSourceSubject = {
+export interface LeaseSourceSubject {
   /** As that host asks. */
   readonly source: LeaseSource;
   readonly networkId: string;
@@ -20,7 +20,7 @@ export type LeaseSourceSubject = {
     readonly mac: string | null;
   }) => Promise<void>;
   readonly dispose: () => Promise<void>;
-};
+}
 
 /** What every `LeaseSource` promises, the real server or the fake. */
 export function describeLeaseSourceContract(

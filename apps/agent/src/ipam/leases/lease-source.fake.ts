@@ -23,7 +23,10 @@ import {
 import type { LeaseSource } from './lease-source.ts';
 
 /** One subnet that the fake gives addresses of: all but the first two, of which one is the gateway, and the last. */
-export type FakeSubnet = { readonly networkId: string; readonly subnet: string };
+export interface FakeSubnet {
+  readonly networkId: string;
+  readonly subnet: string;
+}
 
 /**
  * An in-memory server of leases for one host, for tests. lease-source.contract.ts holds it to what the server does; what

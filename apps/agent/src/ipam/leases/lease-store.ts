@@ -8,7 +8,7 @@ import { revokedChanges } from './lease-fit.ts';
 import { keyOf, unheld, type LeaseKey, type LeaseRecord } from './lease-record.ts';
 
 /** The addresses that this host holds, in memory and on disk. */
-export type LeaseStore = {
+export interface LeaseStore {
   /** As they are, changes that are still on their way to the disk included. */
   readonly all: () => ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly get: (key: LeaseKey) => LeaseRecord | undefined;
@@ -26,7 +26,7 @@ export type LeaseStore = {
   readonly isOver: (hold: HeldLease) => boolean;
   /** Waits for what is on its way, and closes the file. */
   readonly close: () => Promise<void>;
-};
+}
 
 const fileName = 'leases.jsonl';
 /** The file is written again when it has more lines than this and four times the addresses. */
@@ -37,11 +37,11 @@ const linesBeforeCompaction = 2000;
  */
 const maxRevoked = 32_768;
 
-type Waiting = {
+interface Waiting {
   readonly changes: readonly LeaseChange[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-};
+}
 
 /**
  * Opens the store of a state folder. A file that cannot be relied on is put aside and said in the log: the store is

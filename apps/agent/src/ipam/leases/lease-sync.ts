@@ -10,7 +10,7 @@ import type { LeaseStore } from './lease-store.ts';
 import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
 
 /** What the leaseSync works with. */
-export type LeaseSyncDeps = {
+export interface LeaseSyncDeps {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
   /** Whether Docker has the network on this host. */
@@ -26,10 +26,10 @@ export type LeaseSyncDeps = {
   readonly onFailed?: (why: string) => void;
   readonly timing: Timing;
   readonly log: Logger;
-};
+}
 
 /** Keeps the warm pools filled, brings back what is not needed, and compares with the server. */
-export type LeaseSync = {
+export interface LeaseSync {
   /** Something changed that may have to be said. */
   readonly wake: () => void;
   /** The server was heard by another way. */
@@ -46,7 +46,7 @@ export type LeaseSync = {
   readonly revoke: () => Promise<void>;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-};
+}
 
 /** How long an exchange may take, in milliseconds. */
 const exchangeMs = 10_000;

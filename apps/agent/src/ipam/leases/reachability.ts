@@ -2,13 +2,13 @@ import { messageOf } from '@trunkline/log';
 import { ApiError } from '@trunkline/client';
 
 /** Whether the server can be asked, as the last call to it showed. */
-export type Reachability = {
+export interface Reachability {
   /** Null: as far as is known it can; else why not, in a clause, and since when, milliseconds since 1970. */
   readonly away: () => { readonly since: number; readonly why: string } | null;
   readonly answered: () => void;
   /** A call failed: what that says of the server is noted. */
   readonly failed: (error: unknown) => void;
-};
+}
 
 /** Begins with `why` it cannot be asked yet. `onChange`: whether it can has changed. */
 export function createReachability(why: string, now: () => number, onChange: () => void): Reachability {

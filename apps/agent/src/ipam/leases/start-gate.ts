@@ -2,7 +2,7 @@ import type { StatePast } from '../../machine/state-past.ts';
 import { within, type Timing } from '../../lib/timing.ts';
 
 /** Holds grants from the disk until the server has confirmed what this host holds: after a start, and once the server does not know the host. */
-export type StartGate = {
+export interface StartGate {
   /** Why nothing may be given from the disk; null: it may. */
   readonly pending: () => string | null;
   /** Resolves when it may, or after so many milliseconds. */
@@ -13,7 +13,7 @@ export type StartGate = {
   readonly notReached: (why: string) => void;
   /** The server knows no such host, for this reason: what was confirmed before is confirmed no more. */
   readonly disowned: (why: string) => void;
-};
+}
 
 /** How long an ordinary start waits for a server that does not answer, in milliseconds. */
 const startMs = 2000;
