@@ -1,6 +1,7 @@
 /** The README lists every setting of the programs, CONTRIBUTING every variable of the tests, and no other. */
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { tableRows } from './table-rows.ts';
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 const names = (text: string, pattern: RegExp): string[] =>
@@ -11,11 +12,8 @@ const variables = /\b(?:TRUNKLINE_[A-Z_]+|DATABASE_URL)\b/g;
 /** The variables in the first column of the tables of a section. */
 function listed(document: string, heading: string): string[] {
   const [section = ''] = (document.split(heading)[1] ?? '').split('\n## ');
-  const rows = section
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .map((line) => line.split('|')[1] ?? '');
-  return names(rows.join('\n'), variables);
+  const first = tableRows(section).map(([cell = '']) => cell);
+  return names(first.filter((cell) => cell.startsWith('`')).join('\n'), variables);
 }
 
 test.each([

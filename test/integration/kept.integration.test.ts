@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deleteOldEvents } from '../../apps/server/src/features/events/events.store.ts';
 import { deleteTokensExpiredBefore } from '../../apps/server/src/features/tokens/tokens.store.ts';
 import { deleteOldKeys } from '../../apps/server/src/platform/idempotency.ts';
+import { tableRows } from '../docs/table-rows.ts';
 import { createTestServer, type TestServer } from './server.ts';
 
 const dayAgo = (): Date => new Date(Date.now() - 86_400_000);
@@ -20,7 +21,7 @@ async function rows<T>(sql: string, values: unknown[] = []): Promise<T[]> {
 test('docs/operations.md says of every table how long its rows are kept', async () => {
   const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
   const [, chapter = ''] = /\n## What is kept, and how long\n([\s\S]*?)\n## /.exec(text) ?? [];
-  const documented = [...chapter.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell = '']) =>
+  const documented = tableRows(chapter).flatMap(([cell = '']) =>
     [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name),
   );
   const tables = await rows<{ name: string }>(
