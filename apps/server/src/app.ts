@@ -171,7 +171,6 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
   await app.register(placementRoutes, { placements });
   await app.register(addressRoutes, {
-    platform,
     addresses: {
       ...addresses,
       reserve: (network, request, context) =>
@@ -199,14 +198,13 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         recovery.whenOpen(() => leases.recallFirst(context, () => containers.create(input, context))),
     },
   });
-  await app.register(endpointRoutes, { platform, endpoints });
+  await app.register(endpointRoutes, { endpoints });
   await app.register(checkRoutes, { platform, checks });
-  await app.register(hostRoutes, { platform, hosts });
-  await app.register(joinTokenRoutes, { platform, joinTokens });
+  await app.register(hostRoutes, { hosts });
+  await app.register(joinTokenRoutes, { joinTokens });
   await app.register(eventRoutes, { platform, events });
-  await app.register(tokenRoutes, { platform, tokens });
+  await app.register(tokenRoutes, { tokens });
   await app.register(agentRoutes, {
-    platform,
     agents,
     signedRoutes: async (signed, signedBy) => {
       await leaseRoutes(signed, {

@@ -14,10 +14,9 @@ import {
   PageQuery,
 } from '@trunkline/contracts';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
-import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import { writtenAs } from '../../platform/written-as.ts';
@@ -59,84 +58,151 @@ const Force = Type.Object({
   ...DryRunQuery,
 });
 
-export async function addressRoutes(
-  app: App,
-  { addresses }: { platform: Platform; addresses: AddressesService },
-): Promise<void> {
-  app.get(
-    '/v1/networks/:name/addresses',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'listAddresses',
-        summary: 'List addresses',
-        description:
-          'Sorted by address. An address that is not listed is free, excluded, or not in this network.',
-        params: OfNetwork,
-        querystring: Filter,
-        response: answers({ 200: Page(Address, 'A page of addresses.') }),
-      },
-    },
-    async ({ params, query }) => {
+const listAddresses = route({
+  method: 'GET',
+  url: '/v1/networks/:name/addresses',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'listAddresses',
+    summary: 'List addresses',
+    description:
+      'Sorted by address. An address that is not listed is free, excluded, or not in this network.',
+    params: OfNetwork,
+    querystring: Filter,
+    response: answers({ 200: Page(Address, 'A page of addresses.') }),
+  },
+});
+
+const reserveAddress = route({
+  method: 'POST',
+  url: '/v1/networks/:name/addresses',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'reserveAddress',
+    summary: 'Reserve an address',
+    description:
+      'Reserves the next free address (`{}`), a given one (`address`), or several at once (`count`). With `owner`, a repeated request is answered with the same address and 200. ' +
+      'The search for a free address starts after the last one given out, so that an address is reused as late as possible. Before a request is refused, unused addresses are recalled from hosts: this takes ' +
+      'up to 8 s for any address, up to 4 s for a given one. Send an Idempotency-Key to repeat a request safely.',
+    headers: IdempotencyKeyHeader,
+    params: OfNetwork,
+    querystring: Type.Object(DryRunQuery),
+    body: AddressReserve,
+    response: answers({
+      200: Type.Union([Address, AddressList], {
+        description: 'The owner already had the address (or a dry run).',
+      }),
+      201: Type.Union([Address, AddressList], {
+        description: 'The address was reserved; a list when `count` was given.',
+      }),
+    }),
+  },
+});
+
+const reserveAddressByOwner = route({
+  method: 'PUT',
+  url: '/v1/networks/:name/addresses/by-owner/:owner',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'reserveAddressByOwner',
+    summary: 'Give an owner an address',
+    description:
+      'Reserves an address when the owner has none; otherwise answers with the one it has. Safe to repeat.',
+    params: OfOwner,
+    querystring: Type.Object(DryRunQuery),
+    body: AddressByOwner,
+    response: answers({
+      200: { ...Address, description: 'The owner already had the address (or a dry run).' },
+      201: { ...Address, description: 'The address was reserved.' },
+    }),
+  },
+});
+
+const addressesByOwner = route({
+  method: 'GET',
+  url: '/v1/networks/:name/addresses/by-owner/:owner',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'addressesByOwner',
+    summary: 'List the addresses of an owner',
+    description: 'At most one address per IP version.',
+    params: OfOwner,
+    response: answers({ 200: AddressList }),
+  },
+});
+
+const getAddress = route({
+  method: 'GET',
+  url: '/v1/networks/:name/addresses/:ip',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'getAddress',
+    summary: 'Get one address',
+    description: '404 `address_not_found` when nobody holds the address.',
+    params: OfAddress,
+    response: answers({ 200: Address }),
+  },
+});
+
+const releaseAddress = route({
+  method: 'DELETE',
+  url: '/v1/networks/:name/addresses/:ip',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'releaseAddress',
+    summary: 'Release an address',
+    description:
+      "It stays in quarantine for the network's `quarantineSeconds` before another owner may get it. Its last owner may have it back at once. " +
+      'Refused while a container uses it, unless `force` is set. An unused address is recalled from its host first. With `force` the host that holds it is notified, ' +
+      'and the answer waits up to 5 s for its confirmation: 409 `release_unconfirmed` without one. The address is given to nobody before the host confirms.',
+    params: OfAddress,
+    querystring: Force,
+    response: answers({ 204: Type.Null({ description: 'Released.' }) }),
+  },
+});
+
+const listFreeRanges = route({
+  method: 'GET',
+  url: '/v1/networks/:name/free',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'listFreeRanges',
+    summary: 'List free ranges',
+    description: 'Ranges of addresses that nobody holds and that may be given out.',
+    params: OfNetwork,
+    querystring: Type.Object(PageQuery),
+    response: answers({ 200: Page(FreeRange, 'A page of free ranges.') }),
+  },
+});
+
+export async function addressRoutes(app: App, { addresses }: { addresses: AddressesService }): Promise<void> {
+  app.route({
+    ...listAddresses,
+    handler: async ({ params, query }) => {
       const { limit, cursor, ...filter } = query;
       return addresses.list(params.name, filter, { limit: limit ?? defaultLimit, cursor });
     },
-  );
+  });
 
-  app.post(
-    '/v1/networks/:name/addresses',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'reserveAddress',
-        summary: 'Reserve an address',
-        description:
-          'Reserves the next free address (`{}`), a given one (`address`), or several at once (`count`). With `owner`, a repeated request is answered with the same address and 200. ' +
-          'The search for a free address starts after the last one given out, so that an address is reused as late as possible. Before a request is refused, unused addresses are recalled from hosts: this takes ' +
-          'up to 8 s for any address, up to 4 s for a given one. Send an Idempotency-Key to repeat a request safely.',
-        headers: IdempotencyKeyHeader,
-        params: OfNetwork,
-        querystring: Type.Object(DryRunQuery),
-        body: AddressReserve,
-        response: answers({
-          200: Type.Union([Address, AddressList], {
-            description: 'The owner already had the address (or a dry run).',
-          }),
-          201: Type.Union([Address, AddressList], {
-            description: 'The address was reserved; a list when `count` was given.',
-          }),
-        }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...reserveAddress,
+    handler: async (request, reply) => {
       const answer = await addresses.reserve(request.params.name, request.body, changeContext(request));
       const isList = typeof answer.body === 'object' && answer.body !== null && 'items' in answer.body;
       return sendReply((isList ? asList : asOne)(reply), answer);
     },
-  );
+  });
 
-  app.put(
-    '/v1/networks/:name/addresses/by-owner/:owner',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'reserveAddressByOwner',
-        summary: 'Give an owner an address',
-        description:
-          'Reserves an address when the owner has none; otherwise answers with the one it has. Safe to repeat.',
-        params: OfOwner,
-        querystring: Type.Object(DryRunQuery),
-        body: AddressByOwner,
-        response: answers({
-          200: { ...Address, description: 'The owner already had the address (or a dry run).' },
-          201: { ...Address, description: 'The address was reserved.' },
-        }),
-      },
-    },
-    async (request, reply) =>
+  app.route({
+    ...reserveAddressByOwner,
+    handler: async (request, reply) =>
       sendReply(
         reply,
         await addresses.reserveByOwner(
@@ -146,58 +212,18 @@ export async function addressRoutes(
           changeContext(request),
         ),
       ),
-  );
+  });
 
-  app.get(
-    '/v1/networks/:name/addresses/by-owner/:owner',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'addressesByOwner',
-        summary: 'List the addresses of an owner',
-        description: 'At most one address per IP version.',
-        params: OfOwner,
-        response: answers({ 200: AddressList }),
-      },
-    },
-    async ({ params }) => ({ items: await addresses.byOwner(params.name, params.owner) }),
-  );
+  app.route({
+    ...addressesByOwner,
+    handler: async ({ params }) => ({ items: await addresses.byOwner(params.name, params.owner) }),
+  });
 
-  app.get(
-    '/v1/networks/:name/addresses/:ip',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'getAddress',
-        summary: 'Get one address',
-        description: '404 `address_not_found` when nobody holds the address.',
-        params: OfAddress,
-        response: answers({ 200: Address }),
-      },
-    },
-    async ({ params }) => addresses.get(params.name, params.ip),
-  );
+  app.route({ ...getAddress, handler: async ({ params }) => addresses.get(params.name, params.ip) });
 
-  app.delete(
-    '/v1/networks/:name/addresses/:ip',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'releaseAddress',
-        summary: 'Release an address',
-        description:
-          "It stays in quarantine for the network's `quarantineSeconds` before another owner may get it. Its last owner may have it back at once. " +
-          'Refused while a container uses it, unless `force` is set. An unused address is recalled from its host first. With `force` the host that holds it is notified, ' +
-          'and the answer waits up to 5 s for its confirmation: 409 `release_unconfirmed` without one. The address is given to nobody before the host confirms.',
-        params: OfAddress,
-        querystring: Force,
-        response: answers({ 204: Type.Null({ description: 'Released.' }) }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...releaseAddress,
+    handler: async (request, reply) => {
       await addresses.release(
         request.params.name,
         request.params.ip,
@@ -206,23 +232,11 @@ export async function addressRoutes(
       );
       await reply.code(204).send(null);
     },
-  );
+  });
 
-  app.get(
-    '/v1/networks/:name/free',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'listFreeRanges',
-        summary: 'List free ranges',
-        description: 'Ranges of addresses that nobody holds and that may be given out.',
-        params: OfNetwork,
-        querystring: Type.Object(PageQuery),
-        response: answers({ 200: Page(FreeRange, 'A page of free ranges.') }),
-      },
-    },
-    async ({ params, query }) =>
+  app.route({
+    ...listFreeRanges,
+    handler: async ({ params, query }) =>
       addresses.free(params.name, { limit: query.limit ?? defaultLimit, cursor: query.cursor }),
-  );
+  });
 }

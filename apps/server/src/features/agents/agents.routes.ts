@@ -11,10 +11,9 @@ import {
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { jsonParser } from '../../platform/body-parsers.ts';
 import { answers } from '../../platform/openapi.ts';
-import type { Platform } from '../../platform/platform.ts';
 import { callerGone } from '../../platform/request-context.ts';
 import type { HostRef } from '../hosts/hosts.service.ts';
 import type { AgentsService } from './agents.service.ts';
@@ -40,62 +39,91 @@ function signedBy(request: FastifyRequest): HostRef {
 /** Routes of another feature that are behind the signature too; `signedBy` says by which host. */
 export type SignedRoutes = (signed: App, signedBy: (request: FastifyRequest) => HostRef) => Promise<void>;
 
+const join = route({
+  method: 'POST',
+  url: '/agent/v1/join',
+  config: { access: 'agent' },
+  schema: { body: JoinRequest, response: answers({ 201: JoinAnswer }) },
+});
+
+const desired = route({
+  method: 'GET',
+  url: '/agent/v1/desired',
+  config: { access: 'agent' },
+  schema: {
+    querystring: DesiredQuery,
+    response: answers({ 200: DesiredDocument, 304: Type.Null({ description: 'Not changed.' }) }),
+  },
+});
+
+const report = route({
+  method: 'POST',
+  url: '/agent/v1/report',
+  config: { access: 'agent' },
+  schema: { body: Report, response: answers({ 200: ReportAnswer }) },
+});
+
+const reportCheck = route({
+  method: 'POST',
+  url: '/agent/v1/checks/:id',
+  config: { access: 'agent' },
+  schema: {
+    params: Type.Object({ id: Id }),
+    body: CheckReport,
+    response: answers({ 204: Type.Null({ description: 'Accepted.' }) }),
+  },
+});
+
+/** Lets nothing into the scope but requests that the agent of a host has signed. */
+function requireSignature(signed: App, agents: Pick<AgentsService, 'authenticate'>): void {
+  signed.decorateRequest('agentHost', null);
+  signed.decorateRequest('isDigestChecked', false);
+  const parse = jsonParser(signed);
+  signed.removeContentTypeParser('application/json');
+  signed.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      checkDigest(request.headers['content-digest'], body as Buffer);
+    } catch (error) {
+      return done(error as Error);
+    }
+    request.isDigestChecked = true;
+    void parse(request, body.toString('utf8'), done);
+  });
+
+  // The signature covers the digest of the body, so that nobody's body is read before it is known who sends it, and
+  // none is looked into before it is known to be his.
+  signed.addHook('onRequest', async (request) => {
+    const { method, raw, headers, id } = request;
+    request.agentHost = await agents.authenticate({ method, url: raw.url ?? '', headers }, id);
+  });
+  signed.addHook('preValidation', async (request) => {
+    if (!request.isDigestChecked) checkDigest(request.headers['content-digest'], Buffer.alloc(0));
+  });
+}
+
 /** The protocol of agents, docs/agent-protocol.md. */
 export async function agentRoutes(
   app: App,
-  { agents, signedRoutes }: { platform: Platform; agents: AgentsService; signedRoutes: SignedRoutes },
+  { agents, signedRoutes }: { agents: AgentsService; signedRoutes: SignedRoutes },
 ): Promise<void> {
-  app.post(
-    '/agent/v1/join',
-    {
-      config: { access: 'agent' },
-      // The token first: facts from a stranger are not examined.
-      preValidation: async ({ body }) => {
-        if (Value.Check(WithJoinToken, body)) await agents.checkJoinToken(body.token);
-      },
-      schema: { body: JoinRequest, response: answers({ 201: JoinAnswer }) },
+  app.route({
+    ...join,
+    // The token first: facts from a stranger are not examined.
+    preValidation: async ({ body }) => {
+      if (Value.Check(WithJoinToken, body)) await agents.checkJoinToken(body.token);
     },
-    async (request, reply) => {
+    handler: async (request, reply) => {
       const joined = await agents.join(request.body, request.id);
       await reply.code(201).send(joined);
     },
-  );
+  });
 
   await app.register(async (signed: App) => {
-    signed.decorateRequest('agentHost', null);
-    signed.decorateRequest('isDigestChecked', false);
-    const parse = jsonParser(signed);
-    signed.removeContentTypeParser('application/json');
-    signed.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-      try {
-        checkDigest(request.headers['content-digest'], body as Buffer);
-      } catch (error) {
-        return done(error as Error);
-      }
-      request.isDigestChecked = true;
-      void parse(request, body.toString('utf8'), done);
-    });
+    requireSignature(signed, agents);
 
-    // The signature covers the digest of the body, so that nobody's body is read before it is known who sends it, and
-    // none is looked into before it is known to be his.
-    signed.addHook('onRequest', async (request) => {
-      const { method, raw, headers, id } = request;
-      request.agentHost = await agents.authenticate({ method, url: raw.url ?? '', headers }, id);
-    });
-    signed.addHook('preValidation', async (request) => {
-      if (!request.isDigestChecked) checkDigest(request.headers['content-digest'], Buffer.alloc(0));
-    });
-
-    signed.get(
-      '/agent/v1/desired',
-      {
-        config: { access: 'agent' },
-        schema: {
-          querystring: DesiredQuery,
-          response: answers({ 200: DesiredDocument, 304: Type.Null({ description: 'Not changed.' }) }),
-        },
-      },
-      async (request, reply) => {
+    signed.route({
+      ...desired,
+      handler: async (request, reply) => {
         const { after, heard, generation, wait } = request.query;
         const document = await agents.desired(signedBy(request), {
           after: after === undefined ? undefined : BigInt(after),
@@ -107,32 +135,20 @@ export async function agentRoutes(
         if (document === undefined) return reply.code(304).send(null);
         return document;
       },
-    );
+    });
 
-    signed.post(
-      '/agent/v1/report',
-      {
-        config: { access: 'agent' },
-        schema: { body: Report, response: answers({ 200: ReportAnswer }) },
-      },
-      async (request) => agents.report(signedBy(request), request.body, request.id),
-    );
+    signed.route({
+      ...report,
+      handler: async (request) => agents.report(signedBy(request), request.body, request.id),
+    });
 
-    signed.post(
-      '/agent/v1/checks/:id',
-      {
-        config: { access: 'agent' },
-        schema: {
-          params: Type.Object({ id: Id }),
-          body: CheckReport,
-          response: answers({ 204: Type.Null({ description: 'Accepted.' }) }),
-        },
-      },
-      async (request, reply) => {
+    signed.route({
+      ...reportCheck,
+      handler: async (request, reply) => {
         await agents.checkResult(signedBy(request), request.params.id, request.body, request.id);
         await reply.code(204).send(null);
       },
-    );
+    });
 
     await signedRoutes(signed, signedBy);
   });

@@ -1,6 +1,6 @@
 import { Check, CheckCreate, DryRunQuery, Id, Page, PageQuery, WaitQuery } from '@trunkline/contracts';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
@@ -11,32 +11,64 @@ import { isFinished, type ChecksService } from './checks.service.ts';
 
 const tags = ['checks'];
 
+const createCheck = route({
+  method: 'POST',
+  url: '/v1/checks',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'createCheck',
+    summary: 'Run a check',
+    description:
+      '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks the resolver of the first for the name of the second. ' +
+      '`addresses`: the server compares the recorded addresses with what the hosts last saw, and answers 200 at once. It finds addresses that are bound but not seen, seen but not bound, held twice, outside the subnet, or in conflict. ' +
+      'A connectivity check is answered with 202 at once. Poll the Location, or wait with `?wait=30s`; 200 means that the check has ended.',
+    headers: IdempotencyKeyHeader,
+    querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
+    body: CheckCreate,
+    response: answers({
+      200: { ...Check, description: 'The check has ended (or a dry run).' },
+      202: { ...Check, description: 'The check is under way.' },
+    }),
+  },
+});
+
+const listChecks = route({
+  method: 'GET',
+  url: '/v1/checks',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'listChecks',
+    summary: 'List the checks of the last 7 days',
+    description: 'Newest first.',
+    querystring: Type.Object(PageQuery),
+    response: answers({ 200: Page(Check, 'A page of checks.') }),
+  },
+});
+
+const getCheck = route({
+  method: 'GET',
+  url: '/v1/checks/:id',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'getCheck',
+    summary: 'Get one check',
+    description: 'With `?wait=30s` the answer waits until the check has ended.',
+    params: Type.Object({ id: Id }),
+    querystring: Type.Object(WaitQuery),
+    response: answers({ 200: Check }),
+  },
+});
+
 export async function checkRoutes(
   app: App,
   { platform, checks }: { platform: Platform; checks: ChecksService },
 ): Promise<void> {
-  app.post(
-    '/v1/checks',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'createCheck',
-        summary: 'Run a check',
-        description:
-          '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks the resolver of the first for the name of the second. ' +
-          '`addresses`: the server compares the recorded addresses with what the hosts last saw, and answers 200 at once. It finds addresses that are bound but not seen, seen but not bound, held twice, outside the subnet, or in conflict. ' +
-          'A connectivity check is answered with 202 at once. Poll the Location, or wait with `?wait=30s`; 200 means that the check has ended.',
-        headers: IdempotencyKeyHeader,
-        querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
-        body: CheckCreate,
-        response: answers({
-          200: { ...Check, description: 'The check has ended (or a dry run).' },
-          202: { ...Check, description: 'The check is under way.' },
-        }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...createCheck,
+    handler: async (request, reply) => {
       const made = await checks.create(request.body, changeContext(request));
       const wait = waitMs(request);
       if (wait === 0) return sendReply(reply, made);
@@ -50,44 +82,21 @@ export async function checkRoutes(
       );
       return sendReply(reply, { ...made, status: finished ? 200 : 202, body: await checks.get(id) });
     },
-  );
+  });
 
-  app.get(
-    '/v1/checks',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'listChecks',
-        summary: 'List the checks of the last 7 days',
-        description: 'Newest first.',
-        querystring: Type.Object(PageQuery),
-        response: answers({ 200: Page(Check, 'A page of checks.') }),
-      },
-    },
-    async ({ query }) => checks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
-  );
+  app.route({
+    ...listChecks,
+    handler: async ({ query }) => checks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  });
 
-  app.get(
-    '/v1/checks/:id',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'getCheck',
-        summary: 'Get one check',
-        description: 'With `?wait=30s` the answer waits until the check has ended.',
-        params: Type.Object({ id: Id }),
-        querystring: Type.Object(WaitQuery),
-        response: answers({ 200: Check }),
-      },
-    },
-    async (request) => {
+  app.route({
+    ...getCheck,
+    handler: async (request) => {
       const { id } = request.params;
       const gone = AbortSignal.any([callerGone(request), platform.stopping]);
       const wait = waitMs(request);
       if (wait > 0) await holdUntil(platform.feed, async () => isFinished(await checks.get(id)), wait, gone);
       return checks.get(id);
     },
-  );
+  });
 }

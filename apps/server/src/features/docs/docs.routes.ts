@@ -1,12 +1,18 @@
-import type { App } from '../../platform/app-types.ts';
+import { route, type App, type Route } from '../../platform/app-types.ts';
 import { conditionsPage, errorsPage, eventsPage } from './pages.ts';
+
+const page = (url: string): Route<{ hide: true }> =>
+  route({ method: 'GET', url, config: { access: 'public' }, schema: { hide: true } });
 
 /** The tables of the contract as pages: where `type` of a problem and descriptions in the API point. */
 export async function docsRoutes(app: App): Promise<void> {
-  const serve = (path: string, page: string): void => {
-    app.get(path, { config: { access: 'public' }, schema: { hide: true } }, async (_request, reply) => {
-      reply.type('text/html; charset=utf-8');
-      return page;
+  const serve = (url: string, html: string): void => {
+    app.route({
+      ...page(url),
+      handler: async (_request, reply) => {
+        reply.type('text/html; charset=utf-8');
+        return html;
+      },
     });
   };
   serve('/docs/errors', errorsPage());

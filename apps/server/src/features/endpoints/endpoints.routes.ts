@@ -1,9 +1,8 @@
 import { Endpoint, HostName, NetworkName, Page, PageQuery } from '@trunkline/contracts';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
-import type { Platform } from '../../platform/platform.ts';
 import type { EndpointsService } from './endpoints.service.ts';
 
 const Filter = Type.Object({
@@ -15,28 +14,31 @@ const Filter = Type.Object({
   ),
 });
 
+const listEndpoints = route({
+  method: 'GET',
+  url: '/v1/endpoints',
+  config: { access: 'viewer' },
+  schema: {
+    tags: ['containers'],
+    operationId: 'listEndpoints',
+    summary: 'List containers seen on networks',
+    description:
+      'Every container on a network of Trunkline with its addresses, whatever started it: plain `docker run`, compose, or any other tool. ' +
+      "Sorted by host, network and Docker's id. The data is that of the last report of each host; `observedAt` is its time.",
+    querystring: Filter,
+    response: answers({ 200: Page(Endpoint, 'A page of endpoints.') }),
+  },
+});
+
 export async function endpointRoutes(
   app: App,
-  { endpoints }: { platform: Platform; endpoints: EndpointsService },
+  { endpoints }: { endpoints: EndpointsService },
 ): Promise<void> {
-  app.get(
-    '/v1/endpoints',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags: ['containers'],
-        operationId: 'listEndpoints',
-        summary: 'List containers seen on networks',
-        description:
-          'Every container on a network of Trunkline with its addresses, whatever started it: plain `docker run`, compose, or any other tool. ' +
-          "Sorted by host, network and Docker's id. The data is that of the last report of each host; `observedAt` is its time.",
-        querystring: Filter,
-        response: answers({ 200: Page(Endpoint, 'A page of endpoints.') }),
-      },
-    },
-    async ({ query }) => {
+  app.route({
+    ...listEndpoints,
+    handler: async ({ query }) => {
       const { limit, cursor, ...filter } = query;
       return endpoints.list(filter, { limit: limit ?? defaultLimit, cursor });
     },
-  );
+  });
 }

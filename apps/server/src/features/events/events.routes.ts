@@ -1,7 +1,7 @@
 import { Event, HostName, NetworkName, Page, PageQuery, Revision } from '@trunkline/contracts';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { invalidFields } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
@@ -26,37 +26,39 @@ const filterFields = {
 const keepAliveMs = 15_000;
 const batch = 500;
 
+const listEvents = route({
+  method: 'GET',
+  url: '/v1/events',
+  config: { access: 'viewer' },
+  schema: {
+    tags: ['events'],
+    operationId: 'listEvents',
+    summary: 'List or follow events',
+    description:
+      'Oldest first. With `Accept: text/event-stream` the answer is an endless stream (Server-Sent Events), from `Last-Event-ID` or `after` where given, else from now. ' +
+      '410 `event_log_truncated` where the log no longer reaches back that far: read the resources again, then follow.',
+    querystring: Type.Object({
+      ...PageQuery,
+      ...filterFields,
+      after: Type.Optional({ ...Revision, description: 'Only events after this revision.' }),
+    }),
+    headers: Type.Object({
+      'last-event-id': Type.Optional({
+        ...Revision,
+        description: 'Revision of the last event seen. It works as `after`; EventSource sets it by itself.',
+      }),
+    }),
+    response: answers({ 200: Page(Event, 'A page of events, or a stream of them.') }),
+  },
+});
+
 export async function eventRoutes(
   app: App,
   { platform, events }: { platform: Platform; events: EventsService },
 ): Promise<void> {
-  app.get(
-    '/v1/events',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags: ['events'],
-        operationId: 'listEvents',
-        summary: 'List or follow events',
-        description:
-          'Oldest first. With `Accept: text/event-stream` the answer is an endless stream (Server-Sent Events), from `Last-Event-ID` or `after` where given, else from now. ' +
-          '410 `event_log_truncated` where the log no longer reaches back that far: read the resources again, then follow.',
-        querystring: Type.Object({
-          ...PageQuery,
-          ...filterFields,
-          after: Type.Optional({ ...Revision, description: 'Only events after this revision.' }),
-        }),
-        headers: Type.Object({
-          'last-event-id': Type.Optional({
-            ...Revision,
-            description:
-              'Revision of the last event seen. It works as `after`; EventSource sets it by itself.',
-          }),
-        }),
-        response: answers({ 200: Page(Event, 'A page of events, or a stream of them.') }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...listEvents,
+    handler: async (request, reply) => {
       const { limit, cursor, after, ...filter } = request.query;
       const wantsStream = /\btext\/event-stream\b/.test(request.headers.accept ?? '');
       if (!wantsStream) return events.list(filter, { limit: limit ?? defaultLimit, cursor, after });
@@ -75,7 +77,7 @@ export async function eventRoutes(
       });
       return reply;
     },
-  );
+  });
 }
 
 interface StreamOptions {

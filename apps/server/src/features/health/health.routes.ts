@@ -1,6 +1,6 @@
 import { Closed, Words } from '@trunkline/contracts';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
 import type { RecoveryService } from '../recovery/recovery.service.ts';
@@ -22,74 +22,80 @@ const Ready = Closed(
   { description: 'The server can serve requests.' },
 );
 
+const live = route({
+  method: 'GET',
+  url: '/livez',
+  config: { access: 'public' },
+  schema: {
+    tags: ['server'],
+    operationId: 'live',
+    summary: 'Liveness of the process',
+    description: 'Answers 200 while the process runs. It never uses the database.',
+    response: answers({ 200: Alive }),
+  },
+});
+
+const ready = route({
+  method: 'GET',
+  url: '/readyz',
+  config: { access: 'public' },
+  schema: {
+    tags: ['server'],
+    operationId: 'ready',
+    summary: 'Readiness to serve requests',
+    description:
+      '200 when the database answers, also while it is recovering from a backup, because agents must reach the server then. 503 `database_unavailable` when it does not answer.',
+    response: answers({ 200: Ready }),
+  },
+});
+
+const metrics = route({
+  method: 'GET',
+  url: '/metrics',
+  config: { access: 'viewer' },
+  schema: {
+    tags: ['server'],
+    operationId: 'metrics',
+    summary: 'Metrics for Prometheus',
+    description: 'Text exposition format. Scrape it with a viewer token as bearer token.',
+    produces: ['text/plain'],
+    response: {
+      200: {
+        description: 'Metrics.',
+        content: {
+          'text/plain': {
+            schema: Type.String({
+              maxLength: 16_777_216,
+              description: 'Metrics.',
+              examples: ['trunkline_agent_polls 2'],
+            }),
+          },
+        },
+      },
+    },
+  },
+});
+
 /** /livez never touches the database: a restart of the server would not repair the database. */
 export async function healthRoutes(
   app: App,
   { platform, recovery }: { platform: Platform; recovery: Pick<RecoveryService, 'state'> },
 ): Promise<void> {
-  app.get(
-    '/livez',
-    {
-      config: { access: 'public' },
-      schema: {
-        tags: ['server'],
-        operationId: 'live',
-        summary: 'Liveness of the process',
-        description: 'Answers 200 while the process runs. It never uses the database.',
-        response: answers({ 200: Alive }),
-      },
-    },
-    async () => ({ status: 'ok' as const }),
-  );
-  app.get(
-    '/readyz',
-    {
-      config: { access: 'public' },
-      schema: {
-        tags: ['server'],
-        operationId: 'ready',
-        summary: 'Readiness to serve requests',
-        description:
-          '200 when the database answers, also while it is recovering from a backup, because agents must reach the server then. 503 `database_unavailable` when it does not answer.',
-        response: answers({ 200: Ready }),
-      },
-    },
-    async () => {
+  app.route({ ...live, handler: async () => ({ status: 'ok' as const }) });
+  app.route({
+    ...ready,
+    handler: async () => {
       if (platform.stopping.aborted)
         throw new ApiError('overloaded', 'the server is stopping', { retryAfterSeconds: 2 });
       const { phase } = await recovery.state();
       return { status: phase === 'recovering' ? ('recovering' as const) : ('ok' as const) };
     },
-  );
-  app.get(
-    '/metrics',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags: ['server'],
-        operationId: 'metrics',
-        summary: 'Metrics for Prometheus',
-        description: 'Text exposition format. Scrape it with a viewer token as bearer token.',
-        produces: ['text/plain'],
-        response: {
-          200: {
-            description: 'Metrics.',
-            content: {
-              'text/plain': {
-                schema: Type.String({
-                  maxLength: 16_777_216,
-                  description: 'Metrics.',
-                  examples: ['trunkline_agent_polls 2'],
-                }),
-              },
-            },
-          },
-        },
-      },
-    },
-    async (_request, reply) => {
+  });
+  app.route({
+    ...metrics,
+    handler: async (_request, reply) => {
       reply.header('content-type', platform.metrics.registry.contentType);
       return platform.metrics.registry.metrics();
     },
-  );
+  });
 }

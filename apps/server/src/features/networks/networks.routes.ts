@@ -12,7 +12,7 @@ import {
 } from '@trunkline/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { invalidFields } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
@@ -59,6 +59,110 @@ const sendNetwork = async (reply: FastifyReply, status: number, network: Network
   await reply.code(status).header('etag', networkTag(network)).send(network);
 };
 
+const listNetworks = route({
+  method: 'GET',
+  url: '/v1/networks',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'listNetworks',
+    summary: 'List networks',
+    description: 'Sorted by name, each with its state over all hosts.',
+    querystring: Paging,
+    response: answers({ 200: Page(Network, 'A page of networks.') }),
+  },
+});
+
+const createNetwork = route({
+  method: 'POST',
+  url: '/v1/networks',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'createNetwork',
+    summary: 'Create a network',
+    description:
+      'The network is created on every host that `hosts` selects, also on those that join later. Silent hosts get it when they are back. ' +
+      'With `wait` the answer comes when it is in place on every host that can be reached. ' +
+      `Mode \`passthru\` gives the NIC to a single container of each host; a host that uses the NIC itself refuses (condition \`ParentReady\`, reason \`HostNeedsParent\`). ${dryRun}`,
+    headers: IdempotencyKeyHeader,
+    querystring: Writing,
+    body: NetworkCreate,
+    response: answers({ 200: Network, 201: Network }),
+  },
+});
+
+const getNetwork = route({
+  method: 'GET',
+  url: '/v1/networks/:name',
+  config: { access: 'viewer' },
+  schema: {
+    tags,
+    operationId: 'getNetwork',
+    summary: 'Get one network',
+    description: 'The desired state; `status` is the observed one. The `ETag` is for `If-Match`.',
+    params: OfNetwork,
+    response: answers({ 200: Network }),
+  },
+});
+
+const replaceNetwork = route({
+  method: 'PUT',
+  url: '/v1/networks/:name',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'replaceNetwork',
+    summary: 'Replace a network',
+    description: `${needsIfMatch} A field that is left out takes its default; the space stays. A repeated request with the same network changes nothing. ${refusal} ${dryRun}`,
+    headers: IfMatchHeader,
+    params: OfNetwork,
+    querystring: Changing,
+    body: NetworkPut,
+    response: answers({ 200: Network }),
+  },
+});
+
+const changeNetwork = route({
+  method: 'PATCH',
+  url: '/v1/networks/:name',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'changeNetwork',
+    summary: 'Change fields of a network',
+    description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch} ${refusal} ${dryRun}`,
+    consumes: ['application/merge-patch+json', 'application/json'],
+    headers: IfMatchHeader,
+    params: OfNetwork,
+    querystring: Changing,
+    body: NetworkPatch,
+    response: answers({ 200: Network }),
+  },
+});
+
+const deleteNetwork = route({
+  method: 'DELETE',
+  url: '/v1/networks/:name',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'deleteNetwork',
+    summary: 'Remove a network',
+    description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts remove it, and it is gone when each of them has reported that; silent hosts are waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or when the time is up. ${dryRun}`,
+    headers: IfMatchHeader,
+    params: OfNetwork,
+    querystring: Writing,
+    response: answers({ 200: Network, 202: Network, 204: Gone }),
+  },
+});
+
+/** A network keeps its name and its space; a PUT may repeat them. */
+function checkKept(field: 'name' | 'space', requested: string | undefined, kept: string): void {
+  if (requested === undefined || requested === kept) return;
+  throw invalidFields([{ pointer: `/${field}`, message: `must be ${kept}: a network keeps its ${field}` }]);
+}
+
 export async function networkRoutes(
   app: App,
   { platform, networks }: { platform: Pick<Platform, 'feed' | 'stopping'>; networks: NetworksService },
@@ -79,118 +183,47 @@ export async function networkRoutes(
     return (await networks.find(network.id)) ?? network;
   };
 
-  app.get(
-    '/v1/networks',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'listNetworks',
-        summary: 'List networks',
-        description: 'Sorted by name, each with its state over all hosts.',
-        querystring: Paging,
-        response: answers({ 200: Page(Network, 'A page of networks.') }),
-      },
-    },
-    async ({ query }) => networks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
-  );
+  app.route({
+    ...listNetworks,
+    handler: async ({ query }) => networks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  });
 
-  app.post(
-    '/v1/networks',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'createNetwork',
-        summary: 'Create a network',
-        description:
-          'The network is created on every host that `hosts` selects, also on those that join later. Silent hosts get it when they are back. ' +
-          'With `wait` the answer comes when it is in place on every host that can be reached. ' +
-          `Mode \`passthru\` gives the NIC to a single container of each host; a host that uses the NIC itself refuses (condition \`ParentReady\`, reason \`HostNeedsParent\`). ${dryRun}`,
-        headers: IdempotencyKeyHeader,
-        querystring: Writing,
-        body: NetworkCreate,
-        response: answers({ 200: Network, 201: Network }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...createNetwork,
+    handler: async (request, reply) => {
       const made = await networks.create(request.body, contextOf(request));
       if (made.status !== 201) return sendReply(reply, made);
       const body = await afterWait(request, made.body as Network);
       return sendReply(reply, { ...made, headers: { ...made.headers, etag: networkTag(body) }, body });
     },
-  );
+  });
 
-  app.get(
-    '/v1/networks/:name',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags,
-        operationId: 'getNetwork',
-        summary: 'Get one network',
-        description: 'The desired state; `status` is the observed one. The `ETag` is for `If-Match`.',
-        params: OfNetwork,
-        response: answers({ 200: Network }),
-      },
-    },
-    async ({ params }, reply) => sendNetwork(reply, 200, await networks.get(params.name)),
-  );
+  app.route({
+    ...getNetwork,
+    handler: async ({ params }, reply) => sendNetwork(reply, 200, await networks.get(params.name)),
+  });
 
-  app.put(
-    '/v1/networks/:name',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'replaceNetwork',
-        summary: 'Replace a network',
-        description: `${needsIfMatch} A field that is left out takes its default; the space stays. A repeated request with the same network changes nothing. ${refusal} ${dryRun}`,
-        headers: IfMatchHeader,
-        params: OfNetwork,
-        querystring: Changing,
-        body: NetworkPut,
-        response: answers({ 200: Network }),
-      },
-    },
-    async (request, reply) => {
-      const { name } = request.params;
-      if (request.body.name !== name)
-        throw invalidFields([{ pointer: '/name', message: `must be ${name}: a network keeps its name` }]);
+  app.route({
+    ...replaceNetwork,
+    handler: async (request, reply) => {
+      const { params, body } = request;
+      checkKept('name', body.name, params.name);
       const network = await networks.update(
-        name,
+        params.name,
         (tag) => checkIfMatch(request, tag),
         (_current, { space }) => {
-          if (request.body.space !== undefined && request.body.space !== space)
-            throw invalidFields([
-              { pointer: '/space', message: `must be ${space}: a network keeps its space` },
-            ]);
-          return wholeSpec(request.body);
+          checkKept('space', body.space, space);
+          return wholeSpec(body);
         },
         { ...contextOf(request), force: request.query.force === true },
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
-  );
+  });
 
-  app.patch(
-    '/v1/networks/:name',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'changeNetwork',
-        summary: 'Change fields of a network',
-        description: `JSON merge patch (RFC 7396), as \`application/merge-patch+json\` or \`application/json\`. ${needsIfMatch} ${refusal} ${dryRun}`,
-        consumes: ['application/merge-patch+json', 'application/json'],
-        headers: IfMatchHeader,
-        params: OfNetwork,
-        querystring: Changing,
-        body: NetworkPatch,
-        response: answers({ 200: Network }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...changeNetwork,
+    handler: async (request, reply) => {
       const network = await networks.update(
         request.params.name,
         (tag) => checkIfMatch(request, tag),
@@ -199,24 +232,11 @@ export async function networkRoutes(
       );
       return sendNetwork(reply, 200, await afterWait(request, network));
     },
-  );
+  });
 
-  app.delete(
-    '/v1/networks/:name',
-    {
-      config: { access: 'operator' },
-      schema: {
-        tags,
-        operationId: 'deleteNetwork',
-        summary: 'Remove a network',
-        description: `${needsIfMatch} Refused while containers are attached or addresses are held. 202: the hosts remove it, and it is gone when each of them has reported that; silent hosts are waited for. 204: it is gone. With \`wait\` the answer comes when it is gone, or when the time is up. ${dryRun}`,
-        headers: IfMatchHeader,
-        params: OfNetwork,
-        querystring: Writing,
-        response: answers({ 200: Network, 202: Network, 204: Gone }),
-      },
-    },
-    async (request, reply) => {
+  app.route({
+    ...deleteNetwork,
+    handler: async (request, reply) => {
       const { gone, network } = await networks.remove(
         request.params.name,
         (tag) => checkIfMatch(request, tag),
@@ -231,5 +251,5 @@ export async function networkRoutes(
       if (gone || (await networks.isGone(network.id))) return reply.code(204).send(null);
       return sendNetwork(reply, 202, network);
     },
-  );
+  });
 }

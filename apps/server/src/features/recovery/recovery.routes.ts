@@ -1,47 +1,50 @@
 import { CompareAnswer, CompareRequest, type CompareItem, HostName, Recovery } from '@trunkline/contracts';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import { readIp, readMac } from '../addresses/address-request.ts';
 import type { RecoveryService } from './recovery.service.ts';
 
+const getRecovery = route({
+  method: 'GET',
+  url: '/v1/recovery',
+  config: { access: 'viewer' },
+  schema: {
+    tags: ['server'],
+    operationId: 'getRecovery',
+    summary: 'State of the recovery from a backup',
+    description:
+      'After a backup was restored, no address is given out until every host has reported what it holds. Shows the hosts that the recovery waits for, and those that were let go and have not compared since.',
+    response: answers({ 200: Recovery }),
+  },
+});
+
+const releaseRecoveryHost = route({
+  method: 'POST',
+  url: '/v1/recovery/hosts/:name/release',
+  config: { access: 'admin' },
+  schema: {
+    tags: ['server'],
+    operationId: 'releaseRecoveryHost',
+    summary: 'Let the recovery go on without a host',
+    description:
+      'Ends the wait for a host that does not answer. The addresses that it holds by the restored database stay its own. Those that it was given since the backup may be given to others, so start nothing new on that host before it has reached the server again. When it is back it compares its addresses, and what cannot be settled is shown as conflicted.',
+    headers: IdempotencyKeyHeader,
+    params: Type.Object({ name: HostName }),
+    response: answers({ 200: Recovery }),
+  },
+});
+
 export async function recoveryRoutes(app: App, { recovery }: { recovery: RecoveryService }): Promise<void> {
-  app.get(
-    '/v1/recovery',
-    {
-      config: { access: 'viewer' },
-      schema: {
-        tags: ['server'],
-        operationId: 'getRecovery',
-        summary: 'State of the recovery from a backup',
-        description:
-          'After a backup was restored, no address is given out until every host has reported what it holds. Shows the hosts that the recovery waits for, and those that were let go and have not compared since.',
-        response: answers({ 200: Recovery }),
-      },
-    },
-    async () => recovery.state(),
-  );
-  app.post(
-    '/v1/recovery/hosts/:name/release',
-    {
-      config: { access: 'admin' },
-      schema: {
-        tags: ['server'],
-        operationId: 'releaseRecoveryHost',
-        summary: 'Let the recovery go on without a host',
-        description:
-          'Ends the wait for a host that does not answer. The addresses that it holds by the restored database stay its own. Those that it was given since the backup may be given to others, so start nothing new on that host before it has reached the server again. When it is back it compares its addresses, and what cannot be settled is shown as conflicted.',
-        headers: IdempotencyKeyHeader,
-        params: Type.Object({ name: HostName }),
-        response: answers({ 200: Recovery }),
-      },
-    },
-    async (request, reply) =>
+  app.route({ ...getRecovery, handler: async () => recovery.state() });
+  app.route({
+    ...releaseRecoveryHost,
+    handler: async (request, reply) =>
       sendReply(reply, await recovery.release(request.params.name, changeContext(request))),
-  );
+  });
 }
 
 /** Addresses and MACs in canonical form; other text is refused. */
@@ -55,6 +58,14 @@ export const readItems = (items: readonly CompareItem[]): CompareItem[] =>
 /** The request of a host that holds 65,536 addresses has about 16 MB. */
 const largestCompare = 32 * 1024 * 1024;
 
+const compareHeld = route({
+  method: 'POST',
+  url: '/agent/v1/compare',
+  bodyLimit: largestCompare,
+  config: { access: 'agent' },
+  schema: { body: CompareRequest, response: answers({ 200: CompareAnswer }) },
+});
+
 /** Hosts report the addresses that they hold, docs/agent-protocol.md. */
 export async function compareRoutes(
   signed: App,
@@ -66,13 +77,5 @@ export async function compareRoutes(
     signedBy: (request: FastifyRequest) => { id: string; name: string };
   },
 ): Promise<void> {
-  signed.post(
-    '/agent/v1/compare',
-    {
-      bodyLimit: largestCompare,
-      config: { access: 'agent' },
-      schema: { body: CompareRequest, response: answers({ 200: CompareAnswer }) },
-    },
-    async (request) => compare(signedBy(request), request.body),
-  );
+  signed.route({ ...compareHeld, handler: async (request) => compare(signedBy(request), request.body) });
 }

@@ -1,9 +1,8 @@
 import { DryRunQuery, Id, Page, PageQuery, Token, TokenCreate, TokenCreated } from '@trunkline/contracts';
 import { Type } from 'typebox';
-import type { App } from '../../platform/app-types.ts';
+import { route, type App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
-import type { Platform } from '../../platform/platform.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import type { TokensService } from './tokens.service.ts';
@@ -11,78 +10,85 @@ import type { TokensService } from './tokens.service.ts';
 const tags = ['tokens'];
 const OfToken = Type.Object({ id: Id });
 
-export async function tokenRoutes(
-  app: App,
-  { tokens }: { platform: Platform; tokens: TokensService },
-): Promise<void> {
-  app.post(
-    '/v1/tokens',
-    {
-      config: { access: 'admin' },
-      schema: {
-        tags,
-        operationId: 'createToken',
-        summary: 'Create a token',
-        description: 'The secret is in this answer and nowhere else: only a hash of it is kept.',
-        headers: IdempotencyKeyHeader,
-        querystring: Type.Object(DryRunQuery),
-        body: TokenCreate,
-        response: answers({ 200: { ...Token, description: 'A dry run.' }, 201: TokenCreated }),
-      },
-    },
-    async (request, reply) => sendReply(reply, await tokens.create(request.body, changeContext(request))),
-  );
+const createToken = route({
+  method: 'POST',
+  url: '/v1/tokens',
+  config: { access: 'admin' },
+  schema: {
+    tags,
+    operationId: 'createToken',
+    summary: 'Create a token',
+    description: 'The secret is in this answer and nowhere else: only a hash of it is kept.',
+    headers: IdempotencyKeyHeader,
+    querystring: Type.Object(DryRunQuery),
+    body: TokenCreate,
+    response: answers({ 200: { ...Token, description: 'A dry run.' }, 201: TokenCreated }),
+  },
+});
 
-  app.get(
-    '/v1/tokens',
-    {
-      config: { access: 'admin' },
-      schema: {
-        tags,
-        operationId: 'listTokens',
-        summary: 'List tokens',
-        description: 'Sorted by name. Secrets are not kept, so none is shown.',
-        querystring: Type.Object(PageQuery),
-        response: answers({ 200: Page(Token, 'A page of tokens.') }),
-      },
-    },
-    async ({ query }) => tokens.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
-  );
+const listTokens = route({
+  method: 'GET',
+  url: '/v1/tokens',
+  config: { access: 'admin' },
+  schema: {
+    tags,
+    operationId: 'listTokens',
+    summary: 'List tokens',
+    description: 'Sorted by name. Secrets are not kept, so none is shown.',
+    querystring: Type.Object(PageQuery),
+    response: answers({ 200: Page(Token, 'A page of tokens.') }),
+  },
+});
 
-  app.get(
-    '/v1/tokens/:id',
-    {
-      config: { access: 'admin' },
-      schema: {
-        tags,
-        operationId: 'getToken',
-        summary: 'Get one token',
-        description: '404 `token_not_found` after it was revoked.',
-        params: OfToken,
-        response: answers({ 200: Token }),
-      },
-    },
-    async ({ params }) => tokens.get(params.id),
-  );
+const getToken = route({
+  method: 'GET',
+  url: '/v1/tokens/:id',
+  config: { access: 'admin' },
+  schema: {
+    tags,
+    operationId: 'getToken',
+    summary: 'Get one token',
+    description: '404 `token_not_found` after it was revoked.',
+    params: OfToken,
+    response: answers({ 200: Token }),
+  },
+});
 
-  app.delete(
-    '/v1/tokens/:id',
-    {
-      config: { access: 'admin' },
-      schema: {
-        tags,
-        operationId: 'revokeToken',
-        summary: 'Revoke a token',
-        description:
-          'Takes effect at once on this server and within a second on its replicas. The last admin token cannot be revoked: 409 `last_admin_token`.',
-        params: OfToken,
-        querystring: Type.Object(DryRunQuery),
-        response: answers({ 204: Type.Null({ description: 'Revoked.' }) }),
-      },
-    },
-    async (request, reply) => {
+const revokeToken = route({
+  method: 'DELETE',
+  url: '/v1/tokens/:id',
+  config: { access: 'admin' },
+  schema: {
+    tags,
+    operationId: 'revokeToken',
+    summary: 'Revoke a token',
+    description:
+      'Takes effect at once on this server and within a second on its replicas. The last admin token cannot be revoked: 409 `last_admin_token`.',
+    params: OfToken,
+    querystring: Type.Object(DryRunQuery),
+    response: answers({ 204: Type.Null({ description: 'Revoked.' }) }),
+  },
+});
+
+export async function tokenRoutes(app: App, { tokens }: { tokens: TokensService }): Promise<void> {
+  app.route({
+    ...createToken,
+    handler: async (request, reply) =>
+      sendReply(reply, await tokens.create(request.body, changeContext(request))),
+  });
+
+  app.route({
+    ...listTokens,
+    handler: async ({ query }) => tokens.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+  });
+
+  app.route({ ...getToken, handler: async ({ params }) => tokens.get(params.id) });
+
+  app.route({
+    ...revokeToken,
+    handler: async (request, reply) => {
       await tokens.revoke(request.params.id, changeContext(request));
       await reply.code(204).send(null);
     },
-  );
+  });
 }
