@@ -33,6 +33,7 @@
 -- leased      | bound       | bind_compared       | recovery          | the host that holds it lists a container on it
 -- bound       | bound       | bind_compared       | recovery          | the same
 -- quarantined | bound       | bind_compared       | recovery          | a host lists a container on it, and no other host does
+-- bound       | leased      | unbind_compared     | recovery          | the host that holds it lists it, and no container on it
 -- leased      | free        | end_hold            | return            | never used, the host says
 -- leased      | quarantined | end_hold            | return, operator  | the host says that its container is gone; or it retired, or left the network
 -- bound       | quarantined | end_hold            | return, operator  | the same; or a report no longer shows what a report had shown
@@ -294,6 +295,14 @@ CREATE FUNCTION bind_compared(a address, c recovery_claim) RETURNS void LANGUAGE
       quarantined_until = NULL, awaiting_host_id = NULL, gone = false, reservation = x.state = 'reserved',
       generation = nextval('address_generation'), updated_at = now()
   WHERE x.space = a.space AND x.ip = a.ip AND x.state <> 'conflicted'
+$$;
+
+-- A host holds an address, and no container has it, unlike before the database went back.
+CREATE FUNCTION unbind_compared(a address) RETURNS void LANGUAGE sql AS $$
+  UPDATE address x
+  SET state = 'leased', container_name = NULL, docker_id = NULL, seen_mac = NULL, since = NULL, reservation = is_reserved(x),
+      from_inventory = false, generation = nextval('address_generation'), updated_at = now()
+  WHERE x.space = a.space AND x.ip = a.ip AND x.state = 'bound' AND x.container_id IS NULL
 $$;
 
 -- Holds that end, and releases.

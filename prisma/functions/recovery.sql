@@ -286,6 +286,9 @@ BEGIN
       'data', jsonb_build_object('owner', a.owner, 'container', a.container_name, 'forced', false)))
     FROM network n, host h WHERE n.id = a.network_id AND h.id = compare_host.host;
   END LOOP;
+  PERFORM unbind_compared(y)
+  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, "inUse" boolean), address y
+  WHERE NOT x."inUse" AND y.host_id = compare_host.host AND y.network_id = x."networkId" AND y.ip = x.ip AND y.generation <= began;
   -- What both have is a new use: a return from before, which may be on its way, must not end it.
   PERFORM renew_hold(y, y.from_inventory)
   FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, generation bigint), address y

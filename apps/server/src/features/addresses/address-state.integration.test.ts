@@ -93,6 +93,7 @@ const calls: Record<string, readonly string[]> = {
     `${reported('web')}SELECT bind_undisputed(a, e) FROM address a, endpoint e WHERE a.ip = '${ip}'`,
   ],
   bind_compared: [ofRow(`bind_compared(a, ${compared})`)],
+  unbind_compared: [ofRow('unbind_compared(a)')],
   end_hold: ['released', 'unused', 'conflicted'].flatMap((reason) =>
     ['', noQuarantine].map((before) => before + ofRow(`end_hold(a, '${reason}', '${mac}', true)`)),
   ),

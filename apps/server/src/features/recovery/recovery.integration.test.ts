@@ -219,6 +219,25 @@ describe('a restored dump', () => {
   );
 
   test(
+    'an address that a container had then, and that its host keeps for the next one now, is on no container',
+    async () => {
+      const [then] = (await takeLeases(one, network, 1)).granted;
+      await reportInventory(one, [seen('web', then!.ip)]);
+      expect(await address(then!.ip)).toMatchObject({ state: 'bound', container: 'web' });
+      let now!: Lease;
+      await restoredAfter(async () => {
+        await reportInventory(one, []);
+        await syncLeases(one, { returns: returning([then!], 'unused') });
+        now = (await claimLease(one, network, { ip: then!.ip })).body.lease as Lease;
+      });
+      await compare(two, []);
+      expect((await compare(one, [item(now, null)])).map(({ ip }) => ip)).toEqual([then!.ip]);
+      expect(await address(then!.ip)).toMatchObject({ state: 'leased', host: 'docker01', container: null });
+    },
+    patientMs,
+  );
+
+  test(
     'promise 4: what moved from one host to the other is settled whichever compares first',
     async () => {
       const [moved] = (await takeLeases(one, network, 1)).granted;
