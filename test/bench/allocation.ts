@@ -1,3 +1,4 @@
+import { addressesPath } from '@trunkline/contracts';
 import type { ApiClient } from '@trunkline/client';
 import pg from 'pg';
 import { besideEmpty, type Subjects } from './beside-empty.ts';
@@ -64,7 +65,7 @@ async function sidesOf(
   networks: readonly string[],
   { clients, each }: Pick<PoolShape, 'clients' | 'each'>,
 ): Promise<{ ours: Side; empty: Side }> {
-  const paths = networks.map((name) => `/v1/networks/${name}/addresses`);
+  const paths = networks.map(addressesPath);
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return {
     ours: {

@@ -1,5 +1,6 @@
 import {
   connectivityOf,
+  placementsPath,
   type Check,
   type CheckCreate,
   type Container,
@@ -152,7 +153,7 @@ async function makeNetwork(narrator: Narrator, spec: NetworkCreate): Promise<Net
 }
 
 async function showPlacements(narrator: Narrator, name: string): Promise<readonly Placement[]> {
-  const path = `/v1/networks/${name}/placements`;
+  const path = placementsPath(name);
   const { body } = await narrator.ask<PageOf<Placement>>({ method: 'GET', path });
   for (const { host, lastAction, conditions } of body.items) {
     narrator.tell(`${host}  ${conditions.map(({ type, status }) => `${type} ${status}`).join(', ')}`);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  agentCheckPath,
   CheckReport,
   CompareAnswer,
   DesiredDocument,
@@ -130,7 +131,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return parseAs(ReportAnswer, await answer.text(), 'answer to the report');
     },
     checkResult: async (id, report, signal) => {
-      const path = `/agent/v1/checks/${encodeURIComponent(id)}`;
+      const path = agentCheckPath(id);
       const answer = await send({ method: 'POST', path, body: fitted(CheckReport, report), signal });
       await answer.discard();
     },

@@ -21,6 +21,7 @@ export * from './machine.ts';
 export * from './network-settings.ts';
 export * from './networks.ts';
 export * from './outcomes.ts';
+export * from './paths.ts';
 export * from './recovery.ts';
 export * from './schema.ts';
 export * from './settings.ts';

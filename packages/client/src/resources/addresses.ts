@@ -1,7 +1,12 @@
-import type { Address, AddressByOwner, AddressReserve } from '@trunkline/contracts';
+import {
+  addressesPath,
+  addressPath,
+  ownerPath,
+  type Address,
+  type AddressByOwner,
+  type AddressReserve,
+} from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
-
-const at = (network: string, rest = '') => `/v1/networks/${encodeURIComponent(network)}/addresses${rest}`;
 
 /** `/v1/networks/{name}/addresses`; every method names the network first. */
 export function createAddresses({ call, all }: Requester) {
@@ -11,30 +16,30 @@ export function createAddresses({ call, all }: Requester) {
       network: string,
       body: Omit<AddressReserve, 'count'> = {},
       options?: WriteOptions,
-    ): Promise<Answer<Address>> => call({ method: 'POST', path: at(network), body }, options),
+    ): Promise<Answer<Address>> => call({ method: 'POST', path: addressesPath(network), body }, options),
     /** Reserves `count` addresses, all or none. */
     reserveMany: (
       network: string,
       body: AddressReserve & { count: number },
       options?: WriteOptions,
-    ): Promise<Answer<{ items: Address[] }>> => call({ method: 'POST', path: at(network), body }, options),
+    ): Promise<Answer<{ items: Address[] }>> =>
+      call({ method: 'POST', path: addressesPath(network), body }, options),
     /** The address that an owner has, or gets now; asking again changes nothing. */
     byOwner: (
       network: string,
       owner: string,
       body: AddressByOwner = {},
       options?: WriteOptions,
-    ): Promise<Answer<Address>> =>
-      call({ method: 'PUT', path: at(network, `/by-owner/${encodeURIComponent(owner)}`), body }, options),
+    ): Promise<Answer<Address>> => call({ method: 'PUT', path: ownerPath(network, owner), body }, options),
     /** One page of the addresses that are not free. */
     list: (network: string, query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<Address>>> =>
-      call({ method: 'GET', path: at(network), ...(query && { query }) }, options),
+      call({ method: 'GET', path: addressesPath(network), ...(query && { query }) }, options),
     /** Every address that is not free. */
     all: (network: string, query?: ListQuery, options?: CallOptions): AsyncIterable<Address> =>
-      all(at(network), query, options),
+      all(addressesPath(network), query, options),
     get: (network: string, ip: string, options?: CallOptions): Promise<Answer<Address>> =>
-      call({ method: 'GET', path: at(network, `/${encodeURIComponent(ip)}`) }, options),
+      call({ method: 'GET', path: addressPath(network, ip) }, options),
     release: (network: string, ip: string, options?: WriteOptions): Promise<Answer<unknown>> =>
-      call({ method: 'DELETE', path: at(network, `/${encodeURIComponent(ip)}`) }, options),
+      call({ method: 'DELETE', path: addressPath(network, ip) }, options),
   };
 }

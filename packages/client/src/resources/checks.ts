@@ -1,4 +1,4 @@
-import type { Check, CheckCreate } from '@trunkline/contracts';
+import { checkPath, type Check, type CheckCreate } from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
 
 /** `/v1/checks` */
@@ -8,7 +8,7 @@ export function createChecks({ call, all }: Requester) {
     create: (body: CheckCreate, options?: WriteOptions): Promise<Answer<Check>> =>
       call({ method: 'POST', path: '/v1/checks', body }, options),
     get: (id: string, options?: CallOptions): Promise<Answer<Check>> =>
-      call({ method: 'GET', path: `/v1/checks/${encodeURIComponent(id)}` }, options),
+      call({ method: 'GET', path: checkPath(id) }, options),
     /** One page of checks. */
     list: (query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<Check>>> =>
       call({ method: 'GET', path: '/v1/checks', ...(query && { query }) }, options),

@@ -1,7 +1,5 @@
-import type { Container, ContainerCreate } from '@trunkline/contracts';
+import { containerPath, type Container, type ContainerCreate } from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
-
-const at = (name: string) => `/v1/containers/${encodeURIComponent(name)}`;
 
 /** `/v1/containers` */
 export function createContainers({ call, all }: Requester) {
@@ -16,9 +14,9 @@ export function createContainers({ call, all }: Requester) {
     all: (query?: ListQuery, options?: CallOptions): AsyncIterable<Container> =>
       all('/v1/containers', query, options),
     get: (name: string, options?: CallOptions): Promise<Answer<Container>> =>
-      call({ method: 'GET', path: at(name) }, options),
+      call({ method: 'GET', path: containerPath(name) }, options),
     /** Stops and removes it; its addresses are freed once it is gone. */
     remove: (name: string, options?: WriteOptions): Promise<Answer<unknown>> =>
-      call({ method: 'DELETE', path: at(name) }, options),
+      call({ method: 'DELETE', path: containerPath(name) }, options),
   };
 }

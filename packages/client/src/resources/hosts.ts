@@ -1,7 +1,5 @@
-import type { Host, HostPatch } from '@trunkline/contracts';
+import { hostPath, type Host, type HostPatch } from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
-
-const at = (name: string) => `/v1/hosts/${encodeURIComponent(name)}`;
 
 /** `/v1/hosts` */
 export function createHosts({ call, all }: Requester) {
@@ -12,13 +10,13 @@ export function createHosts({ call, all }: Requester) {
     /** Every host. */
     all: (query?: ListQuery, options?: CallOptions): AsyncIterable<Host> => all('/v1/hosts', query, options),
     get: (name: string, options?: CallOptions): Promise<Answer<Host>> =>
-      call({ method: 'GET', path: at(name) }, options),
+      call({ method: 'GET', path: hostPath(name) }, options),
     /** Changes labels; `ifMatch` is required. */
     patch: (name: string, body: HostPatch, options?: WriteOptions): Promise<Answer<Host>> =>
-      call({ method: 'PATCH', path: at(name), body, contentType: mergePatch }, options),
+      call({ method: 'PATCH', path: hostPath(name), body, contentType: mergePatch }, options),
     /** Retires a host; `ifMatch` is required. */
     retire: (name: string, options?: WriteOptions): Promise<Answer<unknown>> =>
-      call({ method: 'DELETE', path: at(name) }, options),
+      call({ method: 'DELETE', path: hostPath(name) }, options),
   };
 }
 

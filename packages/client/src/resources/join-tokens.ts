@@ -1,4 +1,9 @@
-import type { JoinToken, JoinTokenCreate, JoinTokenCreated } from '@trunkline/contracts';
+import {
+  joinTokenPath,
+  type JoinToken,
+  type JoinTokenCreate,
+  type JoinTokenCreated,
+} from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
 
 /** `/v1/join-tokens` */
@@ -15,8 +20,8 @@ export function createJoinTokens({ call, all }: Requester) {
       all('/v1/join-tokens', query, options),
     /** One join token; never its secret. */
     get: (id: string, options?: CallOptions): Promise<Answer<JoinToken>> =>
-      call({ method: 'GET', path: `/v1/join-tokens/${encodeURIComponent(id)}` }, options),
+      call({ method: 'GET', path: joinTokenPath(id) }, options),
     revoke: (id: string, options?: WriteOptions): Promise<Answer<unknown>> =>
-      call({ method: 'DELETE', path: `/v1/join-tokens/${encodeURIComponent(id)}` }, options),
+      call({ method: 'DELETE', path: joinTokenPath(id) }, options),
   };
 }

@@ -1,15 +1,16 @@
-import type {
-  FreeRange,
-  Network,
-  NetworkCreate,
-  NetworkPatch,
-  NetworkPut,
-  Placement,
+import {
+  freePath,
+  networkPath,
+  placementsPath,
+  type FreeRange,
+  type Network,
+  type NetworkCreate,
+  type NetworkPatch,
+  type NetworkPut,
+  type Placement,
 } from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
 import { mergePatch } from './hosts.ts';
-
-const at = (name: string, rest = '') => `/v1/networks/${encodeURIComponent(name)}${rest}`;
 
 /** `/v1/networks`, with their placements and free ranges. */
 export function createNetworks({ call, all }: Requester) {
@@ -23,31 +24,31 @@ export function createNetworks({ call, all }: Requester) {
     all: (query?: ListQuery, options?: CallOptions): AsyncIterable<Network> =>
       all('/v1/networks', query, options),
     get: (name: string, options?: CallOptions): Promise<Answer<Network>> =>
-      call({ method: 'GET', path: at(name) }, options),
+      call({ method: 'GET', path: networkPath(name) }, options),
     /** Replaces the network as it should be; `ifMatch` is required where it exists. */
     put: (name: string, body: NetworkPut, options?: WriteOptions): Promise<Answer<Network>> =>
-      call({ method: 'PUT', path: at(name), body }, options),
+      call({ method: 'PUT', path: networkPath(name), body }, options),
     /** Changes some of it (merge patch); `ifMatch` is required. */
     patch: (name: string, body: NetworkPatch, options?: WriteOptions): Promise<Answer<Network>> =>
-      call({ method: 'PATCH', path: at(name), body, contentType: mergePatch }, options),
+      call({ method: 'PATCH', path: networkPath(name), body, contentType: mergePatch }, options),
     /** Removes it from its hosts and then altogether; `ifMatch` is required. */
     remove: (name: string, options?: WriteOptions): Promise<Answer<unknown>> =>
-      call({ method: 'DELETE', path: at(name) }, options),
+      call({ method: 'DELETE', path: networkPath(name) }, options),
     /** One page of its placements, one a host. */
     placements: (
       name: string,
       query?: ListQuery,
       options?: CallOptions,
     ): Promise<Answer<PageOf<Placement>>> =>
-      call({ method: 'GET', path: at(name, '/placements'), ...(query && { query }) }, options),
+      call({ method: 'GET', path: placementsPath(name), ...(query && { query }) }, options),
     /** Every placement. */
     allPlacements: (name: string, query?: ListQuery, options?: CallOptions): AsyncIterable<Placement> =>
-      all(at(name, '/placements'), query, options),
+      all(placementsPath(name), query, options),
     /** One page of its free ranges. */
     free: (name: string, query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<FreeRange>>> =>
-      call({ method: 'GET', path: at(name, '/free'), ...(query && { query }) }, options),
+      call({ method: 'GET', path: freePath(name), ...(query && { query }) }, options),
     /** Every free range. */
     allFree: (name: string, query?: ListQuery, options?: CallOptions): AsyncIterable<FreeRange> =>
-      all(at(name, '/free'), query, options),
+      all(freePath(name), query, options),
   };
 }

@@ -1,4 +1,4 @@
-import type { Recovery } from '@trunkline/contracts';
+import { recoveryReleasePath, type Recovery } from '@trunkline/contracts';
 import type { Answer, CallOptions, Requester, WriteOptions } from '../request.ts';
 
 /** `/v1/recovery`: whether the database recovers from a restored backup. */
@@ -8,6 +8,6 @@ export function createRecovery({ call }: Requester) {
       call({ method: 'GET', path: '/v1/recovery' }, options),
     /** Goes on without a host that does not answer. */
     release: (host: string, options?: WriteOptions): Promise<Answer<Recovery>> =>
-      call({ method: 'POST', path: `/v1/recovery/hosts/${encodeURIComponent(host)}/release` }, options),
+      call({ method: 'POST', path: recoveryReleasePath(host) }, options),
   };
 }

@@ -1,4 +1,4 @@
-import type { Token, TokenCreate, TokenCreated } from '@trunkline/contracts';
+import { tokenPath, type Token, type TokenCreate, type TokenCreated } from '@trunkline/contracts';
 import type { Answer, CallOptions, ListQuery, PageOf, Requester, WriteOptions } from '../request.ts';
 
 /** `/v1/tokens` */
@@ -15,6 +15,6 @@ export function createTokens({ call, all }: Requester) {
       all('/v1/tokens', query, options),
     /** Revokes a token by its id. */
     revoke: (id: string, options?: WriteOptions): Promise<Answer<unknown>> =>
-      call({ method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` }, options),
+      call({ method: 'DELETE', path: tokenPath(id) }, options),
   };
 }

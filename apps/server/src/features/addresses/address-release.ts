@@ -1,10 +1,10 @@
-import type { EventDataOf } from '@trunkline/contracts';
+import { addressPath, type EventDataOf } from '@trunkline/contracts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { addressPath, type AddressRow } from './address-rows.ts';
+import type { AddressRow } from './address-rows.ts';
 import { decideRelease } from './address-states.ts';
 import { isAwaited, lockAddress, releaseAddresses, revokeAddress } from './addresses.store.ts';
 import { HeldByHosts } from './held-by-hosts.ts';

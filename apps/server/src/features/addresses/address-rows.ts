@@ -69,8 +69,3 @@ export function presentAddress(row: AddressRow): Address {
     updatedAt: row.updated_at.toISOString(),
   };
 }
-
-/** Path of an address in the API. */
-export function addressPath(network: string, ip: string): string {
-  return `/v1/networks/${network}/addresses/${ip}`;
-}

@@ -1,10 +1,11 @@
+import { addressPath } from '@trunkline/contracts';
 import type pg from 'pg';
 import type { EventInput } from '../../platform/changes.ts';
 import { poolQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { IdempotencyRequest, Reply } from '../../platform/idempotency.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { addressPath, presentAddress, type AddressRow } from './address-rows.ts';
+import { presentAddress, type AddressRow } from './address-rows.ts';
 import { allocateGroups, subnetsOf, type AllocationGroup } from './addresses.store.ts';
 import { allocateNextFree, nextFreeGroup } from './next-free.ts';
 import { refusal, type AllocationItem, type RefusalFacts } from './allocation.ts';

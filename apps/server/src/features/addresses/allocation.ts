@@ -1,6 +1,6 @@
-import type { AddressClaim } from '@trunkline/contracts';
+import { addressPath, type AddressClaim } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
-import { addressPath, type AddressRow } from './address-rows.ts';
+import type { AddressRow } from './address-rows.ts';
 import { heldAddress, HeldByHosts } from './held-by-hosts.ts';
 import { holderOf } from './holder-of.ts';
 

@@ -1,7 +1,7 @@
+import { addressPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { transactionQuery } from '../../platform/database/query.ts';
-import { addressPath } from './address-rows.ts';
 import { refuseTakenMac } from './mac-holder.ts';
 import { releaseAddresses } from './addresses.store.ts';
 import { allocateInTransaction, reservedEvent } from './allocation-batch.ts';

@@ -1,6 +1,6 @@
+import { addressPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { addressPath } from './address-rows.ts';
 
 /** An address that a host itself has, kept out of a network; the rows of `keep_for_hosts` (prisma/functions). */
 export interface KeptAddress {

@@ -1,6 +1,6 @@
+import { addressPath } from '@trunkline/contracts';
 import type { Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
-import { addressPath } from './address-rows.ts';
 
 /** Who has a MAC of a network. */
 interface StationRow {

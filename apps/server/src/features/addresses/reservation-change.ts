@@ -1,8 +1,9 @@
+import { addressPath } from '@trunkline/contracts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { addressPath, type AddressRow } from './address-rows.ts';
+import type { AddressRow } from './address-rows.ts';
 import {
   differsFromRequest,
   findAddress,

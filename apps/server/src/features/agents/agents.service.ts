@@ -1,5 +1,6 @@
 import {
   agentProtocolVersion,
+  hostPath,
   instanceHeader,
   signatureLifetimeSeconds,
   type CheckReport,
@@ -165,7 +166,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       if (machine === 'copied') return current;
       await putInstance(change.db, host.id, { instance, machine }, now());
       const data = { instance, before: current.instance };
-      change.record({ type: 'host.agent-started', subject: `/v1/hosts/${host.name}`, host: host.name, data });
+      change.record({ type: 'host.agent-started', subject: hostPath(host.name), host: host.name, data });
       return { ...current, instance };
     });
 

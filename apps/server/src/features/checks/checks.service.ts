@@ -1,4 +1,12 @@
-import type { AddressesResult, Check, CheckCreate, CheckReport, DesiredCheck } from '@trunkline/contracts';
+import {
+  checkPath,
+  networkPath,
+  type AddressesResult,
+  type Check,
+  type CheckCreate,
+  type CheckReport,
+  type DesiredCheck,
+} from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
@@ -52,8 +60,6 @@ const sweepMs = 2_000;
 const keepMs = 7 * 86_400_000;
 const keepPreflightsMs = 3_600_000;
 
-const checkPath = (id: string): string => `/v1/checks/${id}`;
-
 /** It has ended, one way or another. */
 export const isFinished = (check: Check): boolean => check.state !== 'pending' && check.state !== 'running';
 
@@ -95,7 +101,7 @@ function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
 }
 
 /** A preflight has no path of its own: its events are about its network. */
-const aboutPreflight = (network: string) => ({ subject: `/v1/networks/${network}`, network });
+const aboutPreflight = (network: string) => ({ subject: networkPath(network), network });
 
 function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport): void {
   const found = result === null ? null : 'reachable' in result ? 'connectivity' : 'preflight';

@@ -1,4 +1,4 @@
-import type { DesiredNetwork, PreflightResult } from '@trunkline/contracts';
+import { networkPath, type DesiredNetwork, type PreflightResult } from '@trunkline/contracts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -57,7 +57,7 @@ export function createPreflights(
         const inserted = await insertPreflights(change.db, asked, { now: made, expiresAt });
         change.record({
           type: 'preflight.asked',
-          subject: `/v1/networks/${network}`,
+          subject: networkPath(network),
           network,
           data: { hosts: asked.length },
         });

@@ -1,6 +1,6 @@
+import { containerPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { transactionQuery, type Query } from '../../platform/database/query.ts';
-import { containerPath } from './container-reports.ts';
 import type { ContainerDeps } from './container-creation.ts';
 
 /** An address that something foreign was heard to have. */

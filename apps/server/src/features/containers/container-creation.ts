@@ -1,7 +1,7 @@
+import { containerPath, placementsPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields, type FieldError } from '../../platform/errors.ts';
-import { containerPath } from './container-reports.ts';
 import { reservationsFor, type ContainerRequest, type Reservation } from './container-request.ts';
 import {
   findContainer,
@@ -148,7 +148,7 @@ async function refuseUnplaced(
     'network_not_placed',
     `network ${name} is not on ${host.name}: select the host in its hosts, or run the container where it is`,
     {
-      data: { placements: `/v1/networks/${name}/placements` },
+      data: { placements: placementsPath(name) },
       errors: [{ pointer: `/attachments/${missing.ordinal}/network`, message: `is not on ${host.name}` }],
     },
   );

@@ -1,4 +1,4 @@
-import type { ContainerReport } from '@trunkline/contracts';
+import { containerPath, type ContainerReport } from '@trunkline/contracts';
 import type { Change, EventInput } from '../../platform/changes.ts';
 import { mergeConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
@@ -25,7 +25,6 @@ export interface AddressesOfReports {
 }
 
 /** Path of a container in the API. */
-export const containerPath = (name: string): string => `/v1/containers/${name}`;
 
 const knownOf = (row: ContainerRow): KnownContainer => ({
   generation: row.generation,

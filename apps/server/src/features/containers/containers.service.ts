@@ -1,4 +1,10 @@
-import type { Container, ContainerCreate, ContainerReport, DesiredContainer } from '@trunkline/contracts';
+import {
+  containerPath,
+  type Container,
+  type ContainerCreate,
+  type ContainerReport,
+  type DesiredContainer,
+} from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
@@ -10,7 +16,7 @@ import { entityTag } from '../../platform/preconditions.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { moveFromConflicts, type ConflictedAddress } from './conflict-moves.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
-import { containerPath, recordContainerReports, type AddressesOfReports } from './container-reports.ts';
+import { recordContainerReports, type AddressesOfReports } from './container-reports.ts';
 import { isRunning, presentContainer } from './container-view.ts';
 import { readContainer } from './container-request.ts';
 import { containersOfHosts } from './desired-containers.ts';

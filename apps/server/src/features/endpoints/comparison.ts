@@ -1,4 +1,4 @@
-import type { AddressFinding } from '@trunkline/contracts';
+import { addressPath, type AddressFinding } from '@trunkline/contracts';
 import type { OddAddress, OddEndpoint } from './comparison.store.ts';
 
 type Holder = AddressFinding['holders'][number];
@@ -88,7 +88,7 @@ function bookFinding(row: OddAddress): AddressFinding {
     kind: 'bound-not-seen',
     holders,
     message: `${ip} is bound to ${container ?? 'a container'} on ${host ?? 'no host'}, whose last report${observedAt === null ? '' : ` (${observedAt})`} shows no container on it`,
-    remedy: `the host returns it by itself once it is sure that no container uses it; if it does not, release it with DELETE /v1/networks/${network}/addresses/${ip}?force=true`,
+    remedy: `the host returns it by itself once it is sure that no container uses it; if it does not, release it with DELETE ${addressPath(network, ip)}?force=true`,
   };
 }
 

@@ -1,4 +1,10 @@
-import type { AddressesResult, Endpoint, InventoryItem, Report } from '@trunkline/contracts';
+import {
+  addressPath,
+  type AddressesResult,
+  type Endpoint,
+  type InventoryItem,
+  type Report,
+} from '@trunkline/contracts';
 import { formatIp, parseMac, tryParseIp } from '@trunkline/netaddr';
 import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
@@ -6,7 +12,6 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { addressPath } from '../addresses/address-rows.ts';
 import { compareBooks } from './comparison.ts';
 import { hostsLooking, oddAddresses, oddEndpoints } from './comparison.store.ts';
 import { heardConflicts } from './heard-conflicts.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Report } from '@trunkline/contracts';
+import { hostPath, type Report } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { heartbeatsToSilence, type Fleet } from './fleet.ts';
@@ -39,7 +39,6 @@ export interface HostReports {
 
 /** Of what this database never gave the host, nothing is known. */
 const upTo = (known: bigint, said: bigint): bigint => (said > known ? known : said);
-const hostPath = (name: string): string => `/v1/hosts/${name}`;
 const maxSilentARound = 200;
 
 export function createHostReports(

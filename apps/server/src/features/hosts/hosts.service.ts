@@ -1,4 +1,4 @@
-import type { Condition, Host, HostFacts, HostPatch } from '@trunkline/contracts';
+import { hostPath, type Condition, type Host, type HostFacts, type HostPatch } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -75,8 +75,6 @@ export interface HostsService extends HostReports {
   createHost(change: Change, host: { name: string; publicKey: Uint8Array<ArrayBuffer> }): Promise<HostRef>;
 }
 
-/** Path of a host in the API. */
-const hostPath = (name: string): string => `/v1/hosts/${name}`;
 /** The entity tag of a host: raised by operators, not by reports. */
 export const hostTag = (host: { id: string; version: number }): string => entityTag(host.id, host.version);
 

@@ -1,4 +1,4 @@
-import type { Condition, HostFacts } from '@trunkline/contracts';
+import { addressPath, containerPath, type Condition, type HostFacts } from '@trunkline/contracts';
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 
 const whole = { desired: true, recovery: true } as const;
@@ -187,10 +187,10 @@ export async function holdingsOf(
   most: number,
   isSilent: boolean,
 ): Promise<{ containers: string[]; addresses: string[]; others: string[] }> {
-  const containers = await db.$queryRaw<{ path: string }[]>`
-    SELECT '/v1/containers/' || name AS path FROM container WHERE host_id = ${id}::uuid ORDER BY name LIMIT ${most}`;
-  const addresses = await db.$queryRaw<{ path: string }[]>`
-    SELECT '/v1/networks/' || n.name || '/addresses/' || host(a.ip) AS path
+  const containers = await db.$queryRaw<{ name: string }[]>`
+    SELECT name FROM container WHERE host_id = ${id}::uuid ORDER BY name LIMIT ${most}`;
+  const addresses = await db.$queryRaw<{ network: string; ip: string }[]>`
+    SELECT n.name AS network, host(a.ip) AS ip
     FROM address a JOIN network n ON n.id = a.network_id LEFT JOIN container c ON c.id = a.container_id
     WHERE (a.host_id = ${id}::uuid OR c.host_id = ${id}::uuid) AND a.state <> 'quarantined'
       AND (a.state <> 'leased' OR is_reserved(a) OR ${isSilent}) ORDER BY n.name, a.ip LIMIT ${most}`;
@@ -200,8 +200,8 @@ export async function holdingsOf(
       AND NOT EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id)
     ORDER BY e.name LIMIT ${most}`;
   return {
-    containers: containers.map(({ path }) => path),
-    addresses: addresses.map(({ path }) => path),
+    containers: containers.map(({ name }) => containerPath(name)),
+    addresses: addresses.map(({ network, ip }) => addressPath(network, ip)),
     others: others.map(({ name }) => name),
   };
 }

@@ -1,4 +1,4 @@
-import type { JoinToken, JoinTokenCreate } from '@trunkline/contracts';
+import { joinTokenPath, type JoinToken, type JoinTokenCreate } from '@trunkline/contracts';
 import { hashSecret, newSecret } from '../../platform/auth.ts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -39,8 +39,6 @@ export interface JoinTokensService {
 const maxSeconds = 3_600;
 /** How long an expired token stays in the list, in milliseconds. */
 const keepMs = 30 * 24 * 3_600_000;
-
-const joinTokenPath = (id: string): string => `/v1/join-tokens/${id}`;
 
 function found(row: JoinTokenRow | null): JoinTokenRow {
   if (row !== null) return row;

@@ -1,5 +1,6 @@
+import { addressPath, ownerPath, placementsPath } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
-import { addressPath, type AddressRow } from '../addresses/address-rows.ts';
+import type { AddressRow } from '../addresses/address-rows.ts';
 import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
 import { holderOf } from '../addresses/holder-of.ts';
 import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
@@ -42,7 +43,7 @@ export function claimRefusal(
       return new ApiError(
         'network_not_placed',
         `network ${network} is not on ${host}: select the host in its hosts`,
-        { data: { placements: `/v1/networks/${network}/placements` } },
+        { data: { placements: placementsPath(network) } },
       );
     case 'taken':
       return taken(
@@ -77,7 +78,7 @@ export function claimRefusal(
         `${ip} is reserved for ${holder?.owner ?? 'its owner'}: ${
           holder?.owner == null
             ? 'it names no container; reserve it again with claim: anyone, a mac or a forHost, which determine who may take it'
-            : `a container with that name may take it (Docker sends the name from Engine 29 on), or allow others with PUT /v1/networks/${network}/addresses/by-owner/${holder.owner}: {"claim":"anyone"}, a mac or a forHost`
+            : `a container with that name may take it (Docker sends the name from Engine 29 on), or allow others with PUT ${ownerPath(network, holder.owner)}: {"claim":"anyone"}, a mac or a forHost`
         }; or choose another address`,
       );
     case 'revoked':

@@ -1,10 +1,15 @@
-import { recallSeconds, type Lease, type LeaseSync, type LeaseSyncAnswer } from '@trunkline/contracts';
+import {
+  addressPath,
+  recallSeconds,
+  type Lease,
+  type LeaseSync,
+  type LeaseSyncAnswer,
+} from '@trunkline/contracts';
 import { parseMac } from '@trunkline/netaddr';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { addressPath } from '../addresses/address-rows.ts';
 import { readCidr, readIp } from '../addresses/address-request.ts';
 import { families, familyWords, heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseBatches } from './lease-batches.ts';

@@ -1,10 +1,9 @@
-import type { Lease, Recall, Revocation } from '@trunkline/contracts';
+import { addressPath, networkPath, type Lease, type Recall, type Revocation } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
-import { addressPath } from '../addresses/address-rows.ts';
 import type { AddressesService } from '../addresses/addresses.service.ts';
 import { heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
@@ -80,7 +79,7 @@ export function createLeasesService(
           for (const { network, family, hosts } of await endRecalls(change.db)) {
             change.record({
               type: 'network.short-ended',
-              subject: `/v1/networks/${network}`,
+              subject: networkPath(network),
               network,
               data: { family: `ipv${family}` },
             });

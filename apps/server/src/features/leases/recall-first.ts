@@ -1,4 +1,4 @@
-import { recallSeconds, type ErrorCode } from '@trunkline/contracts';
+import { networkPath, recallSeconds, type ErrorCode } from '@trunkline/contracts';
 import { parseIp } from '@trunkline/netaddr';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
@@ -34,7 +34,7 @@ async function recall(
     if (notified.length === 0) continue;
     change.record({
       type: 'network.short',
-      subject: `/v1/networks/${network}`,
+      subject: networkPath(network),
       network,
       data: { family: `ipv${family}`, recalledFrom: notified.slice(0, 100).map(({ name }) => name) },
     });

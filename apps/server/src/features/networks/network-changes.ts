@@ -1,3 +1,4 @@
+import { networkPath } from '@trunkline/contracts';
 import { formatRange, normalizeRanges, parseRange } from '@trunkline/netaddr';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -44,7 +45,7 @@ export async function refuseOverlaps(
     'subnet_overlaps',
     `${asked} overlaps ${cidr} of network ${other} in space ${network.space}: choose another subnet, or another space if the two never meet on a wire`,
     {
-      data: { network: `/v1/networks/${other}`, cidr },
+      data: { network: networkPath(other), cidr },
       errors: [{ pointer: `/subnets/${cidrs.indexOf(asked)}/cidr`, message: `overlaps ${cidr} of ${other}` }],
     },
   );

@@ -1,3 +1,4 @@
+import { containerPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { attachedContainers } from '../placements/attached-containers.ts';
 import { placementStandings, type PlacementStandingRow } from '../placements/placement-standings.ts';
@@ -54,7 +55,7 @@ export async function forcedBy(
       containers: attached
         .filter(({ hostId }) => hostIds.has(hostId))
         .slice(0, maxNamed)
-        .map(({ container }) => `/v1/containers/${container}`),
+        .map(({ container }) => containerPath(container)),
     },
   };
 }

@@ -1,6 +1,6 @@
+import { networkPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { networkPath } from '../placements/placed-network.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';
 import { deleteNetwork } from './networks.store.ts';
 

@@ -1,4 +1,4 @@
-import type { DesiredNetwork, Network, NetworkCreate } from '@trunkline/contracts';
+import { networkPath, type DesiredNetwork, type Network, type NetworkCreate } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
@@ -6,7 +6,7 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { WaitBudget, Preflights } from '../checks/preflights.ts';
-import { foundNetwork, networkPath } from '../placements/placed-network.ts';
+import { foundNetwork } from '../placements/placed-network.ts';
 import { placementStandings } from '../placements/placement-standings.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';
 import { desiredOnHosts, networksOfHosts } from './desired-networks.ts';

@@ -1,3 +1,4 @@
+import { containerPath } from '@trunkline/contracts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { listed } from '../../platform/listed.ts';
@@ -45,7 +46,7 @@ export async function refuseWhileAttached(
     `${what} while containers are attached to ${network.name}: ${names}; ${remedy}`,
     {
       data: {
-        containers: attached.slice(0, 100).map(({ container }) => `/v1/containers/${container}`),
+        containers: attached.slice(0, 100).map(({ container }) => containerPath(container)),
         others: others.map(({ container, host }) => ({ container, host })),
       },
     },

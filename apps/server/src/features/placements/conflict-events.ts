@@ -1,6 +1,5 @@
-import type { AddressConflict } from '@trunkline/contracts';
+import { addressPath, type AddressConflict } from '@trunkline/contracts';
 import type { EventInput } from '../../platform/changes.ts';
-import { addressPath } from '../addresses/address-rows.ts';
 
 const isIn = (all: readonly AddressConflict[], { ip, mac, container }: AddressConflict): boolean =>
   all.some((one) => one.ip === ip && one.mac === mac && one.container === container);

@@ -11,12 +11,6 @@ export interface PlacedNetwork {
   parents: Record<string, string>;
 }
 
-/** Path of a network in the API. */
-export const networkPath = (name: string): string => `/v1/networks/${name}`;
-/** Path of a placement in the API. */
-export const placementPath = (network: string, host: string): string =>
-  `${networkPath(network)}/placements/${host}`;
-
 /** A network that must be there. */
 export function foundNetwork<Row>(row: Row | undefined, name: string): Row {
   if (row === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);

@@ -1,10 +1,9 @@
-import type { Condition, PlacementReport, Report } from '@trunkline/contracts';
+import { placementPath, type Condition, type PlacementReport, type Report } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { conditionsDiffer, mergeConditions, wasSeen } from '../../platform/conditions.ts';
 import { notAhead } from '../../platform/reported-generations.ts';
 import { conflictEvents } from './conflict-events.ts';
 import type { HostRef } from './host-selection.ts';
-import { placementPath } from './placed-network.ts';
 import {
   deleteLeftPlacement,
   lockNetworksById,

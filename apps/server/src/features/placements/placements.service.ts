@@ -1,4 +1,10 @@
-import type { HostSelector, Placement, Report } from '@trunkline/contracts';
+import {
+  placementPath,
+  placementsPath,
+  type HostSelector,
+  type Placement,
+  type Report,
+} from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { lockSelection } from '../../platform/database/locks.ts';
@@ -8,7 +14,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { disputesOf } from './address-disputes.ts';
 import { refuseWhileAttached } from './attached-containers.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
-import { foundNetwork, networkPath, placementPath } from './placed-network.ts';
+import { foundNetwork } from './placed-network.ts';
 import { recordPlacements, type PlacementDeps } from './placement-reports.ts';
 import { presentPlacement, type HostsOfPlacements } from './placement-view.ts';
 import {
@@ -94,7 +100,7 @@ export function createPlacementsService(
       if (row === null)
         throw new ApiError(
           'host_not_found',
-          `network ${name} is on no host ${host}: see ${networkPath(name)}/placements`,
+          `network ${name} is on no host ${host}: see ${placementsPath(name)}`,
         );
       return presentPlacement(network, row, hosts, await disputesOf(prisma, network.id, host));
     },

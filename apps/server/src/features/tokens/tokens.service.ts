@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Role, Token, TokenCreate } from '@trunkline/contracts';
+import { tokenPath, type Role, type Token, type TokenCreate } from '@trunkline/contracts';
 import { hashSecret, newSecret, type FindCaller } from '../../platform/auth.ts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
@@ -51,7 +51,6 @@ const sweepMs = 600_000;
 /** Name of the token that the server makes itself. */
 const firstTokenName = 'admin';
 
-const tokenPath = (id: string): string => `/v1/tokens/${id}`;
 const notFound = (): ApiError =>
   new ApiError('token_not_found', 'there is no token with this id: see GET /v1/tokens');
 
