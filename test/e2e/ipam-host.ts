@@ -91,6 +91,7 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 20_000): Ip
       const [networks, containers] = await Promise.all([engine.networks(), engine.containers()]);
       const rest = {
         details: new Map(),
+        failedStarts: [],
         interfaces: new Map(),
         routes: new Map(),
         images: new Set<string>(),

@@ -32,9 +32,9 @@ import type { ApplyDeps } from './reconcile/apply.ts';
 import { linkOf } from './plan/link-users.ts';
 import { createObserver } from './observation/observer.ts';
 import { observe } from './observation/observe.ts';
+import { createFailedStarts } from './observation/failed-starts.ts';
 import { whyHarmfulNow } from './plan/passthru-harm.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
-import { createRevival } from './reconcile/revival.ts';
 import { watchDocker } from './observation/watch-docker.ts';
 import { makePrivateFolder } from './lib/atomic-file.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
@@ -200,7 +200,7 @@ async function runLocked(
     removeRoute: (pid, route) => removeDefaultRoute(deps.run, pid, route),
     log,
   });
-  const revival = createRevival({ docker, timing, log });
+  const failedStarts = createFailedStarts();
   const observer = createObserver(async (below) => {
     const observed = await observe(
       {
@@ -214,6 +214,7 @@ async function runLocked(
         linksToRestore: confirmation.linksToRestore.all,
         wire: async () => ({ missing: await wireTools(), unannounced: announcer.failures() }),
         book: () => ({ notServing: ipam.notServing(), standIns: ipam.standIns() }),
+        failedStarts,
         // The first report does not wait for a slow Docker: a host that starts is heard of, and looked at again at once.
         ...(observer.latest() === null ? { dockerMs: firstLookMs } : {}),
         now: timing.now,
@@ -225,7 +226,6 @@ async function runLocked(
     ipam.onObservation(observed);
     announcer.onObservation(observed);
     noGatewayRoutes.onObservation(observed);
-    revival.onObservation(observed);
     return observed;
   }, timing.now);
   // What a folder that was put back says may have been overtaken: nothing of it is carried out before the server is heard.
@@ -317,7 +317,7 @@ async function runLocked(
           const network = confirmation.effective()?.networks.find(({ id }) => id === networkId);
           return network?.mode === 'passthru' ? await whyHarmfulNow(network, { links, kernel }) : null;
         },
-        notStarted: revival.notStarted,
+        notStarted: reconciler.notStarted,
         // What is made of it on the host is reported at once, and this with it.
         onNews: () => reports.changed(bookNewsMs),
       },
@@ -327,7 +327,16 @@ async function runLocked(
     reconciler.run(until),
     confirmation.run(until),
     watchDocker(
-      { docker, timing, log, onChange: reconciler.hostChanged, onLost: observer.dockerLost },
+      {
+        docker,
+        timing,
+        log,
+        onChange: reconciler.hostChanged,
+        onLost: () => {
+          observer.dockerLost();
+          failedStarts.forget();
+        },
+      },
       until,
     ),
     watchLinks(deps.spawn, reconciler.hostChanged, until, timing),
@@ -339,7 +348,6 @@ async function runLocked(
     stop.abort();
     announcer.close();
     noGatewayRoutes.close();
-    revival.close();
     await Promise.allSettled(parts);
     await client.close();
   }

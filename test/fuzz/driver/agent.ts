@@ -69,6 +69,7 @@ function lookAt(desired: DesiredDocument): Pick<Observed, 'at' | 'docker'> {
       networks: dockerNetworks(desired),
       containers: [],
       details: new Map(),
+      failedStarts: [],
       interfaces: new Map(),
       routes: new Map(),
       images: new Set(),

@@ -11,9 +11,12 @@ export interface PreflightDeps {
   readonly look: () => Promise<Observed>;
 }
 
+/** As the contract has it. */
+const maxActions = 256;
+
 /**
- * What the agent would do for a network, and what stands in the way: the plan of the reconciler itself, carried out by
- * nobody. The rest of the host is as the present document has it.
+ * What the agent would do for a network and the containers on it, and what stands in the way: the plan of the reconciler
+ * itself, carried out by nobody. The rest of the host is as the present document has it.
  */
 export async function checkPreflight(
   check: DesiredPreflightCheck,
@@ -25,8 +28,9 @@ export async function checkPreflight(
   const document = deps.desired();
   const others = document?.networks.filter(({ id }) => id !== network.id) ?? [];
   const wanted = document === null ? null : { ...document, networks: [...others, network] };
-  const plan = wanted === null ? undefined : planHost(wanted, observed).networks.get(network.id)?.();
-  if (plan === undefined) {
+  const host = wanted === null ? null : planHost(wanted, observed);
+  const plan = host?.networks.get(network.id)?.();
+  if (host === null || plan === undefined) {
     return {
       state: 'failed',
       result: null,
@@ -38,7 +42,7 @@ export async function checkPreflight(
     error: null,
     result: {
       observedAt: now,
-      actions: plan.steps.map(describeIntent),
+      actions: host.stepsAround(network.id).slice(0, maxActions).map(describeIntent),
       conditions: stamp(withVerdict(plan), [], network.generation, now),
     },
   };

@@ -136,6 +136,7 @@ async function hostWith(folder: string) {
         networks: [dockerNetwork('n1', {}), dockerNetwork('n2', Object.fromEntries(aux))],
         containers: there.filter(({ mac }) => mac !== null).map(containerOf),
         details: new Map(),
+        failedStarts: [],
         interfaces: new Map(),
         routes: new Map(),
         images: new Set(),

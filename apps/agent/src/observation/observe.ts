@@ -5,6 +5,7 @@ import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { Links } from '../host/links.ts';
 import type { Detached } from './detached.ts';
+import { createFailedStarts, type FailedStarts } from './failed-starts.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
 import { containersThatShowLoss } from './lost-network.ts';
 import { containerLabel } from './marks.ts';
@@ -28,6 +29,8 @@ export interface ObserveSources {
   readonly wire?: () => Promise<WireState>;
   /** Default: one that serves. */
   readonly book?: () => ObservedBook;
+  /** Default: one that remembers nothing. */
+  readonly failedStarts?: FailedStarts;
   /** How long Docker is waited for, in milliseconds; it is asked all the same. Default: as long as it may take. */
   readonly dockerMs?: number;
   readonly now: () => number;
@@ -95,12 +98,14 @@ async function observeDocker(
     docker,
     interfacesOf,
     routesOf,
+    failedStarts = createFailedStarts(),
     now,
-  }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf' | 'now'>,
+  }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf' | 'failedStarts' | 'now'>,
   desired: DesiredDocument | null,
   below: Observed | null,
 ): Promise<Observed['docker']> {
   const began = now();
+  const starts = failedStarts.look();
   try {
     const [version, networks, containers] = await Promise.all([
       below?.docker.reachable === true ? below.docker.version : docker.version(),
@@ -109,7 +114,10 @@ async function observeDocker(
     ]);
     const names = new Set(desired?.containers.map(({ name }) => name));
     const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
-    const inspected = [...new Set([...ours, ...containersThatShowLoss(containers, networks)])];
+    const mayHaveFailed = starts.toInspect(containers, networks);
+    const inspected = [
+      ...new Set([...ours, ...containersThatShowLoss(containers, networks), ...mayHaveFailed]),
+    ];
     const present = new Set(containers.map(({ name }) => name));
     const images = new Set(
       desired?.containers
@@ -135,6 +143,7 @@ async function observeDocker(
       networks,
       containers: containers.filter(({ id }) => !gone.has(id)),
       details: inFull,
+      failedStarts: starts.among(mayHaveFailed.flatMap(({ id }) => inFull.get(id) ?? [])),
       interfaces,
       routes,
       images: new Set(here.flat()),
@@ -143,6 +152,7 @@ async function observeDocker(
     };
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
+    failedStarts.forget();
     return { reachable: false, message: error.message };
   }
 }

@@ -57,8 +57,10 @@ export interface ObservedDocker {
   readonly version: DockerVersion;
   readonly networks: readonly DockerNetwork[];
   readonly containers: readonly DockerContainer[];
-  /** In full, by Docker's id: ours, those that have a name we want, and those that can tell of a network that Docker lost. */
+  /** In full, by Docker's id: ours, those that have a name we want, and those that can show why they do not run. */
   readonly details: ReadonlyMap<string, DockerContainerDetail>;
+  /** Containers of others that should run and whose last start failed at their network. */
+  readonly failedStarts: readonly DockerContainerDetail[];
   /**
    * How many network interfaces a running container really has, lo left out, by Docker's id; absent where nobody
    * could look. Docker does not notice that one vanished with the link below it.

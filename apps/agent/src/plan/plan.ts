@@ -4,49 +4,83 @@ import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from '../observation/observed.ts';
 import { planContainer, type ContainerPlan } from './plan-container.ts';
 import { planNetwork } from './plan-network.ts';
+import { planRevivals, type RevivalPlan } from './plan-revivals.ts';
 import { preparation } from './preparation.ts';
+import type { Step } from './steps.ts';
 
-/** Names one item of the document: what the queue works on. */
-export type ItemKey = `network:${string}` | `container:${string}`;
+/**
+ * Names one item that the queue works on: a network or container of the document by its id, or a container of others that is
+ * to be started again by Docker's id.
+ */
+export type ItemKey = `network:${string}` | `container:${string}` | `revival:${string}`;
 
-/** Plans of the items of a document against one look. Each is worked out when first asked for. */
+/** Plans of all items against one look. Each is worked out when first asked for. */
 export interface HostPlan {
   readonly networks: ReadonlyMap<string, () => NetworkPlan>;
   readonly containers: ReadonlyMap<string, () => ContainerPlan>;
-  /** The plan of an item; undefined for one that the document does not name, which is left alone. */
-  readonly item: (key: ItemKey) => NetworkPlan | ContainerPlan | undefined;
+  /** The only plans for what the document does not name; by Docker's id. */
+  readonly revivals: () => ReadonlyMap<string, RevivalPlan>;
+  /** Every item that has a plan. */
+  readonly keys: () => readonly ItemKey[];
+  /** The plan of an item; undefined for one that is left alone. */
+  readonly item: (key: ItemKey) => NetworkPlan | ContainerPlan | RevivalPlan | undefined;
+  /** The items whose report shows what was done for an item: itself, or the networks of a container of others. */
+  readonly shownBy: (key: ItemKey) => readonly ItemKey[];
+  /** All steps that concern a network of the document: its own, and the starts of others' containers on it. */
+  readonly stepsAround: (networkId: string) => readonly Step[];
 }
 
-/** What to do, as a pure function of what should be and what is. What the document does not name gets no plan. */
-export function planHost(desired: DesiredDocument, observed: Observed): HostPlan {
+/**
+ * What to do, as a pure function of what should be and what is. What the document does not name gets no plan, except containers
+ * of others whose start failed at a network of ours. Without a document there are only those.
+ */
+export function planHost(desired: DesiredDocument | null, observed: Observed): HostPlan {
+  const wanted = { networks: desired?.networks ?? [], containers: desired?.containers ?? [] };
   const networks = new Map(
-    desired.networks.map((network) => [
+    wanted.networks.map((network) => [
       network.id,
-      once(() => planNetwork(network, observed, desired.networks)),
+      once(() => planNetwork(network, observed, wanted.networks)),
     ]),
   );
-  const byName = new Map<string, DesiredContainer>(desired.containers.map((one) => [one.name, one]));
+  const byName = new Map<string, DesiredContainer>(wanted.containers.map((one) => [one.name, one]));
   const around = {
     restartsBroken: (id: string) =>
-      desired.networks.some((network) => network.id === id && network.restartBroken),
+      wanted.networks.some((network) => network.id === id && network.restartBroken),
     networkWaits: (id: string) => waitOf(networks.get(id)?.()),
-    networkOf: (id: string) => desired.networks.find((network) => network.id === id),
+    networkOf: (id: string) => wanted.networks.find((network) => network.id === id),
     desiredByName: (name: string) => byName.get(name),
   };
   const containers = new Map(
-    desired.containers.map((container) => [
+    wanted.containers.map((container) => [
       container.id,
       once(() => planContainer(container, observed, around)),
     ]),
   );
+  const revivals = once(() => planRevivals(observed, wanted.networks));
   return {
     networks,
     containers,
+    revivals,
+    keys: () => [
+      ...wanted.networks.map(({ id }): ItemKey => `network:${id}`),
+      ...wanted.containers.map(({ id }): ItemKey => `container:${id}`),
+      ...[...revivals().keys()].map((id): ItemKey => `revival:${id}`),
+    ],
     item: (key) => {
-      const colon = key.indexOf(':');
-      const plans = key.startsWith('network:') ? networks : containers;
-      return plans.get(key.slice(colon + 1))?.();
+      const id = idIn(key);
+      if (key.startsWith('revival:')) return revivals().get(id);
+      return (key.startsWith('network:') ? networks : containers).get(id)?.();
     },
+    shownBy: (key) =>
+      key.startsWith('revival:')
+        ? (revivals().get(idIn(key))?.networkIds ?? []).map((id): ItemKey => `network:${id}`)
+        : [key],
+    stepsAround: (networkId) => [
+      ...(networks.get(networkId)?.().steps ?? []),
+      ...[...revivals().values()]
+        .filter(({ networkIds }) => networkIds.includes(networkId))
+        .flatMap(({ steps }) => steps),
+    ],
   };
 }
 
@@ -93,6 +127,10 @@ function docker({ docker: seen, at }: Observed, lookingForMs: number | null): Co
 }
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+
+function idIn(key: ItemKey): string {
+  return key.slice(key.indexOf(':') + 1);
+}
 
 function waitOf(plan: NetworkPlan | undefined): string | null {
   if (plan === undefined) return 'it should not be on this host';

@@ -51,6 +51,7 @@ export type Step =
   | { readonly do: 'pull-image'; readonly image: string }
   | { readonly do: 'create-container'; readonly spec: DockerContainerSpec }
   | { readonly do: 'start-container'; readonly dockerId: string; readonly name: string }
+  | { readonly do: 'start-again'; readonly dockerId: string; readonly name: string }
   | { readonly do: 'restart-container'; readonly dockerId: string; readonly name: string }
   | {
       readonly do: 'set-default-route';
@@ -170,6 +171,8 @@ function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string]
       return ['create', `container ${step.spec.name}`];
     case 'start-container':
       return ['start', `container ${step.name}`];
+    case 'start-again':
+      return ['start', `container ${step.name} again: its start had failed at its network`];
     case 'restart-container':
       return ['restart', `container ${step.name}`];
     case 'set-default-route':

@@ -153,6 +153,7 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
       await docker.createContainer(step.spec);
       return;
     case 'start-container':
+    case 'start-again':
       return docker.startContainer(step.dockerId);
     case 'restart-container':
       return docker.restartContainer(step.dockerId, stopTimeoutSeconds);

@@ -19,9 +19,12 @@ export type StepFailure = ConditionName & {
   readonly terminal: boolean;
 };
 
-/** Reads what went wrong with a step. Null when Docker just does not answer: the next look says so better. */
+/**
+ * Reads what went wrong with a step. Null when Docker just does not answer: the next look reports that better. Of a container of
+ * others there is nothing but the failure to report.
+ */
 export function readFailure(step: Step, error: unknown): StepFailure | null {
-  if (error instanceof DockerUnreachable) return null;
+  if (error instanceof DockerUnreachable && step.do !== 'start-again') return null;
   const message = messageOf(error);
   const name = place(step, error);
   const { reason } = name;
@@ -89,6 +92,8 @@ function place(step: Step, error: unknown): ConditionName {
     case 'start-container':
     case 'restart-container':
       return { type: 'Ready', reason: 'StartFailed' };
+    case 'start-again':
+      return { type: 'AddressPool', reason: 'ContainerNotStarted' };
     case 'set-default-route':
       return { type: 'DefaultRoute', reason: 'RouteRefused' };
     case 'stop-container':

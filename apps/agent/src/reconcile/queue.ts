@@ -1,4 +1,4 @@
-import { backoffMs, type Timing } from '../lib/timing.ts';
+import { backoffMs, type Backoff, type Timing } from '../lib/timing.ts';
 
 /** How the work on a key ended. `parked`: trying again cannot help until something changes. */
 export type WorkOutcome = 'done' | 'retry' | 'parked';
@@ -17,12 +17,14 @@ export interface WorkQueueDeps<K extends string> {
   readonly onError: (key: K, error: unknown) => void;
   /** How many keys are worked on at the same time. */
   readonly concurrency: number;
+  /** Default: 0.5 s to 5 min. */
+  readonly backoff?: Backoff;
   readonly timing: Pick<Timing, 'delay' | 'random'>;
 }
 
 /**
  * A work queue as controller-runtime has it: level-based (a key says what to look at, not what to do), a key stands on
- * it once, is never worked on twice at once, and waits after failures, 0.5 s to 5 min with full jitter.
+ * it once, is never worked on twice at once, and waits after failures, with full jitter.
  */
 export interface WorkQueue<K extends string> {
   readonly add: (key: K, reason: WorkReason) => void;
@@ -32,7 +34,7 @@ export interface WorkQueue<K extends string> {
   readonly close: () => Promise<void>;
 }
 
-const backoff = { firstMs: 500, maxMs: 300_000 };
+const usualBackoff: Backoff = { firstMs: 500, maxMs: 300_000 };
 
 interface KeyState {
   queued: boolean;
@@ -47,6 +49,7 @@ interface KeyState {
 
 /** Makes an empty queue. */
 export function createWorkQueue<K extends string>(deps: WorkQueueDeps<K>): WorkQueue<K> {
+  const backoff = deps.backoff ?? usualBackoff;
   const states = new Map<K, KeyState>();
   const ready: K[] = [];
   const running = new Set<Promise<void>>();

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Timing } from '../lib/timing.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { readFailure, type StepFailure } from './failures.ts';
+import type { NotStarted } from '../observation/not-started.ts';
 import type { Observed } from '../observation/observed.ts';
 import type { Observer } from '../observation/observer.ts';
 import { planHost, type ItemKey } from '../plan/plan.ts';
@@ -43,6 +44,8 @@ export interface Reconciler {
   readonly hostChanged: () => void;
   /** What is; looks again when `fresh`. Null before the first look. */
   readonly report: (fresh: boolean) => Promise<Report | null>;
+  /** Containers of others that should run and could not be started again. */
+  readonly notStarted: () => readonly NotStarted[];
   /** Runs until aborted, then lets running work end. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
@@ -53,6 +56,9 @@ const maxRounds = 8;
 const looksFreshMs = 1000;
 const shortestGapMs = 200;
 const resyncMs = 60_000;
+/** Each start of a container of others can keep Docker busy for a minute: few at once, and none in the way of other items. */
+const revivalsAtOnce = 4;
+const revivalBackoff = { firstMs: 2000, maxMs: 300_000 };
 
 /** Wires queue, looks, plans and steps. Starts with {@link Reconciler.run}. */
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
@@ -68,11 +74,17 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   let lastOutageEnd: number | null = null;
   let lastReport: Report | null = null;
 
-  const queue = createWorkQueue<ItemKey>({
-    work: (key) => settleItem(key),
-    onError: (key, error) => log.warn({ err: error, key }, 'work on an item failed, trying again'),
-    concurrency: 8,
+  const work = {
+    work: (key: ItemKey) => settleItem(key),
+    onError: (key: ItemKey, error: unknown) =>
+      log.warn({ err: error, key }, 'work on an item failed, trying again'),
     timing,
+  };
+  const queue = createWorkQueue<ItemKey>({ ...work, concurrency: 8 });
+  const revivals = createWorkQueue<ItemKey>({
+    ...work,
+    concurrency: revivalsAtOnce,
+    backoff: revivalBackoff,
   });
 
   /** One item: look, plan and apply until nothing is left to do. */
@@ -80,19 +92,20 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     let observed = recentLook() ?? (await observer.look());
     for (let round = 0; round < maxRounds; round += 1) {
       const desired = deps.desired();
-      const plan = desired === null ? undefined : planHost(desired, observed).item(key);
+      const host = planHost(desired, observed);
+      const plan = host.item(key);
       if (plan === undefined || plan.steps.length === 0) {
         failures.delete(key);
         finish(key, desired);
         // Others may have waited for this one.
-        if (round > 0 && desired !== null) enqueue(desired, observed, 'seen');
+        if (round > 0) enqueue(desired, observed, { items: 'seen', revivals: 'seen' });
         return 'done';
       }
       if (desired !== null) await deps.around?.begin(key, desired, observed, plan.steps);
       const { done, failed } = await applySteps(plan.steps, deps.apply);
       deps.around?.end(key);
       if (done.length > 0) {
-        lastActions.set(key, done.join(', '));
+        for (const subject of host.shownBy(key)) lastActions.set(subject, done.join(', '));
         log.info({ key, done }, 'host changed');
       }
       observed = await observer.look(plan.steps.some(changesLinks) ? 'all' : 'docker');
@@ -134,13 +147,17 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   async function lookAround(resync: boolean): Promise<void> {
     const desired = deps.desired();
     const observed = await observer.look();
-    if (desired === null) return;
+    const revived: WorkReason = dockerIsBack(observed) ? 'changed' : 'seen';
+    if (desired === null) {
+      enqueue(null, observed, { items: 'seen', revivals: revived });
+      return;
+    }
     // The same revision may have to be carried out otherwise: a change that was not confirmed is undone.
     const changed = desired.revision !== (pendingRevision ?? observedRevision) || desired !== carriedOut;
     carriedOut = desired;
-    if (changed) forgetOthers(desired);
-    const isBack = dockerIsBack(observed);
-    const withWork = enqueue(desired, observed, changed || isBack ? 'changed' : resync ? 'resync' : 'seen');
+    if (changed) forgetOthers(desired, observed);
+    const items = changed || revived === 'changed' ? 'changed' : resync ? 'resync' : 'seen';
+    const withWork = enqueue(desired, observed, { items, revivals: revived });
     if (changed) {
       pending.clear();
       for (const key of withWork) pending.add(key);
@@ -157,17 +174,24 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return lastOutageEnd !== before;
   }
 
-  /** Puts every item that has something to do on the queue. */
-  function enqueue(desired: DesiredDocument, observed: Observed, reason: WorkReason): ItemKey[] {
+  /** Puts every item that has something to do on its queue; answers those of the document. */
+  function enqueue(
+    desired: DesiredDocument | null,
+    observed: Observed,
+    reasons: { readonly items: WorkReason; readonly revivals: WorkReason },
+  ): ItemKey[] {
     const plan = planHost(desired, observed);
-    const withWork = keysOf(desired).filter((key) => (plan.item(key)?.steps.length ?? 0) > 0);
-    for (const key of withWork) queue.add(key, reason);
-    return withWork;
+    const withWork = plan.keys().filter((key) => (plan.item(key)?.steps.length ?? 0) > 0);
+    for (const key of withWork) {
+      if (isRevival(key)) revivals.add(key, reasons.revivals);
+      else queue.add(key, reasons.items);
+    }
+    return withWork.filter((key) => !isRevival(key));
   }
 
   /** What the document no longer names is left alone, and forgotten. */
-  function forgetOthers(desired: DesiredDocument): void {
-    const named = new Set(keysOf(desired));
+  function forgetOthers(desired: DesiredDocument, observed: Observed): void {
+    const named = new Set(planHost(desired, observed).keys());
     for (const memory of [failures, attempted, lastActions]) {
       for (const key of memory.keys()) if (!named.has(key)) memory.delete(key);
     }
@@ -191,16 +215,26 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       await timing.delay(Math.max(0, dueAt - timing.now()), AbortSignal.any([signal, waker.any()]));
       waker.reset();
     }
-    await queue.close();
+    await Promise.all([queue.close(), revivals.close()]);
   }
 
   return {
     desiredChanged: () => waker.wake('now'),
     hostChanged: () => waker.wake('soon'),
     run,
+    notStarted: () => {
+      const observed = observer.latestWithDocker();
+      if (observed === null) return [];
+      const planned = planHost(deps.desired(), observed).revivals();
+      return [...planned].flatMap(([id, { name, networks }]) => {
+        const failure = failures.get(`revival:${id}`);
+        return failure === undefined ? [] : [{ name, networks, why: failure.message }];
+      });
+    },
     report: async (fresh) => {
       const observed = fresh ? await observer.look() : observer.latest();
       if (observed === null) return null;
+      if (fresh) enqueue(deps.desired(), observed, { items: 'seen', revivals: 'seen' });
       const since = observer.lookingSince();
       lastReport = buildReport({
         desired: deps.desired(),
@@ -222,11 +256,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   };
 }
 
-function keysOf(desired: DesiredDocument): ItemKey[] {
-  return [
-    ...desired.networks.map(({ id }): ItemKey => `network:${id}`),
-    ...desired.containers.map(({ id }): ItemKey => `container:${id}`),
-  ];
+function isRevival(key: ItemKey): boolean {
+  return key.startsWith('revival:');
 }
 
 function generationOf(desired: DesiredDocument, key: ItemKey): number | undefined {

@@ -9,7 +9,7 @@ import { withDetached, withoutDetached, type Detached, type DetachedStore } from
 import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
 import { observe, type ObserveSources } from '../observation/observe.ts';
 import { servingBook, type ObservedBook, type Observed } from '../observation/observed.ts';
-import { planHost, type ItemKey } from '../plan/plan.ts';
+import { planHost } from '../plan/plan.ts';
 import type { Step } from '../plan/steps.ts';
 
 /** Id number n, in the shape the server gives them. */
@@ -183,8 +183,9 @@ export function createFakeHost(
         const wanted = await steps(desired);
         if (wanted.length === 0) return taken;
         const observed = await look(desired);
-        for (const key of keysOf(desired)) {
-          const plan = planHost(desired, observed).item(key);
+        const host = planHost(desired, observed);
+        for (const key of host.keys()) {
+          const plan = host.item(key);
           const { done, failed } = await applySteps(plan?.steps ?? [], {
             links,
             kernel,
@@ -223,12 +224,5 @@ export function killAt(n: number): () => void {
 /** Every step of every item. */
 function wantedSteps(desired: DesiredDocument, observed: Observed): Step[] {
   const plan = planHost(desired, observed);
-  return keysOf(desired).flatMap((key) => plan.item(key)?.steps ?? []);
-}
-
-function keysOf(desired: DesiredDocument): ItemKey[] {
-  return [
-    ...desired.networks.map((one): ItemKey => `network:${one.id}`),
-    ...desired.containers.map((one): ItemKey => `container:${one.id}`),
-  ];
+  return plan.keys().flatMap((key) => plan.item(key)?.steps ?? []);
 }

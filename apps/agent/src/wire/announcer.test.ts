@@ -70,6 +70,7 @@ async function lookAt(docker: FakeDockerEngine): Promise<Pick<Observed, 'docker'
       networks: await docker.networks(),
       containers: await docker.containers(),
       details: new Map(),
+      failedStarts: [],
       interfaces: new Map(),
       routes: new Map(),
       images: new Set(),

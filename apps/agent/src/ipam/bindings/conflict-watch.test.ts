@@ -36,6 +36,7 @@ async function setUp() {
     const containers = await docker.containers();
     const rest = {
       details: new Map(),
+      failedStarts: [],
       interfaces: new Map(),
       routes: new Map(),
       images: new Set<string>(),

@@ -77,6 +77,7 @@ async function setUp() {
       ]);
       const nothing = {
         details: new Map(),
+        failedStarts: [],
         interfaces: new Map(),
         routes: new Map(),
         images: new Set<string>(),

@@ -56,7 +56,13 @@ async function setUp(
       await docker.networks(),
       await docker.containers(),
     ];
-    const rest = { details: new Map(), interfaces: new Map(), routes: new Map(), images: new Set<string>() };
+    const rest = {
+      details: new Map(),
+      failedStarts: [],
+      interfaces: new Map(),
+      routes: new Map(),
+      images: new Set<string>(),
+    };
     cleaner.onObservation({
       docker: { reachable: true, version, networks, containers, ...rest, outage: null },
     });
