@@ -54,7 +54,7 @@ export async function releaseAddress(
       case 'quarantined':
         return 'done';
       case 'awaited':
-        return { awaited: row.awaiting_host ?? 'unknown' };
+        return { awaited: row.awaitingHost ?? 'unknown' };
       case 'revoke': {
         const host = await revokeAddress(query, id, ip);
         if (host !== undefined) change.notifyHosts([host]);

@@ -11,7 +11,7 @@ export interface AddressRow {
   /** The container it is for, or the one last seen on it. */
   container: string | null;
   /** Docker's id of the container seen on it, and since when; left out where none can be: the address is new. */
-  docker_id?: string | null;
+  dockerId?: string | null;
   since?: Date | null;
   /** The Ethernet address seen on it, else the one asked for. */
   mac: string | null;
@@ -19,25 +19,26 @@ export interface AddressRow {
   generation: string | number | bigint;
   /** Who may take the reservation, and on which host alone. */
   claim: AddressClaim;
-  for_host: string | null;
+  forHost: string | null;
   /** Whether its subnet gives it out by itself. */
   allocatable: boolean;
   /** The host that may give it to a container (`may_give` in prisma/functions); left out where none can: the address is new. */
   giver?: string | null;
   /** The host that it was taken away from and that has not confirmed it. */
-  awaiting_host: string | null;
-  quarantined_until: Date | null;
-  created_at: Date;
-  updated_at: Date;
+  awaitingHost: string | null;
+  quarantinedUntil: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
 }
 
 /** Columns of an AddressRow, from `address a` joined by `addressJoins`. */
 export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS network, a.state::text AS state, a.owner, h.name AS host,
-  COALESCE(c.name, a.container_name) AS container, a.docker_id, a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, a.quarantined_until, a.created_at, a.updated_at, a.claim,
-  (SELECT f.name FROM host f WHERE f.id = a.for_host_id) AS for_host,
+  COALESCE(c.name, a.container_name) AS container, a.docker_id AS "dockerId", a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, 
+  a.quarantined_until AS "quarantinedUntil", a.created_at AS "createdAt", a.updated_at AS "updatedAt", a.claim,
+  (SELECT f.name FROM host f WHERE f.id = a.for_host_id) AS "forHost",
   (SELECT g.name FROM host g WHERE g.id = may_give(a)) AS giver,
   (SELECT w.name FROM revocation v JOIN host w ON w.id = v.host_id
-   WHERE v.space = a.space AND v.ip = a.ip AND (v.confirmed_at IS NULL OR v.until_unseen) ORDER BY v.created_at DESC LIMIT 1) AS awaiting_host,
+   WHERE v.space = a.space AND v.ip = a.ip AND (v.confirmed_at IS NULL OR v.until_unseen) ORDER BY v.created_at DESC LIMIT 1) AS "awaitingHost",
   EXISTS (SELECT 1 FROM subnet_range g WHERE g.subnet_id = a.subnet_id AND g.kind = 'allocatable'
           AND g.first <= a.ip AND g.last >= a.ip) AS allocatable`;
 
@@ -55,17 +56,17 @@ export function presentAddress(row: AddressRow): Address {
     owner: row.owner,
     host: row.host,
     container: row.container,
-    dockerId: row.docker_id ?? null,
+    dockerId: row.dockerId ?? null,
     since: row.since?.toISOString() ?? null,
     mac: row.mac,
     claim: row.claim,
-    forHost: row.for_host,
+    forHost: row.forHost,
     allocatable: row.allocatable,
-    awaitingHost: row.awaiting_host,
+    awaitingHost: row.awaitingHost,
     labels: row.labels,
     generation: Number(row.generation),
-    quarantinedUntil: row.quarantined_until?.toISOString() ?? null,
-    createdAt: row.created_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
+    quarantinedUntil: row.quarantinedUntil?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
   };
 }

@@ -11,7 +11,7 @@ export interface HeldAddress {
   /** The host that may give it to a container: it holds it, or runs the container that it is reserved for. */
   giver?: string | null;
   /** The host that has to confirm that it lets go of it. */
-  awaiting_host: string | null;
+  awaitingHost: string | null;
 }
 
 /** What a release by an operator does to an address. */
@@ -35,7 +35,7 @@ const inUse = (detail: string): ReleaseDecision => ({ release: false, because: '
  */
 export function decideRelease(address: HeldAddress, force: boolean | 'unconfirmed'): ReleaseDecision {
   if (force === 'unconfirmed') return { release: true, immediately: true };
-  if (force && address.awaiting_host !== null && address.state === 'quarantined')
+  if (force && address.awaitingHost !== null && address.state === 'quarantined')
     return { release: false, because: 'awaited' };
   if (force && (address.giver ?? null) !== null) return { release: false, because: 'revoke' };
   if (force) return { release: true, immediately: true };

@@ -179,12 +179,12 @@ async function openKeys(query: Query, requests: readonly AllocationRequest[]): P
     idempotency === undefined ? [] : [{ pos, ...idempotency }],
   );
   if (keyed.length === 0) return new Set();
-  const opened = await query<{ token_id: string; key: string }>(
+  const opened = await query<{ tokenId: string; key: string }>(
     `INSERT INTO idempotency_key (token_id, key, fingerprint) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
-     ON CONFLICT DO NOTHING RETURNING token_id, key`,
+     ON CONFLICT DO NOTHING RETURNING token_id AS "tokenId", key`,
     [keyed.map((k) => k.tokenId), keyed.map((k) => k.key), keyed.map((k) => Buffer.from(k.fingerprint))],
   );
-  const fresh = new Set(opened.map((row) => `${row.token_id} ${row.key}`));
+  const fresh = new Set(opened.map((row) => `${row.tokenId} ${row.key}`));
   return new Set(keyed.filter((k) => !fresh.has(`${k.tokenId} ${k.key}`)).map((k) => k.pos));
 }
 

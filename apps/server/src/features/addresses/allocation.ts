@@ -110,7 +110,7 @@ export function refusal(
         { data: holderData },
       );
     case 'quarantined': {
-      const until = holder?.quarantined_until?.toISOString();
+      const until = holder?.quarantinedUntil?.toISOString();
       return new ApiError(
         'address_quarantined',
         `${address} was freed and is quarantined until ${until ?? 'its time is over'}: choose another, or end its quarantine with DELETE and ?force=true`,
@@ -122,8 +122,8 @@ export function refusal(
     case 'awaiting':
       return new ApiError(
         'address_quarantined',
-        `${address} was revoked from host ${holder?.awaiting_host ?? 'unknown'}, which has not confirmed it: wait until the host is online, choose another, or release it with DELETE and ?force=true&unconfirmed=true`,
-        { data: { ...holderData, awaitingHost: holder?.awaiting_host ?? null } },
+        `${address} was revoked from host ${holder?.awaitingHost ?? 'unknown'}, which has not confirmed it: wait until the host is online, choose another, or release it with DELETE and ?force=true&unconfirmed=true`,
+        { data: { ...holderData, awaitingHost: holder?.awaitingHost ?? null } },
       );
     case 'owner_has_other':
       return new ApiError(

@@ -63,12 +63,12 @@ export function createContainerAddresses(): ContainerAddresses {
 
     async releaseOfContainer(change, containerId) {
       const query = transactionQuery(change.db);
-      const rows = await query<{ network_id: string; network: string; ip: string; owner: string | null }>(
-        `SELECT a.network_id, n.name AS network, host(a.ip) AS ip, a.owner FROM address a JOIN network n ON n.id = a.network_id
+      const rows = await query<{ networkId: string; network: string; ip: string; owner: string | null }>(
+        `SELECT a.network_id AS "networkId", n.name AS network, host(a.ip) AS ip, a.owner FROM address a JOIN network n ON n.id = a.network_id
          WHERE a.container_id = $1::uuid ORDER BY n.name, a.ip`,
         [containerId],
       );
-      for (const { network_id: networkId, network, ip, owner } of rows) {
+      for (const { networkId, network, ip, owner } of rows) {
         await releaseAddresses(query, networkId, [ip], false);
         change.record({
           type: 'address.released',

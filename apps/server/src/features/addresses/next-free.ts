@@ -46,7 +46,7 @@ interface GivenRow {
   ip: string;
   cidr: string;
   generation: string;
-  created_at: Date;
+  createdAt: Date;
 }
 
 /**
@@ -59,7 +59,7 @@ export async function allocateNextFree(
 ): Promise<{ pos: number; row: AddressRow }[]> {
   const given = await query<GivenRow>(
     // The instant as the column keeps it: a read of the address shows the same one.
-    `SELECT g.pos, g.ip, g.cidr, g.generation, g.created_at::timestamptz(3) AS created_at
+    `SELECT g.pos, g.ip, g.cidr, g.generation, g.created_at::timestamptz(3) AS "createdAt"
      FROM allocate_next($1, $2::integer, $3::text[], $4::text[], $5::text[]) AS g`,
     [
       network,
@@ -69,7 +69,7 @@ export async function allocateNextFree(
       items.map((item) => item.requestId),
     ],
   );
-  return given.flatMap(({ pos: nth, ip, cidr, generation, created_at: at }) => {
+  return given.flatMap(({ pos: nth, ip, cidr, generation, createdAt: at }) => {
     const item = items[nth - 1];
     if (item === undefined) return [];
     const row: AddressRow = {
@@ -83,13 +83,13 @@ export async function allocateNextFree(
       mac: null,
       labels: {},
       claim: 'owner',
-      for_host: null,
+      forHost: null,
       allocatable: true,
-      awaiting_host: null,
+      awaitingHost: null,
       generation,
-      quarantined_until: null,
-      created_at: at,
-      updated_at: at,
+      quarantinedUntil: null,
+      createdAt: at,
+      updatedAt: at,
     };
     return [{ pos: item.pos, row }];
   });

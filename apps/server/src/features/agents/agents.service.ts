@@ -161,7 +161,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       await lockAgentHost(change.db, host.id);
       const current = await findAgent(transactionQuery(change.db), host.id, instance);
       if (current === undefined) throw unknownHost(host.id);
-      if (current.instance === instance || current.superseded_at !== null) return current;
+      if (current.instance === instance || current.supersededAt !== null) return current;
       const machine = machineAfter(current.machine, instance);
       if (machine === 'copied') return current;
       await putInstance(change.db, host.id, { instance, machine }, now());
@@ -232,7 +232,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
           'this signed request was accepted before: every request needs a nonce of its own',
         );
       }
-      const isNew = found.instance !== instance && found.superseded_at === null;
+      const isNew = found.instance !== instance && found.supersededAt === null;
       if (isNew) {
         const seconds = started.waitSeconds(hostId);
         if (seconds > 0)

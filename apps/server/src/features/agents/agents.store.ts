@@ -12,13 +12,13 @@ export interface AgentRow {
   /** An instance on the machine that the host's agent runs on; null: none reported its marks yet. */
   machine: string | null;
   /** Set when the process that asks was superseded by another. */
-  superseded_at: Date | null;
+  supersededAt: Date | null;
 }
 
 /** Processes of a host that are remembered as superseded. */
 const maxInstances = 1000;
 
-const agentColumns = 'h.id, h.name, h.labels, h.instance, h.machine, i.superseded_at';
+const agentColumns = 'h.id, h.name, h.labels, h.instance, h.machine, i.superseded_at AS "supersededAt"';
 const agentJoin = 'host h LEFT JOIN agent_instance i ON i.host_id = h.id AND i.instance = $2';
 
 /** A host, and how a process that speaks for it stands with it. */
@@ -140,14 +140,14 @@ export async function desiredChanges(
   query: Query,
   after: bigint,
 ): Promise<{ revision: bigint; hosts: { hostId: string; revision: bigint }[] }> {
-  const rows = await query<{ value: string; host_id: string | null; revision: string | null }>(
-    `SELECT text(r.value) AS value, d.host_id, text(d.revision) AS revision FROM revision r
+  const rows = await query<{ value: string; hostId: string | null; revision: string | null }>(
+    `SELECT text(r.value) AS value, d.host_id AS "hostId", text(d.revision) AS revision FROM revision r
      LEFT JOIN host_desired d ON d.revision > CASE WHEN r.value < $1::bigint THEN 0 ELSE $1::bigint END`,
     [after.toString()],
   );
   return {
     revision: BigInt(rows[0]?.value ?? 0),
-    hosts: rows.flatMap(({ host_id: hostId, revision }) =>
+    hosts: rows.flatMap(({ hostId, revision }) =>
       hostId === null || revision === null ? [] : [{ hostId, revision: BigInt(revision) }],
     ),
   };

@@ -243,7 +243,7 @@ export function createChecksService(
     startSweep() {
       return startSweep('checks', sweepMs, platform.log, async () => {
         await changes.make({ actor: 'server' }, async (change) => {
-          for (const { id, host_id: hostId, network } of await expireChecks(change.db, now(), expiredError)) {
+          for (const { id, hostId, network } of await expireChecks(change.db, now(), expiredError)) {
             if (network === null) change.record({ type: 'check.expired', subject: checkPath(id) });
             else change.record({ type: 'preflight.expired', ...aboutPreflight(network) });
             if (hostId !== null) change.notifyHosts([hostId]);

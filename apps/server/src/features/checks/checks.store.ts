@@ -163,11 +163,11 @@ export async function expireChecks(
   db: TransactionClient,
   now: Date,
   error: string,
-): Promise<{ id: string; host_id: string | null; network: string | null }[]> {
+): Promise<{ id: string; hostId: string | null; network: string | null }[]> {
   return db.$queryRaw`
     UPDATE check_job SET state = 'expired', finished_at = ${now}, error = ${error}
     WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
-    RETURNING id, host_id, spec #>> '{network,name}' AS network`;
+    RETURNING id, host_id AS "hostId", spec #>> '{network,name}' AS network`;
 }
 
 export async function deleteChecksBefore(db: PrismaClient, before: Date): Promise<void> {

@@ -10,16 +10,16 @@ export interface ConflictedAddress {
 }
 
 interface Row {
-  container_id: string;
+  containerId: string;
   container: string;
-  host_id: string;
+  hostId: string;
   host: string;
-  network_id: string;
+  networkId: string;
   network: string;
   fam: 4 | 6;
   ip: string;
   mac: string | null;
-  foreign_mac: string | null;
+  foreignMac: string | null;
 }
 
 /**
@@ -36,11 +36,11 @@ export async function moveFromConflicts(
   const query = transactionQuery(change.db);
   for (const row of await movable(query, hostId, conflicted)) {
     // Addresses before containers (docs/locking.md).
-    await query('SELECT lock_subnets($1::uuid, $2::int)', [row.network_id, row.fam]);
+    await query('SELECT lock_subnets($1::uuid, $2::int)', [row.networkId, row.fam]);
     if (!(await letGo(query, row))) continue;
     const to = await addresses.reserveForContainer(change, {
       network: row.network,
-      containerId: row.container_id,
+      containerId: row.containerId,
       containerName: row.container,
       family: row.fam === 4 ? 'ipv4' : 'ipv6',
       ...(row.mac === null ? {} : { mac: row.mac }),
@@ -48,17 +48,17 @@ export async function moveFromConflicts(
     const column = row.fam === 4 ? 'ipv4' : 'ipv6';
     await query(
       `UPDATE attachment SET ${column} = $3::inet WHERE container_id = $1::uuid AND network_id = $2::uuid`,
-      [row.container_id, row.network_id, to],
+      [row.containerId, row.networkId, to],
     );
-    await query('UPDATE container SET generation = generation + 1 WHERE id = $1::uuid', [row.container_id]);
+    await query('UPDATE container SET generation = generation + 1 WHERE id = $1::uuid', [row.containerId]);
     change.record({
       type: 'container.moved',
       subject: containerPath(row.container),
       network: row.network,
       host: row.host,
-      data: { from: row.ip, to, mac: row.foreign_mac },
+      data: { from: row.ip, to, mac: row.foreignMac },
     });
-    change.notifyHosts([row.host_id]);
+    change.notifyHosts([row.hostId]);
   }
 }
 
@@ -68,8 +68,8 @@ function movable(
   conflicted: readonly ConflictedAddress[],
 ): Promise<readonly Row[]> {
   return query<Row>(
-    `SELECT c.id AS container_id, c.name AS container, c.host_id, h.name AS host, n.id AS network_id, n.name AS network,
-            family(a.ip) AS fam, host(a.ip) AS ip, t.mac, a.seen_mac AS foreign_mac
+    `SELECT c.id AS "containerId", c.name AS container, c.host_id AS "hostId", h.name AS host, n.id AS "networkId", n.name AS network,
+            family(a.ip) AS fam, host(a.ip) AS ip, t.mac, a.seen_mac AS "foreignMac"
      FROM jsonb_to_recordset($2::jsonb) AS x ("networkId" uuid, ip inet)
      JOIN address a ON a.network_id = x."networkId" AND a.ip = x.ip AND a.state = 'conflicted'
      JOIN container c ON c.id = a.container_id AND c.host_id = $1::uuid AND c.deleting_since IS NULL
@@ -83,13 +83,10 @@ function movable(
 }
 
 /** False where it is the container's no more, or not in conflict. */
-async function letGo(
-  query: Query,
-  { container_id: containerId, network_id: networkId, ip }: Row,
-): Promise<boolean> {
-  const [row] = await query<{ was_its: boolean }>(
-    'SELECT leave_conflict($1::uuid, $2::inet, $3::uuid) AS was_its',
+async function letGo(query: Query, { containerId, networkId, ip }: Row): Promise<boolean> {
+  const [row] = await query<{ wasIts: boolean }>(
+    'SELECT leave_conflict($1::uuid, $2::inet, $3::uuid) AS "wasIts"',
     [networkId, ip, containerId],
   );
-  return row?.was_its === true;
+  return row?.wasIts === true;
 }

@@ -8,15 +8,15 @@ export interface OddEndpoint {
   ip: string;
   host: string;
   container: string;
-  docker_id: string;
+  dockerId: string;
   mac: string | null;
   since: Date;
-  observed_at: Date;
+  observedAt: Date;
   /** The address lies in a subnet of the network. */
   inside: boolean;
   state: AddressState | null;
   /** The host that holds it. */
-  held_by: string | null;
+  heldBy: string | null;
   /** Running containers with this address, over all hosts of the space. */
   holders: number;
   /** Running containers with this Ethernet address on the network. */
@@ -30,17 +30,17 @@ export interface OddAddress {
   state: 'bound' | 'conflicted';
   host: string | null;
   container: string | null;
-  docker_id: string | null;
+  dockerId: string | null;
   mac: string | null;
   since: Date | null;
   /** When the host last looked; null for a conflict. */
-  observed_at: Date | null;
+  observedAt: Date | null;
 }
 
 export interface SilentHost {
   host: string;
-  last_seen_at: Date | null;
-  observed_at: Date | null;
+  lastSeenAt: Date | null;
+  observedAt: Date | null;
 }
 
 /** Running containers that do not fit the book, of one network or of all, in the order of networks and addresses. */
@@ -56,8 +56,8 @@ export function oddEndpoints(
       FROM endpoint e JOIN network n ON n.id = e.network_id CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
       WHERE v.ip IS NOT NULL AND e.state IN ('running', 'paused')
     )
-    SELECT s.network, host(s.ip) AS ip, h.name AS host, s.name AS container, s.docker_id, s.mac, s.since, h.observed_at,
-           s.holders, s.stations, i.inside, a.state::text AS state, holder.name AS held_by
+    SELECT s.network, host(s.ip) AS ip, h.name AS host, s.name AS container, s.docker_id AS "dockerId", s.mac, s.since, h.observed_at AS "observedAt",
+           s.holders, s.stations, i.inside, a.state::text AS state, holder.name AS "heldBy"
     FROM seen s JOIN host h ON h.id = s.host_id
     LEFT JOIN address a ON a.space = s.space AND a.ip = s.ip
     LEFT JOIN host holder ON holder.id = a.host_id
@@ -77,8 +77,8 @@ export function oddAddresses(
 ): Promise<OddAddress[]> {
   return db.$queryRaw`
     SELECT n.name AS network, host(a.ip) AS ip, a.state::text AS state, h.name AS host,
-           COALESCE(a.container_name, c.name) AS container, a.docker_id, COALESCE(a.seen_mac, a.mac) AS mac,
-           COALESCE(a.since, a.updated_at) AS since, h.observed_at
+           COALESCE(a.container_name, c.name) AS container, a.docker_id AS "dockerId", COALESCE(a.seen_mac, a.mac) AS mac,
+           COALESCE(a.since, a.updated_at) AS since, h.observed_at AS "observedAt"
     FROM address a JOIN network n ON n.id = a.network_id
     LEFT JOIN host h ON h.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
     WHERE (${networkId}::uuid IS NULL OR a.network_id = ${networkId}::uuid)
@@ -91,7 +91,7 @@ export function oddAddresses(
 /** Hosts with the network, or with any, and when they were last heard. */
 export function hostsLooking(db: TransactionClient, networkId: string | null): Promise<SilentHost[]> {
   return db.$queryRaw`
-    SELECT h.name AS host, h.last_seen_at, h.observed_at FROM host h
+    SELECT h.name AS host, h.last_seen_at AS "lastSeenAt", h.observed_at AS "observedAt" FROM host h
     WHERE EXISTS (SELECT 1 FROM placement p WHERE p.host_id = h.id AND (${networkId}::uuid IS NULL OR p.network_id = ${networkId}::uuid))
     ORDER BY h.name`;
 }

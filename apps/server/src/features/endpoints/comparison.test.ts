@@ -8,13 +8,13 @@ const endpoint = (more: Partial<OddEndpoint>): OddEndpoint => ({
   ip: '172.16.100.10',
   host: 'docker01',
   container: 'web',
-  docker_id: 'd1',
+  dockerId: 'd1',
   mac: null,
   since: at,
-  observed_at: at,
+  observedAt: at,
   inside: true,
   state: null,
-  held_by: null,
+  heldBy: null,
   holders: 1,
   stations: 1,
   ...more,
@@ -25,20 +25,17 @@ const address = (more: Partial<OddAddress>): OddAddress => ({
   state: 'bound',
   host: 'docker01',
   container: 'web',
-  docker_id: 'd1',
+  dockerId: 'd1',
   mac: null,
   since: at,
-  observed_at: at,
+  observedAt: at,
   ...more,
 });
 
 describe('each finding says which address, host and container, as of when, and what to do', () => {
   test('two running containers with one address are one finding that names both', () => {
     const [finding, ...rest] = compareBooks(
-      [
-        endpoint({ holders: 2 }),
-        endpoint({ holders: 2, host: 'docker02', container: 'db', docker_id: 'd2' }),
-      ],
+      [endpoint({ holders: 2 }), endpoint({ holders: 2, host: 'docker02', container: 'db', dockerId: 'd2' })],
       [],
     );
     expect(rest).toEqual([]);
@@ -55,7 +52,7 @@ describe('each finding says which address, host and container, as of when, and w
   test.each([
     [endpoint({ inside: false }), 'outside', 'is in no subnet of mac_net1'],
     [endpoint({}), 'seen-not-bound', 'which is recorded as free'],
-    [endpoint({ state: 'leased', held_by: 'docker02' }), 'seen-not-bound', 'leased by host docker02'],
+    [endpoint({ state: 'leased', heldBy: 'docker02' }), 'seen-not-bound', 'leased by host docker02'],
     [endpoint({ state: 'quarantined' }), 'seen-not-bound', 'which is recorded as quarantined'],
   ])('%#: a container that does not fit the book is %s', (row, kind, message) => {
     const [finding] = compareBooks([row], []);

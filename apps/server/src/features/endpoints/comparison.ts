@@ -6,17 +6,17 @@ type Holder = AddressFinding['holders'][number];
 const holderOf = (row: OddEndpoint): Holder => ({
   host: row.host,
   container: row.container,
-  dockerId: row.docker_id,
+  dockerId: row.dockerId,
   mac: row.mac,
   since: row.since.toISOString(),
-  observedAt: row.observed_at.toISOString(),
+  observedAt: row.observedAt.toISOString(),
 });
 
 const named = ({ container, host }: Holder): string => `${container ?? 'a container'} on ${host}`;
 
 function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
   const [row] = rows;
-  const { network, ip, state, held_by: heldBy } = row;
+  const { network, ip, state, heldBy } = row;
   const holders = rows.map(holderOf);
   const [first] = holders;
   const who = first === undefined ? 'a container' : named(first);
@@ -51,7 +51,7 @@ function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
 
 /** It runs where the book has it: only its Ethernet address is another one's too. */
 const fits = (row: OddEndpoint): boolean =>
-  row.holders === 1 && row.inside && row.state === 'bound' && row.held_by === row.host;
+  row.holders === 1 && row.inside && row.state === 'bound' && row.heldBy === row.host;
 
 function twinFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
   const [row] = rows;
@@ -81,8 +81,8 @@ function bookFinding(row: OddAddress): AddressFinding {
       remedy: `find that device and give it another address, or exclude ${ip} from ${network}; the address is probed again after ten minutes`,
     };
   }
-  const observedAt = row.observed_at?.toISOString() ?? null;
-  const holders = host === null ? [] : [{ host, container, dockerId: row.docker_id, mac, since, observedAt }];
+  const observedAt = row.observedAt?.toISOString() ?? null;
+  const holders = host === null ? [] : [{ host, container, dockerId: row.dockerId, mac, since, observedAt }];
   return {
     ...base,
     kind: 'bound-not-seen',
@@ -109,7 +109,7 @@ export function compareBooks(
   for (const row of endpoints) {
     if (fits(row)) continue;
     // One address of two networks of a space is one address.
-    const key = row.holders > 1 ? row.ip : `${row.ip} ${row.network} ${row.docker_id}`;
+    const key = row.holders > 1 ? row.ip : `${row.ip} ${row.network} ${row.dockerId}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [row]);
     else group.push(row);

@@ -79,14 +79,14 @@ const present = (row: EndpointRow): Endpoint => ({
   host: row.host,
   network: row.network,
   container: row.container,
-  dockerId: row.docker_id,
+  dockerId: row.dockerId,
   managed: row.ours,
   state: row.state,
   ipv4: row.ipv4,
   ipv6: row.ipv6,
   mac: row.mac,
   since: row.since.toISOString(),
-  observedAt: row.observed_at.toISOString(),
+  observedAt: row.observedAt.toISOString(),
 });
 
 /**
@@ -107,7 +107,7 @@ export function createEndpointsService(
       const position = after === undefined ? undefined : (after.split('\n') as EndpointPosition);
       const rows = await listEndpoints(query, filter, position, limit + 1);
       const page = pageOf('endpoints', rows, limit, (row) =>
-        [row.host, row.network, row.docker_id, row.id].join('\n'),
+        [row.host, row.network, row.dockerId, row.id].join('\n'),
       );
       return { ...page, items: page.items.map(present) };
     },
@@ -117,7 +117,7 @@ export function createEndpointsService(
       const seen = report.inventory.filter(({ state }) => state !== 'absent').map(seenItem);
       let due = false;
       for (const news of await putInventory(change.db, host.id, seen, observedAt)) {
-        const { container, docker_id: dockerId, mac } = news;
+        const { container, dockerId, mac } = news;
         if (news.kind === 'free' || news.kind === 'left') due = true;
         else if (news.kind === 'bound')
           change.record({
@@ -161,7 +161,7 @@ export function createEndpointsService(
       const endpoints = await oddEndpoints(db, id, maxCompared + 1);
       const addresses = await oddAddresses(db, id, maxCompared + 1);
       const looking = await hostsLooking(db, id);
-      const silent = looking.filter((host) => !hosts.isOnline({ lastSeenAt: host.last_seen_at }));
+      const silent = looking.filter((host) => !hosts.isOnline({ lastSeenAt: host.lastSeenAt }));
       const findings = [
         ...compareBooks(endpoints, addresses),
         ...(await heardConflicts(db, id, maxCompared + 1)),
@@ -173,7 +173,7 @@ export function createEndpointsService(
         truncated: Math.max(endpoints.length, addresses.length, findings.length) > maxCompared,
         silentHosts: silent
           .slice(0, maxSilent)
-          .map((host) => ({ host: host.host, observedAt: host.observed_at?.toISOString() ?? null })),
+          .map((host) => ({ host: host.host, observedAt: host.observedAt?.toISOString() ?? null })),
         message:
           findings.length === 0
             ? `the addresses of ${of} match what ${looking.length} hosts last saw`

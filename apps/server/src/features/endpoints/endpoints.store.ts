@@ -19,7 +19,7 @@ export type SeenConflict = 'revoked' | 'held' | 'reserved' | 'conflicted' | 'mac
 /** What an inventory brought: see `put_inventory` in prisma/functions. */
 export type InventoryNews = {
   container: string;
-  docker_id: string;
+  dockerId: string;
   mac: string | null;
 } & (
   | { kind: 'bound'; network: string; ip: string; generation: bigint }
@@ -35,7 +35,8 @@ export function putInventory(
   observedAt: Date,
 ): Promise<InventoryNews[]> {
   return db.$queryRaw`
-    SELECT * FROM put_inventory(${hostId}::uuid, ${JSON.stringify(seen)}::jsonb, ${observedAt}::timestamptz)`;
+    SELECT kind, network, ip, container, docker_id AS "dockerId", mac, generation, why
+    FROM put_inventory(${hostId}::uuid, ${JSON.stringify(seen)}::jsonb, ${observedAt}::timestamptz)`;
 }
 
 /** Takes what a host is seen to use into the book, and lets go of what was taken in so and is gone. */
@@ -53,14 +54,14 @@ export interface EndpointRow {
   host: string;
   network: string;
   container: string;
-  docker_id: string;
+  dockerId: string;
   state: ContainerState;
   ipv4: string | null;
   ipv6: string | null;
   mac: string | null;
   ours: boolean;
   since: Date;
-  observed_at: Date;
+  observedAt: Date;
 }
 
 export interface EndpointFilter {
@@ -80,8 +81,8 @@ export function listEndpoints(
   limit: number,
 ): Promise<EndpointRow[]> {
   return query(
-    `SELECT text(e.id) AS id, h.name AS host, n.name AS network, e.name AS container, e.docker_id, e.state, host(e.ipv4) AS ipv4, host(e.ipv6) AS ipv6,
-            e.mac, e.since, h.observed_at,
+    `SELECT text(e.id) AS id, h.name AS host, n.name AS network, e.name AS container, e.docker_id AS "dockerId", e.state, host(e.ipv4) AS ipv4, host(e.ipv6) AS ipv6,
+            e.mac, e.since, h.observed_at AS "observedAt",
             EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id) AS ours
      FROM endpoint e JOIN host h ON h.id = e.host_id JOIN network n ON n.id = e.network_id
      WHERE ($1::text IS NULL OR h.name = $1) AND ($2::text IS NULL OR n.name = $2) AND ($3::text IS NULL OR e.name = $3)

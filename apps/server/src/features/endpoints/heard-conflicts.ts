@@ -4,7 +4,7 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 interface Row extends AddressConflict {
   network: string;
   host: string;
-  observed_at: Date | null;
+  observedAt: Date | null;
 }
 
 /** What hosts heard: something foreign speaks for an address that a running container has. */
@@ -14,12 +14,12 @@ export async function heardConflicts(
   most: number,
 ): Promise<AddressFinding[]> {
   const rows = await db.$queryRaw<Row[]>`
-    SELECT n.name AS network, h.name AS host, p.observed_at, c.ip, c.container, c.mac
+    SELECT n.name AS network, h.name AS host, p.observed_at AS "observedAt", c.ip, c.container, c.mac
     FROM placement p JOIN network n ON n.id = p.network_id JOIN host h ON h.id = p.host_id
     CROSS JOIN LATERAL jsonb_to_recordset(p.conflicts) AS c (ip text, container text, mac text)
     WHERE p.conflicts <> '[]' AND (${networkId}::uuid IS NULL OR p.network_id = ${networkId}::uuid)
     ORDER BY n.name, c.ip, h.name LIMIT ${most}`;
-  return rows.map(({ network, host, observed_at: at, ip, container, mac }) => ({
+  return rows.map(({ network, host, observedAt: at, ip, container, mac }) => ({
     kind: 'conflicted',
     network,
     ip,

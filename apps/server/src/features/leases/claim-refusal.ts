@@ -69,7 +69,7 @@ export function claimRefusal(
       return taken(
         network,
         holder,
-        `${ip} is reserved for host ${holder?.for_host ?? 'another'}: start the container there, or choose another address`,
+        `${ip} is reserved for host ${holder?.forHost ?? 'another'}: start the container there, or choose another address`,
       );
     case 'not_for':
       return taken(

@@ -12,7 +12,7 @@ export const familyWords = { 4: 'ipv4', 6: 'ipv6' } as const;
 
 /** A reservation that nobody put a key to is its own: its address is its key, and it is for nobody else. */
 export const heldLease = (row: HeldRow): Lease => ({
-  networkId: row.network_id,
+  networkId: row.networkId,
   ip: row.ip,
   subnet: row.cidr,
   generation: Number(row.generation),

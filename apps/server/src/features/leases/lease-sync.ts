@@ -37,7 +37,7 @@ type Short = Extract<BatchRow, { kind: 'short' }>;
 const grantedOf = (rows: readonly BatchRow[]): Granted[] => rows.filter((row) => row.kind === 'granted');
 const shortOf = (rows: readonly BatchRow[]): Short[] => rows.filter((row) => row.kind === 'short');
 
-const newLease = ({ network_id: networkId, ip, cidr, generation }: Granted): Lease => ({
+const newLease = ({ networkId, ip, cidr, generation }: Granted): Lease => ({
   networkId,
   ip,
   subnet: cidr,
@@ -48,7 +48,7 @@ const newLease = ({ network_id: networkId, ip, cidr, generation }: Granted): Lea
 });
 
 /** What is left of an urgent want. */
-const stillWanted = ({ network_id: networkId, fam: family, cidr, missing: count }: Short): WantItem => ({
+const stillWanted = ({ networkId, fam: family, cidr, missing: count }: Short): WantItem => ({
   networkId,
   family,
   ...(cidr === null ? {} : { subnet: cidr }),
@@ -147,7 +147,7 @@ export function createLeaseSyncs(
       const worth: Short[] = [];
       let hopeless = true;
       for (const one of left) {
-        const { free, recallable } = await availability(query, host.id, one.network_id, one.fam, one.cidr);
+        const { free, recallable } = await availability(query, host.id, one.networkId, one.fam, one.cidr);
         if (free) worth.push(one);
         hopeless &&= !free && !recallable;
       }
@@ -167,7 +167,7 @@ export function createLeaseSyncs(
   };
 
   const explain = async (host: LeaseHost, short: Short): Promise<LeaseSyncAnswer['short'][number]> => {
-    const { network_id: networkId, fam: family, cidr: subnet, missing, reason } = short;
+    const { networkId, fam: family, cidr: subnet, missing, reason } = short;
     metrics.leasesRefused.inc({ reason });
     const network = (await networkName(query, networkId)) ?? networkId;
     const holders = await holdersOf(query, networkId, family, subnet);
@@ -209,17 +209,17 @@ export function createLeaseSyncs(
       const short = shortOf(rows);
       const urgent = new Set(asked.wants.filter((want) => want.urgent).map(wantKey));
       const waits = short.filter(
-        ({ reason, network_id: networkId, fam: family }) =>
+        ({ reason, networkId, fam: family }) =>
           worthAWait(reason) && urgent.has(wantKey({ networkId, family })),
       );
       const waited = await (waits.length === 0 ? { granted: [], left: [] } : waitFor(host, waits, ended));
-      const fresh = new Set(granted.map(({ network_id: id, ip, generation }) => `${id} ${ip} ${generation}`));
+      const fresh = new Set(granted.map(({ networkId: id, ip, generation }) => `${id} ${ip} ${generation}`));
       const left = [...short.filter((one) => !waits.includes(one)), ...waited.left];
       refuseUnused(host, { ...sync, granted: granted.length + waited.granted.length, left });
       return {
         granted: [...granted, ...waited.granted].map(newLease),
         unlisted: compared.unlisted
-          .filter(({ network_id: id, ip, generation }) => !fresh.has(`${id} ${ip} ${generation}`))
+          .filter(({ networkId: id, ip, generation }) => !fresh.has(`${id} ${ip} ${generation}`))
           .map(heldLease),
         unknown: compared.unknown,
         short: await Promise.all(left.map((one) => explain(host, one))),

@@ -96,7 +96,7 @@ export function createLeasesService(
                 host: ended.host,
                 data: {
                   container: ended.container,
-                  dockerId: ended.docker_id,
+                  dockerId: ended.dockerId,
                   mac: ended.mac,
                   generation: Number(ended.generation),
                 },

@@ -35,7 +35,7 @@ export interface LeaseAsk {
   wants: readonly WantItem[];
 }
 
-export type BatchRow = { pos: number; network_id: string; fam: 4 | 6 } & (
+export type BatchRow = { pos: number; networkId: string; fam: 4 | 6 } & (
   | { kind: 'granted'; ip: string; cidr: string; generation: string }
   /** `cidr`: the subnet that the want named. */
   | { kind: 'short'; cidr: string | null; missing: number; reason: ShortReason }
@@ -44,12 +44,15 @@ export type BatchRow = { pos: number; network_id: string; fam: 4 | 6 } & (
 /** Takes what hosts return and grants what they want, in one statement, which is one transaction. */
 export function leaseBatch(query: Query, asks: readonly LeaseAsk[]): Promise<BatchRow[]> {
   const asked = asks.map((ask, pos) => ({ pos, ...ask }));
-  return query('SELECT * FROM lease_batch($1::jsonb)', [JSON.stringify(asked)]);
+  return query(
+    `SELECT pos, kind, network_id AS "networkId", fam, ip, cidr, generation, missing, reason FROM lease_batch($1::jsonb)`,
+    [JSON.stringify(asked)],
+  );
 }
 
 /** An address that a host holds. */
 export interface HeldRow {
-  network_id: string;
+  networkId: string;
   ip: string;
   cidr: string;
   generation: string;
@@ -62,7 +65,7 @@ export interface HeldRow {
   state: 'leased' | 'bound';
 }
 
-const heldColumns = `a.network_id, host(a.ip) AS ip, text(a.cidr) AS cidr, a.generation, a.owner, is_reserved(a) AS reserved, a.mac,
+const heldColumns = `a.network_id AS "networkId", host(a.ip) AS ip, text(a.cidr) AS cidr, a.generation, a.owner, is_reserved(a) AS reserved, a.mac,
   CASE WHEN is_reserved(a) THEN who_may(a) END AS claim, a.state::text AS state`;
 
 /** What differs between the book and what a host says it holds. */
@@ -71,8 +74,8 @@ export async function compareHeld(
   hostId: string,
   held: readonly { networkId: string; ip: string; generation: number }[],
 ): Promise<{ unlisted: HeldRow[]; unknown: { networkId: string; ip: string }[] }> {
-  const rows = await query<HeldRow & { said_network: string | null; said_ip: string | null }>(
-    `SELECT ${heldColumns}, h."networkId" AS said_network, host(h.ip) AS said_ip
+  const rows = await query<HeldRow & { saidNetwork: string | null; saidIp: string | null }>(
+    `SELECT ${heldColumns}, h."networkId" AS "saidNetwork", host(h.ip) AS "saidIp"
      FROM (SELECT * FROM address WHERE host_id = $1::uuid AND NOT from_inventory) AS a
      FULL JOIN jsonb_to_recordset($2::jsonb) AS h ("networkId" uuid, ip inet, generation bigint)
        ON a.network_id = h."networkId" AND a.ip = h.ip AND a.generation = h.generation
@@ -80,8 +83,8 @@ export async function compareHeld(
     [hostId, JSON.stringify(held)],
   );
   return {
-    unlisted: rows.filter(({ said_ip: said }) => said === null),
-    unknown: rows.flatMap(({ said_network: networkId, said_ip: ip }) =>
+    unlisted: rows.filter(({ saidIp }) => saidIp === null),
+    unknown: rows.flatMap(({ saidNetwork: networkId, saidIp: ip }) =>
       networkId === null || ip === null ? [] : [{ networkId, ip }],
     ),
   };
@@ -296,7 +299,7 @@ export type EndedConflict = { network: string; ip: string; owner: string | null 
       kind: 'bound';
       host: string;
       container: string;
-      docker_id: string;
+      dockerId: string;
       mac: string | null;
       generation: bigint;
     }
@@ -311,7 +314,9 @@ export async function endConflicts(db: TransactionClient, most: number): Promise
   const ended: EndedConflict[] = [];
   for (const { id } of due)
     ended.push(
-      ...(await db.$queryRaw<EndedConflict[]>`SELECT * FROM end_conflicts(${id}::uuid, ${most}::int)`),
+      ...(await db.$queryRaw<EndedConflict[]>`
+        SELECT kind, network, ip, owner, host, container, docker_id AS "dockerId", mac, generation
+        FROM end_conflicts(${id}::uuid, ${most}::int)`),
     );
   return ended;
 }

@@ -123,9 +123,9 @@ export function createRecoveryService(
       reason: past?.phase === 'open' ? null : (past?.reason ?? null),
       hosts: hosts.map((row) => ({
         host: row.host,
-        state: row.compared_at === null ? (row.released_at === null ? 'waited_for' : 'let_go') : 'compared',
-        at: (row.compared_at ?? row.released_at)?.toISOString() ?? null,
-        by: row.released_by,
+        state: row.comparedAt === null ? (row.releasedAt === null ? 'waited_for' : 'let_go') : 'compared',
+        at: (row.comparedAt ?? row.releasedAt)?.toISOString() ?? null,
+        by: row.releasedBy,
       })),
     };
   };

@@ -45,14 +45,15 @@ export async function readPast(query: Query): Promise<PastRow | undefined> {
 
 export interface RecoveryHostRow {
   host: string;
-  compared_at: Date | null;
-  released_at: Date | null;
-  released_by: string | null;
+  comparedAt: Date | null;
+  releasedAt: Date | null;
+  releasedBy: string | null;
 }
 
 export function readRecoveryHosts(query: Query): Promise<RecoveryHostRow[]> {
   return query(
-    `SELECT h.name AS host, r.compared_at, r.released_at, r.released_by FROM recovery_host r JOIN host h ON h.id = r.host_id
+    `SELECT h.name AS host, r.compared_at AS "comparedAt", r.released_at AS "releasedAt", r.released_by AS "releasedBy"
+     FROM recovery_host r JOIN host h ON h.id = r.host_id
      ORDER BY h.name`,
     [],
   );

@@ -85,7 +85,7 @@ export function createTokensService(platform: Platform): TokensService {
       changes.make({ actor: 'server' }, async (change) => {
         await lockFirstToken(change.db);
         if (chosen === undefined) {
-          const working = (await lockAdminTokens(change.db)).filter((row) => works(row.expires_at));
+          const working = (await lockAdminTokens(change.db)).filter((row) => works(row.expiresAt));
           if (working.length > 0) return undefined;
         } else {
           const holder = await findTokenByHash(change.db, hashSecret(chosen));
@@ -158,7 +158,7 @@ export function createTokensService(platform: Platform): TokensService {
         const admins = await lockAdminTokens(change.db);
         const row = await findTokenById(change.db, id);
         if (row === null) throw notFound();
-        const others = admins.filter((admin) => admin.id !== id && works(admin.expires_at));
+        const others = admins.filter((admin) => admin.id !== id && works(admin.expiresAt));
         if (row.role === 'admin' && works(row.expiresAt) && others.length === 0) {
           throw new ApiError(
             'last_admin_token',

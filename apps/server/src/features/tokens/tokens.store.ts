@@ -52,8 +52,8 @@ export function insertToken(
 }
 
 /** All admin tokens, held as they are until the transaction ends. */
-export function lockAdminTokens(db: TransactionClient): Promise<{ id: string; expires_at: Date | null }[]> {
-  return db.$queryRaw`SELECT id, expires_at FROM api_token WHERE role = 'admin' ORDER BY id FOR UPDATE`;
+export function lockAdminTokens(db: TransactionClient): Promise<{ id: string; expiresAt: Date | null }[]> {
+  return db.$queryRaw`SELECT id, expires_at AS "expiresAt" FROM api_token WHERE role = 'admin' ORDER BY id FOR UPDATE`;
 }
 
 export async function deleteToken(db: TransactionClient, id: string): Promise<void> {

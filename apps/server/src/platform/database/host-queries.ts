@@ -30,10 +30,10 @@ export async function readParts<P extends Parts>(
       Prisma.sql`SELECT ${name}::text AS part, x.* FROM (${part.rows(hostIds)}) AS x (host_id, place, item)`,
   );
   const { text, values } = Prisma.sql`
-    SELECT part, host_id, item FROM (${Prisma.join(selects, ' UNION ALL ')}) AS part ORDER BY place COLLATE "C"`;
-  const rows = await query<{ part: string; host_id: string; item: never }>(text, values);
+    SELECT part, host_id AS "hostId", item FROM (${Prisma.join(selects, ' UNION ALL ')}) AS part ORDER BY place COLLATE "C"`;
+  const rows = await query<{ part: string; hostId: string; item: never }>(text, values);
   const found = Object.fromEntries(Object.keys(parts).map((name) => [name, new Map<string, unknown[]>()]));
-  for (const { part, host_id: hostId, item } of rows) {
+  for (const { part, hostId, item } of rows) {
     const thing = parts[part]?.read(item);
     const own = found[part]?.get(hostId);
     if (own === undefined) found[part]?.set(hostId, [thing]);
