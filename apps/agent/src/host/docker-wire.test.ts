@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DockerContainerSpec } from './docker-engine.ts';
-import {
-  containerDetailFromWire,
-  eventFromWire,
-  networkFromWire,
-  networkToWire,
-  planContainer,
-  pullLineFromWire,
-} from './docker-wire.ts';
+import { networkToWire, planContainer } from './docker-bodies.ts';
+import { containerDetailFromWire, eventFromWire, networkFromWire, pullLineFromWire } from './docker-wire.ts';
 
 const spec: DockerContainerSpec = {
   name: 'box1',
