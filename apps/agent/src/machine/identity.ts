@@ -12,6 +12,9 @@ export interface Identity {
   readonly hostId: string | null;
 }
 
+/** Who this host is, once it has joined. */
+export type JoinedIdentity = Identity & { readonly hostId: string };
+
 /** The identity file is there and cannot be used. */
 export class UnreadableIdentity extends Error {
   override readonly name = 'UnreadableIdentity';

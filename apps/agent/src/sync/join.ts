@@ -1,7 +1,7 @@
 import { ApiError, joinHost, ServerUnreachable, type ServerLocation } from '@trunkline/client';
 import { agentProtocolVersion, type HostFacts } from '@trunkline/contracts';
 import type { Logger } from 'pino';
-import { saveHostId, type Identity } from '../machine/identity.ts';
+import { saveHostId, type Identity, type JoinedIdentity } from '../machine/identity.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** The server refused the join; to try again with the same settings is no use. */
@@ -30,7 +30,7 @@ export async function ensureJoined(
   deps: JoinDeps,
   identity: Identity,
   signal: AbortSignal,
-): Promise<Identity & { readonly hostId: string }> {
+): Promise<JoinedIdentity> {
   if (identity.hostId !== null) return { ...identity, hostId: identity.hostId };
   const { token, log } = deps;
   if (token === null) {

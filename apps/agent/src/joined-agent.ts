@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { createAgentClient, type AgentClient, type ServerLocation } from '@trunkline/client';
+import { instanceOf } from '@trunkline/contracts';
+import type { AgentDeps } from './agent-deps.ts';
+import { createCheckRunner, type CheckRunnerDeps } from './checks/check-runner.ts';
+import { checkConnectivity } from './checks/connectivity.ts';
+import { checkPreflight } from './checks/preflight.ts';
+import { readContainerFile } from './checks/resolver-files.ts';
+import { createConfirmation, type Confirmation } from './confirm/confirmation.ts';
+import { openTrialStore } from './confirm/trial-store.ts';
+import { setDefaultRoute } from './host/container-routes.ts';
+import { watchLinks } from './host/watch-links.ts';
+import { factsOfLook } from './host-facts.ts';
+import type { Ipam, IpamHost } from './ipam/ipam.ts';
+import { heedingNotJoined } from './lib/failure.ts';
+import { createLooks } from './looks.ts';
+import type { JoinedIdentity } from './machine/identity.ts';
+import type { Binding } from './machine/machine-binding.ts';
+import { hashedMarks } from './machine/machine-marks.ts';
+import type { StatePast } from './machine/state-past.ts';
+import { openAdoptionStore } from './observation/adoption.ts';
+import { openDetachedStore } from './observation/detached.ts';
+import type { Observer } from './observation/observer.ts';
+import { watchDocker } from './observation/watch-docker.ts';
+import { linkOf } from './plan/link-users.ts';
+import { whyHarmfulNow } from './plan/passthru-harm.ts';
+import { createReconciler } from './reconcile/reconciler.ts';
+import { openDesiredCache } from './sync/desired-cache.ts';
+import { pollDesired } from './sync/desired-poll.ts';
+import { createReportLoop } from './sync/report-loop.ts';
+
+/** What is known once this host has joined. */
+export interface Joined {
+  readonly server: ServerLocation;
+  readonly identity: JoinedIdentity;
+  readonly machine: Binding;
+  /** Already serves Docker. */
+  readonly ipam: Ipam;
+  readonly past: StatePast;
+}
+
+/** How often to report before a document sets it, in seconds. */
+const firstHeartbeatSeconds = 10;
+/** How long news of the address book may wait for another report that takes it along, in milliseconds. */
+const bookNewsMs = 200;
+
+/** Runs a joined agent until `signal` aborts: wires its parts, and ends all of them when one fails. */
+export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortSignal): Promise<void> {
+  const { config, links, docker, kernel, run, timing, log } = agent;
+  const { identity, ipam } = joined;
+  const { hostId } = identity;
+  const { cache, adoption, detached, confirmation } = await openState(agent, hostId, () =>
+    reconciler.desiredChanged(),
+  );
+  const { effective, linksToRestore } = confirmation;
+  const client = confirmation.observing(connect(joined));
+  const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
+  const looks = createLooks(agent, {
+    ipam,
+    adoption,
+    detached,
+    linksToRestore,
+    desired: effective,
+    onFirstWithoutDocker: () => reconciler.hostChanged(),
+  });
+  const { observer } = looks;
+  // A restored state folder may have been overtaken: nothing of it is carried out before the server answers.
+  let isHeard = joined.past !== 'restored';
+  const reconciler = createReconciler({
+    desired: () => (isHeard ? effective() : null),
+    observer,
+    around: confirmation,
+    addressBook: ipam,
+    apply: {
+      links,
+      kernel,
+      docker,
+      adoption,
+      detached,
+      linksToRestore,
+      setDefaultRoute: (pid, family, gateway) => setDefaultRoute(run, pid, family, gateway),
+      ...(agent.onStep === undefined ? {} : { onStep: agent.onStep }),
+    },
+    facts: (observed) => factsOfLook(agent, observed),
+    onNews: () => reports.changed(),
+    timing,
+    log,
+  });
+  const reports = createReportLoop({
+    client,
+    build: async (fresh) => {
+      const report = await reconciler.report(fresh);
+      return report === null ? null : confirmation.annotate(report);
+    },
+    heartbeatMs,
+    timing,
+    log,
+  });
+  const checks = createCheckRunner({ check: checksOf(agent, confirmation, observer), client, timing, log });
+
+  // The first part that fails ends all others.
+  const stop = new AbortController();
+  const until = AbortSignal.any([signal, stop.signal]);
+  const onDesired = (): void => {
+    reconciler.desiredChanged();
+    ipam.desiredChanged();
+    checks.wanted(cache.current()?.checks ?? [], until);
+  };
+  onDesired();
+  const onAnswer = (): void => {
+    reports.serverAnswers();
+    ipam.serverAnswers();
+    if (isHeard) return;
+    isHeard = true;
+    onDesired();
+  };
+  const generation = ipam.highestGeneration;
+  const ipamHost: IpamHost = {
+    ...networksOf(agent, confirmation, observer),
+    source: client,
+    notStarted: reconciler.notStarted,
+    // What is made of it on the host is reported at once, and this with it.
+    onNews: () => reports.changed(bookNewsMs),
+  };
+  const onChange = reconciler.hostChanged;
+  const parts = [
+    pollDesired(
+      { client, cache, generation, heartbeatMs, timing, log, onAnswer, onChange: onDesired },
+      until,
+    ),
+    ipam.run(ipamHost, until),
+    reports.run(until),
+    reconciler.run(until),
+    confirmation.run(until),
+    watchDocker({ docker, timing, log, onChange, onLost: looks.dockerLost }, until),
+    watchLinks(agent.spawn, onChange, until, timing),
+  ];
+  log.info({ hostId, server: config.server }, 'agent runs');
+  try {
+    await Promise.all(parts);
+  } finally {
+    stop.abort();
+    looks.close();
+    await Promise.allSettled(parts);
+    await client.close();
+  }
+}
+
+/** What this host keeps on its disk between runs, apart from its addresses. `onRollback`: see `ConfirmationDeps`. */
+async function openState({ config, timing, log }: AgentDeps, hostId: string, onRollback: () => void) {
+  const stateFolder = config.stateDir;
+  const cache = await openDesiredCache({ stateFolder, hostId, log });
+  const confirmation = createConfirmation({
+    store: await openTrialStore(stateFolder, log),
+    document: cache.current,
+    windowMs: config.confirmSeconds * 1000,
+    onRollback,
+    timing,
+    log,
+  });
+  const adoption = await openAdoptionStore(stateFolder, log);
+  const detached = await openDetachedStore(stateFolder, log);
+  return { cache, adoption, detached, confirmation };
+}
+
+/** A client that signs as this host on this machine, and that tells the address book when the server knows no such host. */
+function connect({ server, identity, machine, ipam }: Joined): AgentClient {
+  const { hostId, privateKey } = identity;
+  const run = randomBytes(16).toString('base64url');
+  return heedingNotJoined(
+    createAgentClient({
+      ...server,
+      identity: { hostId, privateKey },
+      instance: instanceOf(run, hashedMarks(machine.marks), machine.accepted),
+    }),
+    ipam.disowned,
+  );
+}
+
+/** How each kind of check is run. */
+function checksOf(
+  { docker, run }: AgentDeps,
+  { effective }: Confirmation,
+  observer: Observer,
+): CheckRunnerDeps['check'] {
+  return (check, until) =>
+    check.kind === 'preflight'
+      ? checkPreflight(check, { desired: effective, look: () => observer.look() })
+      : checkConnectivity(check, { docker, run, readContainerFile, nodePath: process.execPath }, until);
+}
+
+/** What the address book asks of the networks of this host. */
+function networksOf(
+  { links, kernel }: AgentDeps,
+  { effective }: Confirmation,
+  observer: Observer,
+): Pick<IpamHost, 'desired' | 'linkOf' | 'look' | 'whyHarmful'> {
+  const find = (networkId: string) => effective()?.networks.find(({ id }) => id === networkId);
+  return {
+    desired: effective,
+    linkOf: (networkId) => {
+      const network = find(networkId);
+      return network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
+    },
+    look: () => observer.look(),
+    whyHarmful: async (networkId) => {
+      const network = find(networkId);
+      return network?.mode === 'passthru' ? await whyHarmfulNow(network, { links, kernel }) : null;
+    },
+  };
+}
