@@ -108,14 +108,16 @@ describe('a call', () => {
     expect(await post(await serve(echo), path, body)).toMatchObject({ status: 200, body: expected });
   });
 
-  test('of another driver or by another method is none of ours', async () => {
+  test('of another driver or by another method is none of ours, however long it is', async () => {
     const path = await serve(echo);
     for (const [call, method] of [
       ['/NetworkDriver.Join', 'POST'],
       ['/Echo', 'GET'],
+      ['/Echo', 'PATCH'],
       ['/constructor', 'POST'],
     ] as const) {
-      expect((await post(path, call, '', method)).status).toBe(404);
+      for (const body of ['', ' '.repeat(200_000)])
+        expect((await post(path, call, body, method)).status).toBe(404);
     }
   });
 

@@ -41,6 +41,7 @@ export function createPluginServer({ driver, maxMs, log }: PluginServerDeps): Se
     // How a plugin says that it has no such method (moby, pkg/plugins: IsNotFound).
     if (method === undefined) return { status: 404, body: refusal(`the Trunkline driver has no ${path}`) };
     if (!method.body) return { status: 200, ...method.call() };
+    if (body === null) throw new DriverRefusal(`the body is longer than ${maxBody} bytes`);
     return { status: 200, ...(await method.call(readBody(body))) };
   }
 
@@ -159,10 +160,10 @@ function send(response: ServerResponse, { status, body }: Reply): void {
 class CallBroken extends Error {}
 
 /**
- * The body of a call. One that is too long is read to its end and not kept: whose connection ends while he
- * sends may not hear the answer. That costs time, which is bounded, and no memory.
+ * The body of a call; null for one that is too long. That one is read to its end and not kept: a caller whose connection ends
+ * while it sends may not get the answer. This costs time, which is bounded, and no memory.
  */
-async function bodyOf(request: IncomingMessage): Promise<string> {
+async function bodyOf(request: IncomingMessage): Promise<string | null> {
   const parts: Buffer[] = [];
   let size = 0;
   try {
@@ -174,6 +175,5 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   } catch {
     throw new CallBroken(tooSlow);
   }
-  if (size > maxBody) throw new DriverRefusal(`the body is longer than ${maxBody} bytes`);
-  return Buffer.concat(parts).toString('utf8');
+  return size > maxBody ? null : Buffer.concat(parts).toString('utf8');
 }
