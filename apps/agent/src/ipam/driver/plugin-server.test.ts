@@ -110,14 +110,15 @@ describe('a call', () => {
 
   test('of another driver or by another method is none of ours, however long it is', async () => {
     const path = await serve(echo);
-    for (const [call, method] of [
-      ['/NetworkDriver.Join', 'POST'],
-      ['/Echo', 'GET'],
-      ['/Echo', 'PATCH'],
-      ['/constructor', 'POST'],
+    const long = ' '.repeat(200_000);
+    for (const [call, method, body] of [
+      ['/NetworkDriver.Join', 'POST', ''],
+      ['/NetworkDriver.Join', 'POST', long],
+      ['/Echo', 'GET', ''],
+      ['/Echo', 'PATCH', long],
+      ['/constructor', 'POST', ''],
     ] as const) {
-      for (const body of ['', ' '.repeat(200_000)])
-        expect((await post(path, call, body, method)).status).toBe(404);
+      expect((await post(path, call, body, method)).status).toBe(404);
     }
   });
 
