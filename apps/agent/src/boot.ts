@@ -1,5 +1,5 @@
 import { messageOf } from '@trunkline/log';
-import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import type { BootProblem, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
@@ -29,7 +29,7 @@ export interface BootResult {
   readonly ready: readonly string[];
   readonly failed: readonly {
     readonly network: string;
-    readonly reason: string;
+    readonly reason: BootProblem;
     readonly message: string;
   }[];
 }
@@ -49,7 +49,7 @@ interface Open {
   problem: Problem;
 }
 interface Problem {
-  readonly reason: string;
+  readonly reason: BootProblem;
   readonly message: string;
 }
 
@@ -63,7 +63,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
   const ready: string[] = [];
   const failed: BootResult['failed'][number][] = [];
   const networks = desired?.networks ?? [];
-  const unseen = { reason: 'NotLookedAt', message: 'nobody could look at the links in time' };
+  const unseen: Problem = { reason: 'NotLookedAt', message: 'nobody could look at the links in time' };
   const open = new Map<string, Open>(
     networks
       .filter(({ state }) => state === 'present')
@@ -170,7 +170,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
 function obstacle(conditions: readonly ConditionDraft[]): Problem {
   const failing = conditions.filter(({ status }) => status === 'False');
   const condition =
-    failing.find(({ type }) => type === 'LinkReady') ?? failing.find(({ type }) => type === 'ParentReady');
+    failing.find((one) => one.type === 'LinkReady') ?? failing.find((one) => one.type === 'ParentReady');
   if (condition === undefined) return { reason: 'LinkNotUsable', message: 'its link is not usable' };
   return { reason: condition.reason, message: condition.message };
 }

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
-import { AddressState } from './addresses.ts';
-import { IpAddress, ContainerName, HostName, Id, MacAddress, NetworkName, Timestamp } from './common.ts';
+import { ContainerName, HostName, Id, IpAddress, MacAddress, NetworkName, Timestamp } from './common.ts';
 import { maxInt32 } from './bounds.ts';
+import { AddressFinding } from './findings.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
 
 export const CheckKind = Words(['connectivity', 'addresses'], {
@@ -151,69 +151,6 @@ export const ConnectivityResult = Closed(
 );
 export type ConnectivityResult = Static<typeof ConnectivityResult>;
 
-export const findingKinds = [
-  'two-holders',
-  'two-macs',
-  'conflicted',
-  'seen-not-bound',
-  'outside',
-  'bound-not-seen',
-] as const;
-
-const seenAt = (description: string) =>
-  Nullable(Timestamp, { description, examples: ['2026-11-24T09:30:00.000Z'] });
-
-export const AddressFinding = Closed(
-  {
-    kind: Words(findingKinds, {
-      description:
-        '`two-holders`: two running containers have it. `two-macs`: its container has the same Ethernet address as another one on the network. `conflicted`: a foreign station answers for it on the wire. `seen-not-bound`: a container uses it, but the host does not hold it. `outside`: it is in no subnet of the network. `bound-not-seen`: a container is recorded on it that its host no longer sees.',
-      examples: ['bound-not-seen'],
-    }),
-    network: NetworkName,
-    ip: Described(IpAddress, { description: 'The address.', examples: ['172.16.100.10'] }),
-    state: Type.Union([AddressState, Type.Null()], { description: 'Its recorded state; null: free.' }),
-    mac: Nullable(MacAddress, {
-      description: 'The Ethernet address seen.',
-      examples: ['02:42:ac:10:64:0a'],
-    }),
-    holders: Type.Array(
-      Closed(
-        {
-          host: HostName,
-          container: Nullable(Type.String({ maxLength: 255 }), {
-            description: 'Name of the container.',
-            examples: ['web'],
-          }),
-          dockerId: Nullable(Type.String({ maxLength: 128 }), {
-            description: "Docker's id of it.",
-            examples: ['8e2f4a…'],
-          }),
-          mac: Nullable(MacAddress, { description: 'Its Ethernet address.' }),
-          since: seenAt('When its host first saw it there.'),
-          observedAt: seenAt('When its host last looked.'),
-        },
-        { description: 'A container on the address.' },
-      ),
-      { maxItems: 1000, description: 'The containers concerned.' },
-    ),
-    message: Type.String({
-      maxLength: 4096,
-      description: 'What does not match, in one sentence.',
-      examples: [
-        '172.16.100.10 is bound to web on docker01, whose last report (2026-11-24T09:30:00.000Z) shows no container on it',
-      ],
-    }),
-    remedy: Type.String({
-      maxLength: 4096,
-      description: 'What to do.',
-      examples: ['stop all but one of them'],
-    }),
-  },
-  { description: 'An address whose record and what the hosts saw do not match.' },
-);
-export type AddressFinding = Static<typeof AddressFinding>;
-
 export const AddressesResult = Closed(
   {
     consistent: Type.Boolean({ description: 'Nothing was found.', examples: [true] }),
@@ -227,7 +164,13 @@ export const AddressesResult = Closed(
     }),
     silentHosts: Type.Array(
       Closed(
-        { host: HostName, observedAt: seenAt('When it last looked; null: never.') },
+        {
+          host: HostName,
+          observedAt: Nullable(Timestamp, {
+            description: 'When it last looked; null: never.',
+            examples: ['2026-11-24T09:30:00.000Z'],
+          }),
+        },
         { description: 'A host.' },
       ),
       {
@@ -250,6 +193,7 @@ export const CheckState = Words(['pending', 'running', 'done', 'failed', 'expire
     '`done`: it ran, see `result`. `failed`: it could not run, see `error`. `expired`: the host did not answer in time.',
   examples: ['done'],
 });
+export type CheckState = Static<typeof CheckState>;
 
 export const Check = Closed(
   {

@@ -4,6 +4,7 @@
  */
 export * from './addresses.ts';
 export * from './agent.ts';
+export * from './boot-problems.ts';
 export * from './bounds.ts';
 export * from './checks.ts';
 export * from './common.ts';
@@ -14,6 +15,7 @@ export * from './endpoints.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './events/event-table.ts';
+export * from './findings.ts';
 export * from './fit.ts';
 export * from './hosts.ts';
 export * from './leases.ts';

@@ -72,6 +72,7 @@ export const Revocation = Closed(
 export type Revocation = Static<typeof Revocation>;
 
 export const returnReasons = ['unused', 'released', 'conflicted'] as const;
+export type ReturnReason = (typeof returnReasons)[number];
 
 export const LeaseReturn = Closed(
   {

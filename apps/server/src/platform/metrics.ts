@@ -1,9 +1,12 @@
 import {
+  allocationResults,
   claimOutcomeTable,
   leaseShortageTable,
   returnReasons,
+  type AllocationResult,
   type ClaimResult,
   type LeaseShortage,
+  type ReturnReason,
 } from '@trunkline/contracts';
 import fp from 'fastify-plugin';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -17,11 +20,11 @@ interface CounterOf<L extends string, V extends string> {
 export interface Metrics {
   registry: Registry;
   requestSeconds: Histogram<'method' | 'route' | 'status'>;
-  allocations: Counter<'outcome'>;
+  allocations: CounterOf<'outcome', AllocationResult>;
   allocationBatch: Histogram;
   agentsConnected: Gauge;
   leasesGranted: Counter;
-  leasesReturned: CounterOf<'reason', (typeof returnReasons)[number]>;
+  leasesReturned: CounterOf<'reason', ReturnReason>;
   leasesRefused: CounterOf<'reason', LeaseShortage>;
   leaseClaims: CounterOf<'outcome', ClaimResult>;
   recalls: Counter;
@@ -40,12 +43,16 @@ export function createMetrics(): Metrics {
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     }),
-    allocations: new Counter({
-      name: 'trunkline_allocations_total',
-      help: 'Address requests, by outcome.',
-      labelNames: ['outcome'],
-      registers,
-    }),
+    allocations: withSeries(
+      new Counter({
+        name: 'trunkline_allocations_total',
+        help: 'Address requests, by outcome.',
+        labelNames: ['outcome'],
+        registers,
+      }),
+      'outcome',
+      allocationResults,
+    ),
     allocationBatch: new Histogram({
       name: 'trunkline_allocation_batch_size',
       help: 'Address requests that were answered in one transaction.',

@@ -1,9 +1,9 @@
-import type { AddressClaim } from '@trunkline/contracts';
+import type { AddressClaim, AllocationOutcome } from '@trunkline/contracts';
 import type { Database } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { KeptAddress } from './hosts-own.ts';
 import { addressColumns, addressJoins, type AddressRow } from './address-rows.ts';
-import type { AllocationItem, AllocationOutcome, RefusalFacts } from './allocation.ts';
+import type { AllocationItem, RefusalFacts } from './allocation.ts';
 
 /** Requests for one family of one network, answered together. */
 export interface AllocationGroup {

@@ -1,4 +1,4 @@
-import { addressPath } from '@trunkline/contracts';
+import { addressPath, allocationResults, type AllocationResult } from '@trunkline/contracts';
 import type pg from 'pg';
 import type { EventInput } from '../../platform/changes.ts';
 import { poolQuery, type Query } from '../../platform/database/query.ts';
@@ -72,9 +72,10 @@ export async function runBatch(
   return results;
 }
 
-function outcomeOf(result: Allocation | Error): string {
-  if (result instanceof ApiError) return result.code;
-  if (result instanceof Error) return 'replayed';
+function outcomeOf(result: Allocation | Error): AllocationResult {
+  if (result instanceof AlreadyAnswered) return 'replayed';
+  if (result instanceof ApiError) return allocationResults.find((one) => one === result.code) ?? 'error';
+  if (result instanceof Error) return 'error';
   return result.created ? 'created' : 'existing';
 }
 

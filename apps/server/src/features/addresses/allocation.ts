@@ -1,4 +1,9 @@
-import { addressPath, type AddressClaim } from '@trunkline/contracts';
+import {
+  addressPath,
+  allocationOutcomeTable,
+  type AddressClaim,
+  type AllocationRefusal,
+} from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
 import type { AddressRow } from './address-rows.ts';
 import { heldAddress, HeldByHosts } from './held-by-hosts.ts';
@@ -20,24 +25,6 @@ export interface AllocationItem {
   forHost?: string;
 }
 
-/** What the database made of it: see `allocate_group` in prisma/functions. */
-export type AllocationOutcome =
-  | 'created'
-  | 'existing'
-  | 'owner_has_other'
-  | 'taken'
-  | 'quarantined'
-  | 'awaiting'
-  | 'outside'
-  | 'gateway'
-  | 'network_address'
-  | 'broadcast_address'
-  | 'excluded'
-  | 'full'
-  | 'no_network'
-  | 'no_family'
-  | 'deleting';
-
 /** What a refusal is explained with. */
 export interface RefusalFacts {
   network: string;
@@ -52,10 +39,8 @@ export interface RefusalFacts {
 const list = (subnets: RefusalFacts['subnets']): string => subnets.map((subnet) => subnet.cidr).join(', ');
 
 /** The answer to a request that got no address. Pure: the same facts, the same words. */
-export function refusal(
-  outcome: Exclude<AllocationOutcome, 'created' | 'existing'>,
-  facts: RefusalFacts,
-): ApiError {
+export function refusal(outcome: AllocationRefusal, facts: RefusalFacts): ApiError {
+  const { refusedWith: code } = allocationOutcomeTable[outcome];
   const { network, item, holder, subnets } = facts;
   const address = item.address ?? '';
   const holderData =
@@ -72,39 +57,30 @@ export function refusal(
         };
   switch (outcome) {
     case 'no_network':
-      return new ApiError('network_not_found', `there is no network ${network}`);
+      return new ApiError(code, `there is no network ${network}`);
     case 'deleting':
-      return new ApiError(
-        'network_deleting',
-        `network ${network} is being removed: it gives out no addresses`,
-      );
+      return new ApiError(code, `network ${network} is being removed: it gives out no addresses`);
     case 'no_family':
       return new ApiError(
-        'address_not_allocatable',
+        code,
         `network ${network} has no ${facts.family === 6 ? 'IPv6' : 'IPv4'} subnet, only ${list(subnets)}`,
       );
     case 'outside':
-      return new ApiError(
-        'address_not_allocatable',
-        `${address} is in no subnet of ${network}, which has ${list(subnets)}`,
-      );
+      return new ApiError(code, `${address} is in no subnet of ${network}, which has ${list(subnets)}`);
     case 'gateway':
-      return new ApiError('address_not_allocatable', `${address} is the gateway of its subnet`);
+      return new ApiError(code, `${address} is the gateway of its subnet`);
     case 'network_address':
       return new ApiError(
-        'address_not_allocatable',
+        code,
         `${address} is the address of the subnet itself${address.includes(':') ? ' (subnet-router anycast, RFC 4291 2.6.1)' : ''}`,
       );
     case 'broadcast_address':
-      return new ApiError('address_not_allocatable', `${address} is the broadcast address of its subnet`);
+      return new ApiError(code, `${address} is the broadcast address of its subnet`);
     case 'excluded':
-      return new ApiError(
-        'address_not_allocatable',
-        `${address} is excluded: take it out of the subnet's exclude first`,
-      );
+      return new ApiError(code, `${address} is excluded: take it out of the subnet's exclude first`);
     case 'taken':
       return heldAddress(
-        'address_taken',
+        code,
         `${address} is ${holderOf(holder)}: choose another, or release it first`,
         { network, address: holder?.ip ?? address, state: holder?.state },
         { data: holderData },
@@ -112,7 +88,7 @@ export function refusal(
     case 'quarantined': {
       const until = holder?.quarantinedUntil?.toISOString();
       return new ApiError(
-        'address_quarantined',
+        code,
         `${address} was freed and is quarantined until ${until ?? 'its time is over'}: choose another, or end its quarantine with DELETE and ?force=true`,
         {
           data: { ...holderData, quarantinedUntil: until ?? null },
@@ -121,13 +97,13 @@ export function refusal(
     }
     case 'awaiting':
       return new ApiError(
-        'address_quarantined',
+        code,
         `${address} was revoked from host ${holder?.awaitingHost ?? 'unknown'}, which has not confirmed it: wait until the host is online, choose another, or release it with DELETE and ?force=true&unconfirmed=true`,
         { data: { ...holderData, awaitingHost: holder?.awaitingHost ?? null } },
       );
     case 'owner_has_other':
       return new ApiError(
-        'owner_has_address',
+        code,
         `${item.owner ?? ''} already has ${holder?.ip ?? 'another address'} on this network: release that first, or request it`,
         { data: holderData },
       );
@@ -148,7 +124,7 @@ export function refusal(
         .join(', ');
       const wanted = item.count > 1 ? ` for ${item.count} addresses` : '';
       return new HeldByHosts(
-        'subnet_full',
+        code,
         `subnet ${usage} is full${wanted}: release addresses, widen its ranges or add a subnet to ${network}`,
         {
           network,

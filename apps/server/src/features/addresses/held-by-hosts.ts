@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@trunkline/contracts';
+import type { AddressState, ErrorCode } from '@trunkline/contracts';
 import { ApiError, type ApiErrorOptions } from '../../platform/errors.ts';
 
 /** What hosts can be asked to return: what they do not use of a network, or one address. */
@@ -21,7 +21,7 @@ export class HeldByHosts extends ApiError {
 export function heldAddress(
   code: ErrorCode,
   detail: string,
-  { network, address, state }: { network: string; address: string; state: string | undefined },
+  { network, address, state }: { network: string; address: string; state: AddressState | undefined },
   options: ApiErrorOptions,
 ): ApiError {
   return state === 'leased'

@@ -1,4 +1,4 @@
-import type { AddressesResult, ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
+import type { AddressesResult, CheckState, ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
 import { Prisma, type PrismaClient, type TransactionClient } from '../../platform/database/database.ts';
 
 /** What a connectivity check was asked for, with what was true then. */
@@ -139,7 +139,7 @@ export async function answerCheck(
   check: {
     id: string;
     hostId: string;
-    state: string;
+    state: CheckState;
     result: Prisma.InputJsonValue | undefined;
     error: string | null;
     now: Date;

@@ -1,4 +1,4 @@
-import type { DesiredNetwork, PreflightResult } from '@trunkline/contracts';
+import type { CheckState, DesiredNetwork, PreflightResult } from '@trunkline/contracts';
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 
 const open = ['pending', 'running'];
@@ -44,7 +44,7 @@ export function countOpen(db: TransactionClient, ids: readonly string[]): Promis
 /** What became of a question. */
 export interface PreflightRow {
   hostId: string | null;
-  state: string;
+  state: CheckState;
   result: PreflightResult | null;
   error: string | null;
 }
@@ -54,7 +54,11 @@ export async function readPreflights(db: TransactionClient, ids: readonly string
     where: { id: { in: [...ids] } },
     select: { hostId: true, state: true, result: true, error: true },
   });
-  return rows.map((row) => ({ ...row, result: row.result as unknown as PreflightResult | null }));
+  return rows.map((row) => ({
+    ...row,
+    state: row.state as CheckState,
+    result: row.result as unknown as PreflightResult | null,
+  }));
 }
 
 /** Nobody can ask for them once the request that did is answered, so they need not be kept as long as checks. */

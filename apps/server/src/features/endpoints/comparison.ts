@@ -1,4 +1,4 @@
-import { addressPath, type AddressFinding } from '@trunkline/contracts';
+import { addressPath, findingKinds, type AddressFinding } from '@trunkline/contracts';
 import type { OddAddress, OddEndpoint } from './comparison.store.ts';
 
 type Holder = AddressFinding['holders'][number];
@@ -119,6 +119,5 @@ export function compareBooks(
     ...[...twins.values()].map(twinFinding),
     ...addresses.map(bookFinding),
   ];
-  const gravity = ['two-holders', 'two-macs', 'conflicted', 'seen-not-bound', 'outside', 'bound-not-seen'];
-  return findings.sort((a, b) => gravity.indexOf(a.kind) - gravity.indexOf(b.kind));
+  return findings.sort((a, b) => findingKinds.indexOf(a.kind) - findingKinds.indexOf(b.kind));
 }

@@ -11,7 +11,7 @@ import { sayWhoHasMac } from '../addresses/mac-holder.ts';
 import { claimRefusal } from './claim-refusal.ts';
 import { families, heldLease, type LeaseHost } from './held-lease.ts';
 import { addressWaitMs } from './recall-first.ts';
-import { claimLease, findHeld, networkName, type ClaimItem } from './leases.store.ts';
+import { claimLease, findHeld, networkName, type ClaimItem, type ClaimOutcome } from './leases.store.ts';
 
 export interface LeaseClaims {
   /** Throws address_taken, mac_in_use, address_quarantined, address_not_allocatable, network_not_placed, network_deleting … */
@@ -61,7 +61,7 @@ export function createLeaseClaims(
       const ended = AbortSignal.any([gone, stopping]);
       let made = await claimOnce(host, claim);
       // Another host is asked for it; or this one has to say first what runs on what it was given.
-      const awaited = ['elsewhere', 'unused'];
+      const awaited: readonly ClaimOutcome[] = ['elsewhere', 'unused'];
       if (awaited.includes(made.outcome)) {
         if (made.outcome === 'elsewhere') metrics.recalls.inc();
         await holdUntil(

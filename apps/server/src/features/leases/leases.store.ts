@@ -1,4 +1,12 @@
-import type { AddressClaim, ClaimResult, LeaseShortage, Recall, Revocation } from '@trunkline/contracts';
+import type {
+  AddressClaim,
+  AddressState,
+  ClaimResult,
+  LeaseShortage,
+  Recall,
+  ReturnReason,
+  Revocation,
+} from '@trunkline/contracts';
 import { formatIp, parseIp } from '@trunkline/netaddr';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
@@ -10,7 +18,7 @@ export interface ReturnItem {
   networkId: string;
   ip: string;
   generation: number;
-  reason: 'unused' | 'released' | 'conflicted';
+  reason: ReturnReason;
   mac: string | null;
 }
 
@@ -179,7 +187,7 @@ export interface HoldersRow {
   free: string;
   /** Null for those that no host holds. */
   host: string | null;
-  state: 'reserved' | 'leased' | 'bound' | 'quarantined' | 'conflicted' | null;
+  state: AddressState | null;
   count: number;
 }
 
@@ -326,7 +334,9 @@ export async function endHoldsOf(
   db: TransactionClient,
   hostId: string,
   networkId: string | null,
-): Promise<{ network: string; ip: string; owner: string | null; container: string | null; state: string }[]> {
+): Promise<
+  { network: string; ip: string; owner: string | null; container: string | null; state: AddressState }[]
+> {
   // Also where it holds nothing yet: a grant that is under way there is waited for, and the next finds no placement.
   await db.$queryRaw`
     SELECT lock_subnets(x.id, x.family) FROM (

@@ -76,9 +76,12 @@ export async function readHeights(query: Query): Promise<{ revision: bigint; gen
   return { revision: BigInt(row?.revision ?? 0), generation: BigInt(row?.generation ?? 0) };
 }
 
+/** What `hear_host` made of it: nothing new, a recovery began, or the numbers were lifted to those of the host. */
+export type HeardOutcome = 'known' | 'started' | 'lifted';
+
 /** Takes note of what a host heard; see `hear_host` in prisma/functions/recovery.sql. */
-export async function hearHost(query: Query, hostId: string, heard: Heard): Promise<string> {
-  const [row] = await query<{ outcome: string }>(
+export async function hearHost(query: Query, hostId: string, heard: Heard): Promise<HeardOutcome> {
+  const [row] = await query<{ outcome: HeardOutcome }>(
     'SELECT hear_host($1::uuid, $2::uuid, $3::bigint, $4::bigint) AS outcome',
     [hostId, heard.incarnation, heard.revision.toString(), heard.generation],
   );
@@ -98,12 +101,15 @@ export async function compareHost(
   return row?.waited === true;
 }
 
+/** What `go_on_without` made of it. */
+export type GoneOnOutcome = 'done' | 'no_host' | 'not_waited_for';
+
 /** `host`: an operator lets go of it; null: looks whether anything is still waited for. */
-export async function goOnWithout(query: Query, host: string | null, by: string): Promise<string> {
-  const [row] = await query<{ outcome: string }>('SELECT go_on_without($1::text, $2::text) AS outcome', [
-    host,
-    by,
-  ]);
+export async function goOnWithout(query: Query, host: string | null, by: string): Promise<GoneOnOutcome> {
+  const [row] = await query<{ outcome: GoneOnOutcome }>(
+    'SELECT go_on_without($1::text, $2::text) AS outcome',
+    [host, by],
+  );
   return row?.outcome ?? 'done';
 }
 
