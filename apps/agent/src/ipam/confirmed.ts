@@ -1,4 +1,5 @@
-import { takenAway, type AddressBook, type Grant } from './allocation/address-book.ts';
+import type { AddressBook } from './allocation/address-book.ts';
+import { takenAway, type Grant } from './allocation/grants.ts';
 import { DriverRefusal, NotConfirmed } from './allocation/refusal.ts';
 import type { Comparison } from './bindings/comparison.ts';
 import { keyOf } from './leases/lease-record.ts';

@@ -8,7 +8,7 @@ import type { StatePast } from '../machine/state-past.ts';
 import type { Observed, StandIn } from '../observation/observed.ts';
 import { standsFor as standsForAny, type NetworkResolver } from '../observation/stands-for.ts';
 import { within, type Timing } from '../lib/timing.ts';
-import { createAddressBook, maxCallMs } from './allocation/address-book.ts';
+import { createAddressBook } from './allocation/address-book.ts';
 import type { AddressProbe } from '../wire/address-probe.ts';
 import { createBindings } from './bindings/bindings.ts';
 import { confirmedBook, confirmedStore } from './confirmed.ts';
@@ -22,8 +22,7 @@ import type { LeaseSource } from './leases/lease-source.ts';
 import { namelessGateway } from './leases/lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './leases/lease-store.ts';
 import { createNetworkWire } from './bindings/network-wire.ts';
-import { createPluginServer } from './driver/plugin-server.ts';
-import { listenUntilServed } from './driver/listen-until-served.ts';
+import { createServing } from './driver/serving.ts';
 import { createProber } from './allocation/prober.ts';
 import { createReachability } from './leases/reachability.ts';
 import { createStartGate } from './leases/start-gate.ts';
@@ -122,7 +121,6 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   });
   let host: IpamHost | null = null;
   const joined = Promise.withResolvers<IpamHost>();
-  let notServing: string | null = 'the agent is starting';
   let wasRecovering = false;
   let placed: ReadonlyMap<string, readonly (readonly string[])[]> = new Map();
   const desired = (): DesiredDocument | null => host?.desired() ?? null;
@@ -244,9 +242,17 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
   });
 
+  const serving = createServing({
+    driver,
+    socket: deps.socket,
+    addresses: () => store.all().size,
+    timing,
+    log,
+  });
+
   function state(): BookState {
     return {
-      notServing,
+      notServing: serving.notServing(),
       unconfirmed: gate.pending(),
       away: reachability.away(),
       records: [...store.all().values()],
@@ -269,29 +275,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   }
 
   return {
-    serve: async (signal) => {
-      const close = await listenUntilServed(
-        {
-          ...deps.socket,
-          makeServer: () => createPluginServer({ driver, maxMs: maxCallMs, log }),
-          onNotServing: (why) => {
-            notServing = why;
-          },
-          timing,
-          log,
-        },
-        signal,
-      );
-      if (close === null) return;
-      notServing = null;
-      log.info({ ...deps.socket, addresses: store.all().size }, 'address driver is serving');
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-      notServing = 'the agent is stopping';
-      await close();
-    },
+    serve: serving.serve,
     run: async (sources, signal) => {
       host = sources;
       // The document of before, which an agent that ended may have kept and not yet carried out.
@@ -326,7 +310,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     },
     serverAnswers: leaseSync.serverAnswers,
     disowned: gate.disowned,
-    notServing: () => notServing,
+    notServing: serving.notServing,
     standIns: () =>
       [...store.all().values()].filter(
         ({ use, lastName }) => use === 'used' && lastName === namelessGateway.name,

@@ -1,8 +1,9 @@
 import type { DesiredContainer, DesiredNetwork, ReasonOf } from '@trunkline/contracts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
-import { fails, holds, mending, summary, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
-import { addressMismatches, holdsAddressOf } from './container-fit.ts';
+import { fails, holds, mending, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { holdsAddressOf } from './container-fit.ts';
 import { containerSpec } from './container-spec.ts';
+import { attachedCondition, shouldHaveRun, stateCondition } from './container-state.ts';
 import { containerLabel, generationLabel } from '../observation/marks.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import { planDefaultRoute } from './plan-default-route.ts';
@@ -213,72 +214,6 @@ function planAttached(
     [{ do: 'restart-container', dockerId: own.id, name: own.name }],
     [mended, { ...mended, type: 'Ready' }],
   );
-}
-
-/** Null where nobody could look, and for one whose stack is not its own. */
-function attachedCondition(
-  own: DockerContainerDetail,
-  docker: ObservedDocker,
-): DraftOf<'NetworkAttached'> | null {
-  const has = docker.interfaces.get(own.id);
-  const should = own.endpoints.filter(({ ipv4, ipv6 }) => ipv4 !== null || ipv6 !== null).length;
-  if (own.status !== 'running' || has === undefined || own.networkMode.startsWith('container:')) return null;
-  if (has >= should) {
-    return holds('NetworkAttached', 'InterfacesThere', `it has its ${should} network interface(s)`);
-  }
-  return fails(
-    'NetworkAttached',
-    'InterfaceLost',
-    `it runs without ${should - has} of its ${should} network interface(s): the link below vanished, and only a restart brings it back (docker restart ${own.name}, or restartBroken on the network)`,
-  );
-}
-
-/** Ended although its policy is to run, and not by anybody's hand. */
-function shouldHaveRun(
-  container: DesiredContainer,
-  own: DockerContainerDetail,
-  { outage }: ObservedDocker,
-): boolean {
-  if (own.status !== 'exited') return false;
-  if (container.restart !== 'always' && container.restart !== 'unless-stopped') return false;
-  const endedAt = own.finishedAt === null ? null : Date.parse(own.finishedAt);
-  const inOutage = outage !== null && endedAt !== null && endedAt >= outage.from && endedAt <= outage.to;
-  return own.error !== null || inOutage;
-}
-
-function stateCondition(container: DesiredContainer, own: DockerContainerDetail): ConditionDraft {
-  switch (own.status) {
-    case 'running': {
-      const wrong = addressMismatches(container, own);
-      if (wrong.length > 0) return fails('Ready', 'AddressMismatch', wrong.join('; '));
-      return holds('Ready', 'Running', 'it runs with the addresses reserved for it');
-    }
-    case 'exited':
-      return fails(
-        'Ready',
-        'Exited',
-        `it ended with exit code ${own.exitCode} and its restart policy (${container.restart}) does not restart it; start it with docker start ${own.name}`,
-      );
-    case 'paused':
-      return fails('Ready', 'Paused', `it is paused; resume it with docker unpause ${own.name}`);
-    case 'restarting':
-      return fails(
-        'Ready',
-        'Restarting',
-        `it keeps ending (exit code ${own.exitCode}); see docker logs ${own.name}`,
-      );
-    case 'removing':
-      return fails('Ready', 'BeingRemoved', 'Docker is removing it; it is created again afterwards');
-    case 'dead':
-      return fails(
-        'Ready',
-        'Dead',
-        `Docker could not remove it completely; remove it with docker rm -f ${own.name}`,
-      );
-    case 'created':
-    case 'unknown':
-      return unknown('Ready', 'StateUnknown', `Docker reports the state ${own.status}`);
-  }
 }
 
 function planCreation(

@@ -1,68 +1,43 @@
-import { messageOf } from '@trunkline/log';
 import { ApiError } from '@trunkline/client';
-import type { DesiredDocument, Lease } from '@trunkline/contracts';
+import type { Lease } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import {
   decide,
   gatewayOf,
   isAtHand,
   mayLieElsewhere,
-  unclaimedOf,
   type AddressRequest,
   type AllocationState,
 } from './decide-address.ts';
-import { whyNot } from './grantable.ts';
+import { createGrants, type Grant, type GrantsDeps } from './grants.ts';
 import { familyOf } from '../leases/exchange-plan.ts';
-import { ipOption } from './ip-option.ts';
-import { createKeyTurns } from '../../lib/key-turns.ts';
 import {
-  given,
   isHere,
   keyOf,
   released,
   rightsOf,
-  seenInUse,
   takenIn,
   type Endpoint,
   type LeaseKey,
   type LeaseRecord,
 } from '../leases/lease-record.ts';
 import type { LeaseSource } from '../leases/lease-source.ts';
-import type { LeaseStore } from '../leases/lease-store.ts';
-import type { LiveAddresses } from '../bindings/live-addresses.ts';
 import { addressIn, addressOf, type Pool } from './pools.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import { DriverRefusal } from './refusal.ts';
 import type { OnDemandRequests } from './on-demand.ts';
 
 /** What the book works with. */
-export interface AddressBookDeps {
-  readonly store: LeaseStore;
-  readonly desired: () => DesiredDocument | null;
+export interface AddressBookDeps extends GrantsDeps {
   /** Subnets whose addresses Docker takes for a request to a pool. */
   readonly subnetsBeside?: (pool: Pool) => ReadonlySet<string> | null;
   /** Null until this host has joined. */
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   readonly urgent: OnDemandRequests;
-  /** Who has an address on this host. */
-  readonly live: Pick<LiveAddresses, 'of'>;
   /** Brings an address that is on its way back to the server there; resolves when that has an end, or cannot have one. */
   readonly flushReturns: (timeoutMs: number) => Promise<void>;
-  /** What this host holds has changed. */
-  readonly onChange: () => void;
-  readonly now: () => number;
   readonly log: Logger;
-}
-
-/** An address that was given, and how to take it back where nobody heard of it. */
-export interface Grant {
-  readonly ip: string;
-  /** The subnet it lies in: the pool's, or another one of the same network. */
-  readonly subnet: string;
-  /** Whether this host holds it still, so that Docker may hear of it: the server may have taken it away since it was granted. */
-  readonly isHeld: () => boolean;
-  readonly rollback: () => Promise<void>;
 }
 
 /** Gives addresses to Docker and takes them back. Fails with {@link DriverRefusal}, never slower than {@link maxCallMs}. */
@@ -85,83 +60,16 @@ type Tried = { -readonly [step in keyof AllocationState['tried']]: AllocationSta
 /** Makes the book. Whatever it gives is on disk before. */
 export function createAddressBook(deps: AddressBookDeps): AddressBook {
   const { store, reachability, now, log } = deps;
-  const turns = createKeyTurns();
+  const grants = createGrants(deps);
+  const { write } = grants;
 
-  /**
-   * The one way by which an address is granted, in the turn of its key: nobody is seen on it, and it is on disk before
-   * Docker is answered. `base`: what the store said of it when it was chosen; null where that is no longer so, or where it
-   * is not grantable, and another has to be chosen.
-   */
-  async function grantInTurn(
-    record: LeaseRecord,
-    base: LeaseRecord | undefined,
-    request: AddressRequest,
-  ): Promise<Grant | { readonly why: string } | null> {
-    const key = keyOf(record);
-    if (store.get(key) !== base) return null;
-    const evidence = await deps.live.of(record);
-    if (store.get(key) !== base) return null;
-    const why = whyNot(record, evidence, now());
-    if (why !== null) {
-      const isSeen = evidence.kernel !== null && evidence.kernel !== 'unknown';
-      if (isSeen && record.use !== 'used') await write([seenInUse(record, now())]);
-      else if (record !== base) await write([record]);
-      return { why };
-    }
-    // An answer that came after the server had taken it away again, or the document said so while it was written.
-    if (store.isOver(record)) return { why: takenAway(record.ip) };
-    const grant = given(record, request.endpoint, now(), request.ip !== null);
-    await write([grant]);
-    deps.onChange();
-    const granted = grantedAs(grant, request.pool);
-    if (granted.isHeld()) return granted;
-    await granted.rollback();
-    return { why: takenAway(record.ip) };
-  }
-
-  /** A grant that is on disk. It may be looked at again as long as nobody has heard of it. */
-  function grantedAs(grant: LeaseRecord, pool: Pool): Grant {
-    const { ip, subnet, generation } = grant;
-    const key = keyOf(grant);
-    return {
-      ip,
-      subnet,
-      isHeld: () => {
-        // Without a lease it was granted on the word of the document, which may be another one by now.
-        if (generation === 0) return unclaimedOf(pool, ip, deps.desired(), now()) !== null;
-        const record = store.get(key);
-        return record?.use === 'used' && record.generation >= generation && !store.isOver(grant);
-      },
-      rollback: async () => {
-        const record = store.get(key);
-        if (record !== undefined && isSameGrant(record, grant)) await write([released(record, now())]);
-        deps.onChange();
-      },
-    };
-  }
-
-  /** Grants what was chosen. A container that named its address has its turn already, and hears why it gets none. */
+  /** Grants what was chosen. A container that named its address hears why it gets none; for another one, another is chosen. */
   async function tryGrant(record: LeaseRecord, request: AddressRequest, tried: Tried): Promise<Grant | null> {
-    const base = store.get(keyOf(record));
-    const isOwnTurn = request.ip !== null && request.ip === record.ip;
-    const come = isOwnTurn
-      ? await grantInTurn(record, base, request)
-      : await turns.take(keyOf(record), () => grantInTurn(record, base, request));
+    const come = await grants.grant(record, request);
     if (come === null || !('why' in come)) return come;
-    if (isOwnTurn) throw new DriverRefusal(come.why);
+    if (request.ip !== null && request.ip === record.ip) throw new DriverRefusal(come.why);
     tried.passed = new Set([...(tried.passed ?? []), keyOf(record)]);
     return null;
-  }
-
-  async function write(changes: readonly LeaseRecord[]): Promise<void> {
-    try {
-      await store.apply(changes);
-    } catch (error) {
-      if (error instanceof DriverRefusal) throw error;
-      throw new DriverRefusal(
-        `the Trunkline agent cannot write its state folder (${messageOf(error)}): free space on its disk`,
-      );
-    }
   }
 
   /** The record to give for a lease that the server answered; null where what this disk says of it stands against it. */
@@ -262,7 +170,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   /** What may be chosen from: for any address, without those that somebody else is about to be granted. */
   function choosable({ ip }: AddressRequest): ReadonlyMap<LeaseKey, LeaseRecord> {
     const all = store.all();
-    return ip === null ? new Map([...all].filter(([key]) => !turns.isBusy(key))) : all;
+    return ip === null ? new Map([...all].filter(([key]) => !grants.isBusy(key))) : all;
   }
 
   /** Of two NICs that carry one network the kernel of a host knows nothing: it refuses a MAC twice on one of them only. */
@@ -332,7 +240,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       // The wall clock may be set back meanwhile; the bound of the call itself is the server's of the socket.
       const until = now() + maxCallMs - reserveMs;
       const work = (): Promise<Grant> => answer({ pool, ip, endpoint }, until);
-      return ip === null ? await work() : await turns.take(keyOf({ networkId: pool.networkId, ip }), work);
+      return ip === null ? await work() : await grants.inTurn(keyOf({ networkId: pool.networkId, ip }), work);
     },
     release: async (pool, text) => {
       // Docker names the pool that it asked, and the address may be of another subnet of the same network.
@@ -345,17 +253,6 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       deps.onChange();
     },
   };
-}
-
-/** Whether a record is as a grant left it, whatever the server said of it since: granted to nobody else, and on no container. */
-function isSameGrant(record: LeaseRecord, grant: LeaseRecord): boolean {
-  const marks = ['use', 'since', 'grants', 'seen', 'lastMac', 'lastName'] as const;
-  return marks.every((mark) => record[mark] === grant[mark]);
-}
-
-/** Why an address is refused that the server took away while it was granted. */
-export function takenAway(ip: string): string {
-  return `${ip} was revoked from this host a moment ago: choose another address, or leave ${ipOption(ip)} out`;
 }
 
 /** Another container of the network has the Ethernet address, on whatever host: no address makes that right. */

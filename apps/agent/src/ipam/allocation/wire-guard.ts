@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { takenAway, type AddressBook, type Grant } from './address-book.ts';
+import type { AddressBook } from './address-book.ts';
+import { takenAway, type Grant } from './grants.ts';
 import type { ProbeAnswer } from '../../wire/address-probe.ts';
 import { keyOf, returning, type Endpoint, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
