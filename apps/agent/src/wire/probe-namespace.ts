@@ -1,3 +1,4 @@
+import { createBatches, inOrder } from '@trunkline/batching';
 import { converse } from '../host/conversation.ts';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import { list, number, record, text, texts, type JsonRecord } from '../host/json-read.ts';
@@ -5,7 +6,6 @@ import type { Link } from '../host/links.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
 import type { OpenDialogue } from '../host/resident-ip.ts';
 import type { Timing } from '../lib/timing.ts';
-import { createBatches } from '../lib/batches.ts';
 import { silence } from './listener.ts';
 import { linkLocalOf, probeMac } from './probe-mac.ts';
 
@@ -96,10 +96,8 @@ export async function openProbeNamespace(
     const run = inContainerNetwork(deps.run, holder.pid ?? 0);
     const ipv6 = await prepare(run, deps.solicitations, signal);
     const show = async () => (await ask([], 'link show')).map(readLink);
-    const added = createBatches<null, Link, CommandFailed | null>({
-      keyOf: () => '',
-      ask: (_, parents) => addLinks(deps.run, parents, holder.pid ?? 0, signal),
-      gather: () => new Promise((resolve) => void setImmediate(resolve)),
+    const added = createBatches<Link, CommandFailed | null>({
+      run: inOrder((parents) => addLinks(deps.run, parents, holder.pid ?? 0, signal)),
       most: 64,
       atOnce: 1,
     });
@@ -110,7 +108,7 @@ export async function openProbeNamespace(
       addLink: async (parent) => {
         // What was taken away just now has to be gone, or its name is taken.
         await ask([], anything);
-        const failure = await added.ask(null, parent);
+        const failure = await added.ask(parent);
         if (failure !== null) throw failure;
         const name = nameOf(parent);
         await ask(wakeUp(name), anything);

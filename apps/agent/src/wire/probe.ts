@@ -1,3 +1,4 @@
+import { createBatches, inOrder } from '@trunkline/batching';
 import { formatIp, tryParseIp, type Ip } from '@trunkline/netaddr';
 import type { RunCommand } from '../host/command.ts';
 import type { Link, Links } from '../host/links.ts';
@@ -6,7 +7,6 @@ import type { AddressProbe, Ask, ProbeAnswer } from './address-probe.ts';
 import type { Timing } from '../lib/timing.ts';
 import { askQuickly, quickProbing, type QuickSettings } from './ask-quickly.ts';
 import { askTogether, type AskSettings } from './ask-together.ts';
-import { createBatches } from '../lib/batches.ts';
 import { createProbeLinks, type HeldLink } from './probe-links.ts';
 import { openProbeNamespace } from './probe-namespace.ts';
 import { failureText } from './tools.ts';
@@ -78,18 +78,17 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
     lingerMs: settings.lingerMs,
   });
   let last = 0;
-  const batches = (how: AskSettings, gather: () => Promise<void>) =>
-    createBatches<null, Asked, ProbeAnswer>({
-      keyOf: () => '',
-      ask: (_, asked) => askAll(asked, how),
-      gather,
+  const batches = (how: AskSettings, gather?: () => Promise<void>) =>
+    createBatches<Asked, ProbeAnswer>({
+      run: inOrder((asked) => askAll(asked, how)),
+      ...(gather && { gather }),
       most: settings.together,
       atOnce: settings.atOnce,
     });
   const probing = batches(settings, () =>
     timing.delay(settings.startWithinMs * timing.random(), ended.signal),
   );
-  const checking = batches(rechecking, () => new Promise((resolve) => void setImmediate(resolve)));
+  const checking = batches(rechecking);
 
   /** On their links, all at once; those that cannot be asked for are answered with why. */
   async function askAll(asked: readonly Asked[], how: AskSettings): Promise<readonly ProbeAnswer[]> {
@@ -162,9 +161,9 @@ export function createAddressProbe(deps: ProbeDeps): AddressProbe & { readonly c
   }
 
   return {
-    probe: asker((asked) => probing.ask(null, asked)),
+    probe: asker((asked) => probing.ask(asked)),
     ask: asker((asked, signal) => quickly(asked, AbortSignal.any([signal, ended.signal]))),
-    recheck: asker((asked) => checking.ask(null, asked)),
+    recheck: asker((asked) => checking.ask(asked)),
     letGo: probeLinks.letGo,
     close: () => {
       ended.abort();

@@ -1,7 +1,6 @@
 import { formatIp, parseIp, parseMac } from '@trunkline/netaddr';
 import { expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
-import { createBatches } from '../lib/batches.ts';
 import { listenFor, readHeard } from './listener.ts';
 import { askLine, stationOf } from './neighbour.ts';
 import { isProbeMac, linkLocalOf, probeMac } from './probe-mac.ts';
@@ -93,29 +92,6 @@ test('the MAC of a probe link is its own, unicast, local, known as one, and the 
     { ...parent, mac: '02:42:ac:10:64:0b' },
   ];
   expect(new Set([parent, ...others].map((one) => probeMac(one))).size).toBe(3);
-});
-
-test('questions for one place are put together, up to a bound, and each gets its own answer', async () => {
-  const asked: [string, number[]][] = [];
-  const gather = Promise.withResolvers<void>();
-  const batches = createBatches<string, number, number>({
-    keyOf: (place) => place,
-    ask: async (place, questions) => {
-      asked.push([place, [...questions]]);
-      return questions.map((one) => one * 10);
-    },
-    gather: () => gather.promise,
-    most: 3,
-    atOnce: 1,
-  });
-  const answers = Promise.all([...[1, 2, 3, 4].map((one) => batches.ask('a', one)), batches.ask('b', 5)]);
-  gather.resolve();
-  expect(await answers).toEqual([10, 20, 30, 40, 50]);
-  expect(asked).toEqual([
-    ['a', [1, 2, 3]],
-    ['a', [4]],
-    ['b', [5]],
-  ]);
 });
 
 const notThere = (argv: readonly string[]) =>

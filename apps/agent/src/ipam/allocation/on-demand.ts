@@ -1,3 +1,4 @@
+import { createBatches, type Waiting } from '@trunkline/batching';
 import { messageOf } from '@trunkline/log';
 import type { Lease } from '@trunkline/contracts';
 import type { LeaseSource } from '../leases/lease-source.ts';
@@ -24,12 +25,13 @@ export interface OnDemandDeps {
   readonly onSpare: (leases: readonly Lease[]) => void;
 }
 
-interface Waiter {
+interface Question {
   readonly pool: Pool;
   readonly only: boolean;
   readonly timeoutMs: number;
-  readonly resolve: (answer: OnDemandAnswer) => void;
 }
+
+type Waiter = Waiting<Question, OnDemandAnswer>;
 
 /** Calls at a time for one pool; who asks while so many run shares the next. */
 const maxCalls = 8;
@@ -38,34 +40,16 @@ const maxAtOnce = 256;
 
 /** Makes it. */
 export function createOnDemandRequests({ source, reachability, onSpare }: OnDemandDeps): OnDemandRequests {
-  const waiting = new Map<string, Waiter[]>();
-  const running = new Map<string, number>();
-
-  async function flush(name: string): Promise<void> {
-    const calls = running.get(name) ?? 0;
-    const waiters = (waiting.get(name) ?? []).slice(0, maxAtOnce);
-    if (calls >= maxCalls || waiters.length === 0) return;
+  async function call(waiters: readonly Waiter[]): Promise<void> {
     const [first] = waiters;
     if (first === undefined) return;
-    waiting.set(name, (waiting.get(name) ?? []).slice(waiters.length));
-    running.set(name, calls + 1);
-    try {
-      await call(first, waiters);
-    } finally {
-      const left = (running.get(name) ?? 1) - 1;
-      if (left === 0) running.delete(name);
-      else running.set(name, left);
-      void flush(name);
-    }
-  }
-
-  async function call({ pool, only }: Waiter, waiters: readonly Waiter[]): Promise<void> {
+    const { pool, only } = first.question;
     const client = source();
     if (client === null) {
       answerAll(waiters, { why: reachability.away()?.why ?? 'the server cannot be asked', refused: false });
       return;
     }
-    const timeoutMs = Math.max(...waiters.map((waiter) => waiter.timeoutMs));
+    const timeoutMs = Math.max(...waiters.map(({ question }) => question.timeoutMs));
     try {
       const { granted, short } = await client.syncLeases(
         {
@@ -106,17 +90,13 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
     }
   }
 
-  return {
-    ask: (pool, timeoutMs, only = false) => {
-      const name = `${pool.networkId}/${pool.subnet}${only ? ' only' : ''}`;
-      const answer = new Promise<OnDemandAnswer>((resolve) => {
-        waiting.set(name, [...(waiting.get(name) ?? []), { pool, only, timeoutMs, resolve }]);
-      });
-      // Those who ask in the same turn go together.
-      setImmediate(() => void flush(name));
-      return answer;
-    },
-  };
+  const calls = createBatches<Question, OnDemandAnswer>({
+    keyOf: ({ pool, only }) => `${pool.networkId}/${pool.subnet}${only ? ' only' : ''}`,
+    run: call,
+    most: maxAtOnce,
+    atOnce: maxCalls,
+  });
+  return { ask: (pool, timeoutMs, only = false) => calls.ask({ pool, only, timeoutMs }) };
 }
 
 function answerAll(waiters: readonly Waiter[], answer: OnDemandAnswer): void {

@@ -1,3 +1,4 @@
+import { createBatches } from '@trunkline/batching';
 import type { DesiredDocument } from '@trunkline/contracts';
 
 /** Reads what hosts should be. */
@@ -20,39 +21,24 @@ const lanes = 4;
 export function createDesiredDocuments(
   readAll: (hostIds: readonly string[]) => Promise<ReadonlyMap<string, DesiredDocument>>,
 ): DesiredDocuments {
-  const asked = new Map<string, PromiseWithResolvers<Document>>();
-  let underWay = 0;
-
-  async function answer(batch: readonly [string, PromiseWithResolvers<Document>][]): Promise<void> {
-    try {
-      const documents = await readAll(batch.map(([hostId]) => hostId));
-      for (const [hostId, { resolve }] of batch) resolve(documents.get(hostId));
-    } catch (error) {
-      for (const [, { reject }] of batch) reject(error);
-    } finally {
-      underWay -= 1;
-      answerSome();
-    }
-  }
-
-  function answerSome(): void {
-    while (asked.size > 0 && underWay < lanes) {
-      const batch = [...asked].slice(0, maxAtOnce);
-      for (const [hostId] of batch) asked.delete(hostId);
-      underWay += 1;
-      void answer(batch);
-    }
-  }
+  /** Hosts whose document is in no statement yet. */
+  const asked = new Map<string, Promise<Document>>();
+  const batches = createBatches<string, Document>({
+    run: async (batch) => {
+      const hostIds = batch.map(({ question }) => question);
+      for (const hostId of hostIds) asked.delete(hostId);
+      const documents = await readAll(hostIds);
+      for (const { question, resolve } of batch) resolve(documents.get(question));
+    },
+    most: maxAtOnce,
+    atOnce: lanes,
+  });
 
   return {
     read(hostId) {
-      const known = asked.get(hostId);
-      if (known !== undefined) return known.promise;
-      // The turn of the event loop ends first: those that were woken together ask together.
-      if (asked.size === 0) setImmediate(answerSome);
-      const deferred = Promise.withResolvers<Document>();
-      asked.set(hostId, deferred);
-      return deferred.promise;
+      const document = asked.get(hostId) ?? batches.ask(hostId);
+      asked.set(hostId, document);
+      return document;
     },
   };
 }

@@ -1,13 +1,10 @@
+import { createBatches, type Waiting } from '@trunkline/batching';
 import { apiErrorFromDatabase, databaseFault } from '../../platform/database/database-errors.ts';
 import type { Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { leaseBatch, type BatchRow, type LeaseAsk } from './leases.store.ts';
 
-interface Waiting {
-  ask: LeaseAsk;
-  resolve(rows: BatchRow[]): void;
-  reject(error: unknown): void;
-}
+type Asked = Waiting<LeaseAsk, BatchRow[]>;
 
 /** Hosts answered in one transaction at most: keeps the time the locks are held short. */
 const maxInBatch = 64;
@@ -26,43 +23,28 @@ const outOfOrder = new Set(['database_unavailable', 'recovering']);
  * transaction and one flush to disk for all that came while the one before was with the database.
  */
 export function createLeaseBatches(query: Query): { ask(ask: LeaseAsk): Promise<BatchRow[]> } {
-  let waiting: Waiting[] = [];
-  let lanes = 0;
-
-  const drain = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, maxInBatch);
-      waiting = waiting.slice(maxInBatch);
-      await answer(query, batch);
-    }
-    lanes -= 1;
-  };
-
+  const batches = createBatches<LeaseAsk, BatchRow[]>({
+    run: (batch) => answer(query, batch),
+    most: maxInBatch,
+    atOnce: maxLanes,
+  });
   return {
-    ask(ask) {
-      if (waiting.length >= maxWaiting) {
-        return Promise.reject(
-          new ApiError('overloaded', 'too many hosts wait for leases: try again shortly', {
-            retryAfterSeconds: 1,
-          }),
-        );
-      }
-      return new Promise((resolve, reject) => {
-        waiting.push({ ask, resolve, reject });
-        if (lanes < maxLanes) {
-          lanes += 1;
-          setImmediate(() => void drain());
-        }
-      });
-    },
+    ask: (ask) =>
+      batches.waiting() < maxWaiting
+        ? batches.ask(ask)
+        : Promise.reject(
+            new ApiError('overloaded', 'too many hosts wait for leases: try again shortly', {
+              retryAfterSeconds: 1,
+            }),
+          ),
   };
 }
 
-async function answer(query: Query, batch: readonly Waiting[], tries = 1): Promise<void> {
+async function answer(query: Query, batch: readonly Asked[], tries = 1): Promise<void> {
   try {
     const rows = await leaseBatch(
       query,
-      batch.map(({ ask }) => ask),
+      batch.map(({ question }) => question),
     );
     batch.forEach((one, pos) => one.resolve(rows.filter((row) => row.pos === pos)));
   } catch (error) {
