@@ -1,6 +1,11 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { maxInt32, maxPage } from './bounds.ts';
-import { conditionTypes, type ConditionType, type Reason } from './conditions/condition-table.ts';
+import {
+  conditionTypes,
+  type ConditionType,
+  type Reason,
+  type ReasonOf,
+} from './conditions/condition-table.ts';
 import { Closed, Keyed, Nullable, Shaped, Words } from './schema.ts';
 
 /** Instants are RFC 3339 in UTC with milliseconds. `isInstant` decides what is accepted as one. */
@@ -146,40 +151,48 @@ export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
   examples: ['True'],
 });
 
-/** As Kubernetes uses it: https://github.com/kubernetes/community (api-conventions, typical status properties). */
-export const Condition = Closed(
-  {
-    type: Type.Unsafe<ConditionType>(
-      Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
-        description: `Type of the condition, unique in its list. \`Ready\` summarizes the others. One of ${conditionTypes.map((type) => `\`${type}\``).join(', ')}; what each means is under [/docs/conditions](/docs/conditions). The agent of a newer version may report others.`,
-        examples: ['ParentReady'],
-      }),
-    ),
-    status: ConditionStatus,
-    reason: Type.Unsafe<Reason>(
-      Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
-        description:
-          'Reason of the status, one word for programs. The reasons of each type, with what to do, are under [/docs/conditions](/docs/conditions).',
-        examples: ['ParentMissing'],
-      }),
-    ),
-    message: Type.String({
-      maxLength: 4096,
-      description: 'For people: what was found, and what to do.',
-      examples: ['interface ens34 does not exist on docker01; it has: ens33'],
+/** The fields of a condition, each by itself. */
+export const conditionFields = {
+  type: Type.Unsafe<ConditionType>(
+    Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
+      description: `Type of the condition, unique in its list. \`Ready\` summarizes the others. One of ${conditionTypes.map((type) => `\`${type}\``).join(', ')}; what each means is under [/docs/conditions](/docs/conditions). The agent of a newer version may report others.`,
+      examples: ['ParentReady'],
     }),
-    observedGeneration: Type.Integer({
-      minimum: 0,
-      maximum: maxInt32,
+  ),
+  status: ConditionStatus,
+  reason: Type.Unsafe<Reason>(
+    Shaped('^[A-Z][A-Za-z0-9]{1,62}$', '2 to 63 letters and digits, the first a capital', {
       description:
-        'The generation of the desired state that this condition is about. Older than `generation`: the newer one was not observed yet.',
-      examples: [1],
+        'Reason of the status, one word for programs. The reasons of each type, with what to do, are under [/docs/conditions](/docs/conditions).',
+      examples: ['ParentMissing'],
     }),
-    lastTransitionTime: { ...Timestamp, description: 'When `status` last changed.' },
-  },
-  { description: 'One aspect of the observed state, with its status.' },
+  ),
+  message: Type.String({
+    maxLength: 4096,
+    description: 'For people: what was found, and what to do.',
+    examples: ['interface ens34 does not exist on docker01; it has: ens33'],
+  }),
+  observedGeneration: Type.Integer({
+    minimum: 0,
+    maximum: maxInt32,
+    description:
+      'The generation of the desired state that this condition is about. Older than `generation`: the newer one was not observed yet.',
+    examples: [1],
+  }),
+  lastTransitionTime: { ...Timestamp, description: 'When `status` last changed.' },
+};
+
+type ConditionFields = Static<ReturnType<typeof Closed<typeof conditionFields>>>;
+
+/** A condition: its reason is one that the table has for its type. */
+export type Condition = {
+  [T in ConditionType]: Omit<ConditionFields, 'type' | 'reason'> & { type: T; reason: ReasonOf<T> };
+}[ConditionType];
+
+/** As Kubernetes uses it: https://github.com/kubernetes/community (api-conventions, typical status properties). */
+export const Condition = Type.Unsafe<Condition>(
+  Closed(conditionFields, { description: 'One aspect of the observed state, with its status.' }),
 );
-export type Condition = Static<typeof Condition>;
 
 export const Conditions = Type.Array(Condition, {
   maxItems: 32,

@@ -152,7 +152,7 @@ async function startAgent({ host, time, disk }: World, desired: DesiredDocument)
     },
     ready: async () => {
       const placement = (await report()).placements[0];
-      const ready = placement?.conditions.find(({ type }) => type === 'Ready');
+      const ready = placement?.conditions.find((one) => one.type === 'Ready');
       return { ...ready, generation: placement?.generation, link: placement?.link };
     },
   };

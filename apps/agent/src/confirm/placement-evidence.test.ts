@@ -12,7 +12,7 @@ const condition = (text: string): Condition => {
     message: '',
     observedGeneration: 1,
     lastTransitionTime: '2026-11-24T09:30:00.000Z',
-  };
+  } as Condition;
 };
 const placement = (conditions: readonly string[], removed = false): PlacementReport => ({
   networkId: id(1),

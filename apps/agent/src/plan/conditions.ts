@@ -70,7 +70,7 @@ export function stamp(
 ): Condition[] {
   return drafts.map(({ type, status, reason, message }) => {
     const old = before.find((one) => one.type === type);
-    return {
+    const stamped = {
       type,
       status,
       reason,
@@ -78,5 +78,7 @@ export function stamp(
       observedGeneration,
       lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
     };
+    // Type and reason are those of one draft; taken apart, the compiler does not see it.
+    return stamped as Condition;
   });
 }

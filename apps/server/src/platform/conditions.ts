@@ -11,7 +11,7 @@ export function condition<T extends ConditionType>(
   message: string,
   { generation, since }: { generation: number; since: Date },
 ): Condition {
-  return {
+  const found = {
     type,
     status,
     reason,
@@ -19,6 +19,8 @@ export function condition<T extends ConditionType>(
     observedGeneration: generation,
     lastTransitionTime: since.toISOString(),
   };
+  // The arguments belong together by their types; of a type parameter the compiler does not see it.
+  return found as Condition;
 }
 
 const heardSince = (at: Date | null): string => (at === null ? 'it joined' : at.toISOString());

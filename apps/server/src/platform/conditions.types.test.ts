@@ -16,6 +16,8 @@ test('the server shows no condition type or reason that is not in the table', ()
     { ...base, type: 'HostsThere' },
     // @ts-expect-error There is no such reason.
     { ...base, reason: 'AllThere' },
+    // @ts-expect-error The reason is one of another type, also in a literal.
+    { ...base, type: 'HostsKnown', reason: 'AgentHeard' },
   ];
-  expect(conditions).toHaveLength(5);
+  expect(conditions).toHaveLength(6);
 });

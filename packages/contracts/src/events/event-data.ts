@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Condition, HostName, Labels, NetworkName, OwnerKey, Timestamp } from '../common.ts';
+import { conditionFields, HostName, Labels, NetworkName, OwnerKey, Timestamp } from '../common.ts';
 import { Closed, Described, Nullable } from '../schema.ts';
 
 const text = (description: string, maxLength = 4096) => Type.String({ maxLength, description });
@@ -41,8 +41,8 @@ export const eventFields = {
     maxItems: 100,
     description: 'The hosts that were asked to return unused addresses.',
   }),
-  ready: Described(Condition.properties.status, { description: 'The status of `Ready`.' }),
-  reason: Nullable(Condition.properties.reason, { description: 'The reason of `Ready`.' }),
+  ready: Described(conditionFields.status, { description: 'The status of `Ready`.' }),
+  reason: Nullable(conditionFields.reason, { description: 'The reason of `Ready`.' }),
   message: Nullable(text(''), { description: 'The message of `Ready`.' }),
   action: Nullable(text('', 1024), { description: 'What the agent did last; null: nothing.' }),
   state: text('What Docker says of the container.', 32),
@@ -59,10 +59,10 @@ export const eventFields = {
   instance: text('The run of the agent that reports from now on.', 64),
   before: Nullable(text('', 64), { description: 'The run of the agent before; null: none.' }),
   condition: {
-    type: Described(Condition.properties.type, { description: 'The type of the condition.' }),
-    status: Described(Condition.properties.status, { description: 'Its status.' }),
-    reason: Described(Condition.properties.reason, { description: 'Its reason.' }),
-    message: Described(Condition.properties.message, { description: 'Its message.' }),
+    type: Described(conditionFields.type, { description: 'The type of the condition.' }),
+    status: Described(conditionFields.status, { description: 'Its status.' }),
+    reason: Described(conditionFields.reason, { description: 'Its reason.' }),
+    message: Described(conditionFields.message, { description: 'Its message.' }),
   },
   kind: text('The kind of the check.', 64),
   checkFrom: text('The container that the pings start from.', 256),

@@ -208,7 +208,8 @@ describe('a report', () => {
 
   test('cannot speak for the server: conditions of its own stay its own', async () => {
     const host = await server.joinHost('boaster');
-    await host.report({ conditions: [{ ...condition('False', 'AgentSilent'), type: 'AgentConnected' }] });
+    const own = condition('False', 'DockerUnreachable');
+    await host.report({ conditions: [{ ...own, type: 'AgentConnected', reason: 'AgentSilent' }] });
     const { conditions } = await hostOf('boaster');
     expect(conditions.find(({ type }: { type: string }) => type === 'AgentConnected').status).toBe('True');
   });
