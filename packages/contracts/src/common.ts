@@ -200,6 +200,9 @@ export const Conditions = Type.Array(Condition, {
   examples: [[]],
 });
 
+/** Entries of `errors` in a problem: as many as a person mends at a time. */
+export const maxFieldErrors = 50;
+
 /** RFC 9457, with a stable `code`. It is the body of every answer that is not 2xx. */
 export const Problem = Closed(
   {
@@ -254,9 +257,8 @@ export const Problem = Closed(
           }),
         }),
         {
-          maxItems: 50,
-          description:
-            'Everything that is wrong with the request, at most 50 entries; of a large request only the first that was found.',
+          maxItems: maxFieldErrors,
+          description: `Everything that is wrong with the request, at most ${maxFieldErrors} entries; of a large request only the first that was found.`,
         },
       ),
     ),

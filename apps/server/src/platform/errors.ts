@@ -1,4 +1,4 @@
-import { errorTable, type ErrorCode } from '@trunkline/contracts';
+import { errorTable, maxFieldErrors, type ErrorCode } from '@trunkline/contracts';
 
 /** One thing that is wrong with a request: a JSON Pointer into the body, or `query:<name>` and the like. */
 export interface FieldError {
@@ -29,7 +29,7 @@ export class ApiError extends Error {
     this.code = code;
     this.status = errorTable[code].status;
     this.data = options.data;
-    this.errors = options.errors;
+    this.errors = options.errors?.slice(0, maxFieldErrors);
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

@@ -33,7 +33,7 @@ function messageOf(issue: Issue): string {
   return issue.message ?? 'is not valid';
 }
 
-/** Each thing that is wrong with a request, and where; 50 at the most. */
+/** Each thing that is wrong with a request, and where. */
 export function fieldErrors(error: FastifyError): FieldError[] {
   const context = contexts[error.validationContext ?? ''];
   const seen = new Set<string>();
@@ -48,5 +48,5 @@ export function fieldErrors(error: FastifyError): FieldError[] {
     seen.add(`${pointer} ${message}`);
     fields.push({ pointer, message });
   }
-  return fields.slice(0, 50);
+  return fields;
 }
