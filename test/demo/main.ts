@@ -17,7 +17,7 @@ an agent on each host, makes one macvlan network over both and a container on ea
 other: all through the REST API, step by step on the screen. Needs Linux and root; installs docker.io,
 iproute2, busybox-static and iputils from the distribution when they are missing.
 
-  --once       end when it is done: exit code 0 only if everything held
+  --once       end when it is done: exit code 0 only if the scenario passed
   --vlan       two networks, one VLAN each (scenario S2); on a kernel without 8021q in a VM with the
                distribution's, which takes minutes and always ends when it is done
   --port PORT  where the server listens (default 7400; another one when that is taken)
@@ -36,7 +36,7 @@ function write(line: string): void {
 
 function showFindings(findings: readonly Finding[]): boolean {
   write('');
-  write('What had to hold');
+  write('Results');
   for (const { promise, held, seen } of findings) {
     write(held ? `   ok      ${promise} (${seen})` : `   FAILED  ${promise}: ${seen}`);
   }
@@ -47,7 +47,8 @@ function showInvitation({ url, token, lab }: Fleet, wanted: number): void {
   const host = lab.host('docker01');
   write('');
   write('Everything stays up until Ctrl-C. Try it:');
-  if (new URL(url).port !== String(wanted)) write(`   (port ${String(wanted)} is taken, so another one)`);
+  if (new URL(url).port !== String(wanted))
+    write(`   (port ${String(wanted)} is taken: the server has another one)`);
   write(`   Swagger UI   ${url}/docs   (Authorize with the token)`);
   write(`   Token        ${token}`);
   write('');
@@ -57,7 +58,7 @@ function showInvitation({ url, token, lab }: Fleet, wanted: number): void {
     `   curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{}' ${url}/v1/networks/mac_net1/addresses`,
   );
   write(`   curl -sN -H "Authorization: Bearer $TOKEN" -H 'Accept: text/event-stream' ${url}/v1/events`);
-  write('   and from outside of the product, as root:');
+  write('   As root, with Docker itself:');
   write(`   docker -H unix://${host.dockerSocket} exec box1 ping -c 3 172.16.100.20`);
   write(`   npm run lab -- exec docker01 --lab ${lab.name} -- docker network inspect mac_net1`);
 }
@@ -68,16 +69,14 @@ async function perform(fleet: Fleet, scenario: Scenario, signal: AbortSignal): P
     const seen = await runScenario(createNarrator(fleet.client, write), scenario);
     const held = showFindings(judge(seen, expectedOf(scenario)));
     write('');
-    write(held ? `All of scenario ${scenario.name} held.` : `Scenario ${scenario.name} did not hold.`);
+    write(held ? `Scenario ${scenario.name} passed.` : `Scenario ${scenario.name} failed.`);
     if (!held) process.stderr.write(`${fleet.logs()}\n`);
     return held;
   } catch (error) {
-    // Interrupted: whatever was under way fails, and that says nothing.
+    // Interrupted: whatever was under way fails, which is no finding.
     if (signal.aborted) return false;
     write('');
-    write(
-      `Scenario ${scenario.name} did not hold: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    write(`Scenario ${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}`);
     process.stderr.write(`${fleet.logs()}\n`);
     return false;
   }
@@ -106,7 +105,7 @@ async function demo({ once, port, scenario }: DemoOptions): Promise<number> {
   let fleet: Fleet;
   try {
     const name = `demo-${String(process.pid)}`;
-    fleet = await createFleet({ hosts: 2, name, port, log: progress.say, signal, handleSignals: false });
+    fleet = await createFleet({ hosts: 2, name, port, log: progress.report, signal, handleSignals: false });
   } catch (error) {
     progress.end();
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -127,9 +126,9 @@ async function demo({ once, port, scenario }: DemoOptions): Promise<number> {
   } finally {
     clearInterval(alive);
     write('');
-    write('Taking everything down: containers, networks, agents, server, hosts.');
+    write('Stopping: containers, networks, agents, server and hosts are removed.');
     await fleet.down();
-    write('Nothing is left on this machine. Goodbye.');
+    write('Everything is removed from this machine.');
   }
   return interruptedEarly ? interruptedCode : held ? 0 : 1;
 }

@@ -7,12 +7,12 @@ import {
   type WriteOptions,
 } from '@trunkline/client';
 
-/** Tells on the screen what is asked of the API and what comes back. */
+/** Shows on the screen the requests to the API and their answers. */
 export interface Narrator {
   /** Begins the next numbered step. */
   step(title: string): void;
   /** One line about what came back. */
-  tell(line: string): void;
+  show(line: string): void;
   /** Makes the call after showing it. Fails as the client does, after showing that too. */
   ask<T>(call: ApiCall, options?: WriteOptions): Promise<Answer<T>>;
 }
@@ -52,7 +52,7 @@ export function createNarrator(client: Pick<ApiClient, 'request'>, write: (line:
       write('');
       write(`${String(number)}. ${title}`);
     },
-    tell(line) {
+    show(line) {
       write(`      ${line}`);
     },
     async ask<T>(call: ApiCall, options: WriteOptions = {}) {

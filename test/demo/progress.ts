@@ -1,6 +1,6 @@
-/** Shows that something goes on: a line for each thing begun, and dots while it takes its time. */
+/** Shows progress: a line for each thing begun, and dots while it lasts. */
 export interface Progress {
-  say: (line: string) => void;
+  report: (line: string) => void;
   end: () => void;
 }
 
@@ -20,7 +20,7 @@ export function createProgress(out: { write(text: string): unknown }, now: () =>
   }, dotEveryMs);
   timer.unref();
   return {
-    say(line) {
+    report(line) {
       newline();
       out.write(`${((now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
     },

@@ -93,10 +93,10 @@ export function expectedOf({ networks, boxes, reach, apart }: Scenario): Expecte
   };
 }
 
-/** `?wait=` of so many seconds on an ordinary machine; five minutes is the most that the API holds an answer. */
+/** `?wait=` of so many seconds on an ordinary machine; the API holds an answer for at most five minutes. */
 const waiting = (seconds: number): WriteOptions => ({ wait: `${Math.min(300, patient(seconds))}s` });
 
-/** Does a scenario through the API alone and answers what was seen. Throws when a call is refused. */
+/** Carries out a scenario through the API alone and returns what was seen. Throws when a call is refused. */
 export async function runScenario(narrator: Narrator, scenario: Scenario): Promise<Seen> {
   narrator.step('Two Docker hosts have joined');
   await showHosts(narrator);
@@ -104,15 +104,15 @@ export async function runScenario(narrator: Narrator, scenario: Scenario): Promi
   const networks: Network[] = [];
   const placements: Placement[] = [];
   for (const spec of scenario.networks) {
-    narrator.step(`Network ${spec.name} for all hosts`);
+    narrator.step(`Create network ${spec.name} on all hosts`);
     networks.push(await makeNetwork(narrator, spec));
-    narrator.step('What was done for it, host by host');
+    narrator.step(`Placements of ${spec.name}: its state on each host`);
     placements.push(...(await showPlacements(narrator, spec.name)));
   }
 
   const containers: Container[] = [];
   for (const spec of scenario.boxes) {
-    narrator.step(`Container ${spec.name} on ${spec.host}`);
+    narrator.step(`Run container ${spec.name} on ${spec.host}`);
     containers.push(await runBox(narrator, spec));
   }
 
@@ -122,7 +122,7 @@ export async function runScenario(narrator: Narrator, scenario: Scenario): Promi
     checks.push(await runCheck(narrator, from, to));
   }
   for (const [from, to] of scenario.apart) {
-    narrator.step(`${from} pings ${to}, which is on another VLAN and must not answer`);
+    narrator.step(`${from} pings ${to}, which is on another VLAN: no answer is expected`);
     checks.push(await runCheck(narrator, from, to));
   }
   return { networks, placements, containers, checks };
@@ -134,7 +134,7 @@ async function showHosts(narrator: Narrator): Promise<void> {
     const nics = (facts?.interfaces ?? [])
       .filter((nic) => nic.name !== 'lo')
       .map((nic) => `${nic.name} ${nic.addresses.find((one) => !one.includes(':')) ?? 'without address'}`);
-    narrator.tell(
+    narrator.show(
       `${name}  ${online ? 'online' : 'silent'}  Docker ${facts?.docker.version ?? 'not reached'}  Linux ${facts?.kernel ?? '?'}  ${nics.join(', ')}`,
     );
   }
@@ -146,7 +146,7 @@ async function makeNetwork(narrator: Narrator, spec: NetworkCreate): Promise<Net
     waiting(30),
   );
   const { hosts, addresses, ready } = body.status;
-  narrator.tell(
+  narrator.show(
     `ready: ${String(ready)}, on ${String(hosts.ready)} of ${String(hosts.total)} hosts, ${addresses.free} addresses free`,
   );
   return body;
@@ -156,10 +156,10 @@ async function showPlacements(narrator: Narrator, name: string): Promise<readonl
   const path = placementsPath(name);
   const { body } = await narrator.ask<PageOf<Placement>>({ method: 'GET', path });
   for (const { host, lastAction, conditions } of body.items) {
-    narrator.tell(`${host}  ${conditions.map(({ type, status }) => `${type} ${status}`).join(', ')}`);
-    if (lastAction !== null) narrator.tell(`          ${lastAction}`);
+    narrator.show(`${host}  ${conditions.map(({ type, status }) => `${type} ${status}`).join(', ')}`);
+    if (lastAction !== null) narrator.show(`          ${lastAction}`);
     for (const { type, status, reason, message } of conditions) {
-      if (status !== 'True') narrator.tell(`          ${type}: ${reason}, ${message}`);
+      if (status !== 'True') narrator.show(`          ${type}: ${reason}, ${message}`);
     }
   }
   return body.items;
@@ -171,11 +171,11 @@ async function runBox(narrator: Narrator, spec: ContainerCreate): Promise<Contai
     waiting(60),
   );
   const [attachment] = body.attachments;
-  narrator.tell(
+  narrator.show(
     `${body.name}  ${body.observed?.state ?? 'not seen yet'} on ${body.host}  address ${attachment?.address ?? 'none'}  MAC ${attachment?.observedMac ?? 'not seen yet'}`,
   );
   for (const { status, reason, message } of body.conditions) {
-    if (status !== 'True') narrator.tell(`${reason}: ${message}`);
+    if (status !== 'True') narrator.show(`${reason}: ${message}`);
   }
   return body;
 }
@@ -193,12 +193,12 @@ async function runCheck(narrator: Narrator, from: string, to: string): Promise<C
   );
   for (const ping of connectivityOf(check)?.byAddress ?? []) {
     const times = ping.rttMs === null ? '' : `, ${String(ping.rttMs.avg)} ms on average`;
-    narrator.tell(
+    narrator.show(
       `${ping.address}: ${String(ping.received)} of ${String(ping.sent)} answered, ${String(ping.lossPercent)} % lost${times}; answered by MAC ${ping.mac ?? 'none'}`,
     );
   }
   const name = connectivityOf(check)?.byName;
-  if (name !== undefined) narrator.tell(`by name: ${name.message}`);
-  if (check.state !== 'done') narrator.tell(`${check.state}: ${check.error ?? 'no result yet'}`);
+  if (name !== undefined) narrator.show(`by name: ${name.message}`);
+  if (check.state !== 'done') narrator.show(`${check.state}: ${check.error ?? 'no result yet'}`);
   return check;
 }

@@ -59,18 +59,22 @@ const failed = (change: Partial<Seen>): readonly string[] =>
 const apart = (checks: readonly Check[]): boolean =>
   judge({ ...good, checks }, { ...expected, reach: [], apart: [['box1', 'box2']] }).every(({ held }) => held);
 
-describe('the demo says that S1 held', () => {
+describe('the demo reports that S1 passed', () => {
   test('when all of it did', () => {
     expect(failed({})).toEqual([]);
     expect(judge(good, expected)).toHaveLength(8);
   });
 
   test.each<[string, Partial<Seen>, string]>([
-    ['a host has no network', { placements: [placement('docker01')] }, 'mac_net1 is real on docker02'],
+    [
+      'a host has no network',
+      { placements: [placement('docker01')] },
+      'network mac_net1 is ready on docker02',
+    ],
     [
       'a host is not ready',
       { placements: [placement('docker01'), placement('docker02', 'Unknown')] },
-      'mac_net1 is real on docker02',
+      'network mac_net1 is ready on docker02',
     ],
     [
       'a container is missing',

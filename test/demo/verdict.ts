@@ -26,11 +26,11 @@ export interface Expected {
   readonly apart: readonly (readonly [from: string, to: string])[];
 }
 
-/** One thing that a scenario promises, and whether it held. */
+/** One expectation of a scenario, and whether it was met. */
 export interface Finding {
   readonly promise: string;
   readonly held: boolean;
-  /** What was seen instead, or what proves it. */
+  /** What was observed. */
   readonly seen: string;
 }
 
@@ -56,7 +56,9 @@ function networkFinding(name: string, networks: readonly Network[]): Finding {
     promise: `network ${name} is ready`,
     held: status?.ready === true,
     seen:
-      status === undefined ? 'it was not made' : status.conditions.map(({ message }) => message).join('; '),
+      status === undefined
+        ? 'it was not created'
+        : status.conditions.map(({ message }) => message).join('; '),
   };
 }
 
@@ -65,9 +67,9 @@ function placementFinding(network: string, host: string, placements: readonly Pl
     .find((placement) => placement.host === host && placement.network === network)
     ?.conditions.find(({ type }) => type === 'Ready');
   return {
-    promise: `${network} is real on ${host}`,
+    promise: `network ${network} is ready on ${host}`,
     held: ready?.status === 'True',
-    seen: ready === undefined ? 'nothing is known of it' : ready.message,
+    seen: ready === undefined ? 'the host has not reported it' : ready.message,
   };
 }
 
@@ -77,7 +79,8 @@ function addressFinding(name: string, address: string, containers: readonly Cont
   return {
     promise: `${name} runs with address ${address}`,
     held: container?.running === true && has === address,
-    seen: container === undefined ? 'it was not made' : `${container.observed?.state ?? 'not seen'}, ${has}`,
+    seen:
+      container === undefined ? 'it was not created' : `${container.observed?.state ?? 'not seen'}, ${has}`,
   };
 }
 
@@ -91,7 +94,7 @@ function macFinding(containers: readonly Container[]): Finding {
   };
 }
 
-/** The answer must come from the very container: its MAC, not just its address. */
+/** The answer must come from the container itself: its MAC is compared too, not only its address. */
 function pingFinding(from: string, to: string, address: string, seen: Seen): Finding {
   const promise = `${from} pings ${to} at ${address} without loss`;
   const check = seen.checks.find((one) => one.from?.container === from && one.to?.container === to);
@@ -107,7 +110,7 @@ function pingFinding(from: string, to: string, address: string, seen: Seen): Fin
   };
 }
 
-/** Pinged for real, and not one answer. */
+/** It was pinged and did not answer once. */
 function silenceFinding(from: string, to: string, address: string, seen: Seen): Finding {
   const promise = `${from} does not reach ${to} at ${address}`;
   const check = seen.checks.find((one) => one.from?.container === from && one.to?.container === to);

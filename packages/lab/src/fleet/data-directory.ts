@@ -7,7 +7,7 @@ import { waitFor } from '../hosts/wait.ts';
 const prefix = 'trunkline-fleet-';
 
 /**
- * Makes a server's data directory under the temporary folder. Its name says who owns it: directories of owners that
+ * Makes a server's data directory under the temporary folder. Its name contains its owner: directories of owners that
  * were killed are removed first, with the PostgreSQL that may still run on them.
  */
 export async function makeDataDirectory(): Promise<string> {

@@ -205,7 +205,7 @@ async function build(
   };
 }
 
-/** Returns when the host is online and its agent has said what it sees. */
+/** Returns when the host is online and its agent has reported what it sees. */
 async function reported(client: ApiClient, host: string): Promise<void> {
   await waitFor(
     `the first report of ${host}`,
@@ -245,14 +245,14 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
     const agent = watchProgram(`agent of ${host}`, child, lines.get(host));
     running.set(host, agent);
     try {
-      await agent.said('agent runs', agentStartMs);
+      await agent.printed('agent runs', agentStartMs);
     } catch (error) {
       await agent.kill();
       throw error;
     }
   }
 
-  /** The boot stage of a host, to its end. Throws with what it said when a link could not be put back. */
+  /** The boot stage of a host, to its end. Throws with its output when a link could not be put back. */
   async function boot(host: string): Promise<void> {
     // As its unit: it knows the settings of the agent, and needs none of them.
     const ran = await lab.host(host).exec([process.execPath, agentMain, '--boot'], {

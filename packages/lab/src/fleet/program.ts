@@ -16,7 +16,7 @@ export interface Program {
   /** Its last lines, stdout and stderr together. */
   lines(): readonly string[];
   /** Returns once a line holds `text`. Throws with the last lines when it ends first, or after `deadlineMs`. */
-  said(text: string, deadlineMs: number): Promise<void>;
+  printed(text: string, deadlineMs: number): Promise<void>;
   /** SIGTERM, and SIGKILL after `graceMs`; returns when it is gone. */
   stop(graceMs: number): Promise<void>;
   /** SIGKILL; returns when it is gone. */
@@ -69,7 +69,7 @@ export function watchProgram(name: string, child: ChildProcess, lines: string[] 
       return ended ? undefined : child.pid;
     },
     lines: () => lines,
-    async said(text, deadlineMs) {
+    async printed(text, deadlineMs) {
       const patientMs = patient(deadlineMs);
       const deadline = AbortSignal.timeout(patientMs);
       const late = once(deadline, 'abort');
@@ -80,7 +80,7 @@ export function watchProgram(name: string, child: ChildProcess, lines: string[] 
             ? `not within ${String(patientMs / 1000)} s`
             : undefined;
         if (why !== undefined) {
-          throw new Error(`${name} did not say "${text}": ${why}\n${fresh.slice(-30).join('\n')}`);
+          throw new Error(`${name} did not print "${text}": ${why}\n${fresh.slice(-30).join('\n')}`);
         }
         await Promise.race([changed.promise, late]);
       }

@@ -48,7 +48,7 @@ export interface ServerSettings {
   readonly token: string;
 }
 
-/** Starts the server and returns when it says that it is ready. Leaves nothing running when it throws. */
+/** Starts the server and returns when it logs that it is ready. Leaves nothing running when it throws. */
 export async function startServerProcess(
   settings: ServerSettings,
   client: Pick<ApiClient, 'health'>,

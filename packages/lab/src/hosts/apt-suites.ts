@@ -1,4 +1,4 @@
-/** What apt says of its sources and packages, read; pure. */
+/** Reads what apt prints of its sources and packages. Pure. */
 
 /** One index of packages that apt reads. */
 export interface AptTarget {

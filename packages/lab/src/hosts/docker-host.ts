@@ -25,7 +25,7 @@ export function findHolder(host: HostNames): ProcessId | undefined {
   }
 }
 
-/** What tells this host's processes, its containers among them, from all others. */
+/** What distinguishes this host's processes, its containers among them, from all others. */
 export function hostMembership(host: HostNames): Membership {
   const holder = findHolder(host);
   const candidates = [

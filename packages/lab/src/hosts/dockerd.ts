@@ -81,10 +81,10 @@ export async function startDockerd(host: HostNames): Promise<void> {
     return;
   }
   for (let start = 1; ; start += 1) {
-    const said = await startOnce(host);
-    if (said === undefined) return;
-    if (start < maxStarts && said.includes(SLOW_CONTAINERD)) continue;
-    throw new Error(`dockerd of ${host.name} gave up, see ${host.dockerLog}:\n${said}`);
+    const printed = await startOnce(host);
+    if (printed === undefined) return;
+    if (start < maxStarts && printed.includes(SLOW_CONTAINERD)) continue;
+    throw new Error(`dockerd of ${host.name} gave up, see ${host.dockerLog}:\n${printed}`);
   }
 }
 

@@ -104,12 +104,12 @@ async function find(folder: string, wanted: RegExp): Promise<readonly string[]> 
     .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** Those of the programs that do not run, with what they said. */
-async function broken(bin: string): Promise<readonly { readonly name: string; readonly said: string }[]> {
+/** Those of the programs that do not run, with what they printed. */
+async function broken(bin: string): Promise<readonly { readonly name: string; readonly printed: string }[]> {
   const tried = await Promise.all(
     TRIED.map(async (name) => {
       const { code, stderr } = await run([path.join(bin, name), '--version'], { timeoutMs: 30_000 });
-      return { name, code, said: stderr.trim() };
+      return { name, code, printed: stderr.trim() };
     }),
   );
   return tried.filter(({ code }) => code !== 0);
@@ -148,7 +148,8 @@ async function lay(files: string, folder: string, log: Log): Promise<void> {
   const programs = tooNew.map(({ name }) => path.join(bin, name));
   await giveLibraries(files, path.join(folder, 'lib'), programs, log);
   const [first] = await broken(bin);
-  if (first !== undefined) throw new Error(`its ${first.name} does not run on this machine: ${first.said}`);
+  if (first !== undefined)
+    throw new Error(`its ${first.name} does not run on this machine: ${first.printed}`);
 }
 
 /** Written last. */

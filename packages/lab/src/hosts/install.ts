@@ -26,7 +26,7 @@ const COMMAND_PACKAGES: Readonly<Record<string, string>> = {
   tar: 'tar',
 };
 
-/** What agents in the lab can do without, saying so: not worth failing for where it cannot be had. */
+/** What agents in the lab can do without, with a condition about it: not worth failing for where it cannot be had. */
 const WISHED_PACKAGES: Readonly<Record<string, string>> = { nft: 'nftables' };
 
 /** Asked by all of Debian's package scripts before they start a service (invoke-rc.d(8)). */

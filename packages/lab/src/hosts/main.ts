@@ -8,7 +8,7 @@ import { createLab, openLab, removeLab, type Lab } from './lab.ts';
 import { messageOf } from '@trunkline/log';
 
 const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
-  up [--hosts N] [--engine ENGINE]  build a lab (2 hosts unless said) that lives until down; ENGINE is a folder with
+  up [--hosts N] [--engine ENGINE]  build a lab (default: 2 hosts) that lives until down; ENGINE is a folder with
                                     the programs of a Docker release, or a major version of the distribution
   engine MAJOR                      download that Docker Engine (26, 28, …) from the distribution, print its folder
   down                              remove it, and every lab whose owner has died

@@ -1,4 +1,4 @@
-/** Variable that says how many times longer than usual everything may take: 10 where a machine is emulated. */
+/** Variable with how many times longer than usual everything may take: 10 where a machine is emulated. */
 export const PATIENCE_VARIABLE = 'TRUNKLINE_LAB_PATIENCE';
 
 /**

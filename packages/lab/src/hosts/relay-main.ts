@@ -1,6 +1,6 @@
 /**
  * The process behind `lab.expose`: takes connections on the switch's address and carries them to the
- * machine's loopback. Arguments: netns file, address, port, target port. Tells its parent over IPC
+ * machine's loopback. Arguments: netns file, address, port, target port. Reports to its parent over IPC
  * `{ ready: true }` or `{ error }`, then lives on alone until the lab's end.
  */
 import { fork } from 'node:child_process';

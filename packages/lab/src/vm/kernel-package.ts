@@ -27,7 +27,7 @@ const DOWNLOAD_DEADLINE_MS = 900_000;
 
 /** A kernel that is whole. */
 export interface VmKernel {
-  /** As `uname -r` says it. */
+  /** As `uname -r` prints it. */
   readonly version: string;
   readonly image: string;
   /** What /lib/modules/VERSION is in the VM, modules.dep included. */

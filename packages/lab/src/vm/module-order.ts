@@ -7,7 +7,7 @@ function moduleName(file: string): string {
 /**
  * The files to insert, in order, so that every one of `wanted` can be used. `modulesDep` is the text of the
  * kernel's modules.dep, modules.dep(5): a file, a colon, and all that it needs, the deepest last. A module that
- * has no line there is built in or not in this kernel: `builtin` (text of modules.builtin) tells; throws for the
+ * has no line there is built in or not in this kernel: `builtin` (text of modules.builtin) lists the former; throws for the
  * latter. Pure.
  */
 export function moduleOrder(

@@ -76,7 +76,7 @@ function keepLines(streams: readonly Readable[]): string[] {
 }
 
 /**
- * Follows the VM to its end: sends the request when it has booted, returns the exit code that it tells. Throws when
+ * Follows the VM to its end: sends the request when it has booted, returns the exit code that it reports. Throws when
  * it ends without one, or too late.
  */
 async function follow(child: ChildProcess, request: Buffer, options: VmOptions): Promise<number> {

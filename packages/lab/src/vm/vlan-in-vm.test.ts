@@ -8,15 +8,15 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ensureInstalled } from '../hosts/install.ts';
 import { runInVm } from './run-in-vm.ts';
-import type { ToldResult } from './told-result.ts';
-import { sayProgress } from './vm-command.ts';
+import type { TestResult } from './test-result.ts';
+import { logProgress } from './vm-command.ts';
 
 const repository = path.resolve(import.meta.dirname, '../../../..');
 
-async function runSuite(): Promise<readonly ToldResult[]> {
-  await ensureInstalled(sayProgress);
+async function runSuite(): Promise<readonly TestResult[]> {
+  await ensureInstalled(logProgress);
   const stdout = new PassThrough();
-  const said = text(stdout);
+  const printed = text(stdout);
   const vitest = path.join(repository, 'node_modules/.bin/vitest');
   const code = await runInVm({
     argv: [
@@ -25,17 +25,17 @@ async function runSuite(): Promise<readonly ToldResult[]> {
       'run',
       '--project',
       'vlan',
-      '--reporter=./packages/lab/src/vm/telling-reporter.ts',
+      '--reporter=./packages/lab/src/vm/json-lines-reporter.ts',
     ],
     cwd: repository,
     stdout,
-    log: sayProgress,
+    log: logProgress,
   }).finally(() => stdout.end());
-  const output = await said;
+  const output = await printed;
   const results = output
     .split('\n')
     .filter((line) => line.startsWith('{"name":'))
-    .map((line) => JSON.parse(line) as ToldResult);
+    .map((line) => JSON.parse(line) as TestResult);
   const ended = { name: 'the VM ran all of test/vlan', status: 'passed', why: '' };
   if (results.length > 0 && (code === 0 || results.some(({ status }) => status === 'failed')))
     return [...results, ended];

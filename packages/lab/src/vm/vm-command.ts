@@ -2,11 +2,11 @@ import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { runInVm } from './run-in-vm.ts';
 import { messageOf } from '@trunkline/log';
 
-/** The runner's own failure, as timeout(1) and others say it: codes below are the command's. */
+/** The runner's own failure, as timeout(1) and others exit: codes below are the command's. */
 const RUNNER_FAILED = 125;
 
 /** Progress goes to stderr: stdout is the command's. */
-export function sayProgress(line: string): void {
+export function logProgress(line: string): void {
   process.stderr.write(`vm: ${line}\n`);
 }
 
@@ -23,9 +23,9 @@ export async function vmCommand(argv: readonly string[]): Promise<number> {
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   try {
-    return await runInVm({ argv, log: sayProgress, signal: interrupted.signal });
+    return await runInVm({ argv, log: logProgress, signal: interrupted.signal });
   } catch (error) {
-    sayProgress(messageOf(error));
+    logProgress(messageOf(error));
     return ended === undefined ? RUNNER_FAILED : exitCodeOfSignal(ended);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal);

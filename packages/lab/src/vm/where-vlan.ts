@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { exitCodeOfSignal } from '../hosts/commands.ts';
 import { ensureInstalled } from '../hosts/install.ts';
 import { kernelHasVlan } from './kernel-has-vlan.ts';
-import { sayProgress, vmCommand } from './vm-command.ts';
+import { logProgress, vmCommand } from './vm-command.ts';
 import { messageOf } from '@trunkline/log';
 
 async function runHere(file: string, args: readonly string[]): Promise<number> {
@@ -25,15 +25,15 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write('usage: node packages/lab/src/vm/where-vlan.ts CMD [ARG...]\n');
     return 2;
   }
-  await ensureInstalled(sayProgress);
+  await ensureInstalled(logProgress);
   if (await kernelHasVlan()) return await runHere(file, args);
-  sayProgress('this kernel has no 8021q');
+  logProgress('this kernel has no 8021q');
   return await vmCommand(argv);
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  sayProgress(messageOf(error));
+  logProgress(messageOf(error));
   process.exitCode = 1;
 }

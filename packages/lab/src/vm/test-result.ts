@@ -1,5 +1,5 @@
-/** How a test in the VM ended, as a line of JSON tells it to who runs the VM. */
-export interface ToldResult {
+/** The result of a test in the VM, as the reporter prints it: one line of JSON each. */
+export interface TestResult {
   /** Of the file from the root of the repository, and of the test. */
   readonly name: string;
   /** vitest's word; `passed` is the good one. */

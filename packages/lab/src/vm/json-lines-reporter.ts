@@ -1,11 +1,11 @@
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
-import type { ToldResult } from './told-result.ts';
+import type { TestResult } from './test-result.ts';
 
 const words = (errors: readonly { readonly message: string; readonly stack?: string }[]): string =>
   errors.map(({ message, stack }) => stack ?? message).join('\n');
 
-/** Tells how each test ended: on stdout as lines of JSON for who runs the VM, and on stderr at once for people. */
-export default class TellingReporter implements Reporter {
+/** Reports how each test ended: on stdout as lines of JSON for the program that runs the VM, and at once on stderr for people. */
+export default class JsonLinesReporter implements Reporter {
   #root = '';
 
   onInit(vitest: Vitest): void {
@@ -24,10 +24,10 @@ export default class TellingReporter implements Reporter {
     const file = module.moduleId.replace(this.#root, '');
     // A set-up that fails leaves the tests skipped, and its reason with the file.
     const before = words(module.errors());
-    if (before !== '') this.#tell({ name: file, status: 'failed', why: before });
+    if (before !== '') this.#report({ name: file, status: 'failed', why: before });
     for (const test of module.children.allTests()) {
       const { state, errors = [] } = test.result();
-      this.#tell({
+      this.#report({
         name: `${file}: ${test.fullName}`,
         status: state,
         why: state === 'passed' ? '' : words(errors),
@@ -35,7 +35,7 @@ export default class TellingReporter implements Reporter {
     }
   }
 
-  #tell(result: ToldResult): void {
+  #report(result: TestResult): void {
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }
 }
