@@ -61,20 +61,20 @@ export interface LeaseCallOptions {
 
 /**
  * The agent's side of the agent protocol. Every method fails with `ApiError`, `ServerUnreachable`, or
- * `UnexpectedAnswer` for an answer that is not what the protocol says.
+ * `UnexpectedAnswer` for an answer that does not follow the protocol.
  */
 export interface AgentClient {
   /** The host's whole desired document, or `unchanged` when it is still the revision `after`. */
   readonly desired: (options?: DesiredOptions) => Promise<DesiredDocument | 'unchanged'>;
-  /** Says what is. */
+  /** Reports what the agent observed. */
   readonly report: (report: Report, signal?: AbortSignal) => Promise<ReportAnswer>;
-  /** Says how a check went. */
+  /** Reports the result of a check. */
   readonly checkResult: (id: string, report: CheckReport, signal?: AbortSignal) => Promise<void>;
   /** Takes and returns leases. An urgent want may be held for `recallSeconds`. */
   readonly syncLeases: (sync: LeaseSync, options?: LeaseCallOptions) => Promise<LeaseSyncAnswer>;
   /** Claims one address for a container that is being started. `ApiError` `address_taken` names the holder. */
   readonly claimLease: (claim: LeaseClaim, options?: LeaseCallOptions) => Promise<LeaseClaimAnswer>;
-  /** Says all that the host holds and uses, after the database was restored. */
+  /** Reports all that the host holds and uses, after the database was restored. */
   readonly compareLeases: (
     items: readonly CompareItem[],
     options?: LeaseCallOptions,

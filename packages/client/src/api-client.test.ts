@@ -19,7 +19,7 @@ interface Seen {
   body: string;
 }
 
-/** A server in the small that answers as the test says. */
+/** A small server that answers as the test wants. */
 async function serve(
   answer: (seen: Seen, response: ServerResponse) => void,
 ): Promise<{ client: ApiClient; seen: Seen[] }> {
@@ -115,7 +115,7 @@ test('an error page of a proxy is an error with code unknown', async () => {
   });
 });
 
-test('a server that is not there is distinguished from one that says no', async () => {
+test('a server that is not there is distinguished from one that refuses', async () => {
   const client = createApiClient({ baseUrl: 'http://127.0.0.1:1' });
   cleanups.push(client.close);
   await expect(client.health.live()).rejects.toBeInstanceOf(ServerUnreachable);

@@ -19,8 +19,8 @@ export type ApiClientOptions = ServerLocation & {
 };
 
 /**
- * A client of the public API, one group of methods a resource. Every method fails with `ApiError` (the server said no,
- * `code` says why) or `ServerUnreachable` (no answer).
+ * A client of the public API, one group of methods a resource. Every method fails with `ApiError` (the server refused,
+ * `code` is why) or `ServerUnreachable` (no answer).
  */
 export function createApiClient(options: ApiClientOptions) {
   const transport = createTransport(options);

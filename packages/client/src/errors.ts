@@ -1,6 +1,6 @@
 import type { ErrorCode, Problem } from '@trunkline/contracts';
 
-/** The server answered, and not with 2xx. Told apart by `code`, never by its words. */
+/** The server answered, and not with 2xx. Distinguished by `code`, never by its text. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -8,7 +8,7 @@ export class ApiError extends Error {
   readonly code: ErrorCode | 'unknown';
   /** The whole problem document (RFC 9457), or null when the answer was none. */
   readonly problem: Problem | null;
-  /** Seconds after which asking again may help, where the server said so. */
+  /** Seconds after which asking again may help, where the server sent it. */
   readonly retryAfter: number | null;
 
   constructor(answer: {
@@ -20,8 +20,8 @@ export class ApiError extends Error {
     readonly text: string;
   }) {
     const { method, path, status, problem } = answer;
-    const said = problem?.detail ?? (answer.text.trim().slice(0, 500) || 'no explanation');
-    super(`${method} ${path}: ${status} ${problem?.code ?? 'unknown'}: ${said}`);
+    const detail = problem?.detail ?? (answer.text.trim().slice(0, 500) || 'no explanation');
+    super(`${method} ${path}: ${status} ${problem?.code ?? 'unknown'}: ${detail}`);
     this.status = status;
     this.code = (problem?.code as ErrorCode | undefined) ?? 'unknown';
     this.problem = problem;

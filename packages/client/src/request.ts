@@ -33,9 +33,9 @@ export type WriteOptions = CallOptions & {
   readonly ifMatch?: string;
   /** Hold the answer until the change is real on its hosts, at most this long: `30s`. */
   readonly wait?: `${number}s`;
-  /** Only say what would happen. */
+  /** Only answer what would happen. */
   readonly dryRun?: boolean;
-  /** Do it although something is in use. What that means is said at the route. */
+  /** Do it although something is in use. The route's description states what that means. */
   readonly force?: boolean;
 };
 
@@ -53,7 +53,7 @@ export interface ApiCall {
   readonly method: WireRequest['method'];
   readonly path: string;
   readonly query?: QueryValues;
-  /** Sent as JSON unless `contentType` says otherwise; left out: none. */
+  /** Sent as JSON, unless `contentType` is another; left out: none. */
   readonly body?: unknown;
   readonly contentType?: string;
 }
@@ -65,7 +65,7 @@ export interface Requester {
   /** Every item of a list, page after page, asked for as they are consumed. */
   readonly all: <T>(path: string, query?: ListQuery, options?: CallOptions) => AsyncIterable<T>;
   readonly transport: Transport;
-  /** Headers that say who asks. */
+  /** Headers that identify the caller. */
   readonly authorization: Readonly<Record<string, string>>;
 }
 

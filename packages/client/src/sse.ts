@@ -10,7 +10,7 @@ export interface SseMessage {
 /** A line or message that is longer is no event of ours, in characters. */
 const maxMessageLength = 4 * 1024 * 1024;
 
-/** What a line feed by line feed reader of an event stream says. */
+/** What a reader of an event stream yields, line by line. */
 export type SseItem =
   | { readonly kind: 'message'; readonly message: SseMessage }
   | { readonly kind: 'retry'; readonly ms: number };

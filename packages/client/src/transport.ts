@@ -58,7 +58,7 @@ export const defaultTimeoutMs = 30_000;
 
 /** Default bound of an answer, in bytes: many times a full page of the largest items. */
 const defaultMaxBytes = 16 * 1024 * 1024;
-/** Bound of an answer that says what went wrong, in bytes. */
+/** Maximum size of an error's answer, in bytes. */
 const maxErrorBytes = 1024 * 1024;
 
 /** Opens a pool of connections to one server. Fails with `TypeError` when `baseUrl` is no http(s) URL. */

@@ -23,7 +23,7 @@ export const bootProblemTable = {
       'Find the program that manages the link as well, such as NetworkManager, and have it leave the link alone.',
   },
   LinkNotUsable: {
-    means: 'The link cannot be used, and no condition says why.',
+    means: 'The link cannot be used, and no condition has the cause.',
     remedy: 'Read the conditions of the placement when the agent has reported.',
   },
 } as const satisfies Record<string, { means: string; remedy: string }>;

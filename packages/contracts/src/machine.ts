@@ -14,7 +14,7 @@ export interface MachineMarks {
 }
 
 /**
- * `same`, `other`, or `unseen`: no NIC was seen on one side, and nothing else speaks against it. With `other`, `late` says
+ * `same`, `other`, or `unseen`: no NIC was seen on one side, and nothing else contradicts it. With `other`, `late` states
  * that only the NICs do, of which one may still come up.
  */
 export type MachineVerdict =

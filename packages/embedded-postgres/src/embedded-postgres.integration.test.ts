@@ -202,7 +202,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(postgres.connectionString, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('is started again when it dies by itself, and says so', async () => {
+  it('is started again when it dies by itself, and reports it', async () => {
     const dataDir = await temporaryDataDir();
     const exits: PostmasterExit[] = [];
     const postgres = await start(dataDir, {
@@ -227,7 +227,7 @@ describe('the embedded PostgreSQL', () => {
     expect(existsSync(join(cluster(dataDir), 'global', 'pg_control'))).toBe(true);
   });
 
-  it('says what PostgreSQL said when it does not start, and leaves the data directory free', async () => {
+  it('reports what PostgreSQL logged when it does not start, and leaves the data directory free', async () => {
     const dataDir = await temporaryDataDir();
     const failure = await start(dataDir, { settings: { max_connections: 'many' } }).catch(
       (error: unknown) => error,
@@ -289,7 +289,7 @@ describe.runIf(asRoot)('the embedded PostgreSQL of a server run by root', () => 
     expect(readFileSync(`/proc/${postmasterPid(dataDir)}/cmdline`, 'utf8')).toContain(copy);
   });
 
-  it('says that the disk is full when there is no room for the cluster, and leaves nothing half made', async () => {
+  it('reports that the disk is full when there is no room for the cluster, and leaves nothing half made', async () => {
     const dataDir = await temporaryDataDir();
     mkdirSync(dataDir);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m,mode=0755', 'trunkline-test', dataDir]);

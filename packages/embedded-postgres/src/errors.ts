@@ -2,7 +2,7 @@
 export class DataDirectoryInUse extends Error {
   override readonly name = 'DataDirectoryInUse';
   readonly dataDir: string;
-  /** The process that holds it, or null when it has not said so yet. As that process sees itself: in a container, its own number. */
+  /** The process that holds it, or null while it is not known. As that process sees itself: in a container, its own number. */
   readonly pid: number | null;
 
   constructor(dataDir: string, pid: number | null) {
@@ -23,7 +23,7 @@ export class DataDirectoryInUse extends Error {
  */
 export type EmbeddedPostgresFailure = 'binaries' | 'user' | 'permission' | 'initdb' | 'start' | 'leftover';
 
-/** The server's own PostgreSQL cannot be used. The message says what to do; `output` is the end of what programs said. */
+/** The server's own PostgreSQL cannot be used. The message states what to do; `output` is the end of what programs printed. */
 export class EmbeddedPostgresFailed extends Error {
   override readonly name = 'EmbeddedPostgresFailed';
   readonly kind: EmbeddedPostgresFailure;

@@ -1,4 +1,4 @@
-/** What an error says, for a sentence that goes on: its message, or what was thrown instead of an error. */
+/** The message of an error, for use within a sentence; of anything else that was thrown, its text. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -12,7 +12,7 @@ export interface PostgresLogLine {
 }
 
 /**
- * Reads a line of PostgreSQL's log. What goes wrong for one client is said to that client, which decides what it means
+ * Reads a line of PostgreSQL's log. What goes wrong for one client is reported to that client, which decides what it means
  * (a violated constraint is an answer, not a fault), so it is `debug` here.
  */
 export function parseLogLine(line: string): PostgresLogLine {

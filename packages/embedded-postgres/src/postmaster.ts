@@ -179,7 +179,7 @@ export async function untilAnswers(
   for (let boundMs = firstAnswerMs; !signal.aborted && performance.now() < deadline;) {
     const began = performance.now();
     if (await answers(target, boundMs)) return true;
-    // Refused at once says nothing about how fast it is.
+    // An immediate refusal is no measure of how fast it is.
     if (performance.now() - began >= boundMs) boundMs = Math.min(boundMs * 2, maxAnswerMs);
     await delay(25, undefined, { signal }).catch(() => {});
   }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-/** How a program ended. `code` is null when it did not run or was killed; `output` is the end of what it said. */
+/** How a program ended. `code` is null when it did not run or was killed; `output` is the end of what it printed. */
 export interface ProgramResult {
   readonly code: number | null;
   readonly stdout: string;

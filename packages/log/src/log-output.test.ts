@@ -20,7 +20,7 @@ function sink() {
   return { state, output };
 }
 
-test('a full disk: lines are dropped, and one line says so when there is room again', () => {
+test('a full disk: lines are dropped, and one line counts them when there is room again', () => {
   const { state, output } = sink();
   output.write('one\n');
   state.room = 0;
@@ -57,7 +57,7 @@ test('a line that a pipe took half of is finished before anything else', () => {
   expect(lines).toHaveLength(3);
 });
 
-test('without anything dropped nothing is said', () => {
+test('without anything dropped nothing is reported', () => {
   const { state, output } = sink();
   state.room = 2;
   output.write('long line\n');

@@ -14,7 +14,7 @@ const warnLevel = 40;
 
 /**
  * A log that drops what it cannot write: a full disk (ENOSPC), a pipe that nobody reads (EAGAIN) or that is closed
- * (EPIPE). Whoever logs must not wait for it. When writing works again, one line says how many were dropped, since when
+ * (EPIPE). Whoever logs must not wait for it. When writing works again, one line counts those that were dropped, since when
  * and why.
  */
 export function createLogOutput(write: WriteBytes, now: () => Date = () => new Date()): LogOutput {

@@ -45,7 +45,7 @@ export const eventFields = {
   reason: Nullable(conditionFields.reason, { description: 'The reason of `Ready`.' }),
   message: Nullable(text(''), { description: 'The message of `Ready`.' }),
   action: Nullable(text('', 1024), { description: 'What the agent did last; null: nothing.' }),
-  state: text('What Docker says of the container.', 32),
+  state: text('State of the container, as Docker reports it.', 32),
   exitCode: Nullable(Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }), {
     description: 'The exit code of a container that ended.',
   }),
