@@ -145,7 +145,9 @@ export const Labels = Keyed(LabelKey, LabelValue, {
   examples: [{ rack: 'a3' }],
 });
 
-export const ConditionStatus = Words(['True', 'False', 'Unknown'], {
+export const conditionStatuses = ['True', 'False', 'Unknown'] as const;
+
+export const ConditionStatus = Words(conditionStatuses, {
   description:
     '`True`: the condition is met. `False`: it is not; `message` says what to do. `Unknown`: it could not be observed.',
   examples: ['True'],

@@ -5,6 +5,7 @@ import { ApiError } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
 import type { RecoveryService } from '../recovery/recovery.service.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { registerConditionGauge } from './condition-gauge.ts';
 
 const Alive = Closed(
   { status: Type.Literal('ok', { description: 'Always `ok`.', examples: ['ok'] }) },
@@ -81,6 +82,7 @@ export async function healthRoutes(
   app: App,
   { platform, recovery }: { platform: Platform; recovery: Pick<RecoveryService, 'state'> },
 ): Promise<void> {
+  registerConditionGauge(platform);
   app.route({ ...live, handler: async () => ({ status: 'ok' as const }) });
   app.route({
     ...ready,
