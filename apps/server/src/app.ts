@@ -68,7 +68,7 @@ export interface Features {
   ensureAdminToken: TokensService['ensureAdminToken'];
 }
 
-/** Enough for every container that one host starts before it has said so. */
+/** Enough for every container that one host starts before it has reported them. */
 const defaultUnusedLeases = 128;
 
 /** Half a head is given up sooner than half a body; Node looks for such connections this often. */

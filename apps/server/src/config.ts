@@ -12,7 +12,7 @@ export interface ServerConfig {
   /** PostgreSQL to use; undefined: the server runs its own under `dataDir`. */
   databaseUrl: string | undefined;
   tls: { keyFile: string; certFile: string } | undefined;
-  /** Proxies whose `X-Forwarded-For` says where a request comes from, as addresses and CIDRs; empty: nobody's does. */
+  /** Proxies whose `X-Forwarded-For` names the source of a request, as addresses and CIDRs; empty: nobody's does. */
   trustProxy: readonly string[];
   /** Addresses of a network that one host may hold and that no container was seen on, beside its warm pool. */
   unusedLeases: number;

@@ -60,7 +60,7 @@ class AlreadyDone extends Error {}
 /** Two changes that met in a deadlock are worth another try before the caller hears of it. */
 const attempts = 3;
 
-/** Writes the events of a change, raises the revision and tells the hosts; the last thing a transaction does. */
+/** Writes the events of a change, raises the revision and notifies the hosts; the last thing a transaction does. */
 async function appendEvents(
   db: TransactionClient,
   context: ChangeContext,

@@ -94,7 +94,7 @@ export function conditionsDiffer(
   );
 }
 
-/** Somebody looked: a look is the evidence. An agent that cannot reach Docker says `Unknown`, and that proves nothing. */
+/** Somebody looked: a look is the evidence. An agent that cannot reach Docker reports `Unknown`, and that proves nothing. */
 export function wasSeen(conditions: readonly Condition[]): boolean {
   return conditions.every(({ type, status }) => type !== 'Ready' || status !== 'Unknown');
 }

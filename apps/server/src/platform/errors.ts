@@ -15,7 +15,7 @@ export interface ApiErrorOptions {
   cause?: unknown;
 }
 
-/** Anything the API answers that is not 2xx. `detail` says what happened and what to do next. */
+/** Anything the API answers that is not 2xx. `detail` states what happened and what to do next. */
 export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly status: number;

@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { databaseFault } from './database/database-errors.ts';
 
-/** Says what failed, one line for each kind and interval, however often it fails. */
+/** Logs failures: one line for each kind and interval, however often it fails. */
 export interface FailureLog {
   /** `kind`: what it is called, such as the code of the answer. */
   note(kind: string, error: unknown): void;
-  /** Says what was not said yet. */
+  /** Logs what was counted and not logged yet. */
   close(): void;
 }
 
@@ -13,7 +13,7 @@ const intervalMs = 10_000;
 /** Kinds that are counted separately; further ones are counted as one. */
 const maxKinds = 50;
 
-/** What a database said, as short as it comes: a stack tells nothing of a server that is away. */
+/** The database's error without its stack, which is of no use while the server is away. */
 export function shortly(error: unknown): { fault: string; why: string } | { err: unknown } {
   const fault = databaseFault(error);
   return fault === undefined ? { err: error } : { fault: fault.code, why: fault.detail.slice(0, 300) };
@@ -25,8 +25,8 @@ interface Kind {
 }
 
 /**
- * Makes it. The first failure of a kind is said at once, with its stack; those that follow within the interval are counted, and
- * said together at its end.
+ * The first failure of a kind is logged at once, with its stack; those that follow within the interval are counted, and
+ * logged together at its end.
  */
 export function createFailureLog(
   log: Pick<FastifyBaseLogger, 'warn'>,
@@ -35,7 +35,7 @@ export function createFailureLog(
   const kinds = new Map<string, Kind>();
   let timer: NodeJS.Timeout | undefined;
 
-  const say = (name: string, { times, since }: Kind): void => {
+  const write = (name: string, { times, since }: Kind): void => {
     if (times === 0) return;
     const seconds = Math.max(1, Math.round((now() - since) / 1000));
     log.warn({ kind: name, times, seconds }, 'requests still cannot be served');
@@ -43,7 +43,7 @@ export function createFailureLog(
   const round = (): void => {
     timer = undefined;
     for (const [name, kind] of kinds) {
-      say(name, kind);
+      write(name, kind);
       // Quiet for an interval: the next one is news.
       if (kind.times === 0) kinds.delete(name);
       else kinds.set(name, { ...kind, times: 0, since: now() });
@@ -71,7 +71,7 @@ export function createFailureLog(
     close() {
       clearTimeout(timer);
       timer = undefined;
-      for (const [name, kind] of kinds) say(name, kind);
+      for (const [name, kind] of kinds) write(name, kind);
       kinds.clear();
     },
   };

@@ -11,7 +11,7 @@ export function encodeCursor(list: string, after: string): string {
   return Buffer.from(JSON.stringify([list, after])).toString('base64url');
 }
 
-/** What a list's positions look like. Anybody can make a cursor, and the database is asked with what it says. */
+/** What a list's positions look like. Anybody can make a cursor, and its content goes into a query. */
 const like =
   (pattern: RegExp) =>
   (position: string): boolean =>

@@ -1,7 +1,7 @@
 import type { Condition } from '@trunkline/contracts';
 import { invalidFields } from './errors.ts';
 
-/** What an agent says of something that has generations. */
+/** What an agent reports of something that has generations. */
 export interface Reported {
   generation: number;
   conditions: readonly Pick<Condition, 'observedGeneration'>[];
@@ -18,7 +18,7 @@ export interface ReportedOn<T extends Reported> {
 
 /**
  * Whether a report may be believed: an agent carries out what it was given, so a generation that there was not yet is made up.
- * Where the database was restored (`mayBeAhead`) it is of a change that is lost, says nothing of what is here now, and is passed
+ * Where the database was restored (`mayBeAhead`) it is of a change that is lost, has nothing to do with what is here now, and is passed
  * over until the host has compared. Throws invalid_request. Answers what is left. Pure.
  */
 export function notAhead<K extends ReportedOn<Reported>>(

@@ -34,7 +34,7 @@ export function waitMs(request: FastifyRequest): number {
 
 const preflightMs = 10_000;
 
-/** How long a dry run waits for the agents it asks: `?wait` in milliseconds, 10 s unless said. */
+/** How long a dry run waits for the agents it asks: `?wait` in milliseconds, 10 s where it is left out. */
 export function dryRunWaitMs(request: FastifyRequest): number {
   const { wait } = request.query as { wait?: string };
   return wait === undefined ? preflightMs : inMs(wait);

@@ -43,7 +43,7 @@ function heldBy(request: FastifyRequest): { what: Held; key: string } | undefine
     /\btext\/event-stream\b/.test(request.headers.accept ?? '')
   )
     return { what: 'streams', key };
-  // A dry run of a network waits for its agents unless `wait` says otherwise.
+  // A dry run of a network waits for its agents unless `wait` is 0.
   const waits = seconds > 0 || (dryRun === true && wait === undefined);
   return { what: waits ? 'waits' : 'requests', key };
 }

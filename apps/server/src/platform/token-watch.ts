@@ -1,6 +1,6 @@
 import type { FindCaller } from './auth.ts';
 
-/** Says when a token stops being valid while a request with it is still open. */
+/** Notifies when a token stops being valid while a request with it is still open. */
 export interface TokenWatch {
   /** The signal fires once the token is revoked or has expired; `release` when it does not matter any more. */
   watch(secretHash: string): { signal: AbortSignal; release: () => void };
@@ -24,7 +24,7 @@ export function createTokenWatch(find: FindCaller, everyMs = lookEveryMs): Token
 
   const look = async (): Promise<void> => {
     for (const [hash, { controller }] of watched) {
-      // A database that is away says nothing about a token.
+      // While the database is away, nothing is known about a token.
       const valid = await find(hash).then(
         (caller) => caller !== undefined,
         () => true,

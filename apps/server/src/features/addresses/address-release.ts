@@ -9,7 +9,7 @@ import { decideRelease } from './address-states.ts';
 import { isAwaited, lockAddress, releaseAddresses, revokeAddress } from './addresses.store.ts';
 import { HeldByHosts } from './held-by-hosts.ts';
 
-/** Whatever runs on it; `unconfirmed`: also where its host has not said that it lets go of it. */
+/** Whatever runs on it; `unconfirmed`: also where its host has not confirmed that it lets go of it. */
 export type ReleaseForce = boolean | 'unconfirmed';
 
 /** How long a host is waited for that has to let go of an address, in milliseconds: it hears of it at once, or not. */

@@ -38,7 +38,7 @@ export function readMac(text: string, pointer: string): string {
   return parseMac(text);
 }
 
-/** What a request for an address asks of the allocator; says field by field what is wrong with it. */
+/** What a request for an address asks of the allocator; with what is wrong with it, field by field. */
 export function readItem(request: AddressReserve): { item: AllocationItem; family: 4 | 6 | null } {
   if (request.count !== undefined) {
     const other = (['address', 'owner', 'mac'] as const).filter((name) => request[name] !== undefined);

@@ -30,8 +30,8 @@ const inUse = (detail: string): ReleaseDecision => ({ release: false, because: '
 
 /**
  * Whether an operator may release an address. Something that runs on it keeps it: an address is freed on evidence that
- * its endpoint is gone, or by `force`, which says that the operator knows better (promise 4). What a host holds is given on
- * once the host has confirmed that it lets go of it; `unconfirmed` says that nobody waits for that.
+ * its endpoint is gone, or by `force`, with which the operator takes responsibility (promise 4). What a host holds is given on
+ * once the host has confirmed that it lets go of it; with `unconfirmed` that is not waited for.
  */
 export function decideRelease(address: HeldAddress, force: boolean | 'unconfirmed'): ReleaseDecision {
   if (force === 'unconfirmed') return { release: true, immediately: true };

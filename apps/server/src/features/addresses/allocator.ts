@@ -17,7 +17,7 @@ const maxInBatch = 256;
 const minDivided = 16;
 const noAnswers = (): void => undefined;
 
-/** Requests that may wait; beyond that the server says so at once. */
+/** Requests that may wait; beyond that the request is refused at once. */
 const maxWaiting = 10_000;
 
 /**

@@ -27,7 +27,7 @@ export interface ContainerAddresses {
     mac: string,
     pointer: string,
   ): Promise<void>;
-  /** The container is gone, its host says: its addresses go into quarantine. */
+  /** The host reports that the container is gone: its addresses go into quarantine. */
   releaseOfContainer(change: Change, containerId: string): Promise<void>;
   /** The container was seen running with the address. True when that was news. */
   bindContainer(

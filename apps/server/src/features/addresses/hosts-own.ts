@@ -23,7 +23,7 @@ export async function keepForHosts(
     recordKept(change, await change.db.$queryRaw<KeptAddress[]>`SELECT * FROM keep_for_hosts(${id}::uuid)`);
 }
 
-/** Says which addresses are kept from now on. */
+/** Records which addresses are kept from now on. */
 export function recordKept(change: Pick<Change, 'record'>, kept: readonly KeptAddress[]): void {
   for (const { network, ip, mac, host, link } of kept)
     change.record({

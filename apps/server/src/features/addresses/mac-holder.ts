@@ -20,7 +20,7 @@ const inWords = ({ network, ip, host, name, reserved }: StationRow, mac: string)
 
 /**
  * What is answered to a request that failed. That a MAC is one station of a network is held by a primary key
- * (`station_pkey`), whose refusal names nobody: here it is said whose it is. Every other failure stays what it is.
+ * (`station_pkey`), whose refusal names nobody: here the answer names the holder. Every other failure stays what it is.
  * `network`: its name or its id.
  */
 export async function sayWhoHasMac(

@@ -51,7 +51,7 @@ interface GivenRow {
 
 /**
  * Gives the addresses and records it, in one statement (prisma/functions/allocation.sql). What is not answered was
- * left as it is and is for `allocateGroups`, which says why.
+ * left as it is and is for `allocateGroups`, which answers why.
  */
 export async function allocateNextFree(
   query: Query,

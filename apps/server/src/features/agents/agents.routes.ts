@@ -36,7 +36,7 @@ function signedBy(request: FastifyRequest): HostRef {
   return request.agentHost;
 }
 
-/** Routes of another feature that are behind the signature too; `signedBy` says by which host. */
+/** Routes of another feature that are behind the signature too; `signedBy` is the host that signed. */
 export type SignedRoutes = (signed: App, signedBy: (request: FastifyRequest) => HostRef) => Promise<void>;
 
 const join = route({

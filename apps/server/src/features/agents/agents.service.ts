@@ -257,10 +257,10 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         if (document === undefined) throw unknownHost(host.id);
         return document;
       };
-      const said = { incarnation: heard ?? null, revision: after ?? 0n, generation };
-      const standing = await readStanding(query, host.id, said);
+      const reported = { incarnation: heard ?? null, revision: after ?? 0n, generation };
+      const standing = await readStanding(query, host.id, reported);
       if (standing === undefined) throw unknownHost(host.id);
-      if (standing.matters) await recovery.hear(host.id, said);
+      if (standing.matters) await recovery.hear(host.id, reported);
       if (after === undefined || standing.matters) return read();
       // An agent that heard another incarnation has to know this one.
       if (heard !== undefined && heard !== standing.incarnation) return read();
@@ -286,7 +286,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
         const lock = await hosts.openReport(change, host.id, new Date(report.observedAt));
         if (lock === undefined) throw unknownHost(host.id);
         if (lock.newest) {
-          // Only a database that was restored gave a host more than it knows; the next poll says so.
+          // Only a database that was restored gave a host more than it knows; the next poll shows that.
           const mayBeAhead = BigInt(observedRevision) > lock.before.desiredRevision;
           await placements.recordPlacements(change, host, report, lock.observedAt, mayBeAhead);
           await containers.recordReports(change, host, report.containers, lock.observedAt, mayBeAhead);

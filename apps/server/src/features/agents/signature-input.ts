@@ -1,6 +1,6 @@
 import { signedComponents } from '@trunkline/contracts';
 
-/** What a signature of an agent says of itself. */
+/** Parameters of a signature of an agent. */
 export interface SignatureParameters {
   /** Seconds since 1970. */
   created: number;

@@ -14,7 +14,7 @@ export interface ReceivedRequest {
 
 const howAgentsSign = 'docs/agent-protocol.md describes what an agent signs';
 
-/** Reads what the signature says of itself. Throws signature_invalid, and signature_expired outside of its lifetime. */
+/** Reads the parameters of the signature. Throws signature_invalid, and signature_expired outside of its lifetime. */
 export function openSignature(request: ReceivedRequest, now: Date): SignatureParameters {
   const parameters = readSignatureInput(request.headers['signature-input']);
   if (parameters === undefined || !isSignature(request.headers['signature'])) {

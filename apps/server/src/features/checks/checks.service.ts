@@ -47,7 +47,7 @@ export interface ChecksService extends Preflights {
   /** Checks that a host should run, preflights among them. */
   desired: HostQuery<DesiredCheck>;
   /**
-   * Takes what a host says of one of its checks; one that is over, or another's, is left as it is. Throws
+   * Takes what a host reports of one of its checks; one that is over, or another's, is left as it is. Throws
    * invalid_request for a result that is not of the kind of the check.
    */
   recordResult(change: Change, hostId: string, checkId: string, report: CheckReport): Promise<void>;

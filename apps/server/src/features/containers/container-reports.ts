@@ -42,8 +42,8 @@ const knownOf = (row: ContainerRow): KnownContainer => ({
 });
 
 /**
- * Takes what the agent of a host says of its containers. What it says of containers of other hosts is not heard, nor, where
- * it `mayBeAhead`, what it says of generations that were lost with a database that was restored.
+ * Takes what the agent of a host reports of its containers. What it reports of containers of other hosts is ignored, and, where
+ * it `mayBeAhead`, what it reports of generations that were lost with a database that was restored.
  */
 export async function recordContainerReports(
   change: Change,

@@ -26,31 +26,34 @@ export interface ContainerRequest {
   sharesStackOf: string | null;
 }
 
-type Say = (pointer: string, message: string) => void;
+type AddFault = (pointer: string, message: string) => void;
 
 /** Reads a request; throws all that is wrong with it that can be seen without the database. */
 export function readContainer(input: ContainerCreate): ContainerRequest {
   const faults: FieldError[] = [];
-  const say: Say = (pointer, message) => void faults.push({ pointer, message });
+  const addFault: AddFault = (pointer, message) => void faults.push({ pointer, message });
   const sharesStackOf = input.networkMode?.slice('container:'.length) ?? null;
   const given = input.attachments ?? [];
   if (given.length > 0 && sharesStackOf !== null)
-    say(
+    addFault(
       '/networkMode',
       'cannot be used with attachments: a container that shares a stack has no networks of its own',
     );
   if (given.length === 0 && sharesStackOf === null)
-    say(
+    addFault(
       '/attachments',
       'must have at least one network, unless networkMode shares the stack of another container',
     );
-  if (sharesStackOf === input.name) say('/networkMode', 'names the container itself');
+  if (sharesStackOf === input.name) addFault('/networkMode', 'names the container itself');
   if (sharesStackOf !== null && input.hostname !== undefined)
-    say('/hostname', 'cannot be used with networkMode: the host name belongs to the stack that is shared');
-  const attachments = given.map((attachment, i) => readAttachment(attachment, `/attachments/${i}`, say));
+    addFault(
+      '/hostname',
+      'cannot be used with networkMode: the host name belongs to the stack that is shared',
+    );
+  const attachments = given.map((attachment, i) => readAttachment(attachment, `/attachments/${i}`, addFault));
   for (const [i, { network }] of attachments.entries()) {
     if (attachments.findIndex((other) => other.network === network) < i)
-      say(
+      addFault(
         `/attachments/${i}/network`,
         `names ${network} a second time: a container has one attachment per network`,
       );
@@ -66,13 +69,13 @@ export function readContainer(input: ContainerCreate): ContainerRequest {
   };
 }
 
-function readAttachment(given: AttachmentRequest, at: string, say: Say): AttachmentRequest {
-  const address = reading(given.address, `${at}/address`, say, canonicalIp);
-  const address6 = reading(given.address6, `${at}/address6`, say, canonicalIp);
-  const mac = reading(given.mac, `${at}/mac`, say, parseMac);
-  if (address6?.includes(':') === false) say(`${at}/address6`, 'is not an IPv6 address');
+function readAttachment(given: AttachmentRequest, at: string, addFault: AddFault): AttachmentRequest {
+  const address = reading(given.address, `${at}/address`, addFault, canonicalIp);
+  const address6 = reading(given.address6, `${at}/address6`, addFault, canonicalIp);
+  const mac = reading(given.mac, `${at}/mac`, addFault, parseMac);
+  if (address6?.includes(':') === false) addFault(`${at}/address6`, 'is not an IPv6 address');
   if (mac !== undefined && !isUnicastMac(mac))
-    say(
+    addFault(
       `${at}/mac`,
       'is not a unicast address: the lowest bit of its first byte must be 0, and the address must not be all zeros',
     );
@@ -86,18 +89,18 @@ function readAttachment(given: AttachmentRequest, at: string, say: Say): Attachm
 
 const canonicalIp = (text: string): string => formatIp(parseIp(text));
 
-/** What `parse` reads; undefined when there is nothing, or, and said, when it cannot be read. */
+/** What `parse` reads; undefined when there is nothing, or, with a fault, when it cannot be read. */
 function reading(
   text: string | undefined,
   at: string,
-  say: Say,
+  addFault: AddFault,
   parse: (text: string) => string,
 ): string | undefined {
   try {
     return text === undefined ? undefined : parse(text);
   } catch (error) {
     if (!(error instanceof InvalidAddress)) throw error;
-    say(at, error.message);
+    addFault(at, error.message);
     return undefined;
   }
 }
@@ -110,7 +113,7 @@ export interface Reservation {
 
 /**
  * The addresses that a place on a network takes: one of each IP version that the network has. `address` is IPv4 where
- * the network has it. Says what does not fit.
+ * the network has it. Adds a fault for what does not fit.
  */
 export function reservationsFor(
   request: AttachmentRequest,
@@ -118,11 +121,11 @@ export function reservationsFor(
   at: string,
 ): { reservations: Reservation[]; faults: FieldError[] } {
   const faults: FieldError[] = [];
-  const say: Say = (pointer, message) => void faults.push({ pointer, message });
+  const addFault: AddFault = (pointer, message) => void faults.push({ pointer, message });
   const has = (family: 4 | 6): boolean => families.includes(family);
   const isV6 = request.address?.includes(':') === true;
   if (request.address !== undefined && isV6 && has(4)) {
-    say(
+    addFault(
       `${at}/address`,
       has(6)
         ? 'is the IPv4 address on this network: send the IPv6 address as address6'
@@ -130,9 +133,9 @@ export function reservationsFor(
     );
   }
   if (request.address !== undefined && !isV6 && !has(4))
-    say(`${at}/address`, `is IPv4; network ${request.network} has IPv6 only`);
+    addFault(`${at}/address`, `is IPv4; network ${request.network} has IPv6 only`);
   if (request.address6 !== undefined && !(has(4) && has(6))) {
-    say(
+    addFault(
       `${at}/address6`,
       has(6)
         ? `is for networks with both; ${request.network} has IPv6 only: send it as address`

@@ -55,7 +55,7 @@ const canonical = (ip: string | null): string | null => {
 };
 
 /**
- * Compares what an agent says of a container with what is known. Pure. A container is gone only when its agent looked
+ * Compares what an agent reports of a container with what is known. Pure. A container is gone only when its agent looked
  * after it was notified of the removal: a report of an older generation may be from before it was even made (promise 4).
  */
 export function judgeReport(known: KnownContainer, report: ContainerReport): ReportVerdict {

@@ -32,8 +32,8 @@ export function isRunning(row: ContainerRow, online: boolean): boolean {
 export function presentContainer(row: ContainerRow, online: boolean): Container {
   const spec = specOf(row);
   const observed = observedOf(row);
-  const said = conditionsOf(row);
-  const seen = said.length > 0 ? said : unseenConditions(row.host.name, row.createdAt);
+  const reported = conditionsOf(row);
+  const seen = reported.length > 0 ? reported : unseenConditions(row.host.name, row.createdAt);
   return {
     id: row.id,
     name: row.name,
@@ -62,6 +62,6 @@ export function presentContainer(row: ContainerRow, online: boolean): Container 
             exitCode: observed.exitCode,
             observedAt: observed.observedAt,
           },
-    conditions: online ? seen : silentConditions(row.host.name, row.host.lastSeenAt, row.createdAt, said),
+    conditions: online ? seen : silentConditions(row.host.name, row.host.lastSeenAt, row.createdAt, reported),
   };
 }

@@ -59,14 +59,14 @@ export interface ContainersService {
     page: { limit: number; cursor: string | undefined },
   ): Promise<PageOf<Container>>;
   get(name: string): Promise<Container>;
-  /** Begins to remove it; it is gone when its host says so. `check` throws when the caller has not seen this form. */
+  /** Begins to remove it; it is gone when its host reports that. `check` throws when the caller has not seen this form. */
   remove(name: string, check: (tag: string) => void, context: ChangeContext): Promise<Container>;
   /** Whether waiting any longer is of no use: it runs, or is gone, or its host is silent. */
   settled(id: string): Promise<boolean>;
   isGone(id: string): Promise<boolean>;
   /** Containers a host should run, and those it should remove. */
   desired: HostQuery<DesiredContainer>;
-  /** Takes what an agent says of its containers, and ends removals for which it brings the evidence. */
+  /** Takes what an agent reports of its containers, and ends removals for which it brings the evidence. */
   recordReports(
     change: Change,
     host: { id: string; name: string },

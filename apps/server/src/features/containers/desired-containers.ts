@@ -6,7 +6,7 @@ import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { wholeValues } from '../../platform/settings.ts';
 import type { ContainerSpec } from './container-request.ts';
 
-/** A container as the database tells of it; addresses in PostgreSQL's spelling. */
+/** A container as the database has it; addresses in PostgreSQL's spelling. */
 type Row = Omit<DesiredContainer, keyof ContainerSpec | 'attachments'> & {
   spec: Partial<ContainerSpec>;
   attachments: (Omit<DesiredContainer['attachments'][number], 'withdrawn'> & {

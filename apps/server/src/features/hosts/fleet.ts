@@ -18,7 +18,7 @@ export function isHeard(lastSeenAt: Date | null, now: Date, heartbeatSeconds: nu
 }
 
 /**
- * Whether it is worth waiting for a host. Silence says something only once the server itself has listened for long
+ * Whether it is worth waiting for a host. Silence counts only once the server itself has listened for long
  * enough: after an outage of the server every host was last heard long ago, and most will be back in a moment.
  */
 export function isAwaited(
@@ -54,7 +54,7 @@ export function createFleet(deps: { count(): Promise<number>; now(): Date }): Fl
       seconds = heartbeatFor(await deps.count());
       countedAt = deps.now().getTime();
     } catch {
-      // The query of whoever asks says what ails the database.
+      // The caller's own query fails with the database's error.
     } finally {
       counting = undefined;
     }

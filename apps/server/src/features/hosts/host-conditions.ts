@@ -1,7 +1,7 @@
 import type { Condition, ConditionType } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
 
-/** Conditions that the server decides on; what an agent says under these names is not heard. */
+/** Conditions that the server decides on; what an agent reports under these names is ignored. */
 const ownTypes = new Set<ConditionType>(['AgentConnected', 'IdentityUnique']);
 
 /** After this long without another agent under the same identity the identity counts as unique again, in milliseconds. */
@@ -58,7 +58,7 @@ function notAfter(time: string, now: Date): string {
 }
 
 /**
- * The conditions after a report: what the agent says, with the time of transition kept where the status is the same,
+ * The conditions after a report: what the agent reports, with the time of transition kept where the status is the same,
  * and those of the server beside it. Answers also which of them changed.
  */
 export function afterReport(
@@ -94,7 +94,7 @@ export function afterReport(
   return { conditions, changes, reconnected };
 }
 
-/** The conditions as the API shows them now: silence turns `Ready` into `Unknown`, and says how old the last word is. */
+/** The conditions as the API shows them now: silence turns `Ready` into `Unknown`, and states how old the last report is. */
 export function presentConditions(host: HostStanding, online: boolean, now: Date): Condition[] {
   const own = find(host.conditions, 'AgentConnected');
   const seen = host.lastSeenAt ?? host.createdAt;
@@ -156,7 +156,7 @@ export function recoveryConditions(
   ];
 }
 
-/** What is said of a host that holds many addresses which no container was seen on; nothing where it does not. */
+/** The condition of a host that holds many addresses which no container was seen on; none where it does not. */
 export function unusedConditions(
   host: { name: string; version: number },
   networks: readonly { network: string; unused: number; warm: number; since: Date }[],

@@ -12,7 +12,7 @@ import {
   type ReportedHost,
 } from './hosts.store.ts';
 
-/** What an agent says of its host as a whole. */
+/** What an agent reports of its host as a whole. */
 export type HostReport = Pick<Report, 'facts' | 'conditions' | 'observedRevision'> & { observedAt: Date };
 
 /** The lock of one report of a host: no other one is recorded until the transaction ends. */
@@ -38,7 +38,7 @@ export interface HostReports {
 }
 
 /** Of what this database never gave the host, nothing is known. */
-const upTo = (known: bigint, said: bigint): bigint => (said > known ? known : said);
+const upTo = (known: bigint, reported: bigint): bigint => (reported > known ? known : reported);
 const maxSilentARound = 200;
 
 export function createHostReports(

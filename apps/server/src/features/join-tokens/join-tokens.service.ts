@@ -28,7 +28,7 @@ export interface JoinTokensService {
   revoke(id: string, context: ChangeContext): Promise<void>;
   /** Throws join_token_invalid for a token that was never made here: a look before anything else of a join is read. */
   checkKnown(secret: string): Promise<void>;
-  /** Takes the token in the transaction that makes the host. Throws join_token_invalid, saying why. */
+  /** Takes the token in the transaction that makes the host. Throws join_token_invalid with the reason. */
   spend(change: Change, secret: string, hostName: string): Promise<void>;
   /** Whether this host joined with this token: then its joining again is the same join, whose answer was lost. */
   wasSpentBy(change: Change, secret: string, hostName: string): Promise<boolean>;

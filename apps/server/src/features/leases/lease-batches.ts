@@ -10,7 +10,7 @@ type Asked = Waiting<LeaseAsk, BatchRow[]>;
 const maxInBatch = 64;
 /** The second batch waits in the database for the locks of the first: neither side stands still while answers travel. */
 const maxLanes = 2;
-/** Requests that may wait; beyond that the server says so at once. */
+/** Requests that may wait; beyond that the request is refused at once. */
 const maxWaiting = 4_096;
 /** Deadlocks and serialization failures: worth another try by itself. */
 const transient = new Set(['40P01', '40001']);

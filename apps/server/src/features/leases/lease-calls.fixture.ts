@@ -68,7 +68,7 @@ export const seenContainer = (
   mac: state === 'running' ? '02:42:ac:10:64:99' : null,
 });
 
-/** Says which containers are on the networks of a host. */
+/** Reports which containers are on the networks of a host. */
 export async function reportInventory(agent: TestAgent, inventory: InventoryItem[]): Promise<void> {
   const answer = await agent.report({ observedRevision: '1', inventory });
   if (answer.status !== 200) throw new Error(`report: ${answer.status} ${JSON.stringify(answer.body)}`);

@@ -60,7 +60,7 @@ export function createLeaseClaims(
       const claim = readClaim(asked);
       const ended = AbortSignal.any([gone, stopping]);
       let made = await claimOnce(host, claim);
-      // Another host is asked for it; or this one has to say first what runs on what it was given.
+      // Another host is asked for it; or this one has to report first what runs on what it was given.
       const awaited: readonly ClaimOutcome[] = ['elsewhere', 'unused'];
       if (awaited.includes(made.outcome)) {
         if (made.outcome === 'elsewhere') metrics.recalls.inc();

@@ -28,7 +28,7 @@ import {
 import { shortDetail, unusedDetail } from './short-detail.ts';
 
 export interface LeaseSyncs {
-  /** Takes what a host returns, grants what it wants, and compares what it says it holds. */
+  /** Takes what a host returns, grants what it wants, and compares what it reports that it holds. */
   sync(host: LeaseHost, sync: LeaseSync, gone: AbortSignal): Promise<LeaseSyncAnswer>;
 }
 
@@ -58,7 +58,7 @@ const stillWanted = ({ networkId, fam: family, cidr, missing: count }: Short): W
 
 /**
  * What a host asks, in canonical form. An item that means nothing here (of a network that is gone, an address outside, a
- * foreign station with a MAC that none should have) is no reason to refuse: the host would say it again for ever.
+ * foreign station with a MAC that none should have) is no reason to refuse: the host would report it again for ever.
  */
 function readSync(host: LeaseHost, sync: LeaseSync, unused: number): LeaseAsk {
   return {
@@ -79,7 +79,7 @@ function readSync(host: LeaseHost, sync: LeaseSync, unused: number): LeaseAsk {
 
 /** What leases need of containers. */
 export interface ContainersOfLeases {
-  /** Something foreign has these addresses, a host says. */
+  /** A host reports that something foreign has these addresses. */
   moveFromConflicts(host: LeaseHost, conflicted: readonly { networkId: string; ip: string }[]): Promise<void>;
 }
 
@@ -134,7 +134,7 @@ export function createLeaseSyncs(
   const keptOf = async (host: LeaseHost, returns: LeaseAsk['returns']): Promise<HeldRow[]> =>
     returns.length === 0 ? [] : await stillHeld(query, host.id, returns);
 
-  /** What urgent wants still miss while other hosts are asked to return theirs, and this one to say what runs. */
+  /** What urgent wants still miss while other hosts are asked to return theirs, and this one to report what runs. */
   const waitFor = async (
     host: LeaseHost,
     waits: readonly Short[],

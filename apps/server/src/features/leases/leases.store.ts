@@ -76,7 +76,7 @@ export interface HeldRow {
 const heldColumns = `a.network_id AS "networkId", host(a.ip) AS ip, text(a.cidr) AS cidr, a.generation, a.owner, is_reserved(a) AS reserved, a.mac,
   CASE WHEN is_reserved(a) THEN who_may(a) END AS claim, a.state::text AS state`;
 
-/** What differs between the book and what a host says it holds. */
+/** What differs between the book and what a host reports that it holds. */
 export async function compareHeld(
   query: Query,
   hostId: string,

@@ -33,7 +33,7 @@ const desired = Prisma.sql`
   jsonb_build_object(
     'id', n.id, 'name', n.name, 'generation', n.generation,
     'state', CASE WHEN p.removing OR n.deleting_since IS NOT NULL THEN 'absent' ELSE 'present' END,
-    -- Force replaces. Nothing was said of taking a network away from under containers.
+    -- Force is for replacing a network. It does not take one away from under containers.
     'force', p.force_generation IS NOT NULL AND NOT p.removing AND n.deleting_since IS NULL,
     ${documentFields(networkFields, made)}
   )`;

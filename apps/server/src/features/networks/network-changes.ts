@@ -31,7 +31,7 @@ export function validSpec(spec: NetworkSpec, name?: string): NetworkSpec {
   return canonicalSpec(spec);
 }
 
-/** Refuses subnets that another network of the space has. The database refuses them too; here it is said whose they are. */
+/** Refuses subnets that another network of the space has. The database refuses them too; here the answer names the other network. */
 export async function refuseOverlaps(
   db: TransactionClient,
   network: { id: string | null; space: string },

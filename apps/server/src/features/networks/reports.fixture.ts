@@ -21,7 +21,7 @@ const readyCondition = (
   lastTransitionTime: '2026-11-24T09:30:00.000Z',
 });
 
-/** What an agent says of a network when it carried out its document. */
+/** What an agent reports of a network when it carried out its document. */
 export function placementDone(network: DesiredNetwork, more: Partial<PlacementReport> = {}): PlacementReport {
   const removed = network.state === 'absent';
   return {
@@ -36,12 +36,12 @@ export function placementDone(network: DesiredNetwork, more: Partial<PlacementRe
   };
 }
 
-/** What an agent says of a network that it cannot make. */
+/** What an agent reports of a network that it cannot make. */
 export function placementFailed(network: DesiredNetwork, reason: Reason): PlacementReport {
   return placementDone(network, { conditions: [readyCondition('False', network.generation, reason)] });
 }
 
-/** What an agent says of a container when it carried out its document. */
+/** What an agent reports of a container when it carried out its document. */
 export function containerDone(
   container: DesiredContainer,
   more: Partial<ContainerReport> = {},

@@ -27,7 +27,7 @@ export interface PlacementPlan {
   add: string[];
   /** It was being removed, and should stay after all. */
   keep: string[];
-  /** It is marked for removal; its host takes the network down and says so. */
+  /** It is marked for removal; its host takes the network down and reports that. */
   remove: string[];
 }
 

@@ -53,7 +53,7 @@ async function removeLeft(
   // Network rows before placements (docs/locking.md).
   for (const network of await lockNetworksById(change.db, networkIds)) {
     if (!(await deleteLeftPlacement(change.db, network.id, host.id))) continue;
-    // Nothing is left of it there, the host says: so no container is on what it held.
+    // The host reports that nothing is left of it there: so no container is on what it held.
     await deps.leases.endHolds(change, host, network.id);
     change.record({
       type: 'placement.removed',
@@ -67,8 +67,8 @@ async function removeLeft(
 }
 
 /**
- * Takes what an agent says of its networks, and ends removals for which it brings the evidence. `mayBeAhead`: the agent
- * heard more than the database knows, which was restored; what it says of later generations is passed over.
+ * Takes what an agent reports of its networks, and ends removals for which it brings the evidence. `mayBeAhead`: the agent
+ * heard more than the database knows, which was restored; what it reports of later generations is passed over.
  */
 export async function recordPlacements(
   change: Change,

@@ -13,7 +13,7 @@ export interface PlacementStandingRow {
   createdAt: Date;
   /** Up to this generation it may disconnect containers; null: it may not. */
   forceGeneration: number | null;
-  /** Its condition `Ready`, when the agent has said one. */
+  /** Its condition `Ready`, once the agent has reported one. */
   ready: Condition | null;
   /** Works, but Docker gives its addresses by itself until nobody is attached there. */
   moves: boolean;

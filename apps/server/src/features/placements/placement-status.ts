@@ -10,14 +10,14 @@ export interface PlacementFacts {
   removing: boolean;
   observedGeneration: number;
   createdAt: Date;
-  /** As the agent last said; empty: it has not looked yet. */
+  /** As the agent last reported; empty: it has not looked yet. */
   conditions: readonly Condition[];
 }
 
 /** What a placement counts as. */
 export type Standing = 'ready' | 'notReady' | 'unknown';
 
-/** Where a placement stands towards the generation that should be real. What is older says nothing about it. */
+/** Where a placement stands towards the generation that should be real. What is older is not about it. */
 export function standingOf(placement: PlacementFacts, generation: number): Standing {
   if (!placement.online) return 'unknown';
   if (placement.removing) return 'notReady';

@@ -59,13 +59,13 @@ export interface PlacementsService {
     hostIds: readonly string[],
     generation: number,
   ): Promise<void>;
-  /** Takes what an agent says of its networks, and ends removals for which it brings the evidence. */
+  /** Takes what an agent reports of its networks, and ends removals for which it brings the evidence. */
   recordPlacements(
     change: Change,
     host: HostRef,
     report: Pick<Report, 'placements' | 'inventory'>,
     observedAt: Date,
-    /** The agent heard more than the database knows, which was restored: what it says of later generations is passed over. */
+    /** The agent heard more than the database knows, which was restored: what it reports of later generations is passed over. */
     mayBeAhead?: boolean,
   ): Promise<void>;
   /** Of some networks, those that are on a host to stay, kept there until the transaction ends. */

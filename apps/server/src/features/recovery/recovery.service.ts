@@ -38,7 +38,7 @@ export interface RecoveryService {
   state(): Promise<Recovery>;
   /** Goes on without a host. Throws host_not_found, host_not_waited_for. */
   release(host: string, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
-  /** A host says what it heard last: more than the database knows means that time went back. */
+  /** A host reports what it heard last: more than the database knows means that time went back. */
   hear(hostId: string, heard: Heard): Promise<void>;
   /** Takes all that a host holds and uses. */
   compare(hostId: string, items: readonly CompareItem[]): Promise<void>;
@@ -73,15 +73,15 @@ const retried = async <T>(work: () => Promise<T>): Promise<T> => {
  */
 const maxAhead = 10n ** 10n;
 
-/** Refuses what no server can have said. Throws invalid_request. */
+/** Refuses what no server can have sent. Throws invalid_request. */
 function refuseImplausible(heard: Heard, known: { revision: bigint; generation: bigint }): void {
-  for (const [pointer, said, highest] of [
+  for (const [pointer, reported, highest] of [
     ['/after', heard.revision, known.revision],
     ['/generation', BigInt(heard.generation), known.generation],
   ] as const)
-    if (said > highest + maxAhead)
+    if (reported > highest + maxAhead)
       throw invalidFields([
-        { pointer, message: `${said} was never given by a server that is at ${highest}` },
+        { pointer, message: `${reported} was never given by a server that is at ${highest}` },
       ]);
 }
 

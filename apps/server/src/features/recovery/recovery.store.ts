@@ -113,7 +113,7 @@ export async function goOnWithout(query: Query, host: string | null, by: string)
   return row?.outcome ?? 'done';
 }
 
-/** What a host's document says of the database. */
+/** What a host's document has about the database. */
 export interface PastOfHost {
   incarnation: string;
   recovering: string | null;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { breakConnection, openClient } from './connections.ts';
 
-/** Tells that something was committed, by this server or another one. */
+/** Notifies that something was committed, by this server or another one. */
 export interface ChangeFeed {
   /** Resolves at the next change, after `timeoutMs`, or when `signal` fires, whichever comes first. Never rejects. */
   next(timeoutMs: number, signal?: AbortSignal): Promise<void>;
@@ -103,7 +103,7 @@ export function openChangeFeed(options: ChangeFeedOptions): ChangeFeed {
 const lookEveryMs = 5_000;
 
 /**
- * Looks again after every change until `settled` says yes, the time is up, the caller is gone or the server stops. Answers whether it
+ * Looks again after every change until `settled` is true, the time is up, the caller is gone or the server stops. Answers whether it
  * settled. A change that falls between a look and the wait is not missed: the wait starts before the look.
  */
 export async function holdUntil(

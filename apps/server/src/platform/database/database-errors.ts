@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@trunkline/contracts';
 import { ApiError } from '../errors.ts';
 
-/** What PostgreSQL said, whichever way it came: from `pg`, or wrapped by Prisma's adapter. */
+/** PostgreSQL's error, whichever way it came: from `pg`, or wrapped by Prisma's adapter. */
 export interface DatabaseFault {
   /** SQLSTATE, or a Node error code such as ECONNREFUSED. */
   code: string;
@@ -10,8 +10,8 @@ export interface DatabaseFault {
 }
 
 /**
- * Constraints that say something to the caller. Services look first and answer with more detail; this is what is
- * said when two requests meet.
+ * Constraints whose violation is the caller's to solve. Services look first and answer with more detail; this is the
+ * answer when two requests meet.
  */
 const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
   address_mac_once: {
@@ -108,7 +108,7 @@ const unavailableCodes = new Set([
   'P2037',
 ]);
 
-/** What pg and pg-pool say of a broken connection; these errors have no code. */
+/** Messages of pg and pg-pool about a broken connection; these errors have no code. */
 const unavailableMessages = [
   'Connection terminated',
   'Client has encountered a connection error and is not queryable',
@@ -169,7 +169,7 @@ export function databaseFault(error: unknown): DatabaseFault | undefined {
     };
   }
   const message = text(e.message) ?? '';
-  if (unavailableMessages.some((said) => message.includes(said)))
+  if (unavailableMessages.some((known) => message.includes(known)))
     return { code: 'ECONNRESET', constraint: undefined, detail: message };
   const kind = text(e.kind);
   if (kind !== undefined && unreachableKinds.has(kind)) {
@@ -185,7 +185,7 @@ function constraintOf(e: Candidate): string | undefined {
   return /constraint "([^"]+)"/.exec(text(e.originalMessage) ?? text(e.message) ?? '')?.[1];
 }
 
-/** The answer to a database error, or undefined when it says nothing to the caller (a bug of ours). */
+/** The answer to a database error, or undefined when the caller cannot do anything about it (a bug of ours). */
 export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
   const fault = databaseFault(error);
   if (fault === undefined) return undefined;

@@ -7,7 +7,7 @@ import { oldChain } from './old-chain.ts';
  */
 export type MigrationRefusal = 'older' | 'changed' | 'newer' | 'unfinished' | 'failed';
 
-/** The database does not fit this build of the server. The message says what to do. */
+/** The database does not fit this build of the server. The message states what to do. */
 export class MigrationRefused extends Error {
   override readonly name = 'MigrationRefused';
   readonly kind: MigrationRefusal;

@@ -1,7 +1,7 @@
 import { parentOn } from '../../placements/placed-network.ts';
 import { networkFields, type NetworkSpec, type Replacement, type SubnetSpec } from './network-fields.ts';
 
-/** What tells two forms of a network apart. */
+/** The difference between two forms of a network. */
 export interface NetworkDifference {
   /** The subnets as they were, in their order. */
   before: SubnetSpec[];

@@ -45,7 +45,7 @@ export function nameFaults(name: string): FieldError[] {
 
 const prefixLimits = { 4: { shortest: 8, longest: 32 }, 6: { shortest: 48, longest: 126 } } as const;
 
-type Say = (pointer: string, message: string) => void;
+type AddFault = (pointer: string, message: string) => void;
 
 /**
  * All that is wrong with a network, field by field; empty when it is valid. What a schema can say (types, names, VLAN
@@ -53,74 +53,78 @@ type Say = (pointer: string, message: string) => void;
  */
 export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu'>): FieldError[] {
   const faults: FieldError[] = [];
-  const say: Say = (pointer, message) => void faults.push({ pointer, message });
-  checkSelector(spec.hosts, say);
-  const read = spec.subnets.map((subnet, i) => checkSubnet(subnet, `/subnets/${i}`, say));
+  const addFault: AddFault = (pointer, message) => void faults.push({ pointer, message });
+  checkSelector(spec.hosts, addFault);
+  const read = spec.subnets.map((subnet, i) => checkSubnet(subnet, `/subnets/${i}`, addFault));
   for (const [i, cidr] of read.entries()) {
     const other = read
       .slice(0, i)
       .find((before) => before !== undefined && cidr !== undefined && cidrsOverlap(before, cidr));
     if (other !== undefined)
-      say(
+      addFault(
         `/subnets/${i}/cidr`,
         `overlaps ${formatCidr(other)} of the same network: each address has one subnet`,
       );
   }
-  checkMtu(spec.mtu, read, say);
+  checkMtu(spec.mtu, read, addFault);
   return faults;
 }
 
 /** Linux takes IPv6 off an interface whose MTU is below what every IPv6 link must carry (RFC 8200 section 5). */
 const minIpv6Mtu = 1280;
 
-function checkMtu(mtu: number | null, cidrs: readonly (Cidr | undefined)[], say: Say): void {
+function checkMtu(mtu: number | null, cidrs: readonly (Cidr | undefined)[], addFault: AddFault): void {
   if (mtu === null || mtu >= minIpv6Mtu) return;
   const ipv6 = cidrs.find((cidr) => cidr?.family === 6);
   if (ipv6 !== undefined)
-    say(
+    addFault(
       '/mtu',
       `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which requires ${minIpv6Mtu} or more: raise the MTU, or leave the IPv6 subnet out`,
     );
 }
 
-function checkSelector(selector: NetworkSpec['hosts'], say: Say): void {
+function checkSelector(selector: NetworkSpec['hosts'], addFault: AddFault): void {
   const given = (['all', 'names', 'labels'] as const).filter((key) => selector[key] !== undefined);
   if (given.length !== 1) {
-    say(
+    addFault(
       '/hosts',
       `must have exactly one of all, names and labels, not ${given.join(' and ') || 'none of them'}`,
     );
   } else if (selector.all === false) {
-    say('/hosts/all', 'can only be true; for no host at all send names: []');
+    addFault('/hosts/all', 'can only be true; for no host at all send names: []');
   } else if (selector.labels !== undefined && Object.keys(selector.labels).length === 0) {
-    say('/hosts/labels', 'must have at least one label; for every host send all: true');
+    addFault('/hosts/labels', 'must have at least one label; for every host send all: true');
   }
 }
 
-function checkSubnet(subnet: SubnetSpec, at: string, say: Say): Cidr | undefined {
-  const cidr = reading(`${at}/cidr`, say, () => parseCidr(subnet.cidr));
+function checkSubnet(subnet: SubnetSpec, at: string, addFault: AddFault): Cidr | undefined {
+  const cidr = reading(`${at}/cidr`, addFault, () => parseCidr(subnet.cidr));
   if (cidr === undefined) return undefined;
   const before = unusable.find(({ block }) => cidrsOverlap(block, cidr));
   if (before !== undefined) {
-    say(`${at}/cidr`, `cannot be used: ${formatCidr(before.block)} ${before.what}; use a subnet of your LAN`);
+    addFault(
+      `${at}/cidr`,
+      `cannot be used: ${formatCidr(before.block)} ${before.what}; use a subnet of your LAN`,
+    );
     return cidr;
   }
   const { shortest, longest } = prefixLimits[cidr.family];
   if (cidr.prefix < shortest || cidr.prefix > longest) {
-    say(
+    addFault(
       `${at}/cidr`,
       `has the prefix /${cidr.prefix}; an IPv${cidr.family} subnet may have /${shortest} to /${longest}`,
     );
     return cidr;
   }
-  const gateway = subnet.gateway === null ? null : checkGateway(subnet.gateway, cidr, `${at}/gateway`, say);
-  const ranges = checkRanges(subnet.ranges, cidr, `${at}/ranges`, say);
-  const exclude = checkRanges(subnet.exclude, cidr, `${at}/exclude`, say);
+  const gateway =
+    subnet.gateway === null ? null : checkGateway(subnet.gateway, cidr, `${at}/gateway`, addFault);
+  const ranges = checkRanges(subnet.ranges, cidr, `${at}/ranges`, addFault);
+  const exclude = checkRanges(subnet.exclude, cidr, `${at}/exclude`, addFault);
   if (gateway === undefined || ranges === undefined || exclude === undefined) return cidr;
   if (allocatableRanges({ cidr, gateway, ranges, exclude }).length === 0) {
     const where =
       subnet.ranges.length > 0 ? `${at}/ranges` : subnet.exclude.length > 0 ? `${at}/exclude` : `${at}/cidr`;
-    say(
+    addFault(
       where,
       `leaves no address of ${formatCidr(cidr)} that may be given out: widen the subnet, its ranges or its exclusions`,
     );
@@ -128,51 +132,56 @@ function checkSubnet(subnet: SubnetSpec, at: string, say: Say): Cidr | undefined
   return cidr;
 }
 
-function checkGateway(text: string, cidr: Cidr, at: string, say: Say): Ip | undefined {
-  const gateway = reading(at, say, () => parseIp(text));
+function checkGateway(text: string, cidr: Cidr, at: string, addFault: AddFault): Ip | undefined {
+  const gateway = reading(at, addFault, () => parseIp(text));
   if (gateway === undefined) return undefined;
   if (gateway.family !== cidr.family) {
-    say(at, `is an IPv${gateway.family} address, but ${formatCidr(cidr)} is IPv${cidr.family}`);
+    addFault(at, `is an IPv${gateway.family} address, but ${formatCidr(cidr)} is IPv${cidr.family}`);
     return undefined;
   }
   if (!cidrContains(cidr, gateway)) {
-    say(at, `is not inside ${formatCidr(cidr)}`);
+    addFault(at, `is not inside ${formatCidr(cidr)}`);
     return undefined;
   }
   if (unusableAddresses(cidr).some((ip) => compareIp(ip, gateway) === 0)) {
     const what =
       gateway.value !== cidr.base ? 'broadcast' : cidr.family === 6 ? 'subnet-router anycast' : 'network';
-    say(at, `is the ${what} address of ${formatCidr(cidr)}: no router can have it`);
+    addFault(at, `is the ${what} address of ${formatCidr(cidr)}: no router can have it`);
     return undefined;
   }
   return gateway;
 }
 
-function checkRanges(texts: readonly string[], cidr: Cidr, at: string, say: Say): IpRange[] | undefined {
+function checkRanges(
+  texts: readonly string[],
+  cidr: Cidr,
+  at: string,
+  addFault: AddFault,
+): IpRange[] | undefined {
   const ranges: IpRange[] = [];
   for (const [i, text] of texts.entries()) {
-    const range = reading(`${at}/${i}`, say, () => parseRange(text));
+    const range = reading(`${at}/${i}`, addFault, () => parseRange(text));
     if (range === undefined) continue;
     if (range.family !== cidr.family)
-      say(`${at}/${i}`, `is IPv${range.family}, but ${formatCidr(cidr)} is IPv${cidr.family}`);
+      addFault(`${at}/${i}`, `is IPv${range.family}, but ${formatCidr(cidr)} is IPv${cidr.family}`);
     else if (!cidrContainsRange(cidr, range))
-      say(`${at}/${i}`, `is not completely inside ${formatCidr(cidr)}`);
+      addFault(`${at}/${i}`, `is not completely inside ${formatCidr(cidr)}`);
     else ranges.push(range);
   }
   return ranges.length === texts.length ? ranges : undefined;
 }
 
-/** What `parse` reads; undefined, and said, when the text cannot be read. */
-function reading<T>(at: string, say: Say, parse: () => T): T | undefined {
+/** What `parse` reads; undefined, with a fault, when the text cannot be read. */
+function reading<T>(at: string, addFault: AddFault, parse: () => T): T | undefined {
   try {
     return parse();
   } catch (error) {
     if (error instanceof HostBitsSet) {
-      say(at, `has host bits set: the network is ${formatCidr(error.network)}`);
+      addFault(at, `has host bits set: the network is ${formatCidr(error.network)}`);
       return undefined;
     }
     if (!(error instanceof InvalidAddress)) throw error;
-    say(at, error.message);
+    addFault(at, error.message);
     return undefined;
   }
 }
