@@ -1,2 +1,3 @@
+export { listed } from './listed.ts';
 export { createLogOutput, openLogOutput, type LogOutput } from './log-output.ts';
 export { messageOf } from './message-of.ts';

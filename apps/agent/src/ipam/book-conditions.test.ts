@@ -27,7 +27,12 @@ test.each<[string, Partial<BookState>, string, string]>([
     'ContainerNotStarted',
     'container fixed should run',
   ],
-  ['two do not', { notStarted: [dead('a'), dead('b')] }, 'ContainerNotStarted', 'container a (and 1 more)'],
+  [
+    'two do not',
+    { notStarted: [dead('a'), dead('b')] },
+    'ContainerNotStarted',
+    'container a, b should run and could not be started',
+  ],
   ['one of another network does not', { notStarted: [dead('a', id(2))] }, 'Ready', ''],
   ['nobody could ask the wire', { blind: new Map([[id(1), 'no probe']]) }, 'NotProbed', 'no probe'],
 ])('%s', (_, change, reason, message) => {

@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import type { DesiredNetwork } from '@trunkline/contracts';
 import { advises, fails, holds, type ConditionDraft } from '../plan/conditions.ts';
 import type { UnheldAddress } from './bindings/bindings.ts';
@@ -47,20 +48,21 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
   const unheld = state.unheld.filter(({ networkId }) => networkId === id);
   const [first] = unheld;
   if (first !== undefined) {
-    const more = unheld.length > 1 ? ` (and ${unheld.length - 1} more)` : '';
+    const addresses = unheld.map(({ ip, name }) => `${ip} of container ${name}`);
     return advises(
       'AddressPool',
       'AddressNotHeld',
-      `container ${first.name} has ${first.ip}${more}, which this host does not hold: ${first.why}; restart it with another address`,
+      `this host does not hold ${listed(addresses)}: ${first.why}; restart the container with another address`,
     );
   }
-  const [dead, ...others] = state.notStarted.filter(({ networkId }) => networkId === id);
+  const notStarted = state.notStarted.filter(({ networkId }) => networkId === id);
+  const [dead] = notStarted;
   if (dead !== undefined) {
-    const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+    const names = listed(notStarted.map(({ name }) => name));
     return advises(
       'AddressPool',
       'ContainerNotStarted',
-      `container ${dead.name}${more} should run and does not start: ${dead.why}; the start is repeated at growing intervals`,
+      `container ${names} should run and could not be started: ${dead.why}; the start is repeated at growing intervals`,
     );
   }
   const own = state.records.filter(({ networkId }) => networkId === id);

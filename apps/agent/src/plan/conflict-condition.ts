@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import type { Condition } from '@trunkline/contracts';
 import type { ConditionDraft } from './conditions.ts';
 
@@ -15,15 +16,14 @@ export function conflictCondition(
   conflicts: readonly ForeignStation[],
   before: readonly Condition[],
 ): readonly ConditionDraft[] {
-  const [first] = conflicts;
-  if (first !== undefined) {
-    const more = conflicts.length === 1 ? '' : ` (and ${conflicts.length - 1} more)`;
+  if (conflicts.length > 0) {
+    const claims = conflicts.map(({ mac, ip, container }) => `${mac} for ${ip} of container ${container}`);
     return [
       {
         type,
         status: 'True',
         reason: 'ForeignStation',
-        message: `${first.mac} on the wire also answers for ${first.ip} of container ${first.container}${more}: find that machine and give it another address, or run the container with another one; the container keeps its address until then`,
+        message: `a foreign station on the wire also answers: ${listed(claims)}; find that machine and give it another address, or run the container with another one; the container keeps its address until then`,
       },
     ];
   }

@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { isKernelNewEnough } from '../host/kernel.ts';
 import { engineAnnounces } from '../wire/announcer.ts';
@@ -76,11 +77,11 @@ function announcement({ docker, wire }: Observed): ConditionDraft | null {
   }
   const [failed] = wire.unannounced;
   if (failed !== undefined) {
-    const more = wire.unannounced.length - 1;
+    const addresses = wire.unannounced.map(({ ip, container }) => `${ip} of ${container}`);
     return advises(
       'AddressesAnnounced',
       'AnnounceFailed',
-      `${failed.ip} of ${failed.container} could not be announced: ${failed.message}${more === 0 ? '' : ` (and ${more} more)`}; neighbours may use an old MAC for it until their ARP entry ages: restart the container, or ping the gateway from it`,
+      `${listed(addresses)} could not be announced: ${failed.message}; neighbours may use an old MAC for such an address until their ARP entry ages: restart the container, or ping the gateway from it`,
     );
   }
   return holds(

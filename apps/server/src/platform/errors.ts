@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import { errorTable, maxFieldErrors, type ErrorCode } from '@trunkline/contracts';
 
 /** One thing that is wrong with a request: a JSON Pointer into the body, or `query:<name>` and the like. */
@@ -36,11 +37,8 @@ export class ApiError extends Error {
 
 /** A request whose shape is right but whose values are not, field by field. */
 export function invalidFields(errors: FieldError[]): ApiError {
-  const [first] = errors;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-  return new ApiError(
-    'invalid_request',
-    `${first?.pointer || 'the request'} ${first?.message ?? 'is not valid'}${more}`,
-    { errors },
-  );
+  const faults = errors.map(({ pointer, message }) => `${pointer || 'the request'} ${message}`);
+  return new ApiError('invalid_request', listed(faults, { joint: '; ' }) || 'the request is not valid', {
+    errors,
+  });
 }

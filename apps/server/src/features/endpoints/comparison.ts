@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import { addressPath, findingKinds, type AddressFinding } from '@trunkline/contracts';
 import type { OddAddress, OddEndpoint } from './comparison.store.ts';
 
@@ -25,7 +26,7 @@ function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
     return {
       ...base,
       kind: 'two-holders',
-      message: `${ip} is on ${row.holders} running containers: ${holders.slice(0, 5).map(named).join(', ')}`,
+      message: `${ip} is on ${row.holders} running containers: ${listed(holders.map(named))}`,
       remedy: `stop all but one of them${heldBy === null ? '' : ` (the address is held by ${heldBy})`}, and start them again without a fixed address`,
     };
   }
@@ -63,7 +64,7 @@ function twinFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
     state: row.state,
     mac: row.mac,
     holders,
-    message: `${row.mac ?? ''} is the Ethernet address of ${row.stations} running containers on ${row.network}: ${holders.slice(0, 5).map(named).join(', ')}`,
+    message: `${row.mac ?? ''} is the Ethernet address of ${row.stations} running containers on ${row.network}: ${listed(holders.map(named))}`,
     remedy: 'stop all but one of them, and start them again with MACs of their own',
   };
 }

@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import type { Condition, ConditionType } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
 
@@ -163,17 +164,13 @@ export function unusedConditions(
 ): Condition[] {
   const [first] = networks;
   if (first === undefined) return [];
-  const named = networks
-    .slice(0, 5)
-    .map(({ network, unused, warm }) => `${unused} of ${network} (warm: ${warm})`);
-  const more =
-    networks.length > named.length ? ` and of ${networks.length - named.length} more networks` : '';
+  const counts = networks.map(({ network, unused, warm }) => `${unused} of ${network} (warm: ${warm})`);
   return [
     condition(
       'LeasesUsed',
       'False',
       'ManyUnused',
-      `${host.name} holds addresses that no container was seen on: ${named.join(', ')}${more}; it gets no more of them than its limit allows; see the log of its agent, or restart the agent`,
+      `${host.name} holds addresses that no container was seen on: ${listed(counts)}; it gets no more of them than its limit allows; see the log of its agent, or restart the agent`,
       {
         generation: host.version,
         since: networks.map(({ since }) => since).reduce((a, b) => (a < b ? a : b), first.since),

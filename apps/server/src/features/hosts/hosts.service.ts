@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import { hostPath, type Condition, type Host, type HostFacts, type HostPatch } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -6,7 +7,6 @@ import { mergeMap } from '../../platform/merge-patch.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
-import { listed } from '../../platform/listed.ts';
 import { createFleet, isAwaited, isHeard } from './fleet.ts';
 import {
   agentConnected,

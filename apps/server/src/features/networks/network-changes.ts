@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import { networkPath } from '@trunkline/contracts';
 import { formatRange, normalizeRanges, parseRange } from '@trunkline/netaddr';
 import type { Change } from '../../platform/changes.ts';
@@ -121,13 +122,10 @@ export async function changeSubnets(
 async function refuseHeld(db: TransactionClient, subnetId: string, cidr: string): Promise<void> {
   const held = await heldInSubnet(db, subnetId, 100);
   if (held.length === 0) return;
-  const some = held
-    .slice(0, 5)
-    .map(({ ip, owner }) => (owner === null ? ip : `${ip} (${owner})`))
-    .join(', ');
+  const names = held.map(({ ip, owner }) => (owner === null ? ip : `${ip} (${owner})`));
   throw new ApiError(
     'subnet_holds_addresses',
-    `${cidr} cannot be removed while addresses of it are held: ${some}${held.length > 5 ? ' and more' : ''}; release them first`,
+    `${cidr} cannot be removed while addresses of it are held: ${listed(names)}; release them first`,
     { data: { cidr, addresses: held } },
   );
 }

@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import type { Condition, ReasonOf } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
 import { placementConditions, standingOf, type PlacementFacts } from '../placements/placement-status.ts';
@@ -17,13 +18,6 @@ export interface NetworkSummary {
   ready: boolean;
   hosts: { total: number; ready: number; notReady: number; unknown: number };
   conditions: Condition[];
-}
-
-const maxNamed = 5;
-
-function named(texts: readonly string[], joint: string): string {
-  const more = texts.length > maxNamed ? `${joint}and ${texts.length - maxNamed} more` : '';
-  return texts.slice(0, maxNamed).join(joint) + more;
 }
 
 /** Sums up the placements of a network. Pure: the same facts, the same words. */
@@ -49,7 +43,7 @@ export function summarizeNetwork(facts: NetworkFacts): NetworkSummary {
           'HostsKnown',
           'False',
           'HostsMissing',
-          `selected by name and not joined: ${named(facts.unknownHosts, ', ')}; the network is created there when they join`,
+          `selected by name and not joined: ${listed(facts.unknownHosts)}; the network is created there when they join`,
           stamp,
         );
   return {
@@ -65,11 +59,11 @@ function readiness(
 ): Pick<Condition, 'status' | 'message'> & { reason: ReasonOf<'Ready'> } {
   const on = `on ${hosts.ready} of ${hosts.total} hosts`;
   const why = (standing: string): string =>
-    named(
+    listed(
       facts.placements
         .filter((placement) => standingOf(placement, facts.generation) === standing)
         .map((placement) => `${placement.host}: ${reasonOf(placement, facts.generation)}`),
-      '; ',
+      { joint: '; ' },
     );
   if (facts.deleting)
     return {
@@ -85,7 +79,7 @@ function readiness(
     return {
       status: 'False',
       reason: 'HostsMissing',
-      message: `${on}; not joined: ${named(facts.unknownHosts, ', ')}`,
+      message: `${on}; not joined: ${listed(facts.unknownHosts)}`,
     };
   if (hosts.total === 0)
     return { status: 'False', reason: 'NoHosts', message: 'hosts selects no host that has joined' };
@@ -94,9 +88,9 @@ function readiness(
 
 /** Where it is still, and why. */
 const leaving = ({ placements, generation }: NetworkFacts): string =>
-  named(
+  listed(
     placements.map((one) => `${one.host}: ${reasonOf({ ...one, removing: true }, generation)}`),
-    '; ',
+    { joint: '; ' },
   );
 
 function reasonOf(placement: PlacementFacts, generation: number): string {

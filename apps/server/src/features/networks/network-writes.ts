@@ -1,8 +1,8 @@
+import { listed } from '@trunkline/log';
 import { networkPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
-import { listed } from '../../platform/listed.ts';
 import { refuseWhileAttached } from '../placements/attached-containers.ts';
 import { foundNetwork } from '../placements/placed-network.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';

@@ -1,7 +1,7 @@
+import { listed } from '@trunkline/log';
 import type { Condition, OwnReasonOf } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { listed } from '../../platform/listed.ts';
 
 /** A running container that does not fit the book of addresses, as the last report of its host had it. */
 export interface Dispute {

@@ -1,7 +1,7 @@
+import { listed } from '@trunkline/log';
 import { containerPath } from '@trunkline/contracts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
-import { listed } from '../../platform/listed.ts';
 
 /** Containers of ours that are attached to a network, with their hosts. */
 export function attachedContainers(

@@ -1,3 +1,4 @@
+import { listed } from '@trunkline/log';
 import { randomUUID } from 'node:crypto';
 import type { CompareItem, Recovery } from '@trunkline/contracts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
@@ -13,7 +14,6 @@ import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
-import { listed } from '../../platform/listed.ts';
 import type { PastMark } from './past-mark.ts';
 import {
   checkPast,

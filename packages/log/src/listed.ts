@@ -1,13 +1,13 @@
-/** How to list. */
+/** How to list: by default at most five, with commas. */
 export interface ListedOptions {
-  joint?: string;
+  readonly joint?: string;
   /** As many as are named. */
-  max?: number;
+  readonly max?: number;
   /** How many there are, where only some of them are given. */
-  total?: number;
+  readonly total?: number;
 }
 
-/** The first of a list, and how many more there are: `a, b and 3 more`. */
+/** A list as part of a sentence: the first, and how many more there are: `a, b and 3 more`. */
 export function listed(
   texts: readonly string[],
   { joint = ', ', max = 5, total = texts.length }: ListedOptions = {},
