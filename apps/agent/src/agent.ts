@@ -12,8 +12,8 @@ import { ensureJoined } from './sync/join.ts';
 import { lockStateFolder } from './sync/state-lock.ts';
 
 /**
- * Runs an agent until `signal` aborts: joins where it has not, then keeps the host as the server wants it. What the
- * last document says is carried out also while the server cannot be reached, and nothing of it is undone at the end.
+ * Runs an agent until `signal` aborts: joins where it has not, then keeps the host as the server wants it. The last document is
+ * carried out also while the server cannot be reached. Nothing of it is undone at the end.
  *
  * Fails when it cannot go on: `StateFolderBusy`, `CopiedState`, `UnreadableIdentity`, `JoinRefused`, `AgentSuperseded`.
  */

@@ -21,7 +21,7 @@ import { readHostId } from './machine/identity.ts';
 /**
  * The boot stage as a program: from the agent's own disk alone, before Docker and without a server. It only reads the
  * state folder, so an agent may be at work on it. Answers the exit code: 1 when a wanted link could not be put back or the
- * state is of another machine, else 0, also where there is nothing to do or the disk says nothing that can be relied on.
+ * state is of another machine, else 0, also where there is nothing to do or nothing on the disk can be relied on.
  *
  * Fails with `InvalidConfig`.
  */
@@ -71,7 +71,7 @@ export async function boot(
   return failed.length === 0 ? 0 : 1;
 }
 
-/** What the host should be, as last heard and not undone since; null, said in the log, where the state folder has nothing to go by. */
+/** What the host should be, as last received and not undone since; null, and logged, where the state folder has nothing usable. */
 export async function desiredOnDisk(stateFolder: string, log: Logger): Promise<DesiredDocument | null> {
   try {
     const hostId = await readHostId(stateFolder);

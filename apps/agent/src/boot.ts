@@ -14,11 +14,11 @@ import { wholeWire } from './observation/wire-state.ts';
 
 /** What the boot stage works with. */
 export interface BootDeps {
-  /** What this host should be, as its own disk says; null where that is not known. */
+  /** What this host should be, read from its own disk; null where that is not known. */
   readonly desired: DesiredDocument | null;
   readonly links: LinkApplyDeps['links'] & Pick<Links, 'list'>;
   readonly kernel: LinkApplyDeps['kernel'] & Pick<Kernel, 'observe'>;
-  /** Says that something about the links changed, until aborted. */
+  /** Calls `onChange` when something about the links changed, until aborted. */
   readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>;
   readonly timing: Pick<Timing, 'now' | 'delay'>;
   readonly log: Logger;

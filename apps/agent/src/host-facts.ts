@@ -10,7 +10,7 @@ export type FactsDeps = Pick<FactsSources, 'readFile'> & {
   readonly version: string;
 };
 
-/** Facts that say nothing newer than a look saw. */
+/** Facts with nothing newer than a look saw. */
 export function factsOfLook(deps: FactsDeps, { links, docker, kernel }: Observed): Promise<HostFacts> {
   return factsOf(deps, {
     links: { list: () => Promise.resolve(links) },

@@ -163,7 +163,7 @@ async function openState({ config, timing, log }: AgentDeps, hostId: string, onR
   return { cache, adoption, detached, confirmation };
 }
 
-/** A client that signs as this host on this machine, and that tells the address book when the server knows no such host. */
+/** A client that signs as this host on this machine, and that notifies the address book when the server knows no such host. */
 function connect({ server, identity, machine, ipam }: Joined): AgentClient {
   const { hostId, privateKey } = identity;
   const run = randomBytes(16).toString('base64url');

@@ -48,7 +48,7 @@ export async function checkConnectivity(
   };
 }
 
-/** Process id, or why there is none. */
+/** Process id of the container, or a sentence why there is none. */
 async function runningPid(name: string, docker: ConnectivityDeps['docker']): Promise<number | string> {
   try {
     const { pid, status } = await docker.container(name);

@@ -1,4 +1,4 @@
-/** What `ping -q` said at its end. */
+/** The closing lines of `ping -q`. */
 export interface PingSummary {
   readonly sent: number;
   readonly received: number;

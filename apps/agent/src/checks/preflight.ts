@@ -11,7 +11,7 @@ export interface PreflightDeps {
   readonly look: () => Promise<Observed>;
 }
 
-/** As the contract has it. */
+/** Bound of the contract (`PreflightFindings.actions`). */
 const maxActions = 256;
 
 /**

@@ -29,7 +29,7 @@ export interface ConfirmationDeps {
   readonly document: () => DesiredDocument | null;
   /** How long the server may be silent after a change of a link, in milliseconds. */
   readonly windowMs: number;
-  /** What is to be carried out changed without a word of the server. */
+  /** What is to be carried out has changed, without a new document. */
   readonly onRollback: () => void;
   readonly timing: Pick<Timing, 'now' | 'delay'>;
   readonly log: Logger;
@@ -53,7 +53,7 @@ export interface Confirmation {
   readonly end: (key: ItemKey) => void;
   /** Links that changes which were undone have set up. */
   readonly linksToRestore: LinksToRestoreStore;
-  /** Every report on its way to the server: what it shows to be in place is noted, and what was rolled back is said. */
+  /** Every report on its way to the server: notes what it shows to be in place, and adds what was rolled back. */
   readonly annotate: (report: Report) => Report;
   /** A client whose answered polls and reports confirm. */
   readonly observing: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
@@ -63,7 +63,7 @@ export interface Confirmation {
 
 /** With nothing on trial there is nothing to wait for; anything that begins wakes it. */
 const idleMs = 3_600_000;
-/** How soon it is tried again to write down that a trial failed; it is carried out all the same. */
+/** Pause before a failed trial that could not be written to disk is written again. It is rolled back all the same. */
 const rewriteMs = 5000;
 
 /** What was carried out last, and until when it holds. */
@@ -223,7 +223,7 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
   };
 }
 
-/** The server itself says that it cannot answer now, its database being away, say: the way to it is whole. */
+/** The server itself answers that it cannot serve now, for instance without its database: the way to it is whole. */
 function isOutOfOrder(error: unknown): boolean {
   return error instanceof ApiError && error.status >= 500 && error.problem !== null;
 }

@@ -31,7 +31,7 @@ export function isInPlace({ removed, conditions }: PlacementReport): boolean {
 
 const maxMessage = 4000;
 
-/** A report that says of each network whose trial failed that it did. Pure; `document` is what the server wants. */
+/** The report, with a condition for each network whose trial failed. Pure; `document` is what the server wants. */
 export function withRollbacks(
   report: Report,
   document: DesiredDocument | null,

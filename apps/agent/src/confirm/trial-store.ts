@@ -30,13 +30,13 @@ const StoredRecord = Type.Object({
   ]),
 });
 
-/** Opens the store of a state folder; what cannot be read is said in the log, and those networks are not on trial. */
+/** Opens the store of a state folder; what cannot be read is logged, and those networks are not on trial. */
 export async function openTrialStore(stateFolder: string, log: Logger): Promise<TrialStore> {
   const { current, change } = createStoredValue(pathIn(stateFolder), await readTrials(stateFolder, log));
   return { all: current, change };
 }
 
-/** What a state folder says, without opening it for changes. Never fails. */
+/** The trials in a state folder, without opening it for changes. Never fails. */
 export async function readTrials(stateFolder: string, log: Logger): Promise<Trials> {
   const path = pathIn(stateFolder);
   try {

@@ -40,7 +40,7 @@ export interface Evidence {
   readonly quietSince: number | null;
 }
 
-/** What a network's record says of the document's form of it: nothing, where the trial was of another generation. */
+/** The trial of the generation that the document has; null where the recorded trial was of another one. */
 function trialOf(trials: Trials, network: DesiredNetwork): Trial | null {
   const trial = trials[network.id]?.trial;
   return trial?.generation === network.generation ? trial : null;
@@ -189,7 +189,7 @@ function recordAfter(
   return { ...record, trial: { ...trial, deadline: null } };
 }
 
-/** Makes it final that the time of trials is over. */
+/** Marks trials whose deadline is over as failed, for good. */
 export function expire(trials: Trials, document: DesiredDocument, now: number): Trials {
   const failed = document.networks.flatMap((network) => {
     const record = failedTrial(trials, network, now);

@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Written to the program's standard input, which is closed afterwards. */
   readonly input?: string;
-  /** Exit codes that count as an answer and not as a failure. Default `[0]` (ping, for one, says loss with 1). */
+  /** Exit codes that count as an answer and not as a failure. Default `[0]` (ping, for one, reports loss with 1). */
   readonly acceptCodes?: readonly number[];
 }
 
@@ -33,7 +33,7 @@ export type RunCommand = (
 
 /**
  * Why a program gave no answer: it ended with another exit code (`exit`), a signal killed it (`signal`), it took too
- * long (`timeout`), said too much (`output`), could not be started (`spawn`: not installed, not permitted), or the
+ * long (`timeout`), printed too much (`output`), could not be started (`spawn`: not installed, not permitted), or the
  * caller gave up (`aborted`).
  */
 export type CommandFailureKind = 'exit' | 'signal' | 'timeout' | 'output' | 'spawn' | 'aborted';
@@ -75,7 +75,7 @@ export class CommandFailed extends Error {
 export interface CommandRunnerOptions {
   /** Where programs are looked for. Default: the system's folders, `sbin` included. */
   readonly path?: string;
-  /** Bound of each output stream in bytes. Default 16 MiB (a host with thousands of links says about 1 KiB a link). */
+  /** Bound of each output stream in bytes. Default 16 MiB (a host with thousands of links prints about 1 KiB per link). */
   readonly maxOutputBytes?: number;
   /** Bound in time where a call names none, in milliseconds. Default 10 000. */
   readonly timeoutMs?: number;

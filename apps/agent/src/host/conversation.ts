@@ -3,7 +3,7 @@ import type { DialogueProcess } from './resident-ip.ts';
 /** A program that answers each question with one JSON array. */
 export interface Conversation {
   /**
-   * Says some lines, of which the last is a question, and hears its answer. One at a time: answers carry nothing that says
+   * Writes some lines, of which the last is a question, and reads its answer. One at a time: answers carry nothing that shows
    * which question they belong to. Fails with `Error` when the program ended or is silent, for good.
    */
   readonly ask: (lines: string) => Promise<string>;

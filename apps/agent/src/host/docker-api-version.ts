@@ -16,7 +16,7 @@ export const manyEndpointsSince: ApiVersion = { major: 1, minor: 44 };
 
 /** From here on (Engine 28) a network may have no IPv4 (`EnableIPv4`), and macvlan starts containers on it. */
 export const ipv6OnlySince: ApiVersion = { major: 1, minor: 48 };
-/** From here on (Engine 28) an endpoint says how much it is wanted for the default route (`GwPriority`). */
+/** From here on (Engine 28) an endpoint has a priority for the default route (`GwPriority`). */
 export const gatewayPrioritySince: ApiVersion = { major: 1, minor: 48 };
 
 /** Reads `1.41`; undefined for anything else. */
@@ -37,7 +37,7 @@ export function isAtLeast(version: ApiVersion, other: ApiVersion): boolean {
 
 /**
  * The version to speak with a daemon: the lower of ours and its newest, or why there is none.
- * `oldest` is null for a daemon that does not say.
+ * `oldest` is null for a daemon that does not report it.
  */
 export function negotiate(daemon: {
   readonly newest: string | null;

@@ -52,7 +52,7 @@ export interface DockerEngine {
 
   /** Whether an image is on this host. */
   imageExists(ref: string): Promise<boolean>;
-  /** Pulls an image (tag `latest` unless said); bounded by silence, not by total time. */
+  /** Pulls an image (tag `latest` unless given); bounded by silence, not by total time. */
   pullImage(ref: string, onProgress?: (progress: DockerPullProgress) => void): Promise<void>;
 
   /**
@@ -153,7 +153,7 @@ export interface DockerEndpoint {
   /** The addresses that were asked for when it was attached; they stay while the container is stopped. */
   readonly requestedIpv4: string | null;
   readonly requestedIpv6: string | null;
-  /** Names for it on that network besides its own, as compose gives them. Docker tells them of one container, in no list. */
+  /** Names for it on that network besides its own, as compose gives them. Docker shows them when one container is inspected, and in no list. */
   readonly aliases: readonly string[];
 }
 
@@ -189,7 +189,7 @@ export type DockerContainerDetail = DockerContainer & {
   readonly pid: number | null;
   /** Of the last run; 0 before the first. */
   readonly exitCode: number;
-  /** Docker's words about a start that failed, null without one. */
+  /** Docker's error of a start that failed, null without one. */
   readonly error: string | null;
   /** RFC 3339, null before the first start. */
   readonly startedAt: string | null;

@@ -2,7 +2,7 @@
 export type DockerErrorCode =
   'docker_unreachable' | 'docker_not_found' | 'docker_conflict' | 'docker_refused' | 'docker_unsupported';
 
-/** Any error that `DockerEngine` gives. Told apart by class or `code`, never by its words. */
+/** Any error that `DockerEngine` gives. Distinguished by class or `code`, never by its text. */
 export abstract class DockerError extends Error {
   abstract readonly code: DockerErrorCode;
   /** What was asked of Docker: `create network mac_net1`. */
@@ -39,7 +39,7 @@ export class DockerConflict extends DockerError {
   override readonly code = 'docker_conflict';
 }
 
-/** Docker said no, and why (any other status). */
+/** Docker refused, for a reason of its own (any other status). */
 export class DockerRefused extends DockerError {
   override readonly name = 'DockerRefused';
   override readonly code = 'docker_refused';

@@ -49,7 +49,7 @@ export async function removeNetwork({ write }: DockerCalls, idOrName: string): P
       trueTypes(requests).getNetwork(idOrName).remove({ abortSignal }),
     );
   } catch (error) {
-    // 403 is how Docker says that containers are attached, and that a network is its own.
+    // 403 is Docker's status for a network with containers attached, and for one of its own.
     if (error instanceof DockerRefused && error.status === 403) {
       throw new DockerConflict(operation, error.said, error);
     }

@@ -21,7 +21,7 @@ export interface DockerClients {
   readonly api: ApiVersion;
   /** For calls that answer soon; gives up on a silent socket by itself. */
   readonly requests: Docker;
-  /** For streams and waits: a client-wide time limit would cut an event stream that has nothing to say. */
+  /** For streams and waits: a client-wide time limit would cut an event stream that is silent. */
   readonly patient: Docker;
 }
 
@@ -146,7 +146,7 @@ export function createDockerSession(options: {
 }
 
 /**
- * Sorts a failure by status code and errno, never by words. What is neither (a mistake of ours) is passed on as it is.
+ * Sorts a failure by status code and errno, never by its text. What is neither (a mistake of ours) is passed on as it is.
  */
 function dockerFailure(operation: string, error: unknown, socketPath: string): unknown {
   if (error instanceof DockerError || !(error instanceof Error)) return error;

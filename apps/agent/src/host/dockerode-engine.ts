@@ -31,7 +31,7 @@ export interface DockerEngineOptions {
   readonly readTimeoutMs?: number;
   /** For what changes something; Docker itself tries an IPAM driver for 15 s. Default 60 000. */
   readonly writeTimeoutMs?: number;
-  /** How long a pull may say nothing. Default 120 000. */
+  /** How long a pull may make no progress. Default 120 000. */
   readonly pullSilenceMs?: number;
   /** Clock, milliseconds since 1970. */
   readonly nowMs?: () => number;

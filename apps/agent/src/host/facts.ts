@@ -24,8 +24,8 @@ export interface FactsSources {
 const maxInterfaces = 512;
 
 /**
- * What this machine is, as of now. A part that cannot be read is said so (Docker not reachable, os `unknown`); only the
- * links must be readable, since without them nothing said about the host would be true.
+ * What this machine is, as of now. A part that cannot be read is reported as such (Docker not reachable, os `unknown`). Only the
+ * links must be readable, since without them no report about the host would be true.
  *
  * Fails as `Links.list` does.
  */

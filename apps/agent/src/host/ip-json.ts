@@ -62,7 +62,7 @@ function addressOf(entry: JsonRecord): LinkAddress[] {
 }
 
 function entries(stdout: string, what: string): readonly JsonRecord[] {
-  // `ip` says nothing at all where there is nothing to say (no IPv6 in the kernel, for one).
+  // `ip` prints nothing at all where it has nothing to show (no IPv6 in the kernel, for one).
   if (stdout.trim() === '') return [];
   let parsed: unknown;
   try {

@@ -4,7 +4,7 @@ import { parseLinks } from './ip-json.ts';
 import { assertAlias, assertMtu, assertVlanId, conflictOfVlan, LinkConflict, LinkNotFound } from './links.ts';
 import type { Link, Links } from './links.ts';
 
-/** Answers what `ip -json -details address show` says at the moment of asking; fails with `CommandFailed`. */
+/** The output of `ip -json -details address show` at the moment of the call; fails with `CommandFailed`. */
 export type ShowAddresses = () => Promise<string>;
 
 /**

@@ -10,7 +10,7 @@ export function record(value: unknown): JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonRecord) : {};
 }
 
-/** A text with something in it, else null: an empty text is how both Go and `ip` say "none". */
+/** A text with something in it, else null: an empty text is how both Go and `ip` write "none". */
 export function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }

@@ -8,7 +8,7 @@ export type ModuleState = 'ready' | 'loadable' | 'missing';
 
 /** What the kernel of the host has and does, as of one look. */
 export interface KernelState {
-  /** As `uname -r` says it. */
+  /** As `uname -r` prints it. */
   readonly release: string;
   readonly modules: Readonly<Record<KernelModule, ModuleState>>;
   /** Whether the host routes. */
@@ -27,7 +27,7 @@ export interface HostRoute {
 
 /** The kernel of one host. Every change is idempotent. */
 export interface Kernel {
-  /** Never fails: what cannot be read is said to be not so. */
+  /** Never fails: what cannot be read counts as not so. */
   observe(): Promise<KernelState>;
   /** Loads a module; fails with `CommandFailed` where the kernel has none. Fine when it is there. */
   loadModule(module: KernelModule): Promise<void>;
@@ -190,7 +190,7 @@ function prefixLength(mask: string): number | null {
 
 /**
  * Whether a kernel of this release can do macvlan: 3.9 and later (Docker's own requirement; scenario S4). True for one
- * whose release says nothing.
+ * whose release is not readable.
  */
 export function isKernelNewEnough(release: string): boolean {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];

@@ -16,7 +16,7 @@ export interface Link {
   readonly mac: string | null;
   /** In bytes. */
   readonly mtu: number;
-  /** Set up by an administrator (`IFF_UP`); says nothing about the cable. */
+  /** Set up by an administrator (`IFF_UP`); independent of the cable. */
   readonly up: boolean;
   /** RFC 2863: `UP`, `DOWN`, `LOWERLAYERDOWN`, `DORMANT`, `UNKNOWN`, … (`UNKNOWN` is normal for lo and dummy). */
   readonly operState: string;
@@ -50,7 +50,7 @@ export interface VlanSpec {
 
 /**
  * The links of one network namespace. Every change is idempotent and judged by what is observed, not by what a
- * program says: `true` when it changed something, `false` when all was so already.
+ * program reports: `true` when it changed something, `false` when all was so already.
  *
  * Every method that takes a name fails with `InvalidInterfaceName` before anything is run, and every one can fail with
  * `CommandFailed`.
@@ -82,7 +82,7 @@ export interface Links {
   remove(name: string, expectedAlias: string): Promise<boolean>;
 }
 
-/** No link of this name; says which ones exist. */
+/** No link of this name; the message names those that exist. */
 export class LinkNotFound extends Error {
   override readonly name = 'LinkNotFound';
   /** The name that was asked for. */

@@ -1,7 +1,7 @@
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
 
 /*
- * What the kernel tells of the addresses of a network namespace in /proc/<pid>/net; pure. Addresses of the loopback and of
+ * What the kernel shows of the addresses of a network namespace in /proc/<pid>/net; pure. Addresses of the loopback and of
  * one link only (fe80::/10) are left out: nobody else can mean them.
  */
 

@@ -31,7 +31,7 @@ const silenceMs = 2000;
 /**
  * Asks one `ip` that stays (`ip -batch -`, ip(8)) instead of starting one a look: it reads the kernel's tables again
  * for every question, and spares the start of a program, which costs a busy host some ten milliseconds. When it ends,
- * is silent or says half a sentence, a fresh `ip` answers, and the next read starts another one that stays.
+ * is silent or prints half an answer, a fresh `ip` answers, and the next read starts another one that stays.
  */
 export function createResidentIp(open: OpenDialogue, run: RunCommand): ResidentIp {
   const askAnother = showOnce(run);
@@ -54,7 +54,7 @@ export function createResidentIp(open: OpenDialogue, run: RunCommand): ResidentI
   }
 
   return {
-    // One question at a time: answers carry nothing that says which question they belong to.
+    // One question at a time: answers carry nothing that identifies their question.
     show: () => {
       const answer = last.then(readOne);
       last = answer.catch(() => {});

@@ -3,7 +3,7 @@ export interface ResponseBound {
   /** The bound now, in milliseconds. */
   readonly boundMs: () => number;
   /**
-   * Runs a call within the bound of now and learns from it. One that was given up, which `isLate` says of its error, is
+   * Runs a call within the bound of now and learns from it. One that was given up, which `isLate` tells from its error, is
    * given twice the time next.
    */
   readonly watch: <T>(run: (boundMs: number) => Promise<T>) => Promise<T>;

@@ -24,7 +24,7 @@ export function createDialogueOpener(options: { readonly path?: string } = {}): 
   return (file, argv) => {
     const child = spawn(file, argv, { env, stdio: ['pipe', 'pipe', 'ignore'] });
     child.on('error', (error) => child.stdout.destroy(error));
-    // A program that ended says so by its output; a line that it no longer reads is no error of its own.
+    // A program that ended is noticed by its output; a line that it no longer reads is no error of its own.
     child.stdin.on('error', () => {});
     child.stdout.setEncoding('utf8');
     return {

@@ -22,14 +22,14 @@ export class IdentityCopied extends Error {
   }
 }
 
-/** The server knows no such host, whatever this state folder says; its words. Null: it says nothing of the kind. */
+/** Why the server knows no such host, in its own words, where that is the error. Null: the error is another one. */
 function notJoined(error: unknown): string | null {
   return error instanceof ApiError && error.code === 'host_not_joined'
     ? (error.problem?.detail ?? error.message)
     : null;
 }
 
-/** A client whose calls say when the server knows no such host, before they fail. */
+/** A client whose calls report that the server knows no such host before they fail. */
 export function heedingNotJoined(client: AgentClient, onNotJoined: (why: string) => void): AgentClient {
   const heed = async <T>(call: Promise<T>): Promise<T> => {
     try {

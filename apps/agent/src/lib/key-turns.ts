@@ -5,7 +5,7 @@ export interface KeyTurns {
   readonly isBusy: (key: string) => boolean;
 }
 
-/** Makes it. */
+/** Nobody works on any key at first. */
 export function createKeyTurns(): KeyTurns {
   const last = new Map<string, Promise<void>>();
   return {

@@ -10,7 +10,7 @@ export interface SteadyClock {
 const correctionMs = 1000;
 
 /**
- * Makes it. `wall`: the machine's clock, milliseconds since 1970; `elapsed`: milliseconds that passed, which nobody sets. How far
+ * `wall`: the machine's clock, milliseconds since 1970; `elapsed`: milliseconds that passed, which nobody sets. How far
  * it is ahead of the machine's clock is made good when that is set forward again.
  */
 export function createSteadyClock(wall: () => number, elapsed: () => number): SteadyClock {

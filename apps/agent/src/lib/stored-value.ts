@@ -4,7 +4,7 @@ import { writeFileAtomically } from './atomic-file.ts';
 export interface StoredValue<T> {
   /** As it is on disk. */
   readonly current: () => T;
-  /** Makes it another one once that is safe on disk; one change after the other. The same object writes nothing. */
+  /** Replaces the value once the new one is safe on disk, one change after the other. The same object writes nothing. */
   readonly change: (make: (before: T) => T) => Promise<void>;
 }
 

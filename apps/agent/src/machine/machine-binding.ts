@@ -5,10 +5,10 @@ import { readFileIfAny, writeFileAtomically } from '../lib/atomic-file.ts';
 import { readHostId } from './identity.ts';
 import type { Timing } from '../lib/timing.ts';
 
-/** What a state folder says of its machine. */
+/** The machine that a state folder belongs to, as the folder has it. */
 export interface Binding {
   readonly marks: MachineMarks;
-  /** An operator said on the host that this is the machine now: the server takes its marks. */
+  /** An operator declared on the host that this is its machine now: the server takes over its marks. */
   readonly accepted: boolean;
 }
 
@@ -66,7 +66,7 @@ export async function checkMachine(
 }
 
 /**
- * Makes sure that a state folder belongs to this machine, and answers what it says of it. A folder without a mark of its
+ * Makes sure that a state folder belongs to this machine, and answers which one that is. A folder without a mark of its
  * machine gets one. Fails with {@link CopiedState}.
  */
 export async function bindToMachine(deps: BindingDeps, signal: AbortSignal): Promise<Binding> {
@@ -129,7 +129,7 @@ async function readBinding(stateFolder: string): Promise<Binding | null> {
       accepted: accepted === true,
     };
   } catch {
-    // Written whole or not at all: somebody edited it. Nothing can be said by it.
+    // The agent writes it whole or not at all, so somebody edited it. It proves nothing.
     return null;
   }
 }

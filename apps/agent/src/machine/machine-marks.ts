@@ -9,7 +9,7 @@ export interface MarkSources {
   readonly readFile: (path: string) => Promise<string>;
 }
 
-/** What firmware says that nobody gave a UUID: nothing that marks a machine. */
+/** UUIDs of firmware that nobody set: they mark no machine. */
 const meaningless = new Set([
   '00000000-0000-0000-0000-000000000000',
   'ffffffff-ffff-ffff-ffff-ffffffffffff',

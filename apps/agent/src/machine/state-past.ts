@@ -48,7 +48,7 @@ export async function markStatePast(
   await rm(join(stateFolder, disownedName), { force: true });
 }
 
-/** Records an operator's word that the folder is no copy. Whose host's it is, is not his to say. */
+/** Records that an operator declared the folder to be no copy. The recorded host stays: the operator does not decide that. */
 export async function markNotCopied(stateFolder: string, boot: string | null): Promise<void> {
   const recorded = readRecord(await readFileIfAny(join(stateFolder, fileName)));
   await writeMark(stateFolder, boot, recorded?.hostId ?? null);

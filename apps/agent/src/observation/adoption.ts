@@ -5,7 +5,7 @@ import { createStoredValue } from '../lib/stored-value.ts';
 
 /**
  * Docker networks that were there before us and fit: our network id to Docker's id. Kept on disk, since Docker's labels
- * cannot be changed. Only says what must not be removed: losing it never deletes anything.
+ * cannot be changed. It only marks what must not be removed, so to lose it never deletes anything.
  */
 export interface AdoptionStore {
   readonly all: () => Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ export interface AdoptionStore {
   readonly forget: (networkId: string) => Promise<void>;
 }
 
-/** Opens the store of a state folder; a file that cannot be read counts as empty and is said in the log. */
+/** Opens the store of a state folder; a file that cannot be read counts as empty and is logged. */
 export async function openAdoptionStore(stateFolder: string, log: Logger): Promise<AdoptionStore> {
   const path = join(stateFolder, 'adopted.json');
   const { current, change } = createStoredValue(path, await load(path, log));

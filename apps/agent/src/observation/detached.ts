@@ -28,7 +28,7 @@ export interface DetachedStore {
   readonly forget: (networkId: string, containerId: string) => Promise<void>;
 }
 
-/** Opens the store of a state folder; a file that cannot be read is said in the log: its containers are connected by hand. */
+/** Opens the store of a state folder; a file that cannot be read is logged, and a person has to connect its containers. */
 export async function openDetachedStore(stateFolder: string, log: Logger): Promise<DetachedStore> {
   const path = join(stateFolder, 'detached.json');
   const { current, change } = createStoredValue(path, await load(path, log));

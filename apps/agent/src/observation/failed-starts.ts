@@ -64,8 +64,8 @@ function endedOfOthers(
  * answer or refused; at a network that Docker had lost or that was removed; or at the gateway that an IPv6 network does not
  * have while the parent had no carrier.
  *
- * A container that a person stopped is none: its last start did not fail, and Docker forgets its words about a failure when a
- * container runs. Neither is one that a killed dockerd stopped when it came back: it looks like one that a person stopped.
+ * False for a container that a person stopped: its last start did not fail, and Docker clears the error when a container runs.
+ * False also for one that a killed dockerd stopped when it came back, because it looks the same.
  */
 export function failedAtNetwork({
   status,

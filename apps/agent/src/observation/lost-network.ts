@@ -19,7 +19,7 @@ export function lostNetworkIn(error: string | null): string | null {
 }
 
 /**
- * Id of the network that a container was on when it last ran, and that Docker no longer has, as its failed start says;
+ * Id of the network that a container was on when it last ran and that Docker no longer has, read from the error of its start;
  * null for another failure. It stays with the container, whatever network of that name is made later (20.10 to 28;
  * libnetwork, ErrNoSuchNetwork).
  */
@@ -31,8 +31,8 @@ const isStopped = ({ status }: Pick<DockerContainer, 'status'>): boolean =>
   status === 'exited' || status === 'created';
 
 /**
- * What containers that do not run had on an earlier network of this one's name. Docker starts none of them until it is
- * connected to this one: somebody removed the earlier one while they were stopped (`docker network prune` does).
+ * What containers that do not run had on an earlier network of the same name. Somebody removed that network while they were
+ * stopped (`docker network prune` does). Docker starts none of them until it is connected to the present network.
  */
 export function leftBehind(
   { containers, networks }: Pick<ObservedDocker, 'containers' | 'networks'>,
@@ -48,9 +48,9 @@ export function leftBehind(
 }
 
 /**
- * Whether Docker lists the network and knows nothing of it, as a start that failed there says. Docker keeps what it said
- * until the container runs, also when it finds the network again at its next start, and nobody starts the containers of
- * others to see: theirs counts only where no container runs on the network.
+ * Whether Docker lists the network and has lost it, judged by the errors of starts that failed there. Docker keeps such an error
+ * until the container runs, also when it finds the network again at its own next start. So the error of a container of others
+ * counts only where no container runs on the network.
  */
 export function isDead(docker: ObservedDocker, network: DockerNetwork): boolean {
   const showing = [...docker.details.values()].filter(

@@ -95,7 +95,7 @@ export function differences(
   return [...found, ...subnetDifferences(docker, wanted, ours)];
 }
 
-/** A gateway is asked for while its network is made, in milliseconds after what Docker calls its creation. */
+/** A gateway is asked for while its network is made, in milliseconds after the time of creation that Docker shows. */
 const creationMs = 60_000;
 
 /**

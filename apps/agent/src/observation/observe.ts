@@ -12,7 +12,7 @@ import { containerLabel } from './marks.ts';
 import { servingBook, type DockerDown, type Observed, type ObservedBook } from './observed.ts';
 import { wholeWire, type WireState } from './wire-state.ts';
 
-/** What is looked at. */
+/** What a look reads. */
 export interface ObserveSources {
   readonly links: Pick<Links, 'list'>;
   readonly docker: Pick<DockerEngine, 'version' | 'networks' | 'containers' | 'container' | 'imageExists'>;
@@ -31,16 +31,16 @@ export interface ObserveSources {
   readonly book?: () => ObservedBook;
   /** Default: one that remembers nothing. */
   readonly failedStarts?: FailedStarts;
-  /** How long Docker is waited for, in milliseconds; it is asked all the same. Default: as long as it may take. */
+  /** How long a look waits for Docker, in milliseconds. Default: as long as it takes. */
   readonly dockerMs?: number;
   readonly now: () => number;
 }
 
 /**
- * Looks at the whole truth. Docker that does not answer is part of it; links that cannot be listed are not, and fail
- * as `Links.list` does.
+ * Observes the whole host. That Docker does not answer is part of the result. Links that cannot be listed fail the look, as
+ * `Links.list` does.
  *
- * `below`: an earlier look whose links and Docker version are taken over, with its time: what is said is then as old as its oldest part.
+ * `below`: an earlier look whose links and Docker version are taken over, with its time: a result is as old as its oldest part.
  */
 export async function observe(
   sources: ObserveSources,
@@ -71,7 +71,7 @@ export async function observe(
   };
 }
 
-/** What Docker said, or, after so long, that it has not said it yet. */
+/** Docker's answer, or, after `boundMs`, that there is none yet. */
 async function withinBound(
   boundMs: number | undefined,
   docker: Promise<Observed['docker']>,
@@ -172,7 +172,7 @@ async function byContainer<T>(
   return found;
 }
 
-/** Null for one that went away between the list and the look. */
+/** Null for a container that was removed between the list and its inspection. */
 async function detailOf(docker: ObserveSources['docker'], id: string): Promise<DockerContainerDetail | null> {
   try {
     return await docker.container(id);

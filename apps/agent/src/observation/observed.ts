@@ -11,7 +11,7 @@ import type { Detached } from './detached.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
 import type { WireState } from './wire-state.ts';
 
-/** What is on this host, as of one look. */
+/** The state of this host, as of one look. */
 export interface Observed {
   /** When the look began, milliseconds since 1970. */
   readonly at: number;
@@ -51,7 +51,7 @@ export interface StandIn {
 /** A book that serves. */
 export const servingBook: ObservedBook = { notServing: null };
 
-/** What Docker said. */
+/** Docker's part of a look. */
 export interface ObservedDocker {
   readonly reachable: true;
   readonly version: DockerVersion;

@@ -4,7 +4,7 @@ import { backoffMs, type Timing } from '../lib/timing.ts';
 
 const backoff = { firstMs: 500, maxMs: 5000 };
 
-/** What of Docker's events can change what is; health checks and the like come every few seconds and do not. */
+/** Docker's events that can change the state of the host. Others, such as health checks, come every few seconds. */
 const telling = new Set([
   'create',
   'start',
@@ -21,7 +21,7 @@ const telling = new Set([
 ]);
 
 /**
- * Says that something happened in Docker, and on each connect, since what happened in between is lost. Runs until
+ * Calls `onChange` when something happened in Docker, and on each connect, since events in between are lost. Runs until
  * aborted and never fails: a stream that ends or cannot be opened is opened again.
  */
 export async function watchDocker(

@@ -20,7 +20,7 @@ export function holds<T extends ConditionType>(type: T, reason: ReasonOf<T>, mes
   return { type, status: 'True', reason, message };
 }
 
-/** It does not hold; `message` says what was found and what to do. */
+/** It does not hold; `message` has what was found and what to do. */
 export function fails<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { type, status: 'False', reason, message };
 }

@@ -2,7 +2,7 @@ import { listed } from '@trunkline/log';
 import type { Condition } from '@trunkline/contracts';
 import type { ConditionDraft } from './conditions.ts';
 
-/** Something foreign speaks for the address of a running container. */
+/** A foreign station that answers for the address of a running container. */
 export interface ForeignStation {
   readonly ip: string;
   readonly container: string;
@@ -11,7 +11,7 @@ export interface ForeignStation {
 
 const type = 'AddressConflict';
 
-/** What is in conflict on a network of this host; said of until it has ended, and once it has. Pure. */
+/** The condition of a network with conflicts on this host: True while there are any, False once they have ended. Pure. */
 export function conflictCondition(
   conflicts: readonly ForeignStation[],
   before: readonly Condition[],

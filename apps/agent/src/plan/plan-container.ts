@@ -138,7 +138,7 @@ function planOwn(
   return planLife(container, docker, own, around, shared?.stale === true);
 }
 
-/** It never ran, so nothing of it is lost: the server chose another address for it, for one. */
+/** One that never ran is made again, since nothing of it is lost: the server may have chosen another address for it. */
 function planAgain(container: DesiredContainer, own: DockerContainerDetail): ContainerPlan {
   const why = `it is being created again from generation ${container.generation}: it never ran${own.error === null ? '' : `, starting failed: ${own.error}`}`;
   return plan(
@@ -190,7 +190,7 @@ function planLife(
   return planAttached(container, docker, own, around);
 }
 
-/** It runs, or is as it was left: does it still have the interfaces that Docker says it has? */
+/** One that runs, or is as it was left: restarts it where an interface that Docker shows is gone. */
 function planAttached(
   container: DesiredContainer,
   docker: ObservedDocker,

@@ -8,7 +8,7 @@ import type { Step } from './steps.ts';
 /** What is to be done for the default routes inside a container. */
 export interface DefaultRoutePlan {
   readonly steps: readonly Step[];
-  /** Null where there is nothing to say: one network, or nobody could look. */
+  /** Null where there is nothing to report: it is on one network, or nobody could look. */
   readonly condition: ConditionDraft | null;
 }
 

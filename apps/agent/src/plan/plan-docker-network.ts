@@ -62,7 +62,7 @@ export function planDockerNetwork(
   const part = own
     ? planOwn(network, observed, docker, found, wanted, linkUsable)
     : planForeign(network, observed, found, wanted, linkUsable);
-  // Of one that is about to be made again, or is nobody's of ours, there is nothing to say.
+  // One that is about to be made again, or that is not ours, gets no such condition.
   if (part.dockerNetworkId === null || part.steps.length > 0) return part;
   return { ...part, book: addressBookCondition(network, observed, docker, found, own) };
 }

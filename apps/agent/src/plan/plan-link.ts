@@ -121,7 +121,7 @@ function promiscuousCondition(parent: Link): ConditionDraft {
       );
 }
 
-/** What to say where the kernel makes no VLAN links. */
+/** The message where the kernel makes no VLAN links. */
 export const noVlans =
   'the kernel of this host has no 802.1Q VLANs: install and load the module 8021q (modinfo 8021q, modprobe 8021q), or use a network without VLAN';
 

@@ -11,7 +11,7 @@ import { planReattachment } from './plan-reattachment.ts';
 
 /**
  * What to do for one network. Pure. Only what carries our mark is ever removed: when the network is absent, or to make
- * it again where Docker cannot change it; and while containers are attached only where the network says `force`.
+ * it again where Docker cannot change it; and while containers are attached only where the network has `force`.
  *
  * `others`: all networks of the document, to see who shares a link.
  */

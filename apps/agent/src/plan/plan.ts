@@ -85,8 +85,8 @@ export function planHost(desired: DesiredDocument | null, observed: Observed): H
 }
 
 /**
- * Conditions of the host itself; `more`: what others say of it, on which `Ready` depends as well; `lookingForMs`: how long
- * the next look has been under way.
+ * Conditions of the host itself. `more`: conditions that others report of it, on which `Ready` depends as well. `lookingForMs`: how
+ * long the next look has been under way.
  */
 export function hostConditions(
   observed: Observed,
@@ -98,7 +98,7 @@ export function hostConditions(
   return [...parts, summary(parts, 'the agent observes the host, and the host meets all requirements')];
 }
 
-/** A look at Docker that takes longer is worth saying, in milliseconds. */
+/** A look at Docker that takes longer is reported as slow, in milliseconds. */
 const slowMs = 5_000;
 
 /** `lookingForMs`: how long a newer look has been under way; what is shown is that much older. */

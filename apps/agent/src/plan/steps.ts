@@ -2,7 +2,7 @@ import type { DockerContainerSpec, DockerNetworkSpec } from '../host/docker-engi
 import type { KernelModule } from '../host/kernel.ts';
 import type { DetachedContainer } from '../observation/detached.ts';
 
-/** One change of the host. Each is idempotent: carried out twice, it is as if once. */
+/** One change of the host. Each is idempotent. */
 export type Step =
   | { readonly do: 'set-link-up'; readonly link: string; readonly as: 'parent' | 'vlan' }
   | { readonly do: 'set-link-down'; readonly networkId: string; readonly link: string }
@@ -93,7 +93,7 @@ export function touchesLinks(step: Step): step is LinkStep {
   return linkSteps.has(step.do);
 }
 
-/** Whether the links may be others after a step; the other steps change only what Docker says. */
+/** Whether a step may change the links of the host. The other steps change only Docker. */
 export function changesLinks(step: Step): boolean {
   return touchesLinks(step) || step.do === 'set-link-down';
 }

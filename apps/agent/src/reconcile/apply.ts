@@ -38,7 +38,7 @@ export interface ApplyDeps {
   readonly onStep?: (step: Step, when: 'before' | 'after') => void;
 }
 
-/** What came of it. */
+/** The result of applying steps. */
 export interface Applied {
   /** What the steps that worked did, in order. */
   readonly done: readonly string[];
@@ -50,7 +50,7 @@ export function applySteps(steps: readonly Step[], deps: ApplyDeps): Promise<App
   return inOrder(steps, (step) => applyStep(step, deps), deps.onStep);
 }
 
-/** What the links of a host are put right with, where there is no Docker yet. */
+/** What steps below Docker are carried out with, also where there is no Docker yet. */
 export interface LinkApplyDeps {
   readonly links: Omit<ApplyDeps['links'], 'setDown'>;
   readonly kernel: ApplyDeps['kernel'];

@@ -116,7 +116,7 @@ function advise(step: Step, reason: string, message: string): string {
   return message;
 }
 
-/** The kernel gives EOPNOTSUPP, and `ip` has only words for it (iproute2, iplink.c). */
+/** The kernel gives EOPNOTSUPP, for which `ip` prints only text (iproute2, iplink.c). */
 function isVlanUnsupported(error: unknown): boolean {
   return (
     error instanceof CommandFailed &&

@@ -23,7 +23,7 @@ export interface WorkQueueDeps<K extends string> {
 }
 
 /**
- * A work queue as controller-runtime has it: level-based (a key says what to look at, not what to do), a key stands on
+ * A work queue as controller-runtime has it: level-based (a key names what to look at, not what to do), a key stands on
  * it once, is never worked on twice at once, and waits after failures, with full jitter.
  */
 export interface WorkQueue<K extends string> {

@@ -17,7 +17,7 @@ export interface ReconcilerDeps {
   readonly desired: () => DesiredDocument | null;
   readonly observer: Observer;
   readonly apply: ApplyDeps;
-  /** Told of the steps of each item: before them, which may take a moment, and after them. */
+  /** Called before the steps of each item, which wait for it, and after them. */
   readonly around?: {
     readonly begin: (
       key: ItemKey,
@@ -27,7 +27,7 @@ export interface ReconcilerDeps {
     ) => Promise<void>;
     readonly end: (key: ItemKey) => void;
   };
-  /** Says what the addresses of this host and of its networks are like. */
+  /** Reports the state of the addresses of this host and of its networks. */
   readonly addressBook?: ReportInput['addressBook'];
   readonly facts: (observed: Observed) => Promise<HostFacts>;
   /** There may be something new to report. */
@@ -36,13 +36,13 @@ export interface ReconcilerDeps {
   readonly log: Logger;
 }
 
-/** Makes what should be so, and keeps it so. */
+/** Brings the host to the desired state, and keeps it there. */
 export interface Reconciler {
   /** Another document is to be carried out. */
   readonly desiredChanged: () => void;
   /** Something happened on the host. */
   readonly hostChanged: () => void;
-  /** What is; looks again when `fresh`. Null before the first look. */
+  /** The report as of the last look, or of a new one when `fresh`. Null before the first look. */
   readonly report: (fresh: boolean) => Promise<Report | null>;
   /** Containers of others that should run and could not be started again. */
   readonly notStarted: () => readonly NotStarted[];
@@ -127,7 +127,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return latest !== null && timing.now() - latest.at < looksFreshMs ? latest : null;
   }
 
-  /** The item was carried out as far as it goes; its conditions say how far that is. */
+  /** The item was carried out as far as it goes; its conditions show how far that is. */
   function finish(key: ItemKey, desired: DesiredDocument | null): void {
     const generation = desired === null ? undefined : generationOf(desired, key);
     if (generation !== undefined) attempted.set(key, generation);
@@ -166,7 +166,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     }
   }
 
-  /** Docker was away since the last look: what it refused before it may do now. */
+  /** Whether Docker was away since the last look: what it refused before, it may accept now. */
   function dockerIsBack({ docker }: Observed): boolean {
     if (!docker.reachable) return false;
     const before = lastOutageEnd;

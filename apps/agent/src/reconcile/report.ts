@@ -30,7 +30,7 @@ export interface ItemMemory {
 export interface ReportInput {
   readonly desired: DesiredDocument | null;
   readonly observed: Observed;
-  /** The last look at which Docker answered: what was seen then is not unsaid because Docker is down now. */
+  /** The last look at which Docker answered: what was seen then stays in the report while Docker is down. */
   readonly withDocker: Observed | null;
   readonly facts: HostFacts;
   /** How long a newer look than `observed` has been under way, in milliseconds; null without one. */
@@ -47,7 +47,7 @@ export interface ReportInput {
   readonly before: Report | null;
 }
 
-/** Says what is, in the words of the agent protocol. Pure. */
+/** Builds the report of what was observed. Pure. */
 export function buildReport(input: ReportInput): Report {
   const { desired, observed, before } = input;
   const now = new Date(observed.at).toISOString();
@@ -96,10 +96,10 @@ function placementReport(
   const before = input.before?.placements.find(({ networkId }) => networkId === network.id);
   const generation = carriedOut(network.generation, own?.steps ?? [], key, input.memory);
   const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
-  // Where Docker does not ask the book, why it does not is what there is to say.
-  const said = drafts.some(({ type }) => type === 'AddressPool');
+  // Where Docker does not ask the address book, the plan reports why, and the book has nothing to add.
+  const isReported = drafts.some(({ type }) => type === 'AddressPool');
   const addresses =
-    input.addressBook === null || network.state === 'absent' || said
+    input.addressBook === null || network.state === 'absent' || isReported
       ? []
       : [input.addressBook.networkCondition(network)];
   const conflicts =
@@ -119,7 +119,7 @@ function placementReport(
   };
 }
 
-/** As the contract has it. */
+/** Bound of the contract (`PlacementReport.conflicts`). */
 const maxConflicts = 256;
 
 function containerReport(
@@ -173,11 +173,11 @@ function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed)
   }
   return observed.docker.containers.flatMap((container) => {
     // On several Docker networks of one network it is reported once: the book has a row for each container and network.
-    const said = new Set<string>();
+    const reported = new Set<string>();
     return container.endpoints.flatMap((endpoint) => {
-      const networkIds = (managed.get(endpoint.networkId) ?? []).filter((one) => !said.has(one));
+      const networkIds = (managed.get(endpoint.networkId) ?? []).filter((one) => !reported.has(one));
       return networkIds.map((networkId) => {
-        said.add(networkId);
+        reported.add(networkId);
         return {
           dockerId: container.id,
           name: container.name,
@@ -206,7 +206,7 @@ function stampAll(
   return stamp(drafts, before ?? [], generation, now);
 }
 
-/** A word that a newer Docker may have is reported as the most careful one we know: it is there. */
+/** A state that only a newer Docker knows is reported as `created`: the container exists, and no more is claimed. */
 function stateOf(status: DockerContainerStatus): ContainerReport['state'] {
   return status === 'unknown' ? 'created' : status;
 }

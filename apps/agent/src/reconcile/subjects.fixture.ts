@@ -17,7 +17,7 @@ export function id(n: number): string {
   return `0192f0c1-6d7e-7a52-9c1b-${n.toString(16).padStart(12, '0')}`;
 }
 
-/** `mac_net1` of scenario S1, changed as said. */
+/** `mac_net1` of scenario S1, with the changes. */
 export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
   return {
     id: id(1),
@@ -40,7 +40,7 @@ export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
   };
 }
 
-/** `box1` of scenario S1, changed as said. */
+/** `box1` of scenario S1, with the changes. */
 export function container(change: Partial<DesiredContainer> = {}): DesiredContainer {
   return {
     id: id(101),
@@ -91,13 +91,13 @@ export interface FakeHost {
   readonly linksToRestore: Pick<LinksToRestoreStore, 'forget'>;
   /** What a look is taken from. */
   readonly sources: ObserveSources;
-  /** Makes the interfaces of a running container as many as said, as when the link below them vanished. */
+  /** Sets the number of interfaces of a running container, as when the link below them vanished. */
   readonly setInterfaces: (pid: number, count: number) => void;
   /** Makes the default routes inside a running container these, as Docker does when it starts. */
   readonly setRoutes: (pid: number, routes: readonly ContainerRoute[]) => void;
   readonly routesOf: (pid: number) => readonly ContainerRoute[];
   readonly setDefaultRoute: ApplyDeps['setDefaultRoute'];
-  /** What the address book says; at first one that serves. */
+  /** The state of the address book; at first one that serves. */
   readonly setBook: (book: ObservedBook) => void;
   readonly adopted: Record<string, string>;
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
@@ -110,7 +110,7 @@ export interface FakeHost {
   readonly changes: () => string[];
 }
 
-/** Makes that host. */
+/** Makes such a host, with no networks and no containers. */
 export function createFakeHost(
   options: { readonly version?: string; readonly apiVersion?: string } = {},
 ): FakeHost {

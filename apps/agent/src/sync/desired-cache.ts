@@ -11,7 +11,7 @@ export type Refusal =
   | { readonly reason: 'foreign'; readonly hostId: string };
 
 /**
- * What this host should be, as last heard, in memory and on disk: a reboot needs no server. Null means that nothing is
+ * What this host should be, as last received, in memory and on disk: a reboot needs no server. Null means that nothing is
  * known, and is never the same as a document that lists nothing.
  */
 export interface DesiredCache {
@@ -23,7 +23,7 @@ export interface DesiredCache {
   readonly accept: (document: DesiredDocument) => Promise<Refusal | null>;
 }
 
-/** Opens the cache of a state folder. A file that cannot be read in full is treated as none, and said in the log. */
+/** Opens the cache of a state folder. A file that cannot be read in full is treated as none, and logged. */
 export async function openDesiredCache(deps: {
   readonly stateFolder: string;
   readonly hostId: string;

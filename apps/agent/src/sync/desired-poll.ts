@@ -12,7 +12,7 @@ export interface DesiredPollDeps {
   readonly generation?: () => number;
   /** How often the server wants to hear of this host, in milliseconds: a server that is gone is not asked more seldom. */
   readonly heartbeatMs: () => number;
-  /** The server answered, whatever it said. */
+  /** The server answered, whatever the answer was. */
   readonly onAnswer: () => void;
   /** A document was taken; it is in the cache. */
   readonly onChange: () => void;
@@ -36,7 +36,7 @@ const burstMs = 50;
  */
 export async function pollDesired(deps: DesiredPollDeps, signal: AbortSignal): Promise<void> {
   let failures = 0;
-  // The first answer says whether the document on the disk is the newest, so it does not wait for a newer one.
+  // The first answer shows whether the document on the disk is the newest, so it does not wait for a newer one.
   let wait = 0;
   while (!signal.aborted) {
     const began = deps.timing.now();

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { saveHostId, type Identity, type JoinedIdentity } from '../machine/identity.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
-/** The server refused the join; to try again with the same settings is no use. */
+/** The server refused the join. Another try with the same settings is of no use. */
 export class JoinRefused extends Error {
   override readonly name = 'JoinRefused';
 }
@@ -24,7 +24,7 @@ const backoff = { firstMs: 500, maxMs: 60_000 };
 
 /**
  * Makes sure that this host has joined, and answers its identity with the host's id. Waits for a server that cannot be
- * reached or is out of order; fails with {@link JoinRefused} when the server says no, and with the signal's reason.
+ * reached or is out of order; fails with {@link JoinRefused} when the server refuses, and with the signal's reason.
  */
 export async function ensureJoined(
   deps: JoinDeps,

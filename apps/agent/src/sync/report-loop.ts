@@ -7,7 +7,7 @@ import { backoffMs, type Timing } from '../lib/timing.ts';
 /** What the loop works with. */
 export interface ReportLoopDeps {
   readonly client: Pick<AgentClient, 'report'>;
-  /** The newest truth; looks again when `fresh`. Null while there is nothing to say yet. */
+  /** The newest truth; looks again when `fresh`. Null before the first look. */
   readonly build: (fresh: boolean) => Promise<Report | null>;
   /** How often to report when nothing changes, and the longest wait after a failure, in milliseconds. */
   readonly heartbeatMs: () => number;
@@ -105,7 +105,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
         if (fatal !== null) throw fatal;
         if (signal.aborted) return;
         failures += 1;
-        // What failed to be said is said again, as it is then.
+        // A report that failed is made anew for the next try.
         lastSent = null;
         dueAt = Number.NEGATIVE_INFINITY;
         const waitMs = backoffMs(

@@ -36,7 +36,7 @@ export async function startTimeOf(pid: number): Promise<string | null> {
 
 /**
  * Takes a state folder for this process alone, and answers what gives it back. The lock of a process that is gone is
- * taken over: process id and start time say whether it is. Fails with {@link StateFolderBusy}.
+ * taken over: process id and start time show whether it is. Fails with {@link StateFolderBusy}.
  */
 export async function lockStateFolder(
   folder: string,

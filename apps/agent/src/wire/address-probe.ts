@@ -1,4 +1,4 @@
-/** What the wire says of an address. */
+/** What a probe found out about an address. */
 export type ProbeAnswer =
   | { readonly answer: 'clear' }
   | { readonly answer: 'taken'; readonly mac: string }

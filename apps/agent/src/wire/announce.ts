@@ -12,7 +12,7 @@ const announcements = 3;
  * which remember another MAC for it learn at once (moby 30238): gratuitous ARP (RFC 5227 section 2.3, ARP Announcement)
  * or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6). Nothing of the container changes.
  *
- * Fails with `Error`, in words that say what to do; also where the container went away or has the address no more.
+ * Fails with `Error`, whose message has what to do; also where the container went away or has the address no more.
  */
 export async function announceAddress(
   run: RunCommand,

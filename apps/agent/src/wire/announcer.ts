@@ -45,7 +45,7 @@ interface Taken {
 
 /**
  * Announces each address of each container on our networks once a start, on an Engine that does not do it. Works from
- * what looks saw, so never while Docker waits for an answer of ours; the endpoint's id tells one start from the next.
+ * what looks saw, so never while Docker waits for an answer of ours; the endpoint's id differs from start to start.
  * What fails is kept for the report, and not tried again before the next start: a neighbour learns it from the next word of
  * the container, or when its entry ages.
  */

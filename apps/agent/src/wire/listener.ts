@@ -2,7 +2,7 @@ import { formatIp, parseMac, type Ip } from '@trunkline/netaddr';
 import { list, record, texts } from '../host/json-read.ts';
 
 /**
- * Keeps the kernel from what it would say and hear by itself on a probe link: it answers no neighbour solicitation for an
+ * Keeps the kernel from sending and receiving by itself on a probe link: it answers no neighbour solicitation for an
  * address that is only being asked for, and neither asks routers nor takes advice from them. It reports the groups that it
  * listens to, since a switch that snoops delivers nothing else (ADR 0023). For `nft -f -`.
  */
@@ -38,7 +38,7 @@ export interface ListenedFor {
 /**
  * A listener for some addresses: notes the MAC of whoever speaks for one, and, apart from it, of whoever else asks
  * whether it is free.
- * `number` tells it from others in the same namespace.
+ * `number` distinguishes it from others in the same namespace.
  *
  * IPv4, RFC 5227 section 2.1.1: any ARP packet whose sender address is the one probed, and any ARP probe (sender
  * 0.0.0.0) for it. IPv6, RFC 4862 section 5.4: a neighbour advertisement with it as target, and a solicitation for it
@@ -110,7 +110,7 @@ export interface Heard {
 }
 
 /**
- * Reads what `nft -j list table` says (libnftables-json(5)), for the entry of an index.
+ * Reads the output of `nft -j list table` (libnftables-json(5)), for the entry of an index.
  *
  * Fails with `SyntaxError` for what is no JSON.
  */

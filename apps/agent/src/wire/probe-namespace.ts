@@ -18,7 +18,7 @@ export interface ProbeNamespaceDeps {
   readonly solicitations: number;
 }
 
-/** A station of our own on the wire of a parent, to ask and to listen with; what it says of itself is in ADR 0023. */
+/** A station of our own on the wire of a parent, to ask and to listen with; ADR 0023 has what it sends of its own. */
 export interface ProbeLink {
   readonly name: string;
   readonly mac: string;
@@ -38,7 +38,7 @@ export interface ProbeNamespace {
   /** Fails with `CommandFailed` (also where the parent takes no macvlan, as under passthru), and with `Error` where nothing can be heard on it. */
   readonly addLink: (parent: Link, signal: AbortSignal) => Promise<ProbeLink>;
   readonly removeLink: (link: ProbeLink) => void;
-  /** Names of the links on which what is said on the wire can be heard now. */
+  /** Names of the links on which frames are received now. */
   readonly hearing: () => Promise<ReadonlySet<string>>;
   /** Lets the kernel resolve IPv6 neighbours from a link: it needs a link-local address to ask from. */
   readonly prepareIpv6: (link: ProbeLink) => Promise<void>;
@@ -51,7 +51,7 @@ const patienceMs = 2000;
 const pollMs = 50;
 /** How long an `ip` that stays may take, on a machine that is busy, in milliseconds. */
 const silenceMs = 5000;
-/** Any link: asked for nothing but to know that what was said before has been done. */
+/** Any link: it is queried only to know that the commands before have been carried out. */
 const anything = 'link show dev lo';
 
 /**

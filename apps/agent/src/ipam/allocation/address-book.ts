@@ -50,7 +50,7 @@ export interface AddressBook {
 export const maxCallMs = 10_000;
 /** How long the start of a container waits to hear whether something is reserved for it. */
 const reservationMs = 1000;
-/** How long is tried to reach a server that was away at the last call. */
+/** How long a call may take to a server that was away at the last one. */
 const awayMs = 2000;
 /** Room for what comes after an answer of the server: writing it down. */
 const reserveMs = 500;
@@ -72,7 +72,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return null;
   }
 
-  /** The record to give for a lease that the server answered; null where what this disk says of it stands against it. */
+  /** The record to grant for a lease that the server answered; null where the record on this disk forbids it. */
   function recordFor(lease: Lease): LeaseRecord | null {
     const known = store.get(keyOf(lease));
     const news = takenIn(known, lease, now());
@@ -173,7 +173,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return ip === null ? new Map([...all].filter(([key]) => !grants.isBusy(key))) : all;
   }
 
-  /** Of two NICs that carry one network the kernel of a host knows nothing: it refuses a MAC twice on one of them only. */
+  /** Refuses a MAC that a container of this host has on the network. The kernel refuses it on one NIC, and not across two of them. */
   async function refuseTwin({ pool, ip: asked, endpoint: { mac } }: AddressRequest): Promise<void> {
     if (mac === null) return;
     const alike = [...store.all().values()].filter(
@@ -260,7 +260,7 @@ function isMacInUse({ code }: ApiError): boolean {
   return code === 'mac_in_use';
 }
 
-/** Whatever this disk says, the server gives the address to nobody here: it was taken away, or is for somebody else. */
+/** The server gives the address to nobody on this host, also where this disk has it: it was taken away, or is for somebody else. */
 function isNotOurs({ code }: ApiError): boolean {
   return code === 'address_taken' || code === 'address_quarantined' || code === 'address_not_allocatable';
 }

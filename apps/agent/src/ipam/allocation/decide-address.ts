@@ -31,7 +31,7 @@ export interface AllocationState {
   readonly now: number;
   /** Subnets whose addresses Docker takes for the pool that is asked; null: not known, all of the network. */
   readonly subnets?: ReadonlySet<string> | null;
-  /** What is known of the one address that will do; null: nothing more than its record says. */
+  /** What is known of the one address that will do; null: nothing beyond its record. */
   readonly evidence: Evidence | null;
   /** Why the server cannot be asked, in a clause; null: it can, as far as is known. */
   readonly serverAway: string | null;
@@ -88,11 +88,11 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, state: A
     if (record.use === 'returning') return decideReturning(ip, tried.awaited === true);
     const reason = whyNot(record, evidence, now) ?? whyNotFor(record, endpoint);
     if (reason !== null) return refuse(reason);
-    // The server knows whether the reservation says so still. Without it, what this disk knows decides.
+    // The server knows whether the reservation still stands. Without the server, this disk decides.
     const stranger = ours === null ? whyStranger(record, endpoint) : null;
     if (stranger !== null && serverAway === null && tried.claim === undefined) return { do: 'claim', ip };
     if (stranger !== null && record.claim !== undefined) return refuse(stranger);
-    // That it is ours says nothing of the MAC: who has that on another host is known to the server alone.
+    // That this host holds the address proves nothing about the MAC: only the server knows who has it on another host.
     if (record.generation > 0)
       return mayAskFor(endpoint, state) ? { do: 'claim', ip } : { do: 'grant', record };
     // What the server never gave, or gives no longer, is claimed like what is not held; the document stands in where it is away.

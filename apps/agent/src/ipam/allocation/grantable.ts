@@ -14,14 +14,14 @@ const instead = (ip: string): string =>
   `stop that container, choose another address, or leave ${ipOption(ip)} out`;
 
 /**
- * What a container of this host shows of an address, whatever the record says. A release counts for more than what Docker
+ * Why a container of this host is taken to have the address, apart from its record. A release counts for more than what Docker
  * showed before it, and for less than what the kernel shows.
  */
 export function whyLive(ip: string, { kernel, docker }: Evidence, record: LeaseRecord | undefined): WhyNot {
   if (kernel !== null && kernel !== 'unknown') return `${ip} is on ${describe(kernel)}: ${instead(ip)}`;
   const isReleased = record?.use === 'released' || record?.use === 'kept';
   if (docker === null || isReleased) return null;
-  // What was granted or released since says more than an older look; that a lease arrived says nothing of who has it.
+  // A grant or a release since counts for more than an older look. That a lease arrived proves nothing about who has the address.
   const isJustHeld = record?.use === 'free' || record?.use === 'probing';
   if (record !== undefined && !isJustHeld && docker.at <= record.since) return null;
   return `${ip} is on ${describe(docker.holder)}: ${instead(ip)}`;
@@ -45,7 +45,7 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
   if (use === 'suspect') {
     return `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`;
   }
-  // Somebody was granted it, and only a look tells that it is over: the kernel's now, or one that ended since.
+  // Somebody was granted it, and only a look shows that this has ended: the kernel's now, or one that ended since.
   const wasGranted = use === 'used' || ((use === 'released' || use === 'kept') && !record.cleared);
   if (wasGranted && evidence.kernel === 'unknown') {
     return `${ip} was given to a container of this host, and it is not known yet whether that container has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;

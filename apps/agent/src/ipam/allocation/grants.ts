@@ -62,8 +62,8 @@ export function createGrants({ store, desired, live, onChange, now }: GrantsDeps
 
   /**
    * The one way by which an address is granted, in the turn of its key: nobody is seen on it, and it is on disk before
-   * Docker is answered. `base`: what the store said of it when it was chosen; null where that is no longer so, or where it
-   * is not grantable, and another has to be chosen.
+   * Docker is answered. `base`: its record when it was chosen. Null where the store has another record by now, and another address
+   * has to be chosen.
    */
   async function grantInTurn(
     record: LeaseRecord,
@@ -81,7 +81,7 @@ export function createGrants({ store, desired, live, onChange, now }: GrantsDeps
       else if (record !== base) await write([record]);
       return { why };
     }
-    // An answer that came after the server had taken it away again, or the document said so while it was written.
+    // The server took it away again before its answer came, or the document did while the record was written.
     if (store.isOver(record)) return { why: takenAway(record.ip) };
     const grant = given(record, request.endpoint, now(), request.ip !== null);
     await write([grant]);
@@ -92,7 +92,7 @@ export function createGrants({ store, desired, live, onChange, now }: GrantsDeps
     return { why: takenAway(record.ip) };
   }
 
-  /** A grant that is on disk. It may be looked at again as long as nobody has heard of it. */
+  /** A grant that is on disk, and that can be taken back as long as nobody has heard of it. */
   function grantedAs(grant: LeaseRecord, pool: Pool): Grant {
     const { ip, subnet, generation } = grant;
     const key = keyOf(grant);
@@ -138,7 +138,7 @@ export function createGrants({ store, desired, live, onChange, now }: GrantsDeps
   };
 }
 
-/** Whether a record is as a grant left it, whatever the server said of it since: granted to nobody else, and on no container. */
+/** Whether a record is as a grant left it, apart from news of the server: granted to nobody else, and on no container. */
 function isSameGrant(record: LeaseRecord, grant: LeaseRecord): boolean {
   const marks = ['use', 'since', 'grants', 'seen', 'lastMac', 'lastName'] as const;
   return marks.every((mark) => record[mark] === grant[mark]);

@@ -5,7 +5,7 @@ import type { LeaseSource } from '../leases/lease-source.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import type { Pool } from './pools.ts';
 
-/** What came of an urgent ask: a lease, or why there is none; `refused`: the server said so itself. */
+/** The result of an on-demand request: a lease, or why there is none; `refused`: the server itself refused it. */
 export type OnDemandAnswer = { readonly lease: Lease } | { readonly why: string; readonly refused: boolean };
 
 /** Asks for addresses that containers wait for. Those who ask at the same time share a call. */
@@ -17,7 +17,7 @@ export interface OnDemandRequests {
   readonly ask: (pool: Pool, timeoutMs: number, only?: boolean) => Promise<OnDemandAnswer>;
 }
 
-/** What it works with. */
+/** What on-demand requests are made with. */
 export interface OnDemandDeps {
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
@@ -35,10 +35,10 @@ type Waiter = Waiting<Question, OnDemandAnswer>;
 
 /** Calls at a time for one pool; who asks while so many run shares the next. */
 const maxCalls = 8;
-/** Most of one want, as the contract has it. */
+/** Maximum of one request, by the contract. */
 const maxAtOnce = 256;
 
-/** Makes it. */
+/** Sends nothing before it is asked. */
 export function createOnDemandRequests({ source, reachability, onSpare }: OnDemandDeps): OnDemandRequests {
   async function call(waiters: readonly Waiter[]): Promise<void> {
     const [first] = waiters;

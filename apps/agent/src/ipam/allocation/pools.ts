@@ -4,7 +4,7 @@ import { ipamNetworkOption } from '../../observation/marks.ts';
 import { namedNetwork, plainNetworkId } from '../../observation/stands-for.ts';
 import { DriverRefusal } from './refusal.ts';
 
-/** What Docker calls a pool: one subnet of one network. Its id says all of it, so nothing of it must be remembered. */
+/** What Docker calls a pool: one subnet of one network. Its id contains all of it, so nothing has to be remembered. */
 export interface Pool {
   readonly networkId: string;
   /** In canonical form. */
@@ -50,7 +50,7 @@ export function requestPool(
   isHeld: (networkId: string) => boolean,
 ): Pool {
   const named = options[ipamNetworkOption] ?? '';
-  // Docker may ask again without the options that it was given: a subnet that only one network has says which.
+  // Docker may ask again without the options that it was given: a subnet that only one network has identifies it.
   const network = namedNetwork(named, subnet, desired?.networks ?? []);
   const networkId = plainNetworkId(network?.id ?? named);
   if (networkId === null) {

@@ -33,7 +33,7 @@ const idleMs = 60_000;
 /** A network whose wire could not be asked is asked again after this, doubled each time up to {@link idleMs}, in milliseconds. */
 const firstRetryMs = 1000;
 
-/** Makes it. */
+/** Probes nothing before `run`. */
 export function createProber(deps: ProberDeps): Prober {
   const { store, timing, log } = deps;
   const waker = createWaker();

@@ -43,7 +43,7 @@ const justReleasedMs = 10_000;
  * this host released a moment ago. It is granted first, on disk, so that nobody else can get it meanwhile.
  *
  * The MACs that the container has, and that the last one on this address had, are not foreign: the kernel of this host
- * says better whether that one is gone. What is taken goes back to the server as in conflict, so that no other host gives it; a
+ * knows better whether that one is gone. What is taken goes back to the server as in conflict, so that no other host gives it; a
  * container that named no address gets another one.
  *
  * Docker waits no longer than {@link questionMs} for it. Without an answer by then the address is granted, and asked for again as soon as

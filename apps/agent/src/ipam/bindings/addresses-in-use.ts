@@ -12,7 +12,7 @@ export interface AddressInUse {
   readonly mac: string;
 }
 
-/** What running containers have, as far as Docker says with which MAC. Pure. */
+/** What running containers have, where Docker shows the MAC as well. Pure. */
 export function addressesInUse(
   docker: Pick<ObservedDocker, 'networks' | 'containers'>,
   standsFor: NetworkResolver,

@@ -178,7 +178,7 @@ function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look)
       const memory: Memory = { container, unseenSince };
       const isOver = seen.at - unseenSince >= graceMs && seen.at - since >= graceMs;
       if (!isOver) return { ...stays, memory, waitsUntil: Math.max(unseenSince, since) + graceMs };
-      // Docker did not say so itself, and may be slow: only the server gives it again, after its quarantine.
+      // Docker did not release it itself, and may be slow: only the server gives it again, after its quarantine.
       return { ...stays, memory, next: record.pinned ? kept(record, now) : returning(record, now) };
     }
   }

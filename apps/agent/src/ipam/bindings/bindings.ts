@@ -18,7 +18,7 @@ export interface BindingsDeps {
   readonly live: Pick<LiveAddresses, 'onObservation'>;
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
-  /** Asks for a look at Docker; its result comes by {@link Bindings.looked}. */
+  /** Asks for a look at Docker; its result comes by {@link Bindings.onObservation}. */
   readonly look: () => Promise<unknown>;
   readonly onChange: () => void;
   /** How long nobody must be seen on an address before it counts as unused, in milliseconds. */
@@ -34,7 +34,7 @@ export type UnheldAddress = SeenAddress & { readonly why: string };
 export interface Bindings {
   /** A look came to an end. Never fails. */
   readonly onObservation: (observed: Pick<Observed, 'at' | 'docker'>) => Promise<void>;
-  /** What this host holds has changed: there may be something to look for that no event of Docker tells. */
+  /** What this host holds has changed: there may be something to look for that Docker has no event for. */
   readonly wake: () => void;
   /** What runs on addresses that this host does not hold. */
   readonly unheld: () => readonly UnheldAddress[];
@@ -49,7 +49,7 @@ const againMs = 60_000;
 const soonMs = 2000;
 const idleMs = 3_600_000;
 
-/** Makes it. */
+/** Looks at nothing and claims nothing before `run`. */
 export function createBindings(deps: BindingsDeps): Bindings {
   const { store, reachability, timing, log } = deps;
   const waker = createWaker();
@@ -85,12 +85,12 @@ export function createBindings(deps: BindingsDeps): Bindings {
     if (plan.changes.length === 0) return;
     void store.apply(plan.changes).then(
       () => deps.onChange(),
-      // Said by the store; the next look comes to the same.
+      // The store logs it, and the next look comes to the same result.
       () => {},
     );
   }
 
-  /** When somebody has to look at what was not seen at any look yet, milliseconds since 1970; null: at nothing. */
+  /** When the next look is due for addresses that no look has shown yet, milliseconds since 1970; null: for none. */
   function unlookedAt(): number | null {
     const due = [...store.all()].flatMap(([key, record]) => {
       const isReleased = record.use === 'released' || record.use === 'kept';

@@ -38,7 +38,7 @@ export function comparedItems(
 
 /**
  * What the answer changes: nothing stays that the server did not confirm, but what Docker was given, which is claimed
- * again. `listed`: the records as they were said. Pure.
+ * again. `listed`: the records as they were sent. Pure.
  */
 export function comparedChanges(
   confirmed: readonly Lease[],

@@ -24,7 +24,7 @@ export interface ComparisonDeps {
   readonly log: Logger;
 }
 
-/** Compares all that this host holds once the server says that its database went back in time. */
+/** Compares all that this host holds once the server reports that its database went back in time. */
 export interface Comparison {
   /** Why nothing may be given from the disk; null: it may. */
   readonly pending: () => string | null;
@@ -43,7 +43,7 @@ const compareMs = 20_000;
 const lookMs = 1500;
 const idleMs = 3_600_000;
 
-/** Makes it; nothing is sent before `run`. */
+/** Sends nothing before `run`. */
 export function createComparison(deps: ComparisonDeps): Comparison {
   const { store, timing, log } = deps;
   const waker = createWaker();

@@ -20,7 +20,7 @@ export interface Evidence {
   readonly docker: { readonly holder: Holder; readonly at: number } | null;
 }
 
-/** Which addresses containers of this host have: Docker's word as of its last look, and the kernel's. */
+/** Which addresses containers of this host have: as Docker showed it at the last look, and as the kernel shows it. */
 export interface LiveAddresses {
   /** As it is now, for one that asks for it. Asks the kernel and never Docker. */
   readonly of: (address: { readonly networkId: string; readonly ip: string }) => Promise<Evidence>;
@@ -31,14 +31,14 @@ export interface LiveAddresses {
   ) => Promise<SeenAddresses | null>;
 }
 
-/** What it works with. */
+/** What live addresses are read with. */
 export interface LiveAddressesDeps {
   readonly sandboxes: Sandboxes;
   readonly standsFor: NetworkResolver;
   readonly log: Logger;
 }
 
-/** Makes it. */
+/** Knows nothing of Docker before the first look. */
 export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddressesDeps): LiveAddresses {
   let last: ShownAddresses | null = null;
   /** What Docker showed at the last look and the kernel did not, as `container address`. */

@@ -10,7 +10,7 @@ export interface NetworkWire {
   readonly ask: (how: HowToAsk, about: AddressOnWire, signal: AbortSignal) => Promise<ProbeAnswer>;
   /**
    * Whether an address is silent on the wire at this moment, within {@link silenceMs}: the MAC of whoever has it, null where
-   * nobody answers, and where nobody can be asked; then `blind` says why. For what a container waits for, and for whoever
+   * nobody answers, and where nobody can be asked; `blind` then has the reason. For what a container waits for, and for whoever
    * wants to know that an address is not in use any more.
    */
   readonly holderOf: (about: AddressOnWire) => Promise<string | null>;
@@ -34,7 +34,7 @@ export interface AddressOnWire {
  */
 const silenceMs = 2000;
 
-/** Makes it. */
+/** Asks nothing by itself. */
 export function createNetworkWire(deps: {
   readonly probe: AddressProbe;
   /** Interface of this host that a network hangs on; null while that is not known. */

@@ -38,7 +38,7 @@ export function createPluginServer({ driver, maxMs, log }: PluginServerDeps): Se
     const path = (request.url ?? '').split('?')[0] ?? '';
     const method = request.method === 'POST' && Object.hasOwn(driver, path) ? driver[path] : undefined;
     const body = await bodyOf(request);
-    // How a plugin says that it has no such method (moby, pkg/plugins: IsNotFound).
+    // How a plugin answers that it has no such method (moby, pkg/plugins: IsNotFound).
     if (method === undefined) return { status: 404, body: refusal(`the Trunkline driver has no ${path}`) };
     if (!method.body) return { status: 200, ...method.call() };
     if (body === null) throw new DriverRefusal(`the body is longer than ${maxBody} bytes`);

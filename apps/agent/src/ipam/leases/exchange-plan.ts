@@ -11,9 +11,9 @@ import {
 import { misfitOf } from './lease-fit.ts';
 import type { LeaseChange } from './lease-journal.ts';
 
-/** What is to be said to the server next. */
+/** What the next exchange sends to the server. */
 export interface ExchangePlan {
-  /** Records that go back, as `returning`: to be on disk before it is said. */
+  /** Records that go back, as `returning`: to be on disk before they are sent. */
   readonly returns: readonly LeaseRecord[];
   /** Records that the server never gave and that nobody uses. */
   readonly drops: readonly LeaseKey[];
@@ -22,7 +22,7 @@ export interface ExchangePlan {
 
 type Family = LeaseWant['family'];
 
-/** Most of one exchange, as the contract has it. */
+/** Maximum of one exchange, by the contract. */
 const maxReturns = 4096;
 const maxWants = 256;
 const maxOfAWant = 256;
@@ -99,17 +99,17 @@ function poolsOf(desired: DesiredDocument | null): Map<string, WarmPool> {
 }
 
 /**
- * What an answer changes. `said`: the records as they were said to be held and given back; what became another one since
- * is not touched by an answer about the old one. Pure.
+ * What an answer changes. `sent`: the records as they were sent, held or returned. A record that has changed since is not touched
+ * by an answer about the old one. Pure.
  */
 export function changesOf(
   answer: Pick<LeaseSyncAnswer, 'granted' | 'unlisted' | 'unknown'>,
-  said: { readonly returns: readonly LeaseRecord[]; readonly held: ReadonlyMap<LeaseKey, LeaseRecord> },
+  sent: { readonly returns: readonly LeaseRecord[]; readonly held: ReadonlyMap<LeaseKey, LeaseRecord> },
   held: ReadonlyMap<LeaseKey, LeaseRecord>,
   now: number,
 ): LeaseChange[] {
   const changes: LeaseChange[] = [];
-  for (const record of said.returns) {
+  for (const record of sent.returns) {
     const current = held.get(keyOf(record));
     if (current?.use === 'returning' && current.generation === record.generation) {
       changes.push({ drop: keyOf(record) });
@@ -118,7 +118,7 @@ export function changesOf(
   for (const item of answer.unknown) {
     const key = keyOf(item);
     const current = held.get(key);
-    if (current === undefined || current.generation !== said.held.get(key)?.generation) continue;
+    if (current === undefined || current.generation !== sent.held.get(key)?.generation) continue;
     // What a container uses is claimed again; what nobody uses is given to nobody.
     if (current.use === 'used') changes.push({ ...current, generation: 0 });
     else changes.push({ drop: key });

@@ -24,7 +24,7 @@ function sumOf(json: string): string {
   return crc32(json).toString(16).padStart(8, '0');
 }
 
-/** What a file says, and how many lines it took; `torn`: its last line was cut off, so nobody knows of it. */
+/** The content of a file and the number of its lines; `torn`: its last line was cut off, so nobody knows of it. */
 export interface JournalContent {
   readonly records: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly lines: number;

@@ -3,7 +3,7 @@ import type { AddressClaim, HeldLease, Lease, LeaseReturn } from '@trunkline/con
 /**
  * What the agent does with an address that this host holds. `probing`: the wire has not been asked. `free`: may be
  * given. `used`: Docker was given it. `released`: Docker released it. `kept`: no container has it, and one of this host asks
- * for exactly this address at its next start. `suspect`: the server says that this host holds it, and this
+ * for exactly this address at its next start. `suspect`: the server has this host as its holder, and this
  * disk knew nothing of it. `returning`: on its way back to the server, which may have freed it already.
  */
 export const leaseUses = ['probing', 'free', 'used', 'released', 'kept', 'suspect', 'returning'] as const;
@@ -35,10 +35,10 @@ export interface LeaseRecord {
   readonly seen: boolean;
   /** A container of this host asks for it by name (`--ip`), whether it runs or not: nothing else is given it. */
   readonly pinned: boolean;
-  /** What Docker said of the endpoint that it was given for last. */
+  /** The endpoint that it was last given for, as Docker named it. */
   readonly lastMac: string | null;
   readonly lastName: string | null;
-  /** With `returning`: what is said to the server. */
+  /** With `returning`: what the server is sent with it. */
   readonly returnAs: { readonly reason: LeaseReturn['reason']; readonly mac: string | null } | null;
 }
 
@@ -49,7 +49,7 @@ export function keyOf({ networkId, ip }: { readonly networkId: string; readonly 
   return `${networkId}/${ip}`;
 }
 
-/** What Docker says of the endpoint that an address is for. */
+/** The endpoint that an address is for, as Docker names it. */
 export interface Endpoint {
   readonly mac: string | null;
   readonly name: string | null;
@@ -117,8 +117,8 @@ export function renewed(record: LeaseRecord, lease: Lease): LeaseRecord {
 }
 
 /**
- * What becomes of what this disk says when the server grants a lease. Whoever has it, or may have it, keeps it: only what is on its
- * way back begins again, and what became known as `suspect` by an earlier answer about this very grant. Null: nothing new.
+ * The record once the server grants a lease. Whoever has the address, or may have it, keeps it: only a record that is on its way
+ * back begins again, or one that an earlier answer about this very grant made `suspect`. Null: nothing new.
  */
 export function takenIn(known: LeaseRecord | undefined, lease: Lease, now: number): LeaseRecord | null {
   if (known === undefined) return arrived(lease, 'probing', now);
@@ -127,7 +127,7 @@ export function takenIn(known: LeaseRecord | undefined, lease: Lease, now: numbe
   return isSameGrant || known.use === 'returning' ? arrived(lease, 'probing', now) : renewed(known, lease);
 }
 
-/** What a record says that nobody was granted yet. */
+/** The marks of a record that nobody was granted yet. */
 export const idle = { cleared: false, grants: 0, seen: false, pinned: false } as const;
 
 /** Docker gets it; `asked`: it named the address. */
@@ -142,7 +142,7 @@ export function given(record: LeaseRecord, endpoint: Endpoint, now: number, aske
   };
 }
 
-/** A container was seen on it, whatever this disk said. */
+/** A container was seen on it, whatever its record was. */
 export function seenInUse(record: LeaseRecord, now: number): LeaseRecord {
   const { lastMac, lastName } = isNetworksOwn(record) ? { lastMac: null, lastName: null } : record;
   return { ...moved(record, 'used', now), touched: true, grants: 1, seen: true, lastMac, lastName };
@@ -204,7 +204,7 @@ export function heldOf({ networkId, ip, generation }: LeaseRecord): HeldLease | 
   return generation === 0 ? null : { networkId, ip, generation };
 }
 
-/** What is said to give it back; null where there is nothing to give back. */
+/** What returns it to the server; null where there is nothing to return. */
 export function returnOf(record: LeaseRecord): LeaseReturn | null {
   const held = heldOf(record);
   return held === null || record.returnAs === null ? null : { ...held, ...record.returnAs };

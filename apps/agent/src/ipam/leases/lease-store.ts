@@ -22,7 +22,7 @@ export interface LeaseStore {
    * answer or change: one that was on its way is late.
    */
   readonly revoke: (revocations: readonly Revocation[]) => Promise<void>;
-  /** Whether the hold that a record or lease tells of was taken away. */
+  /** Whether the server has taken away the hold that a record or lease stands for. */
   readonly isOver: (hold: HeldLease) => boolean;
   /** Waits for what is on its way, and closes the file. */
   readonly close: () => Promise<void>;
@@ -44,8 +44,8 @@ interface Waiting {
 }
 
 /**
- * Opens the store of a state folder. A file that cannot be relied on is put aside and said in the log: the store is
- * then empty, and the server tells what this host holds.
+ * Opens the store of a state folder. A file that cannot be relied on is put aside and logged: the store is
+ * then empty, and the server knows what this host holds.
  */
 export async function openLeaseStore(
   stateFolder: string,
@@ -176,7 +176,7 @@ async function load(
   try {
     const { records, torn } = readJournal(text);
     if (torn) log.warn({ path }, 'the last change of the leases is incomplete and was never reported');
-    // The clock was set back since they were written: what they say of the future is of now at the latest.
+    // The clock was set back since they were written: times in the future become the present.
     const at = now();
     return new Map([...records].map(([key, one]) => [key, one.since > at ? { ...one, since: at } : one]));
   } catch (error) {

@@ -9,7 +9,7 @@ import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
 
-/** What the leaseSync works with. */
+/** What leases are exchanged with. */
 export interface LeaseSyncDeps {
   readonly store: LeaseStore;
   readonly desired: () => DesiredDocument | null;
@@ -30,7 +30,7 @@ export interface LeaseSyncDeps {
 
 /** Keeps the warm pools filled, brings back what is not needed, and compares with the server. */
 export interface LeaseSync {
-  /** Something changed that may have to be said. */
+  /** Something changed that the server may have to know. */
   readonly wake: () => void;
   /** The server was heard by another way. */
   readonly serverAnswers: () => void;
@@ -38,7 +38,7 @@ export interface LeaseSync {
   readonly compare: () => void;
   /** Takes in leases that came by another way. */
   readonly take: (leases: readonly Lease[]) => Promise<void>;
-  /** Says what is to be said now; resolves when it is said, could not be, or after `timeoutMs`. */
+  /** Exchanges at once what waits for an exchange. Resolves when that succeeded or failed, or after `timeoutMs`. */
   readonly flush: (timeoutMs: number) => Promise<void>;
   /** Pools that the server had nothing for, by network and IP version: why. */
   readonly short: () => ReadonlyMap<string, string>;
@@ -52,18 +52,18 @@ export interface LeaseSync {
 const exchangeMs = 10_000;
 /** The poll of desired state may hear the server sooner. */
 const backoff = { firstMs: 500, maxMs: 15_000 };
-/** What changes within this time is said in one exchange, and what Docker and people wait for goes first; milliseconds. */
+/** Changes within this time go in one exchange, in milliseconds. What Docker and people wait for goes first. */
 const gatherMs = 100;
 /** All is compared this often, in milliseconds; 0.8 to 1.2 of it, so that hosts do not come together. */
 const compareMs = 300_000;
 /** A pool that the server had nothing for is asked for again after this, in milliseconds. */
 const retryMs = 15_000;
-/** Most of one exchange, as the contract has it. */
+/** Maximum of one exchange, by the contract. */
 const maxConfirms = 4096;
 
 const revocationKey = (one: Revocation): string => `${keyOf(one)} ${one.generation}`;
 
-/** Makes the leaseSync; nothing is said before `run`. */
+/** Sends nothing before `run`. */
 export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
   const { store, reachability, timing, log } = deps;
   const waker = createWaker();
@@ -78,7 +78,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     return new Set([...short].filter(([, { until }]) => now < until).map(([pool]) => pool));
   }
 
-  /** One exchange after the other: an answer is about what was said in it. */
+  /** One exchange after the other: an answer is about what that exchange sent. */
   function exchange(signal: AbortSignal): Promise<void> {
     const next = last.then(() => exchangeNow(signal));
     last = next.catch(() => {});
@@ -90,7 +90,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     if (client === null) return;
     const bounded = { timeoutMs: exchangeMs, signal };
     if (reachability.away() !== null) {
-      // What cannot be said is not put on its way: it may be needed here meanwhile.
+      // What cannot be sent is not marked as returning: it may be needed here meanwhile.
       await client.syncLeases({ held: null, returns: [], wants: [] }, withBound(bounded));
       reachability.answered();
     }
@@ -111,12 +111,12 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     const fresh = returns.filter((record) => store.get(keyOf(record)) !== record);
     await store.apply([...fresh, ...drops.map((drop) => ({ drop }))]);
     if (returns.length === 0 && wants.length === 0 && confirms.length === 0 && !compares) return;
-    const said = new Map([...store.all()].filter(([, { use }]) => use !== 'returning'));
+    const sent = new Map([...store.all()].filter(([, { use }]) => use !== 'returning'));
     const compared = compares ? deps.comparing?.() : undefined;
     try {
       const answer = await client.syncLeases(
         {
-          held: compares ? [...said.values()].flatMap((record) => heldOf(record) ?? []) : null,
+          held: compares ? [...sent.values()].flatMap((record) => heldOf(record) ?? []) : null,
           returns: returns.flatMap((record) => returnOf(record) ?? []),
           wants: [...wants],
           ...(confirms.length === 0 ? {} : { confirms: confirms.slice(0, maxConfirms) }),
@@ -126,7 +126,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       reachability.answered();
       for (const one of confirms.slice(0, maxConfirms)) confirmed.add(revocationKey(one));
       if (confirms.length > 0) log.warn({ revoked: confirms.length }, 'the server revoked addresses');
-      await store.apply(changesOf(answer, { returns, held: said }, store.all(), timing.now()));
+      await store.apply(changesOf(answer, { returns, held: sent }, store.all(), timing.now()));
       noteShort(wants, answer);
       if (compares) {
         compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
@@ -147,8 +147,8 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       const got = answer.granted.filter(
         (lease) => lease.networkId === networkId && familyOf(lease.ip) === family,
       ).length;
-      const said = answer.short.find((one) => one.networkId === networkId && one.family === family);
-      const detail = said?.detail ?? `the server granted ${got} of ${count}`;
+      const shortage = answer.short.find((one) => one.networkId === networkId && one.family === family);
+      const detail = shortage?.detail ?? `the server granted ${got} of ${count}`;
       if (got >= count) short.delete(pool);
       else short.set(pool, { until: timing.now() + retryMs, detail });
     }
@@ -209,7 +209,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       while (!signal.aborted) {
         waker.reset();
         await round(signal);
-        // What came while it was said is not waited for.
+        // What came during the exchange is not waited for.
         await timing.delay(waitMs(), AbortSignal.any([signal, waker.any()]));
         if (waker.any().aborted) await timing.delay(gatherMs, signal);
       }

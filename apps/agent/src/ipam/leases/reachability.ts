@@ -6,7 +6,7 @@ export interface Reachability {
   /** Null: as far as is known it can; else why not, in a clause, and since when, milliseconds since 1970. */
   readonly away: () => { readonly since: number; readonly why: string } | null;
   readonly answered: () => void;
-  /** A call failed: what that says of the server is noted. */
+  /** A call failed: notes whether the server can be asked. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -29,10 +29,10 @@ export function createReachability(why: string, now: () => number, onChange: () 
   };
 }
 
-/** Whether a failure says that the server cannot be asked, not that it said no. */
+/** Whether a failure means that the server cannot be asked, and not that it refused. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof ApiError)) return true;
-  // It answers, and says when it gives again.
+  // It answers, and names the time of the next try.
   if (error.code === 'recovering') return false;
   return error.status >= 500 || error.code === 'unknown';
 }

@@ -11,7 +11,7 @@ export interface StartGate {
   readonly comparing: () => () => void;
   /** The server could not be asked, for this reason. */
   readonly notReached: (why: string) => void;
-  /** The server knows no such host, for this reason: what was confirmed before is confirmed no more. */
+  /** The server knows no such host, for this reason: what was confirmed before is no longer confirmed. */
   readonly disowned: (why: string) => void;
 }
 
@@ -27,7 +27,7 @@ const startMs = 2000;
  * | `restored` | when the server confirmed; never without it: what the folder holds may be another host's by now |
  * | `disowned` | as `restored`, and nobody waits for it |
  *
- * A disk that holds nothing needs no gate after a start. Any of them becomes `disowned` when the server says that it knows no such host.
+ * A disk that holds nothing needs no gate after a start. Any of them becomes `disowned` when the server answers that it knows no such host.
  */
 export function createStartGate({
   past,
@@ -76,7 +76,7 @@ export function createStartGate({
     comparing: () => {
       const turn = turns;
       return () => {
-        // An answer from before the server knew this host no more says nothing.
+        // An answer from before the server disowned this host proves nothing.
         if (isOpen || turn !== turns) return;
         open();
         onOpen();
