@@ -28,11 +28,11 @@ import {
   freeRanges,
   listAddresses,
   listHolders,
-  subnetsOf,
   writeRanges,
   type AddressFilter,
   type AddressHolder,
 } from './addresses.store.ts';
+import { subnetsOf } from './allocation.store.ts';
 import {
   allocateInTransaction,
   allocationReply,

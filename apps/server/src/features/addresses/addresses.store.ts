@@ -1,61 +1,7 @@
-import type { AddressClaim, AllocationOutcome } from '@trunkline/contracts';
 import type { Database } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { KeptAddress } from './hosts-own.ts';
 import { addressColumns, addressJoins, type AddressRow } from './address-rows.ts';
-import type { AllocationItem, RefusalFacts } from './allocation.ts';
-
-/** Requests for one family of one network, answered together. */
-export interface AllocationGroup {
-  network: string;
-  family: 4 | 6 | null;
-  items: readonly {
-    pos: number;
-    item: AllocationItem;
-    /** Who asks; undefined when the addresses are part of a change that records its own events. */
-    actor?: string | undefined;
-    requestId?: string | undefined;
-  }[];
-}
-
-/** What became of the request at `pos`; with the address it got, or the one that is in its way. */
-export type AllocationAnswer = { pos: number; outcome: AllocationOutcome; fam: 4 | 6 | null } & (
-  AddressRow | { ip: null }
-);
-
-/** Chooses, locks, inserts and records, in one statement (prisma/functions/allocation.sql). */
-export function allocateGroups(
-  query: Query,
-  groups: readonly AllocationGroup[],
-): Promise<AllocationAnswer[]> {
-  const asked = groups.map(({ network, family, items }) => ({
-    network,
-    family,
-    items: items.map(({ pos, item: { containerId, ...item }, actor, requestId }) => ({
-      pos,
-      ...item,
-      container: containerId,
-      actor,
-      requestId,
-    })),
-  }));
-  return query(
-    `SELECT pos, outcome, fam, ip, cidr, network, state, owner, host, container, mac, labels, generation, since, claim, allocatable,
-            quarantined_until AS "quarantinedUntil", created_at AS "createdAt", updated_at AS "updatedAt",
-            docker_id AS "dockerId", for_host AS "forHost", awaiting_host AS "awaitingHost"
-     FROM allocate_batch($1::jsonb)`,
-    [JSON.stringify(asked)],
-  );
-}
-
-/** Subnets of a network with how full they are, in their order. */
-export function subnetsOf(query: Query, network: string): Promise<RefusalFacts['subnets'][number][]> {
-  return query(
-    `SELECT text(s.cidr) AS cidr, family(s.cidr) AS family, s.allocatable::text, s.free::text
-     FROM subnet s JOIN network n ON n.id = s.network_id WHERE n.name = $1 ORDER BY s.ordinal`,
-    [network],
-  );
-}
 
 export interface AddressFilter {
   state?: string;
@@ -114,53 +60,6 @@ export async function lockAddress(
     ip,
   ]);
   return findAddress(query, networkId, ip);
-}
-
-/** What is asked of a reservation; null: whatever it has. */
-export interface ReservationRequest {
-  /** The Ethernet address that it is for, which is not the one seen on it. */
-  mac: string | null;
-  labels: Record<string, string> | null;
-  claim: AddressClaim | null;
-  /** Id of the host. */
-  forHost: string | null;
-}
-
-const isOtherThanRequested = `(a.mac, a.labels, a.claim, a.for_host_id)
-  IS DISTINCT FROM (COALESCE($3::text, a.mac), COALESCE($4::jsonb, a.labels), COALESCE($5::text, a.claim), COALESCE($6::uuid, a.for_host_id))`;
-const requestValues = ({ mac, labels, claim, forHost }: ReservationRequest): unknown[] => [
-  mac,
-  labels === null ? null : JSON.stringify(labels),
-  claim,
-  forHost,
-];
-
-/** Whether a reservation is other than it is asked to be. */
-export async function differsFromRequest(
-  query: Query,
-  networkId: string,
-  ip: string,
-  request: ReservationRequest,
-): Promise<boolean> {
-  const rows = await query(
-    `SELECT 1 FROM address a WHERE a.network_id = $1::uuid AND a.ip = $2::inet AND ${isOtherThanRequested}`,
-    [networkId, ip, ...requestValues(request)],
-  );
-  return rows.length > 0;
-}
-
-/** Makes a reservation as it is asked to be; answers what it is for from now on, undefined when it was so already. */
-export async function writeReservation(
-  query: Query,
-  networkId: string,
-  ip: string,
-  request: ReservationRequest,
-): Promise<Pick<ReservationRequest, 'mac' | 'labels' | 'claim'> | undefined> {
-  const [row] = await query<Pick<ReservationRequest, 'mac' | 'labels' | 'claim'>>(
-    'SELECT * FROM change_reservation($1::uuid, $2::inet, $3::text, $4::jsonb, $5::text, $6::uuid)',
-    [networkId, ip, ...requestValues(request)],
-  );
-  return row;
 }
 
 export interface FreeRangeRow {

@@ -6,7 +6,7 @@ import { ApiError } from '../../platform/errors.ts';
 import type { IdempotencyRequest, Reply } from '../../platform/idempotency.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { presentAddress, type AddressRow } from './address-rows.ts';
-import { allocateGroups, subnetsOf, type AllocationGroup } from './addresses.store.ts';
+import { allocateGroups, subnetsOf, type AllocationGroup } from './allocation.store.ts';
 import { allocateNextFree, nextFreeGroup } from './next-free.ts';
 import { refusal, type AllocationItem, type RefusalFacts } from './allocation.ts';
 

@@ -4,13 +4,8 @@ import { poolQuery, transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { AddressRow } from './address-rows.ts';
-import {
-  differsFromRequest,
-  findAddress,
-  lockAddress,
-  writeReservation,
-  type ReservationRequest,
-} from './addresses.store.ts';
+import { findAddress, lockAddress } from './addresses.store.ts';
+import { differsFromRequest, writeReservation, type ReservationRequest } from './reservation.store.ts';
 
 /** An address and the owner who asks for it again. */
 export interface Reservation {

@@ -15,7 +15,6 @@ import { families, familyWords, heldLease, type LeaseHost } from './held-lease.t
 import { createLeaseBatches } from './lease-batches.ts';
 import {
   compareHeld,
-  confirmRevocations,
   holdersOf,
   networkName,
   availability,
@@ -25,6 +24,7 @@ import {
   type LeaseAsk,
   type WantItem,
 } from './leases.store.ts';
+import { confirmRevocations } from './ended-holds.store.ts';
 import { shortDetail, unusedDetail } from './short-detail.ts';
 
 export interface LeaseSyncs {

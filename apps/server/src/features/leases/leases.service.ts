@@ -9,14 +9,10 @@ import { heldLease, type LeaseHost } from './held-lease.ts';
 import { createLeaseClaims, type LeaseClaims } from './lease-claims.ts';
 import { createLeaseSyncs, type ContainersOfLeases, type LeaseSyncs } from './lease-sync.ts';
 import { createRecallFirst, type RecallFirst } from './recall-first.ts';
-import {
-  compareHeld,
-  endConflicts,
-  endHoldsOf,
-  endRecalls,
-  recallsOfHosts,
-  revocationsOfHosts,
-} from './leases.store.ts';
+import { compareHeld } from './leases.store.ts';
+import { endConflicts } from './conflicts.store.ts';
+import { endHoldsOf, revocationsOfHosts } from './ended-holds.store.ts';
+import { endRecalls, recallsOfHosts } from './recalls.store.ts';
 
 export interface LeasesService extends LeaseSyncs, LeaseClaims, RecallFirst {
   /** Networks of which some hosts are asked to return what they do not use. */

@@ -5,7 +5,7 @@ import { holdUntil } from '../../platform/database/change-feed.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { HeldByHosts, type Recallable } from '../addresses/held-by-hosts.ts';
-import { recallOfAddress, recallOfNetwork } from './leases.store.ts';
+import { recallOfAddress, recallOfNetwork } from './recalls.store.ts';
 
 export interface RecallFirst {
   /**
