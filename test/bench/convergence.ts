@@ -63,8 +63,8 @@ async function directRound({ lab }: Fleet, ipamDriver: string): Promise<number> 
 }
 
 /**
- * Until the hosts have carried out all that they were told, and ask the wire for none of the addresses that they took ahead
- * of need: what one round leaves to do is not part of the next.
+ * Until the hosts have carried out all of their documents, and ask the wire for none of the addresses that they took in
+ * advance: what one round leaves to do is not part of the next.
  */
 async function settled({ client, lab }: Fleet): Promise<void> {
   const areQuiet = async (): Promise<boolean> =>

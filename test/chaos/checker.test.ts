@@ -45,20 +45,20 @@ test('a history in which an address goes from one host to the next has nothing w
 });
 
 describe('an address on two live containers', () => {
-  test('of two hosts is told once, with both', () => {
+  test('of two hosts is reported once, with both', () => {
     const both = [on('docker01', 'a'), on('docker02', 'b')];
     expect(check(look(0, ...both), look(100, ...both))).toMatchObject([
       { kind: 'duplicate', at: 0, ip, hosts: ['docker01', 'docker02'], containers: ['a', 'b'] },
     ]);
   });
 
-  test('of one host is told too', () => {
+  test('of one host is reported too', () => {
     expect(kinds(look(0, on('docker01', 'a'), on('docker01', 'b')))).toEqual(['duplicate']);
   });
 });
 
 test.each([pool.gateway, '10.213.0.0', '10.213.0.255', '172.16.1.1'])(
-  'an address that is not to be given out, %s, is told',
+  'an address that is not to be given out, %s, is reported',
   (address) => {
     expect(kinds(look(0, on('docker01', 'a', address)))).toEqual(['outside']);
   },
@@ -77,7 +77,7 @@ describe('an address of a live container', () => {
     expect(found[0]?.text).toContain(word);
   });
 
-  test('that the book gave to another host is told', () => {
+  test('that the book gave to another host is reported', () => {
     expect(kinds(look(0, live), book(10, 20, bound('docker02')), look(100, live))).toEqual([
       'given elsewhere',
     ]);

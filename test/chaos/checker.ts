@@ -1,13 +1,13 @@
 import type { Book, Live, Look, Observation, Row, Violation, ViolationKind } from './observation.ts';
 
-/** Judges a history while it is made, by what {@link Observation}s say and nothing else. */
+/** Judges a history while it is made, by {@link Observation}s alone. */
 export interface Checker {
-  /** Looks come in the order of their time, books in the order of their answers. Each violation is told once. */
+  /** Looks come in the order of their time, books in the order of their answers. Each violation is reported once. */
   add(observation: Observation): readonly Violation[];
   /** From a moment on no container may come to an address. Who has it then may keep it. */
   forbid(ip: string, why: string, from: number): void;
   allow(ip: string, why: string): void;
-  /** An operator took an address away from whoever has it now: it may be given on, and the book may say so. */
+  /** An operator took an address away from whoever has it now: it may be given on, and the book may show that. */
   excuse(ip: string): void;
   /** Whether containers are held against the book; what was asked before is forgotten. */
   trustBook(trusted: boolean): void;
@@ -38,7 +38,7 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
   const excused = new Set<string>();
   let isBookTrusted = true;
 
-  const tell = (
+  const report = (
     kind: ViolationKind,
     at: number,
     text: string,
@@ -62,7 +62,9 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
       now.set(key, { live: one, since: known?.since ?? at, last: at });
       if (!pool.has(one.ip))
         found.push(
-          ...tell('outside', at, `${place(one)} has ${one.ip}, which is not to be given out`, one.ip, [one]),
+          ...report('outside', at, `${place(one)} has ${one.ip}, which is not to be given out`, one.ip, [
+            one,
+          ]),
         );
       if (known === undefined) found.push(...judgeNewcomer(at, one));
       if (excused.has(key)) continue;
@@ -70,7 +72,7 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
       if (other === undefined) byAddress.set(one.ip, one);
       else
         found.push(
-          ...tell('duplicate', at, `${place(other)} and ${place(one)} both have ${one.ip}`, one.ip, [
+          ...report('duplicate', at, `${place(other)} and ${place(one)} both have ${one.ip}`, one.ip, [
             other,
             one,
           ]),
@@ -86,7 +88,7 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
     const whys = [...(forbidden.get(one.ip) ?? [])].filter(([, from]) => from <= at).map(([why]) => why);
     if (whys.length === 0) return [];
     const text = `${place(one)} was given ${one.ip}, though ${whys.join(' and ')}`;
-    return tell('forbidden', at, text, one.ip, [one]);
+    return report('forbidden', at, text, one.ip, [one]);
   }
 
   function judgeBooks(at: number, held: readonly Holding[]): Violation[] {
@@ -104,11 +106,11 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
   function judgeRow({ answered }: Book, live: Live, row: Row | undefined): Violation[] {
     if (row !== undefined && row.host !== null && row.host !== live.host) {
       const text = `${live.ip} is on ${place(live)}, but the book gave it to ${row.host}`;
-      return tell('given elsewhere', answered, text, live.ip, [live]);
+      return report('given elsewhere', answered, text, live.ip, [live]);
     }
     if (row?.state === 'leased' || row?.state === 'bound') return [];
-    const text = `${live.ip} is on ${place(live)}, but the book says ${row?.state ?? 'free'}`;
-    return tell('freed early', answered, text, live.ip, [live]);
+    const text = `${live.ip} is on ${place(live)}, but the book has it as ${row?.state ?? 'free'}`;
+    return report('freed early', answered, text, live.ip, [live]);
   }
 
   return {

@@ -29,7 +29,7 @@ export interface BoxLedger {
   readonly isKnownToServer: (id: string) => boolean;
 }
 
-/** The containers of a host, as its Docker tells them. */
+/** The containers of a host, as its Docker lists them. */
 async function boxesOn(
   fleet: Fleet,
   host: string,

@@ -4,7 +4,7 @@ import type { Operation } from './operation.ts';
 const localMarginMs = 3_000;
 const remoteMarginMs = 30_000;
 
-/** Whether an operation has to succeed, told at its begin and asked again at its end. */
+/** Whether an operation has to succeed, decided when it begins and again when it ends. */
 export interface Claim {
   readonly begun: number;
   readonly local: boolean;

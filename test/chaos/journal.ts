@@ -12,11 +12,11 @@ export interface Entry {
 
 /** Lines of a story: enough to see why, few enough to read. */
 const maxLines = 120;
-/** What led to a violation began before the first thing that is told of its containers. */
+/** What led to a violation began before the first entry about its containers. */
 const leadMs = 15_000;
 
 /**
- * What led to a violation: all that was said of its address and its containers, and of the fleet since the containers
+ * What led to a violation: all entries about its address and its containers, and of the fleet since the containers
  * first appeared. Pure.
  */
 export function storyOf(entries: readonly Entry[], { at, ip, containers }: Violation): readonly Entry[] {

@@ -15,7 +15,7 @@ export interface LiveContainer {
   readonly pid: number;
 }
 
-/** What the kernel says of the containers of a lab, without Docker and without the product. */
+/** The containers of a lab as the kernel has them, without Docker and without the product. */
 export interface KernelView {
   containers(): readonly LiveContainer[];
   /** Addresses that containers held at one moment, which lies within the call. */
@@ -44,7 +44,7 @@ function hierarchy(): string {
   const root = pids ?? mounts.find(([, , type]) => type === 'cgroup2');
   const found = root?.[1];
   if (found === undefined)
-    throw new Error('no cgroups are mounted: containers cannot be told from their hosts');
+    throw new Error('no cgroups are mounted: containers cannot be distinguished from their hosts');
   return found;
 }
 

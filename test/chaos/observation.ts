@@ -1,6 +1,6 @@
 /** What a run is judged by: what kernels and the API showed, and when. Times are milliseconds since the run began. */
 
-/** An address on a container that lives, as the kernel says it. */
+/** An address on a container that lives, as the kernel has it. */
 export interface Live {
   readonly host: string;
   /** Docker's id of the container. */

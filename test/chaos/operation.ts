@@ -85,7 +85,7 @@ const edges: ReadonlySet<string> = new Set<EdgeOperation['do']>([
 
 export const isAtEdge = (operation: Operation): operation is EdgeOperation => edges.has(operation.do);
 
-/** As a person would say it. */
+/** In words, for people. */
 export function describe(operation: Operation): string {
   const host = 'host' in operation ? ` on ${operation.host}` : '';
   if (!isOnContainer(operation)) return `${operation.do}${host}${whatOf(operation)}`;

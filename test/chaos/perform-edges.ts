@@ -16,7 +16,7 @@ export interface EdgeDeps {
   /** From a moment on, in milliseconds from now, no container may come to an address. */
   readonly forbid: (ip: string, why: string, inMs: number) => void;
   readonly allow: (ip: string, why: string) => void;
-  /** Who has the address now may keep it, whatever the book says. */
+  /** Who has the address now may keep it, whatever the book has. */
   readonly excuse: (ip: string) => void;
   /** A foreign machine has an address. */
   readonly foreign: (ip: string) => void;

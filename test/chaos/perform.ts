@@ -19,7 +19,7 @@ import { createTurns, thingsOf } from './turns.ts';
 export interface Outcome {
   /** `moot`: there was nothing to do it to, such as a container that was never made. `fault`: an answer that no API may give. */
   readonly word: 'ok' | 'refused' | 'moot' | 'hung' | 'fault';
-  /** What Docker said; empty when it went well. */
+  /** Docker's error; empty when it succeeded. */
   readonly detail: string;
   readonly tookMs: number;
 }

@@ -29,7 +29,7 @@ test('the addresses of a network stack are its host routes, without the loopback
   expect(addressesIn('')).toEqual([]);
 });
 
-test('interfaces are told apart by their number', () => {
+test('interfaces are distinguished by their number', () => {
   const igmp = `Idx	Device    : Count Querier	Group    Users Timer	Reporter
 1	lo        :     1      V3
 				010000E0     1 0:00000000		0

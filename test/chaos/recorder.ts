@@ -32,7 +32,7 @@ const maxEntries = 200_000;
 
 const keyOf = ({ host, container, ip }: Live): string => [host, container, ip].join(' ');
 
-/** What the book says of each address, as text. */
+/** The state of each address in the book, as text. */
 const wordsOf = (rows: readonly Row[]): Map<string, string> =>
   new Map(rows.map(({ ip, state, host }) => [ip, host === null ? state : `${state} on ${host}`]));
 
@@ -72,12 +72,12 @@ export function startRecorder(
   function look(): void {
     const live = view.live();
     const fresh = new Map(live.map((one) => [keyOf(one), one]));
-    const tell = (word: string, { host, container, ip }: Live): void => {
+    const noteChange = (word: string, { host, container, ip }: Live): void => {
       const name = view.nameOf(container);
       note(`${ip} ${word} ${name} on ${host}`, { containers: [name], ips: [ip] });
     };
-    for (const [key, one] of fresh) if (!seen.has(key)) tell('appears in', one);
-    for (const [key, one] of seen) if (!fresh.has(key)) tell('is gone from', one);
+    for (const [key, one] of fresh) if (!seen.has(key)) noteChange('appears in', one);
+    for (const [key, one] of seen) if (!fresh.has(key)) noteChange('is gone from', one);
     seen = fresh;
     counts.looks += 1;
     report(checker.add({ kind: 'look', at: now(), live }));

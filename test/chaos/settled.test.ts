@@ -92,12 +92,12 @@ test('the address of a live container that is free, leased, or bound elsewhere i
   ]);
 });
 
-test('a warm pool that was not filled again is told, unless nothing is free', () => {
+test('a warm pool that was not filled again is reported, unless nothing is free', () => {
   expect(kinds(withRow('10.213.0.4'))).toEqual(['pool']);
   expect(kinds({ ...withRow('10.213.0.4'), allocatable: 5, free: 0 })).toEqual([]);
 });
 
-test('a container with another address than it asks for, or none, is told', () => {
+test('a container with another address than it asks for, or none, is reported', () => {
   expect(
     kinds({ boxes: [box('a', { pin: '10.213.0.8' }), box('b', { running: false, pin: '10.213.0.9' })] }),
   ).toEqual(['wrong address']);
@@ -105,13 +105,13 @@ test('a container with another address than it asks for, or none, is told', () =
   expect(kinds({ boxes: [...good.boxes, box('c', { attached: false })] })).toEqual([]);
 });
 
-test('a container that its restart policy keeps running, and that does not run, is told', () => {
+test('a container that its restart policy keeps running, and that does not run, is reported', () => {
   expect(kinds({ boxes: [...good.boxes, box('c', { running: false, awaited: true })] })).toEqual([
     'not running',
   ]);
 });
 
-test('addresses that do not add up are told', () => {
+test('addresses that do not add up are reported', () => {
   expect(kinds({ free: 6 })).toEqual(['count']);
 });
 

@@ -20,9 +20,9 @@ export interface Boxed {
   readonly mac: string | null;
   /** The server was asked for it at the last start, as far as is known. */
   readonly known: boolean;
-  /** What Docker says of its last start; empty: it succeeded. */
+  /** Docker's error of its last start; empty: it succeeded. */
   readonly error: string;
-  /** Its restart policy, and that nobody stopped it, say that it runs. */
+  /** It should run: its restart policy starts it, and nobody stopped it. */
   readonly awaited: boolean;
 }
 
@@ -108,8 +108,8 @@ function missing(settled: Settled): readonly Violation[] {
   return settled.live.flatMap((one) => {
     const row = settled.rows.find(({ ip }) => ip === one.ip);
     if (row?.state === 'bound' && row.host === one.host) return [];
-    const says = row === undefined ? 'free' : `${row.state}${row.host === null ? '' : ` on ${row.host}`}`;
-    const text = `${one.ip} is on a container of ${one.host}, but the book says ${says}`;
+    const state = row === undefined ? 'free' : `${row.state}${row.host === null ? '' : ` on ${row.host}`}`;
+    const text = `${one.ip} is on a container of ${one.host}, but the book has it as ${state}`;
     return [violation(settled, 'not in the book', text, one.ip, [one.host], [one.container])];
   });
 }
@@ -119,13 +119,13 @@ function pools(settled: Settled): readonly Violation[] {
   return settled.hosts.flatMap((host) => {
     const leased = settled.rows.filter((row) => row.host === host && row.state === 'leased');
     const unused = leased.filter((row) => !isKept(settled.boxes, row));
-    const say = (kind: 'leak' | 'pool'): Violation[] => {
+    const report = (kind: 'leak' | 'pool'): Violation[] => {
       const list = unused.map(({ ip }) => ip).join(', ');
       const text = `${host} holds ${String(unused.length)} unused addresses, not ${String(settled.warm)}: ${list}`;
       return [violation(settled, kind, text, null, [host])];
     };
-    if (unused.length > settled.warm) return say('leak');
-    return unused.length < settled.warm && settled.free > 0 ? say('pool') : [];
+    if (unused.length > settled.warm) return report('leak');
+    return unused.length < settled.warm && settled.free > 0 ? report('pool') : [];
   });
 }
 
@@ -134,8 +134,8 @@ function boxesOf(settled: Settled): readonly Violation[] {
     const { host, container, pin, error } = box;
     if (!box.running) {
       if (!box.awaited) return [];
-      const said = error === '' ? 'Docker says nothing' : `Docker says: ${error}`;
-      const text = `a container of ${host} does not run, though its restart policy says so: ${said}`;
+      const cause = error === '' ? 'Docker has no error' : `Docker's error: ${error}`;
+      const text = `a container of ${host} does not run, though it should by its restart policy: ${cause}`;
       return [violation(settled, 'not running', text, pin, [host], [container])];
     }
     if (!box.attached) return [];

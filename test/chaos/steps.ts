@@ -16,7 +16,7 @@ export interface Steps {
   readonly outcomes: ReadonlyMap<string, number>;
 }
 
-/** What its operations are done with, and where it is told what came of them. */
+/** What its operations are done with, and where their outcomes go. */
 export interface StepsDeps {
   readonly perform: (operation: Operation) => Promise<Outcome>;
   readonly health: Health;
@@ -68,8 +68,8 @@ export function createSteps({ perform, health, ledger, recorder }: StepsDeps): S
       ledger.noteServer(container, health.reachedServer(host, claim));
     const key = `${operation.do}${pin === null ? '' : ', one address'}: ${word}`;
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
-    const said = detail === '' ? '' : `: ${detail}`;
-    recorder.note(`${text}: ${word} after ${(tookMs / 1000).toFixed(2)} s${said}`, about, true);
+    const cause = detail === '' ? '' : `: ${detail}`;
+    recorder.note(`${text}: ${word} after ${(tookMs / 1000).toFixed(2)} s${cause}`, about, true);
     // A particular address, or Ethernet address, may be somebody else's.
     const mayBeRefused =
       pin !== null || (container !== undefined && ledger.isParticular(container.container));

@@ -16,7 +16,7 @@ afterEach(() => emptyFleet(fleet()));
 const ipamOf = (on: string, name: string): Promise<string> =>
   docker(host(on), 'inspect', '-f', `{{.NetworkSettings.Networks.${network}.IPAddress}}`, name);
 
-/** `docker run` of a container that ends at once when it is stopped; its address, or what Docker said. */
+/** `docker run` of a container that ends at once when it is stopped; its address, or Docker's error. */
 async function run(on: string, name: string, ...options: string[]): Promise<string> {
   const argv = ['docker', 'run', '-d', '--name', name, '--stop-signal', 'KILL', '--network', network];
   const { code, stderr } = await host(on).exec([...argv, ...options, 'busybox', 'sleep', '10000']);

@@ -15,7 +15,7 @@ const unpack = (name: string, packed: string): Promise<string> =>
 
 afterEach(() => removeAll(fleet()));
 
-/** A plain run; the address, or what Docker said. */
+/** A plain run; the address, or Docker's error. */
 async function plainRun(on: string, name: string): Promise<string> {
   const ran = await host(on).exec([
     'docker',

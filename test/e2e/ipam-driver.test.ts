@@ -59,7 +59,7 @@ async function warm(): Promise<void> {
   await waitFor('a warm pool', () => book.source.held.size >= smallNet.warm, settleMs);
 }
 
-/** `docker run` of a container that sleeps; answers its address, or what Docker said. */
+/** `docker run` of a container that sleeps; answers its address, or Docker's error. */
 async function run(name: string, ...options: string[]): Promise<string> {
   const argv = [
     'docker',
@@ -82,7 +82,7 @@ async function addressOf(name: string): Promise<string> {
   return await docker(host, 'inspect', '-f', '{{.NetworkSettings.Networks.mac_net1.IPAddress}}', name);
 }
 
-/** What the server says that this host holds. */
+/** What this host holds, by the server. */
 function held(): string[] {
   return [...book.source.held.values()].map(({ ip }) => ip).sort();
 }
@@ -174,7 +174,7 @@ describe('addresses', () => {
     expect(await addressOf('box1')).toBe('172.16.100.11');
   });
 
-  test('thirteen containers at once get the thirteen addresses, and the next is told why it gets none', async () => {
+  test('thirteen containers at once get the thirteen addresses, and the next is refused with the reason', async () => {
     const names = Array.from({ length: 13 }, (_, n) => `box${String(n)}`);
     const all = await Promise.all(names.map(async (name) => await run(name)));
     expect(new Set(all).size).toBe(13);
@@ -219,7 +219,7 @@ describe('the server', () => {
     await settled();
   });
 
-  test('having forgotten what a container has is told again', async () => {
+  test('having forgotten what a container has is sent it again', async () => {
     const ip = await run('box1');
     book.source.held.delete(`${smallNet.id}/${ip}`);
     await running.stop();

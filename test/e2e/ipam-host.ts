@@ -43,7 +43,7 @@ export function desiredOf(change: Partial<DesiredDocument> = {}): DesiredDocumen
 /** An address book that runs. */
 export interface RunningIpam {
   readonly ipam: Ipam;
-  /** As the agent ends when it is told to. */
+  /** Ends it as the agent does in order. */
   readonly stop: () => Promise<void>;
   /** As kill -9 ends it: connections break, and nothing is written any more. */
   readonly kill: () => Promise<void>;

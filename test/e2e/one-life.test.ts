@@ -54,7 +54,7 @@ async function createNetwork(name: string, ...options: string[]) {
   return await host.exec(['docker', 'network', 'create', ...driver, ...own, ...options, name]);
 }
 
-/** `docker run` of a container that sleeps; answers its address, or what Docker said. */
+/** `docker run` of a container that sleeps; answers its address, or Docker's error. */
 async function run(name: string, ...options: string[]): Promise<string> {
   const argv = ['docker', 'run', '-d', '--name', name, '--network', dockerNetwork, ...options];
   const { code, stderr } = await host.exec([...argv, 'busybox', 'sleep', '1000']);

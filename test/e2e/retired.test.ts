@@ -7,7 +7,7 @@ import { macNet1, useFleet } from './setup.ts';
 const fleet = useFleet('retired');
 const host = (name: string) => fleet().lab.host(name);
 
-/** `docker run`; the address, or what Docker said. */
+/** `docker run`; the address, or Docker's error. */
 async function run(on: string, name: string, ...options: string[]): Promise<string> {
   const asked = ['--name', name, '--network', macNet1.name, ...options];
   const ran = await host(on).exec(['docker', 'run', '-d', ...asked, 'busybox', 'sleep', '10000']);

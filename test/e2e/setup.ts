@@ -154,7 +154,7 @@ export function conditionOf(conditions: readonly Condition[], type: ConditionTyp
   return conditions.find((condition) => condition.type === type);
 }
 
-/** What is said of a network on one host. */
+/** The conditions of a network on one host. */
 export async function placementOn({ client }: Fleet, network: string, host: string): Promise<Placement> {
   for await (const placement of client.networks.allPlacements(network)) {
     if (placement.host === host) return placement;

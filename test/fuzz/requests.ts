@@ -47,7 +47,7 @@ function urlOf({ path, parameters }: Operation, making: Making): fc.Arbitrary<st
   return fc.tuple(places, query, extra).map(([values, chosen, more]) => {
     const filled = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => inUrl(values[name] ?? ''));
     const asked = { ...(chosen as Record<string, string>) };
-    // A dry run asks hosts that are not there, for ten seconds unless told otherwise.
+    // A dry run asks hosts that are not there, for ten seconds unless `wait` is given.
     if (asked['dryRun'] !== undefined && inQuery.some(({ name }) => name === 'wait')) asked['wait'] = '0s';
     const pairs = [...Object.entries(asked), ...more].map(
       ([name, value]) => `${inUrl(name)}=${inUrl(value)}`,

@@ -130,7 +130,7 @@ test('a VLAN link deleted by hand is back, and so is one that was set down', asy
     100,
   );
   await waitFor(
-    'test1 to be told of as broken',
+    'test1 to be reported as broken',
     async () =>
       (await fleet.client.containers.get('test1')).body.conditions.some(
         ({ reason }) => reason === 'InterfaceLost',
