@@ -37,7 +37,7 @@ const machineOf = ({ config, links, readFile, timing, log }: AgentDeps): OwnMach
   log,
 });
 
-/** Docker may be waiting: it is answered before anything else is begun, and until everything else has ended. */
+/** Serves Docker before anything else begins and until everything else has ended, because a container may wait for it. */
 async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
   const { config, timing, log, probe, sandboxes, pluginSocketDescriptor } = deps;
   const state = await openPast({ stateFolder: config.stateDir, readFile: deps.readFile, log });

@@ -24,7 +24,7 @@ export interface BootDeps {
   readonly log: Logger;
 }
 
-/** What came of it, by names of networks. */
+/** The result of the boot stage, by names of networks. */
 export interface BootResult {
   readonly ready: readonly string[];
   readonly failed: readonly {
@@ -38,7 +38,7 @@ export interface BootResult {
 export const maxBootMs = 30_000;
 /** How long a parent may take to appear (a driver that is slow, a bond that is made by the network's own start). */
 export const parentWaitMs = 15_000;
-/** Links wake the wait; a default route is looked for this often, in milliseconds. */
+/** How often a default route is looked for, in milliseconds. Changes of links end the wait at once. */
 const pollMs = 500;
 /** How often the steps of one network, or a look, may fail. */
 const maxTries = 3;
@@ -55,8 +55,8 @@ interface Problem {
 
 /**
  * Puts the links of every network that should be here back: sub-interfaces, parents up, promiscuous mode, modules,
- * forwarding. Needs neither server nor Docker, takes nothing away, and what stands in the way of one network stops no
- * other. Ends within {@link maxBootMs}; never fails but by what it answers.
+ * forwarding. Needs neither server nor Docker, and takes nothing away. An obstacle for one network stops no other. Ends within
+ * {@link maxBootMs}. Never fails: what failed is in the result.
  */
 export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<BootResult> {
   const { desired, timing } = deps;
@@ -98,7 +98,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
     failed.push({ network: network.name, ...problem });
   }
 
-  /** One network as far as it goes now; answers the look that came last. */
+  /** Restores one network as far as possible now; answers the last look. */
   async function restore(item: Open, seen: Observed): Promise<Observed> {
     let observed = seen;
     let plan = planLink(item.network, observed, networks);

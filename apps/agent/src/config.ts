@@ -16,14 +16,14 @@ export interface AgentConfig {
   readonly pluginSocket: string;
   /** Where the Docker Engine has the network namespaces of its containers: the folder `netns` of its exec root. */
   readonly netnsDir: string;
-  /** How long nobody must be seen on an address that Docker was given before it counts as unused, in seconds. */
+  /** Seconds after which an address given to Docker is reclaimed if no container uses it. */
   readonly leakSeconds: number;
   readonly logLevel: LogLevel;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
-/** Words of TRUNKLINE_LOG_LEVEL. */
+/** Values of TRUNKLINE_LOG_LEVEL. */
 export type LogLevel = (typeof logLevels)[number];
 
 /** A setting is missing or wrong; names the variable and what to write. */
@@ -31,7 +31,7 @@ export class InvalidConfig extends Error {
   override readonly name = 'InvalidConfig';
 }
 
-/** The settings of the boot stage: it needs no server, and none that is set wrong keeps links from coming back. */
+/** The settings of the boot stage. It needs no server, so a wrong setting of the server does not keep links down. */
 export type BootConfig = Pick<AgentConfig, 'stateDir' | 'logLevel'>;
 
 /** What the configuration is read from besides the environment. */
@@ -84,7 +84,7 @@ export function readConfig(
   };
 }
 
-/** What of it the boot stage needs. Fails with {@link InvalidConfig}. */
+/** Reads the settings of the boot stage. Fails with {@link InvalidConfig}. */
 export function readBootConfig(env: Readonly<Record<string, string | undefined>>): BootConfig {
   const setting = settingsOf(env);
   return {

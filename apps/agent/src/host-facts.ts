@@ -4,9 +4,9 @@ import { DockerUnreachable } from './host/docker-errors.ts';
 import { collectFacts, type FactsSources } from './host/facts.ts';
 import type { Observed } from './observation/observed.ts';
 
-/** What facts need beside what is looked at. */
+/** What facts need besides a look. */
 export type FactsDeps = Pick<FactsSources, 'readFile'> & {
-  /** Of this agent. */
+  /** Version of this agent. */
   readonly version: string;
 };
 

@@ -13,7 +13,7 @@ import { createObserver, type Observer } from './observation/observer.ts';
 import { createAnnouncer } from './wire/announcer.ts';
 import { createToolCheck } from './wire/tools.ts';
 
-/** What looks at this host need beside the host itself. */
+/** What looks at this host need besides the host itself. */
 export interface LooksDeps {
   readonly ipam: Ipam;
   readonly adoption: AdoptionStore;
@@ -30,7 +30,7 @@ export interface Looks {
   readonly observer: Observer;
   /** The connection to Docker broke. */
   readonly dockerLost: () => void;
-  /** Ends what follows from looks. */
+  /** Ends what acts on looks. */
   readonly close: () => void;
 }
 

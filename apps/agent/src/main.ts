@@ -29,7 +29,7 @@ import { JoinRefused } from './sync/join.ts';
 import { lockStateFolder, StateFolderBusy } from './sync/state-lock.ts';
 import { createAddressProbe } from './wire/probe.ts';
 
-/** What is wrong with arguments or settings ends the process with one sentence. */
+/** Wrong arguments or settings end the process with one sentence. */
 function endBadUse(error: unknown): never {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exit(2);
@@ -43,7 +43,7 @@ function orExit<T>(read: () => T): T {
   }
 }
 
-/** Docker may wait in the socket that systemd holds, and is not left waiting for an agent that cannot run. */
+/** Refuses Docker's calls on the socket that systemd holds, so that none of them waits for an agent that cannot run. */
 async function configOrRefuse(): Promise<AgentConfig> {
   try {
     return readConfig(process.env);

@@ -21,7 +21,7 @@ export interface CheckRunner {
 
 const backoff = { firstMs: 500, maxMs: 10_000 };
 
-/** Remembers what it ran until the document no longer names it. */
+/** Remembers each check that it ran until the document no longer names it. */
 export function createCheckRunner(deps: CheckRunnerDeps): CheckRunner {
   const known = new Set<string>();
 

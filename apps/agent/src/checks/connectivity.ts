@@ -126,7 +126,7 @@ async function checkName(
     : answer(addresses, true, `${name} resolves to ${where} and answers at ${reached.address}`);
 }
 
-/** As the container's own C library would: its hosts file, then its name servers. */
+/** Resolves a name as the container's own C library would: by its hosts file, then by its name servers. */
 async function resolve(
   name: string,
   pid: number,
@@ -150,7 +150,7 @@ async function resolve(
   }
 }
 
-/** Node's words (https://nodejs.org/api/dns.html, error codes) in those of the DNS. */
+/** The DNS terms for Node's error codes (https://nodejs.org/api/dns.html). */
 const dnsWords: Readonly<Record<string, string>> = {
   ENOTFOUND: 'NXDOMAIN',
   ESERVFAIL: 'SERVFAIL',

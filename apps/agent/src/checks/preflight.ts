@@ -48,7 +48,7 @@ export async function checkPreflight(
   };
 }
 
-/** `Ready` False only for what the steps would not bring about; what they would is reason `Preflight`. */
+/** `Ready` is False with its own reason where the steps would not make it ready, and with reason `Preflight` where they would. */
 function withVerdict({ conditions }: { readonly conditions: readonly ConditionDraft[] }): ConditionDraft[] {
   const stands = conditions.find(
     ({ type, status, weight }) => type !== 'Ready' && status !== 'True' && weight === undefined,

@@ -36,32 +36,32 @@ export interface ConfirmationDeps {
 }
 
 /**
- * Changes of a network's parent or VLAN are confirmed by reaching the server after them; else the old form comes back
- * (as `netplan try` does for people).
+ * Changes of a network's parent or VLAN are confirmed once the server is reached after them. Otherwise they are rolled back, as
+ * `netplan try` does for people.
  */
 export interface Confirmation {
   /** What is to be carried out now. The same object while nothing changed. */
   readonly effective: () => DesiredDocument | null;
-  /** Before steps of an item; returns once a trial that begins is safe on disk. */
+  /** Called before the steps of an item. Returns once a trial that begins is safe on disk. */
   readonly begin: (
     key: ItemKey,
     desired: DesiredDocument,
     observed: Observed,
     steps: readonly Step[],
   ) => Promise<void>;
-  /** After them, however they went. */
+  /** Called after the steps of an item, also when they failed. */
   readonly end: (key: ItemKey) => void;
-  /** Links that changes which were undone have set up. */
+  /** Links that were set up by changes which have been rolled back. */
   readonly linksToRestore: LinksToRestoreStore;
   /** Every report on its way to the server: notes what it shows to be in place, and adds what was rolled back. */
   readonly annotate: (report: Report) => Report;
   /** A client whose answered polls and reports confirm. */
   readonly observing: <C extends Pick<AgentClient, 'desired' | 'report'>>(client: C) => C;
-  /** Puts old forms back when their time has come; until aborted. */
+  /** Rolls trials back at their deadlines, until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
-/** With nothing on trial there is nothing to wait for; anything that begins wakes it. */
+/** Wait while nothing is on trial, in milliseconds. A trial that begins ends it. */
 const idleMs = 3_600_000;
 /** Pause before a failed trial that could not be written to disk is written again. It is rolled back all the same. */
 const rewriteMs = 5000;
@@ -132,7 +132,7 @@ export function createConfirmation(deps: ConfirmationDeps): Confirmation {
     }
   }
 
-  /** Whether it is written down. */
+  /** Whether all failed trials are on disk. */
   async function expireDue(now: number): Promise<boolean> {
     const document = deps.document();
     if (document === null) return true;

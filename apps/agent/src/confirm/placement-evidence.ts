@@ -8,8 +8,8 @@ import type {
 import { failedTrial, type Trials } from './trials.ts';
 
 /**
- * Whether a network is in place on its link as its generation wants it: nothing is left to be done for it that could
- * still cut the host off. A link without carrier is in place; what a cable does is no change of ours.
+ * Whether a network is in place on its link as its generation wants it: no step is left that could still cut the host off. A link
+ * without carrier is in place, since a cable is no change of the agent.
  */
 export function isInPlace({ removed, conditions }: PlacementReport): boolean {
   const holds = (type: ConditionType, needed: boolean): boolean => {

@@ -7,11 +7,11 @@ import { readFileIfAny } from '../lib/atomic-file.ts';
 import { createStoredValue } from '../lib/stored-value.ts';
 import type { NetworkRecord, Trials } from './trials.ts';
 
-/** What networks were last confirmed to be, and what is on trial: on disk, since an agent may be killed at any moment. */
+/** The last confirmed form of each network, and what is on trial. It is on disk, since an agent may be killed at any moment. */
 export interface TrialStore {
   /** As it is on disk. */
   readonly all: () => Trials;
-  /** Makes it another one once that is safe on disk; one change after the other. The same object writes nothing. */
+  /** Replaces the value once the new one is safe on disk, one change after the other. The same object writes nothing. */
   readonly change: (make: (before: Trials) => Trials) => Promise<void>;
 }
 

@@ -2,13 +2,13 @@ import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import type { LinksToRestore } from '../observation/links-to-restore.ts';
 import { linkOf } from '../plan/link-users.ts';
 
-/** A change of a network's link that the server has yet to be reached after. */
+/** A change of a network's link after which the server has not been reached yet. */
 export interface Trial {
   /** Generation of the network that is tried. */
   readonly generation: number;
   /**
-   * When the old form comes back unless the server is reached before, milliseconds since 1970. Null while that is not
-   * threatening: the server was reached with all that has been done so far, and the rest has yet to be done.
+   * When the change is rolled back unless the server is reached before, milliseconds since 1970. Null while there is no need: the
+   * server was reached after all steps so far, and the other steps have yet to be carried out.
    */
   readonly deadline: number | null;
   /** How long the server had to be silent, in milliseconds. */
@@ -111,7 +111,7 @@ export function beginSteps(
   };
 }
 
-/** What is up already, and only since trials that nobody has confirmed: an older one of this network, or one that shares a link. */
+/** Links that are up only because of unconfirmed trials: an older one of this network, or one of a network that shares a link. */
 function alreadySetUp(
   trials: Trials,
   network: DesiredNetwork,
@@ -200,7 +200,7 @@ export function expire(trials: Trials, document: DesiredDocument, now: number): 
   return failed.length === 0 ? trials : { ...trials, ...Object.fromEntries(failed) };
 }
 
-/** When the next trial of the document's networks fails that has not by `now`, milliseconds since 1970; null for none. */
+/** The next deadline of a trial that has not failed by `now`, milliseconds since 1970; null for none. */
 export function nextDeadline(trials: Trials, document: DesiredDocument, now: number): number | null {
   const deadlines = document.networks.flatMap((network) => {
     const trial = network.state === 'present' ? trialOf(trials, network) : null;

@@ -52,7 +52,7 @@ export interface DockerEngine {
 
   /** Whether an image is on this host. */
   imageExists(ref: string): Promise<boolean>;
-  /** Pulls an image (tag `latest` unless given); bounded by silence, not by total time. */
+  /** Pulls an image (tag `latest` unless given). It is bounded by time without progress, not by total time. */
   pullImage(ref: string, onProgress?: (progress: DockerPullProgress) => void): Promise<void>;
 
   /**
@@ -72,7 +72,7 @@ export interface DockerVersion {
   readonly apiVersion: string;
   /** The newest API version that the daemon speaks. */
   readonly daemonApiVersion: string;
-  /** The daemon's operating system and architecture, in Go's words: `linux`, `amd64`. */
+  /** The daemon's operating system and architecture, as Go names them: `linux`, `amd64`. */
   readonly os: string;
   readonly arch: string;
   readonly kernel: string;
@@ -227,7 +227,7 @@ export interface DockerContainerSpec {
   readonly image: string;
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
-  /** `NAME=value`, one a variable. */
+  /** `NAME=value`, one for each variable. */
   readonly env?: readonly string[];
   readonly tty?: boolean;
   readonly stdinOpen?: boolean;

@@ -33,7 +33,7 @@ export interface DockerCall<T> {
   readonly run: (clients: DockerClients, signal: AbortSignal) => Promise<T>;
 }
 
-/** A line to one daemon that survives its restarts and upgrades. */
+/** The connection to one daemon, across its restarts and upgrades. */
 export interface DockerSession {
   /**
    * The daemon's versions; settles on one to speak. Asked once for a daemon: answering runs three programs there
@@ -52,7 +52,7 @@ export interface DockerSession {
  */
 export function createDockerSession(options: {
   readonly socketPath: string;
-  /** How long what only looks is waited for. */
+  /** Bound of calls that only look. */
   readonly responseBound: ResponseBound;
   readonly silenceMs: number;
 }): DockerSession {

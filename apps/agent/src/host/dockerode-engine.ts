@@ -27,9 +27,9 @@ import { createResponseBound } from './response-bound.ts';
 export interface DockerEngineOptions {
   /** Always given, never guessed: `/run/docker.sock`. */
   readonly socketPath: string;
-  /** For what only looks: at first, and up to six times as long on a host that has been seen to need it. Default 10 000. */
+  /** Bound of calls that only look. It grows up to six times on a host that has been seen to need it. Default 10 000. */
   readonly readTimeoutMs?: number;
-  /** For what changes something; Docker itself tries an IPAM driver for 15 s. Default 60 000. */
+  /** Bound of calls that change something. Docker itself tries an IPAM driver for 15 s. Default 60 000. */
   readonly writeTimeoutMs?: number;
   /** How long a pull may make no progress. Default 120 000. */
   readonly pullSilenceMs?: number;

@@ -14,7 +14,7 @@ export interface DialogueProcess {
   readonly stop: () => void;
 }
 
-/** Starts a program to talk with. Argv only. */
+/** Starts a program that answers line by line. Argv only. */
 export type OpenDialogue = (file: string, argv: readonly string[]) => DialogueProcess;
 
 /** An `ip` that stays. */
@@ -25,7 +25,7 @@ export interface ResidentIp {
 }
 
 const question = 'address show';
-/** Then the short-lived program is asked instead, in milliseconds. */
+/** After this silence a short-lived `ip` is asked instead, in milliseconds. */
 const silenceMs = 2000;
 
 /**

@@ -1,4 +1,4 @@
-/** How long an answer is waited for: as long as this machine has been seen to need, within bounds. */
+/** How long to wait for an answer: as long as this machine has been seen to need, within bounds. */
 export interface ResponseBound {
   /** The bound now, in milliseconds. */
   readonly boundMs: () => number;
@@ -9,9 +9,9 @@ export interface ResponseBound {
   readonly watch: <T>(run: (boundMs: number) => Promise<T>) => Promise<T>;
 }
 
-/** An answer may take this many times what answers took lately. */
+/** The bound is this many times what recent answers took. */
 const margin = 4;
-/** What was learned is believed this long after the last answer that bore it out, in milliseconds. */
+/** How long a measurement counts after the last answer that confirmed it, in milliseconds. */
 const believedMs = 10 * 60_000;
 
 /** Starts with `minMs`, goes up to `maxMs`, and back once answers come quickly again. */

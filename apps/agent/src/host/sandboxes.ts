@@ -11,14 +11,14 @@ import { ipv4In, ipv6In } from './proc-net.ts';
 export interface Sandbox {
   /** Where Docker has it mounted. */
   readonly file: string;
-  /** Tells it from all others of this machine while it is there. */
+  /** Identifies it among all of this machine while it exists. */
   readonly inode: number;
 }
 
 /** Which addresses the sandboxes of this host's Docker have. */
 export type SandboxLook =
   | { readonly known: true; readonly having: ReadonlyMap<string, readonly Sandbox[]> }
-  /** Nothing may be concluded. */
+  /** The addresses are not known: an absence proves nothing. */
   | { readonly known: false; readonly why: string };
 
 /** An interface that a container has an address on. */
@@ -31,7 +31,7 @@ export interface SandboxInterface {
  * milliseconds; a program only for a sandbox in which no process is left.
  */
 export interface Sandboxes {
-  /** As it is at one moment within the call. Never fails but by its answer. */
+  /** The state at one moment within the call. Never fails: `known` is false where it could not be read. */
   readonly look: () => Promise<SandboxLook>;
   /**
    * The macvlan interface that has an address in a sandbox; null where it is of another kind (a bridge of the same range) or
@@ -112,7 +112,7 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
     return found;
   }
 
-  /** Undefined where the process went meanwhile. */
+  /** Undefined where the process ended meanwhile. */
   function readThrough(pid: number, { inode }: Sandbox): readonly string[] | undefined {
     const fibTrie = attempt(() => files.text(`/proc/${pid}/net/fib_trie`));
     if (fibTrie === undefined) return undefined;

@@ -6,7 +6,7 @@ export interface SpawnedProcess {
   readonly stop: () => void;
 }
 
-/** Starts a program that keeps talking; the counterpart of `RunCommand` for streams. Argv only. */
+/** Starts a program that prints until it is stopped; the counterpart of `RunCommand` for streams. Argv only. */
 export type SpawnCommand = (file: string, argv: readonly string[]) => SpawnedProcess;
 
 /** How the watch waits before it starts again; tests bring their own. */
@@ -21,7 +21,7 @@ const shortestWaitMs = 500;
 const maxWaitMs = 30_000;
 
 /**
- * Says that something about the links changed, and nothing about what: the caller looks at the whole truth. Calls
+ * Calls `onChange` when something about the links changed. It does not report what: the caller looks at all of them. Calls
  * `onChange` also whenever the watch has (re)started, since changes in the gap went unseen; a change in the instant
  * before `ip` listens is missed, so the caller's own timer stays needed.
  *

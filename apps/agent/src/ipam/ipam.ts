@@ -50,7 +50,7 @@ export interface IpamDeps {
   readonly log: Logger;
 }
 
-/** What comes later than the driver: the identity of this host, and looks at it. */
+/** What is known only after the driver serves: the identity of this host, and looks at it. */
 export interface IpamHost {
   readonly source: LeaseSource & Partial<Pick<AgentClient, 'compareLeases'>>;
   readonly desired: () => DesiredDocument | null;
@@ -73,11 +73,11 @@ export interface Ipam {
   readonly run: (host: IpamHost, signal: AbortSignal) => Promise<void>;
   /** A look came to an end. */
   readonly onObservation: (observed: Pick<Observed, 'at' | 'docker'>) => void;
-  /** Of all that this host holds; 0: it holds nothing. */
+  /** The highest generation of all that this host holds; 0: it holds nothing. */
   readonly highestGeneration: () => number;
   /** Another document is to be carried out. */
   readonly desiredChanged: () => void;
-  /** The server was heard by another way. */
+  /** The server answered another part of the agent. */
   readonly serverAnswers: () => void;
   /** The server knows no such host, for this reason: nothing more is given from the disk until it confirms what this host holds. */
   readonly disowned: (why: string) => void;
@@ -87,7 +87,7 @@ export interface Ipam {
   readonly standIns: () => readonly StandIn[];
   readonly hostCondition: () => ConditionDraft;
   readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
-  /** Addresses of running containers of a network that something foreign speaks for as well. */
+  /** Addresses of running containers of a network that foreign stations answer for as well. */
   readonly conflictsOf: (networkId: string) => readonly FoundConflict[];
   readonly close: () => Promise<void>;
 }
@@ -265,7 +265,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     };
   }
 
-  /** Written by the store before anything that is decided from here on. */
+  /** The store writes them before anything that is decided from here on. */
   function writeRevocations(): void {
     leaseSync
       .revoke()

@@ -2,7 +2,7 @@ import { writeFileAtomically } from './atomic-file.ts';
 
 /** A value of the state folder, in memory and on disk. */
 export interface StoredValue<T> {
-  /** As it is on disk. */
+  /** The value as it is on disk. */
   readonly current: () => T;
   /** Replaces the value once the new one is safe on disk, one change after the other. The same object writes nothing. */
   readonly change: (make: (before: T) => T) => Promise<void>;

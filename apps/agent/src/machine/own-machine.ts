@@ -16,8 +16,8 @@ export interface OwnMachineDeps {
 }
 
 /**
- * Nothing of the state folder is used before it is known to be of this machine. State of another one is put aside where
- * this host can join as a new one.
+ * Makes sure that the state folder belongs to this machine before anything of it is used. State of another machine is put aside
+ * where this host can join as a new one.
  */
 export async function ownMachine(deps: OwnMachineDeps, signal: AbortSignal): Promise<Binding> {
   const { stateFolder, mayJoin, links, readFile, timing, log } = deps;

@@ -5,7 +5,7 @@ import { markDisowned, markStatePast, readBoot, readStatePast, type StatePast } 
 /** What the state folder was doing before this start, and the marks that the next start reads (ADR 0037). */
 export interface Past {
   readonly past: StatePast;
-  /** What is in the folder is this host's, as of now. Never fails: a mark that cannot be written is logged. */
+  /** The folder belongs to this host, as of now. Never fails: a mark that cannot be written is logged. */
   readonly mark: () => Promise<void>;
   /** The server does not know this host as the holder of what is in the folder. */
   readonly disown: () => Promise<void>;

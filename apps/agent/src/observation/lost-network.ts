@@ -63,7 +63,7 @@ export function isDead(docker: ObservedDocker, network: DockerNetwork): boolean 
 }
 
 /**
- * Containers of others that can tell whether Docker lost one of our networks: those that do not run, on networks where
+ * Containers of others that can show whether Docker lost one of our networks: those that do not run, on networks where
  * nothing runs. A host at work has few.
  */
 export function containersThatShowLoss(

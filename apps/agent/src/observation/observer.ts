@@ -5,7 +5,7 @@ export type LookScope = 'all' | 'docker';
 
 /** Shares looks between those who ask at the same time. */
 export interface Observer {
-  /** What is, as of a look that begins after this call. */
+  /** The state of the host, by a look that begins after this call. */
   readonly look: (scope?: LookScope) => Promise<Observed>;
   /** When the look that runs began, milliseconds since 1970; null while none does. */
   readonly lookingSince: () => number | null;

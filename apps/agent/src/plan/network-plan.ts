@@ -1,7 +1,7 @@
 import type { ConditionDraft } from './conditions.ts';
 import type { Step } from './steps.ts';
 
-/** What is to be done for a network, and what is. */
+/** The steps for a network, and its conditions. */
 export interface NetworkPlan {
   readonly steps: readonly Step[];
   /** `Ready` last. */

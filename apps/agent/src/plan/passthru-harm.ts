@@ -16,8 +16,8 @@ export function whyHarmful(network: DesiredNetwork, link: string, seen: Seen): s
 }
 
 /**
- * The same with a look at links and routes of its own, for those who may not ask Docker and after whom nobody asks; or that nobody
- * can know yet.
+ * The same, with a fresh look at links and routes, for callers that may not ask Docker. It also answers that this cannot be known
+ * yet.
  */
 export async function whyHarmfulNow(
   network: DesiredNetwork,

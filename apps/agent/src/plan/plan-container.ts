@@ -10,7 +10,7 @@ import { planDefaultRoute } from './plan-default-route.ts';
 import { sharedStack } from './shared-stack.ts';
 import type { Step } from './steps.ts';
 
-/** What is to be done for a container, and what is. */
+/** The steps for a container, and its conditions. */
 export interface ContainerPlan {
   readonly steps: readonly Step[];
   /** `Ready` last. */
@@ -257,7 +257,7 @@ function networkWait(container: DesiredContainer, around: ContainerSurroundings)
   return null;
 }
 
-/** Ours under another name and still on an address of it: to make it again would give the address out twice. */
+/** Our container under another name, still on an address reserved for it: to create another would use the address twice. */
 function renamedOne(container: DesiredContainer, docker: ObservedDocker): DockerContainer | undefined {
   return docker.containers.find(
     (one) =>

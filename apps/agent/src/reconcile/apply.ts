@@ -169,7 +169,7 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
   }
 }
 
-/** Gone already is as good as removed. */
+/** A container or network that is gone already counts as removed. */
 async function unlessGone(removal: Promise<void>): Promise<void> {
   try {
     await removal;

@@ -189,7 +189,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return withWork.filter((key) => !isRevival(key));
   }
 
-  /** What the document no longer names is left alone, and forgotten. */
+  /** Forgets items that no longer have a plan. */
   function forgetOthers(desired: DesiredDocument, observed: Observed): void {
     const named = new Set(planHost(desired, observed).keys());
     for (const memory of [failures, attempted, lastActions]) {

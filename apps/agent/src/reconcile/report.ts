@@ -43,7 +43,7 @@ export interface ReportInput {
     readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
     readonly conflictsOf: (networkId: string) => readonly ForeignStation[];
   } | null;
-  /** Conditions of the report before, for their times. */
+  /** The report before, for the times of its conditions. */
   readonly before: Report | null;
 }
 
@@ -154,7 +154,7 @@ function containerReport(
 
 /**
  * Everything on our networks, whoever started it, and on others whose addresses are ours, as Docker networks made by hand for a
- * network of ours. A stopped one still wants the address it was made with.
+ * network of ours. A stopped one still keeps the address that it was made with.
  */
 function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed): InventoryItem[] {
   if (!observed.docker.reachable) return [];

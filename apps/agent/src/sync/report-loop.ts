@@ -7,7 +7,7 @@ import { backoffMs, type Timing } from '../lib/timing.ts';
 /** What the loop works with. */
 export interface ReportLoopDeps {
   readonly client: Pick<AgentClient, 'report'>;
-  /** The newest truth; looks again when `fresh`. Null before the first look. */
+  /** The newest report, after another look when `fresh`. Null before the first look. */
   readonly build: (fresh: boolean) => Promise<Report | null>;
   /** How often to report when nothing changes, and the longest wait after a failure, in milliseconds. */
   readonly heartbeatMs: () => number;
@@ -22,7 +22,7 @@ export interface ReportLoop {
    * report. Many calls become one report.
    */
   readonly changed: (withinMs?: number) => void;
-  /** The server was heard by another way: a report that waits after a failure is tried at once. */
+  /** The server answered another part of the agent: a report that waits after a failure is tried at once. */
   readonly serverAnswers: () => void;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
   readonly run: (signal: AbortSignal) => Promise<void>;
@@ -58,8 +58,8 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
   }
 
   /**
-   * The host as it is now where a look takes no longer than a part of a heartbeat, else as it was seen last, with its age:
-   * a slow Docker makes what is known older, and not the host silent. What the look finds is reported when it is done.
+   * A report of a fresh look where that takes no longer than a part of a heartbeat, else of the last look, with its age. So a slow
+   * Docker makes the report older, and not the host silent. What the look finds is reported once it ends.
    */
   async function freshOrLatest(signal: AbortSignal): Promise<Report | null> {
     looking ??= lookAgain();

@@ -2,19 +2,19 @@
 export type ProbeAnswer =
   | { readonly answer: 'clear' }
   | { readonly answer: 'taken'; readonly mac: string }
-  /** Nobody could look, or nothing could be made of what was seen. */
+  /** The wire could not be asked, or the answer could not be read. */
   | { readonly answer: 'unknown'; readonly reason: string };
 
-/** A question to the wire. */
+/** One probe. */
 export interface ProbeRequest {
   /** The interface of the host that the network hangs on. */
   readonly link: string;
   readonly ip: string;
-  /** MACs in lower case whose speaking for it means nothing, as the container's own. None when left out. */
+  /** MACs in lower case whose answers do not count, such as the container's own. Default: none. */
   readonly known?: readonly string[];
 }
 
-/** Asks the wire who has an address. Never fails but by its answer. */
+/** Asks the wire who has an address. Never fails: see `unknown`. */
 export type Ask = (request: ProbeRequest, signal: AbortSignal) => Promise<ProbeAnswer>;
 
 /** Asks the wire whether somebody has an address (RFC 5227 for IPv4, neighbour discovery for IPv6). */
@@ -25,11 +25,11 @@ export interface AddressProbe {
   readonly ask: Ask;
   /** Once, and a second for answers, with all that is asked for at that time: an address that is in use. */
   readonly recheck: Ask;
-  /** Nothing of ours stays on an interface: it is about to be one container's alone. */
+  /** Removes all that the agent has on an interface, which one container is about to get for itself. */
   readonly letGo: (link: string) => void;
 }
 
 const unable: Ask = () => Promise.resolve({ answer: 'unknown', reason: 'this agent has no probe' });
 
-/** For a host where nobody can look. */
+/** A probe for a host where the wire cannot be asked. */
 export const noProbe: AddressProbe = { probe: unable, ask: unable, recheck: unable, letGo: () => {} };

@@ -8,7 +8,7 @@ import { failureText } from './tools.ts';
 const announcements = 3;
 
 /**
- * Tells the wire who has an address now, from inside the network of the container that took it, so that neighbours
+ * Announces on the wire who has an address now, from inside the network of the container that took it, so that neighbours
  * which remember another MAC for it learn at once (moby 30238): gratuitous ARP (RFC 5227 section 2.3, ARP Announcement)
  * or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6). Nothing of the container changes.
  *

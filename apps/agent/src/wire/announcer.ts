@@ -18,9 +18,9 @@ export interface AnnouncerDeps {
 
 /** Announces the addresses that containers took. */
 export interface Announcer {
-  /** What is, as of a look; returns at once. */
+  /** A look came to an end. Returns at once. */
   readonly onObservation: (observed: Pick<Observed, 'docker' | 'adopted'>) => void;
-  /** Those of containers that still run. */
+  /** Failed announcements of containers that still run. */
   readonly failures: () => readonly AnnounceFailure[];
   /** Ends what still runs, and starts no more. */
   readonly close: () => void;
@@ -44,9 +44,9 @@ interface Taken {
 }
 
 /**
- * Announces each address of each container on our networks once a start, on an Engine that does not do it. Works from
+ * Announces each address of each container on our networks once for each start, on an Engine that does not do it. Works from
  * what looks saw, so never while Docker waits for an answer of ours; the endpoint's id differs from start to start.
- * What fails is kept for the report, and not tried again before the next start: a neighbour learns it from the next word of
+ * What fails is kept for the report, and not tried again before the next start: a neighbour learns it from the next packet of
  * the container, or when its entry ages.
  */
 export function createAnnouncer(deps: AnnouncerDeps): Announcer {

@@ -18,7 +18,7 @@ export interface AskSettings {
 export interface Question {
   readonly link: ProbeLink;
   readonly ip: Ip;
-  /** Whose speaking for it means nothing: MACs in lower case. */
+  /** MACs in lower case whose answers do not count. */
   readonly known: readonly string[];
 }
 

@@ -21,11 +21,11 @@ table ip6 silence {
 
 /** Tables of a namespace's own nftables that listen for addresses, for `nft`. */
 export interface Listener {
-  /** Makes them. */
+  /** Makes the tables. */
   readonly begin: string;
-  /** Arguments that ask what was heard, one program each. */
+  /** Arguments that list what was heard, one program each. */
   readonly ask: readonly (readonly string[])[];
-  /** Takes them away. */
+  /** Removes the tables. */
   readonly end: string;
 }
 
@@ -101,11 +101,11 @@ function setsOf(index: number): { readonly speaks: string; readonly asks: string
   return { speaks: `speaks${index}`, asks: `asks${index}` };
 }
 
-/** Who was heard for an address, as MACs in lower case and order. */
+/** The MACs heard for an address, in lower case and sorted. */
 export interface Heard {
-  /** Whoever spoke for it: has it. */
+  /** MACs of those that have the address. */
   readonly speaks: readonly string[];
-  /** Whoever asked whether it is free. */
+  /** MACs of those that asked whether it is free. */
   readonly asks: readonly string[];
 }
 

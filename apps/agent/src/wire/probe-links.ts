@@ -21,7 +21,7 @@ export interface ProbeLinks {
   readonly hold: (parent: Link) => Promise<HeldLink>;
   /** Takes the link on a parent of this name away, also from those who use it. */
   readonly letGo: (parent: string) => void;
-  /** Takes all away. */
+  /** Removes all links. */
   readonly close: () => void;
 }
 

@@ -9,7 +9,7 @@ import type { Timing } from '../lib/timing.ts';
 import { silence } from './listener.ts';
 import { linkLocalOf, probeMac } from './probe-mac.ts';
 
-/** What the room is made with. */
+/** What the namespace is made with. */
 export interface ProbeNamespaceDeps {
   readonly run: RunCommand;
   readonly open: OpenDialogue;
@@ -30,7 +30,7 @@ export interface ProbeNamespace {
   readonly ipv6: boolean;
   /**
    * Has `ip` carry out some lines, then answers a question (ip(8), `-batch`). A line that fails changes nothing and holds up
-   * no other. Fails with `Error` when there is no `ip` any more; then the whole room is gone.
+   * no other. Fails with `Error` when there is no `ip` any more; then the whole namespace is gone.
    */
   readonly ask: (lines: readonly string[], question: string) => Promise<readonly JsonRecord[]>;
   /** Runs a program in it. */
@@ -55,9 +55,9 @@ const silenceMs = 5000;
 const anything = 'link show dev lo';
 
 /**
- * Makes the room. The host's addresses, routes and firewall are not touched, and a sibling hears what a parent itself never
- * does, the containers of this host. `ip` is what holds it: its input ends with the agent, however that ends, and then the
- * kernel takes room and links away.
+ * Makes the namespace. The host's addresses, routes and firewall are not touched. A macvlan link hears the containers of this host,
+ * which its parent never does. An `ip` holds the namespace: its input ends with the agent, however that ends, and then the kernel
+ * removes the namespace and its links.
  *
  * Fails with `Error`.
  */
@@ -153,7 +153,7 @@ function wakeUp(name: string): readonly string[] {
   ];
 }
 
-/** Makes all of them with one program; why each of them could not be made, or null. */
+/** Makes all of them with one program; answers for each why it could not be made, or null. */
 async function addLinks(
   run: RunCommand,
   parents: readonly Link[],

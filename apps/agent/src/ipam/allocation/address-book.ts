@@ -35,7 +35,7 @@ export interface AddressBookDeps extends GrantsDeps {
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   readonly urgent: OnDemandRequests;
-  /** Brings an address that is on its way back to the server there; resolves when that has an end, or cannot have one. */
+  /** Returns to the server what is on its way back. Resolves when that succeeded or failed, or after `timeoutMs`. */
   readonly flushReturns: (timeoutMs: number) => Promise<void>;
   readonly log: Logger;
 }
@@ -57,7 +57,7 @@ const reserveMs = 500;
 
 type Tried = { -readonly [step in keyof AllocationState['tried']]: AllocationState['tried'][step] };
 
-/** Makes the book. Whatever it gives is on disk before. */
+/** Makes the book. Every address is on disk before it is given. */
 export function createAddressBook(deps: AddressBookDeps): AddressBook {
   const { store, reachability, now, log } = deps;
   const grants = createGrants(deps);
@@ -83,7 +83,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return isSame ? known : { ...known, ...rightsOf(lease) };
   }
 
-  /** `isHeld`: the address is on this disk, and no more than the MAC is asked about. */
+  /** Claims an address of the server. `isHeld`: this disk has the address, and the server is asked about the MAC only. */
   async function claim(
     request: AddressRequest,
     ip: string | null,
@@ -109,7 +109,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return lease;
   }
 
-  /** What a claim brought: a grant, or what is to be decided with next. */
+  /** Claims, and grants what was claimed. Null: what was learned is in `tried`, for the next decision. */
   async function tryClaim(
     request: AddressRequest,
     ip: string | null,
@@ -167,7 +167,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     if (news !== null) await write([news]);
   }
 
-  /** What may be chosen from: for any address, without those that somebody else is about to be granted. */
+  /** The records to choose from. For a request of any address, those that another request is about to get are left out. */
   function choosable({ ip }: AddressRequest): ReadonlyMap<LeaseKey, LeaseRecord> {
     const all = store.all();
     return ip === null ? new Map([...all].filter(([key]) => !grants.isBusy(key))) : all;
@@ -255,7 +255,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   };
 }
 
-/** Another container of the network has the Ethernet address, on whatever host: no address makes that right. */
+/** Another container of the network has the Ethernet address, on any host. No other address would help. */
 function isMacInUse({ code }: ApiError): boolean {
   return code === 'mac_in_use';
 }
@@ -269,7 +269,7 @@ function detailOf(error: ApiError): string {
   return error.problem?.detail ?? error.message;
 }
 
-/** Container names are owner keys, but for what the contract does not take. */
+/** The owner key of a container: its name, or null where the contract does not accept the name as a key. */
 function ownerKey(name: string | null): string | null {
   return name !== null && /^[a-zA-Z0-9][a-zA-Z0-9_.:@/-]{0,127}$/.test(name) ? name : null;
 }

@@ -24,7 +24,7 @@ export interface AddressRequest {
   readonly endpoint: Endpoint;
 }
 
-/** What is known when it is decided. */
+/** What a decision is made from. */
 export interface AllocationState {
   readonly held: ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly desired: DesiredDocument | null;
@@ -45,7 +45,7 @@ export interface AllocationState {
     readonly awaited?: boolean;
     /** The server was asked for any address and gave none: why. */
     readonly urgent?: string;
-    /** Held, and found not to be grantable when it was to be granted. */
+    /** Addresses of this host that turned out not to be grantable. */
     readonly passed?: ReadonlySet<LeaseKey>;
   };
 }
@@ -56,7 +56,7 @@ export type Decision =
   | { readonly do: 'grant'; readonly record: LeaseRecord }
   /** Ask the server for this address; null: for the one that is reserved for the MAC or name. */
   | { readonly do: 'claim'; readonly ip: string | null }
-  /** It is on its way back: that must have an end before it can be claimed again. */
+  /** The address is on its way back to the server: that must end before it can be claimed again. */
   | { readonly do: 'await-return' }
   /** Ask the server for any address at once. */
   | { readonly do: 'ask' }

@@ -17,7 +17,7 @@ import { ipOption } from './ip-option.ts';
 import type { Pool } from './pools.ts';
 import { DriverRefusal } from './refusal.ts';
 
-/** An address that was given, and how to take it back where nobody heard of it. */
+/** An address that was granted, and how to take it back where Docker was not answered. */
 export interface Grant {
   readonly ip: string;
   /** The subnet it lies in: the pool's, or another one of the same network. */
@@ -41,8 +41,8 @@ export interface GrantsDeps {
 /** Grants addresses, one at a time for each address. */
 export interface Grants {
   /**
-   * Grants what was chosen, unless something is found on it: then the reason; or unless the store has another record by now:
-   * then null. Fails with {@link DriverRefusal} where the disk cannot be written.
+   * Grants what was chosen. Answers the reason where something is found on the address, and null where the store has another
+   * record by now. Fails with {@link DriverRefusal} where the disk cannot be written.
    */
   readonly grant: (
     record: LeaseRecord,

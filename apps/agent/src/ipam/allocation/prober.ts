@@ -15,11 +15,11 @@ export interface ProberDeps {
 }
 
 /**
- * Asks the wire for each address before it enters a warm pool. Where it could not be asked, that is no answer: the address stays
- * `probing`, which is asked for at its grant, and the network is asked again later and later.
+ * Probes each address before it enters a warm pool. Where the wire cannot be asked, the address stays `probing`, so that it is
+ * probed when it is granted, and the network is probed again after growing waits.
  */
 export interface Prober {
-  /** There may be something to ask for. */
+  /** There may be something to probe. */
   readonly wake: () => void;
   /** Runs until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
@@ -71,7 +71,7 @@ export function createProber(deps: ProberDeps): Prober {
     deps.onChange();
   }
 
-  /** Asks for what is due; returns in how many milliseconds something may be again. */
+  /** Probes what is due; returns in how many milliseconds more may be due. */
   function begin(signal: AbortSignal): number {
     const now = timing.now();
     let waitMs = idleMs;

@@ -52,14 +52,14 @@ const justReleasedMs = 10_000;
 export function guardedByWire(deps: WireGuardDeps): AddressBook {
   const { book, store, wire, onChange, now, log } = deps;
   const startedAt = now();
-  /** Asked for before a container asks. */
+  /** A probe that was made before a container requests the address. */
   const ahead = new Map<LeaseKey, { readonly at: number; readonly answer: Promise<ProbeAnswer> }>();
 
   function put(about: AddressOnWire): Promise<ProbeAnswer> {
     return wire.ask('ask', about, AbortSignal.timeout(questionMs));
   }
 
-  /** As it was a moment ago, where it was nobody's; else as it is. */
+  /** The answer of the probe of a moment ago where nobody had the address then, else of a probe now. */
   async function answerFor(about: AddressOnWire): Promise<ProbeAnswer> {
     const key = keyOf(about);
     const earlier = ahead.get(key);
@@ -141,7 +141,7 @@ function isKnownFree({ use, since }: LeaseRecord, startedAt: number, now: number
 
 type Before = ReadonlyMap<LeaseKey, LeaseRecord>;
 
-/** `taken`: how many were, this one among them. */
+/** `taken`: how many addresses were found to be taken, this one among them. */
 function refusalOf(ip: string, mac: string, taken: number): string {
   const more = taken > 1 ? ` (the last of ${taken} such addresses in a row)` : '';
   return `${ip} is in use on the network by ${mac}, which is not a container of this host${more}: choose another address, or give that machine another one`;

@@ -41,10 +41,10 @@ export interface SeenAddresses {
   readonly asked: ReadonlyMap<LeaseKey, SeenAddress>;
   /** Addresses of Docker networks themselves: gateways and `--aux-address`. */
   readonly own: ReadonlySet<LeaseKey>;
-  /** Networks with a gateway that Docker does not tell, and when the first Docker network of each was made. */
+  /** Networks with a gateway that Docker does not show, and when the first Docker network of each was made. */
   readonly undescribed: ReadonlyMap<string, number>;
   /**
-   * Running containers whose address on a network Docker does not tell at this moment, as `container networkId family`:
+   * Running containers whose address on a network Docker does not show at this moment, as `container networkId family`:
    * it is being connected, or not reported in full. Nothing of theirs is taken for unused.
    */
   readonly vague: ReadonlySet<string>;
@@ -82,7 +82,7 @@ export function planBindings(input: {
   readonly seen: SeenAddresses;
   readonly memory: ReadonlyMap<LeaseKey, Memory>;
   readonly graceMs: number;
-  /** No time passed before this moment, as far as is known: the clock was set forward to it. */
+  /** The clock was set forward to this moment. Time before it does not count. */
   readonly countsFrom?: number;
   readonly now: number;
 }): BindingsPlan {
@@ -109,7 +109,7 @@ export function planBindings(input: {
   return { changes, memory, unheld, nextAt: waits.length === 0 ? null : Math.min(...waits) };
 }
 
-/** What a look comes to for one address. */
+/** What a look changes for one address. */
 interface Found {
   readonly next: LeaseRecord;
   readonly memory: Memory | null;
@@ -123,7 +123,7 @@ interface Look {
   readonly now: number;
 }
 
-/** Who asks for it as of this look; one that began before the last grant may not know the container yet. */
+/** Who requests it as of this look. A look that began before the last grant may not know the container yet. */
 function repinned(record: LeaseRecord, { at, asked }: SeenAddresses): LeaseRecord {
   const pinned = asked.has(keyOf(record));
   return pinned === record.pinned || (!pinned && at <= record.since) ? record : { ...record, pinned };
@@ -223,7 +223,7 @@ function isVague(container: string | null, record: LeaseRecord, { vague }: SeenA
   return container !== null && vague.has(vagueKey(container, record.networkId, familyOf(record.ip)));
 }
 
-/** Names an address of a container that Docker does not tell. */
+/** Names an address of a container that Docker does not show. */
 export function vagueKey(container: string, networkId: string, family: string): string {
   return `${container} ${networkId} ${family}`;
 }

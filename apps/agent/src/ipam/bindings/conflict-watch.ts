@@ -19,18 +19,18 @@ export interface ConflictWatchDeps {
   readonly log: Logger;
 }
 
-/** An address of a running container that something foreign speaks for as well. */
+/** An address of a running container that a foreign station answers for as well. */
 export type FoundConflict = Pick<AddressInUse, 'networkId' | 'ip' | 'container'> & {
   /** The MAC that was heard. */
   readonly mac: string;
 };
 
-/** Asks the wire, in turn, for addresses that are in use. */
+/** Probes addresses in use, one group after the other. */
 export interface ConflictWatch {
-  /** What is, as of a look. */
+  /** A look came to an end. */
   readonly onObservation: (observed: Pick<Observed, 'docker'>) => void;
   readonly conflicts: () => readonly FoundConflict[];
-  /** Asks for an address as soon as a look sees it on a running container, out of its turn: nobody could ask before. */
+  /** Probes an address out of turn, as soon as a look sees it on a running container: it could not be probed before. */
   readonly soon: (about: AddressOnWire) => void;
   /** Runs until aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;

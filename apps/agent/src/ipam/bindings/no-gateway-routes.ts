@@ -26,9 +26,9 @@ export interface NoGatewayRoutesDeps {
 
 /** Takes away what Docker made of the gateway that a network does not have (no-gateway.ts). */
 export interface NoGatewayRoutes {
-  /** What is, as of a look; returns at once. */
+  /** A look came to an end. Returns at once. */
   readonly onObservation: (observed: Pick<Observed, 'docker'>) => void;
-  /** Starts no more. */
+  /** Looks into no more containers. */
   readonly close: () => void;
 }
 
@@ -92,7 +92,7 @@ export function createNoGatewayRoutes(deps: NoGatewayRoutesDeps): NoGatewayRoute
   };
 }
 
-/** Running containers on a network of our driver with a subnet whose gateway is not there, or that Docker does not tell. */
+/** Running containers on a network of our driver with a subnet whose gateway is not there, or that Docker does not show. */
 function concerned({ networks, containers }: ObservedDocker): readonly DockerContainer[] {
   const without = new Set(
     networks
@@ -110,7 +110,7 @@ function concerned({ networks, containers }: ObservedDocker): readonly DockerCon
 
 /**
  * What is to become of a container's default routes. One over no gateway goes; the next of its networks that has a gateway
- * takes its place, by name as Docker before 28 takes them. Any other route is somebody's. Pure.
+ * takes its place, by name as Docker before 28 takes them. Any other route was made by somebody else and stays. Pure.
  */
 function routeChanges(
   { endpoints }: Pick<DockerContainerDetail, 'endpoints'>,

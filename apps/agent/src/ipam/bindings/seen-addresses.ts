@@ -58,7 +58,7 @@ export function subnetsBeside(
 /** An address that a running container has, on whichever network. */
 interface Placed {
   readonly of: StandsFor;
-  /** Interface of the host below it; null where Docker does not tell. */
+  /** Interface of the host below it; null where Docker does not show it. */
   readonly parent: string | null;
   readonly ip: string;
   readonly mac: string | null;

@@ -9,12 +9,12 @@ import { keyOf, unheld, type LeaseKey, type LeaseRecord } from './lease-record.t
 
 /** The addresses that this host holds, in memory and on disk. */
 export interface LeaseStore {
-  /** As they are, changes that are still on their way to the disk included. */
+  /** The current records, with changes that are still on their way to the disk. */
   readonly all: () => ReadonlyMap<LeaseKey, LeaseRecord>;
   readonly get: (key: LeaseKey) => LeaseRecord | undefined;
   /**
-   * Makes changes, all or none: seen by everybody at once, and safe on disk when it resolves. Nothing of it may be passed on
-   * to anybody before. When the disk does not take them it fails, and they, and all that were made since, are undone.
+   * Makes changes, all or none. Every reader sees them at once, and they are safe on disk when it resolves: nothing may be passed
+   * on before that. Fails when the disk does not take them; then they, and all changes since, are undone.
    */
   readonly apply: (changes: readonly LeaseChange[]) => Promise<void>;
   /**

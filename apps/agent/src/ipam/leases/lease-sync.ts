@@ -32,7 +32,7 @@ export interface LeaseSyncDeps {
 export interface LeaseSync {
   /** Something changed that the server may have to know. */
   readonly wake: () => void;
-  /** The server was heard by another way. */
+  /** The server answered another part of the agent. */
   readonly serverAnswers: () => void;
   /** All that this host holds is to be compared with the server at the next exchange. */
   readonly compare: () => void;
@@ -140,7 +140,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     }
   }
 
-  /** A pool that got less than it wanted is not asked for again at once. */
+  /** Notes the pools that got less than they wanted, so that they are not requested again at once. */
   function noteShort(wants: readonly LeaseWant[], answer: LeaseSyncAnswer): void {
     for (const { networkId, family, count } of wants) {
       const pool = warmKey(networkId, family);

@@ -7,7 +7,7 @@ export interface StartGate {
   readonly pending: () => string | null;
   /** Resolves when it may, or after so many milliseconds. */
   readonly opened: (timeoutMs: number) => Promise<void>;
-  /** What this host holds is put to the server; the answer is for who calls it when the server confirmed all of it. */
+  /** A comparison with the server begins. Answers a function to call once the server has confirmed all that this host holds. */
   readonly comparing: () => () => void;
   /** The server could not be asked, for this reason. */
   readonly notReached: (why: string) => void;
