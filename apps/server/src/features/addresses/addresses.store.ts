@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
+import { ApiError } from '../../platform/errors.ts';
 import type { KeptAddress } from './hosts-own.ts';
 import { addressColumns, addressJoins, type AddressRow } from './address-rows.ts';
 
@@ -196,4 +197,11 @@ export async function endQuarantines(database: Pick<Database, 'prisma'>, most: n
     }
     return ended;
   });
+}
+
+/** Throws network_not_found. */
+export async function networkIdOf(query: Query, name: string): Promise<string> {
+  const [row] = await query<{ id: string }>('SELECT id FROM network WHERE name = $1', [name]);
+  if (row === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
+  return row.id;
 }
