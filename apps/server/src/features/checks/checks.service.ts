@@ -1,14 +1,12 @@
 import {
   checkPath,
   networkPath,
-  type AddressesResult,
   type Check,
   type CheckCreate,
   type CheckReport,
   type DesiredCheck,
 } from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
-import type { TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
@@ -20,25 +18,15 @@ import {
   deleteChecksBefore,
   expireChecks,
   findCheck,
-  insertCheck,
-  insertComparison,
   listChecks,
   findOpenJob,
   openJobsOf,
-  type CheckRow,
   type OpenJob,
 } from './checks.store.ts';
+import { createCheckCreation, type ChecksDeps } from './check-creation.ts';
+import { expiredError, present } from './check-view.ts';
 import { createPreflights, type Preflights } from './preflights.ts';
 import { deletePreflightsBefore } from './preflights.store.ts';
-
-/** What checks need of containers. */
-export interface ChecksDeps {
-  containers: {
-    findRunning(db: TransactionClient, name: string): Promise<{ id: string; hostId: string } | undefined>;
-    addressesOf(db: TransactionClient, containerId: string): Promise<string[]>;
-  };
-  endpoints: { compare(db: TransactionClient, network: string | undefined): Promise<AddressesResult> };
-}
 
 export interface ChecksService extends Preflights {
   create(input: CheckCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
@@ -54,7 +42,6 @@ export interface ChecksService extends Preflights {
   startSweep(): () => Promise<void>;
 }
 
-const defaults = { count: 5, timeoutSeconds: 30 };
 const maxOpenOnHost = 256;
 const sweepMs = 2_000;
 const keepMs = 7 * 86_400_000;
@@ -62,34 +49,6 @@ const keepPreflightsMs = 3_600_000;
 
 /** It has ended, one way or another. */
 export const isFinished = (check: Check): boolean => check.state !== 'pending' && check.state !== 'running';
-
-const expiredError =
-  'the host did not answer in time: see whether it is online (GET /v1/hosts), then run the check again';
-
-function present(row: CheckRow, now: Date): Check {
-  const ofKind =
-    row.kind === 'addresses'
-      ? { from: null, to: null, network: row.spec.network, ...defaults }
-      : {
-          from: { container: row.spec.from },
-          to: { container: row.spec.to },
-          network: null,
-          count: row.spec.count,
-          timeoutSeconds: row.spec.timeoutSeconds,
-        };
-  const overdue = (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
-  return {
-    id: row.id,
-    kind: row.kind,
-    ...ofKind,
-    host: row.host,
-    state: overdue ? 'expired' : row.state,
-    result: row.result,
-    error: overdue ? expiredError : row.error,
-    createdAt: row.createdAt.toISOString(),
-    finishedAt: (overdue ? row.expiresAt : row.finishedAt)?.toISOString() ?? null,
-  };
-}
 
 /** A job as its host gets it. */
 function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
@@ -110,89 +69,20 @@ function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport):
   throw invalidFields([{ pointer: '/result', message }]);
 }
 
-/** The two containers of a connectivity check. */
-function endsOf({ from, to, network }: CheckCreate): { from: string; to: string } {
-  if (from !== undefined && to !== undefined && network === undefined)
-    return { from: from.container, to: to.container };
-  const missing = Object.entries({ from, to }).filter(([, value]) => value === undefined);
-  throw invalidFields([
-    ...missing.map(([field]) => ({ pointer: `/${field}`, message: 'is required for connectivity' })),
-    ...(network === undefined ? [] : [{ pointer: '/network', message: 'is for kind addresses only' }]),
-  ]);
-}
-
 export function createChecksService(
   platform: Pick<Platform, 'database' | 'changes' | 'feed' | 'now' | 'log'>,
-  { containers, endpoints }: ChecksDeps,
+  deps: ChecksDeps,
 ): ChecksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
-
-  const find = async (change: Change, name: string): Promise<{ id: string; hostId: string }> => {
-    const container = await containers.findRunning(change.db, name);
-    if (container === undefined)
-      throw new ApiError(
-        'container_not_found',
-        `there is no container ${name}: checks run between containers that Trunkline runs`,
-      );
-    return container;
-  };
-
-  /** Asked of the host of the first container. */
-  const connect = async (change: Change, input: CheckCreate): Promise<Reply> => {
-    const { from: source, to: target } = endsOf(input);
-    const from = await find(change, source);
-    const to = await find(change, target);
-    const spec = {
-      from: source,
-      to: target,
-      toAddresses: await containers.addressesOf(change.db, to.id),
-      count: input.count ?? defaults.count,
-      timeoutSeconds: input.timeoutSeconds ?? defaults.timeoutSeconds,
-    };
-    const made = now();
-    const expiresAt = new Date(made.getTime() + spec.timeoutSeconds * 1000);
-    const row = await insertCheck(change.db, { hostId: from.hostId, spec, expiresAt, now: made });
-    change.record({
-      type: 'check.created',
-      subject: checkPath(row.id),
-      ...(row.host === null ? {} : { host: row.host }),
-      data: { kind: row.kind, from: spec.from, to: spec.to },
-    });
-    change.notifyHosts([from.hostId]);
-    const headers = { location: checkPath(row.id) };
-    return { status: change.context.dryRun === true ? 200 : 202, headers, body: present(row, made) };
-  };
-
-  /** The server has both books, so it answers at once. */
-  const compare = async (change: Change, input: CheckCreate): Promise<Reply> => {
-    const extra = (['from', 'to'] as const).filter((field) => input[field] !== undefined);
-    if (extra.length > 0)
-      throw invalidFields(
-        extra.map((field) => ({ pointer: `/${field}`, message: 'is for kind connectivity only' })),
-      );
-    const result = await endpoints.compare(change.db, input.network);
-    const made = now();
-    const row = await insertComparison(change.db, {
-      spec: { network: input.network ?? null },
-      result,
-      now: made,
-    });
-    change.record({
-      type: 'check.done',
-      subject: checkPath(row.id),
-      ...(input.network === undefined ? {} : { network: input.network }),
-      data: { kind: 'addresses', findings: result.findings.length, message: result.message },
-    });
-    return { status: 200, headers: { location: checkPath(row.id) }, body: present(row, made) };
-  };
+  const creation = createCheckCreation(platform, deps);
 
   return {
     ...createPreflights(platform),
 
     create: (input, context) =>
       changes.makeOnce(context, (change) =>
-        input.kind === 'addresses' ? compare(change, input) : connect(change, input),
+        input.kind === 'addresses' ? creation.compare(change, input) : creation.connect(change, input),
       ),
 
     async list({ limit, cursor }) {

@@ -1,0 +1,35 @@
+import type { Check } from '@trunkline/contracts';
+import type { CheckRow } from './checks.store.ts';
+
+/** What a check is made with where the request does not say. */
+export const defaults = { count: 5, timeoutSeconds: 30 };
+
+/** Of a check that its host did not answer in time. */
+export const expiredError =
+  'the host did not answer in time: see whether it is online (GET /v1/hosts), then run the check again';
+
+/** A check as the API shows it: one whose time is up has expired, whether or not a sweep has seen it. */
+export function present(row: CheckRow, now: Date): Check {
+  const ofKind =
+    row.kind === 'addresses'
+      ? { from: null, to: null, network: row.spec.network, ...defaults }
+      : {
+          from: { container: row.spec.from },
+          to: { container: row.spec.to },
+          network: null,
+          count: row.spec.count,
+          timeoutSeconds: row.spec.timeoutSeconds,
+        };
+  const overdue = (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
+  return {
+    id: row.id,
+    kind: row.kind,
+    ...ofKind,
+    host: row.host,
+    state: overdue ? 'expired' : row.state,
+    result: row.result,
+    error: overdue ? expiredError : row.error,
+    createdAt: row.createdAt.toISOString(),
+    finishedAt: (overdue ? row.expiresAt : row.finishedAt)?.toISOString() ?? null,
+  };
+}
