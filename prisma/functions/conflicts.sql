@@ -2,9 +2,11 @@
 
 -- What something foreign answered for is looked at again after a while: it is reserved again, or free, and the next agent probes
 -- it before it gives it to anybody. What several hosts claim stays in conflict until all of them have reported, and at most one
--- container that may have it is on it. The subnets are locked. Answers what became of which: `recheck`, or `bound` to a container.
+-- container that may have it is on it. The subnets are locked. Answers what became of which: `recheck`, or `bound` to a container;
+-- and the host of the container that Trunkline runs and that it is kept for, whose document promises it again.
 CREATE FUNCTION end_conflicts(subnet uuid, max_count integer)
-RETURNS TABLE (kind text, network text, ip text, owner text, host text, container text, docker_id text, mac text, generation bigint)
+RETURNS TABLE (kind text, network text, ip text, owner text, host text, container text, docker_id text, mac text, generation bigint,
+               notified uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -26,12 +28,12 @@ BEGIN
     END IF;
     IF users IS NULL THEN
       PERFORM end_conflict(a);
-      RETURN QUERY SELECT 'recheck', n.name, host(a.ip), a.owner, NULL, NULL, NULL, NULL, NULL::bigint
-      FROM network n WHERE n.id = a.network_id;
+      RETURN QUERY SELECT 'recheck', n.name, host(a.ip), a.owner, NULL, NULL, NULL, NULL, NULL::bigint, c.host_id
+      FROM network n LEFT JOIN container c ON c.id = a.container_id WHERE n.id = a.network_id;
     ELSE
       PERFORM bind_undisputed(a, users[1]);
-      RETURN QUERY SELECT 'bound', n.name, host(a.ip), a.owner, h.name, (users[1]).name, (users[1]).docker_id, (users[1]).mac, x.generation
-      FROM network n, host h, address x
+      RETURN QUERY SELECT 'bound', n.name, host(a.ip), a.owner, h.name, (users[1]).name, (users[1]).docker_id, (users[1]).mac, x.generation, c.host_id
+      FROM host h, address x, network n LEFT JOIN container c ON c.id = a.container_id
       WHERE n.id = a.network_id AND h.id = (users[1]).host_id AND x.space = a.space AND x.ip = a.ip;
     END IF;
   END LOOP;

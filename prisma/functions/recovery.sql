@@ -64,7 +64,8 @@ BEGIN
 END $$;
 
 -- Time went back: nothing is given until every host has compared. The generations of networks and containers go up too,
--- so that what hosts say about a lost one is not taken for one to come. Answers the recovery.
+-- so that what hosts report about a lost one is not taken for one to come. What was created from the generation before is as
+-- it should be. Answers the recovery.
 CREATE FUNCTION begin_recovery(why text, heard_revision bigint, heard_generation bigint, new_incarnation uuid, new_mark text, new_boot text)
 RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
@@ -73,7 +74,7 @@ DECLARE
 BEGIN
   PERFORM 1 FROM network n ORDER BY n.id FOR NO KEY UPDATE;
   UPDATE network SET generation = generation + 1000;
-  UPDATE container SET generation = generation + 1000;
+  UPDATE container SET same_as = same_as || generation, generation = generation + 1000;
   PERFORM pg_advisory_xact_lock(past_lock());
   DELETE FROM recovery_claim;
   DELETE FROM recovery_host;

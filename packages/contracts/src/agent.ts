@@ -112,6 +112,14 @@ export const DesiredContainer = Closed(
       description: 'Generation of the container.',
       examples: [1],
     }),
+    sameAs: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 0, maximum: maxInt32 }), {
+        maxItems: 1000,
+        description:
+          'Earlier generations that are the same container: a backup was restored since, which raised the number and changed nothing. Left out: none.',
+        examples: [[1]],
+      }),
+    ),
     state: Words(['present', 'absent'], dead),
     ...propertiesForAgents(containerSettings),
     labels: Labels,
@@ -131,7 +139,7 @@ export const DesiredContainer = Closed(
             Type.Array(IpAddress, {
               maxItems: 2,
               description:
-                'Those of its addresses that were revoked from the container. The agent does not give them out because of this document. Left out: none.',
+                'Those of its addresses that were revoked from the container, or that are in conflict. The agent does not give them out because of this document. Left out: none.',
             }),
           ),
         },

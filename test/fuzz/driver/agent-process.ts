@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { agentNodeFlags } from '@trunkline/lab/fleet/fleet.ts';
 import type { TestAgent } from '../../integration/server.ts';
 import type { FuzzedAgent } from './agent.ts';
 
@@ -39,7 +40,7 @@ export async function startAgentProcess(
   };
   const child = fork(join(import.meta.dirname, 'agent.ts'), {
     env: { ...process.env, TRUNKLINE_FUZZED_AGENT: JSON.stringify(agent) },
-    execArgv: [],
+    execArgv: agentNodeFlags,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const gone = once(child, 'exit');

@@ -95,7 +95,7 @@ async function held(): Promise<string[]> {
 describe('whatever Docker, or somebody who says that he is, sends to the driver', () => {
   test(
     'is answered in the form of the protocol and in time; no address is granted twice',
-    { timeout },
+    { timeout, retry: 0 },
     async () => {
       const before = agent.rssMiB();
       const { faults, open, ...counts } = await fuzzDriver(agent, {

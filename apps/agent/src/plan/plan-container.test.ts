@@ -205,6 +205,15 @@ test('one that somebody attached to another network as well is reported', async 
   expect(ready(await planOf(container()))).toMatchObject({ reason: 'AddressMismatch' });
 });
 
+test('one made from a generation that a restored backup raised, and changed nothing else, is as it should be', async () => {
+  await running();
+  const plan = await planOf(container({ generation: 2001, sameAs: [1, 1001] }));
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ status: 'True' });
+  const changed = await planOf(container({ generation: 2001, sameAs: [2, 1002] }));
+  expect(ready(changed)).toMatchObject({ status: 'False', reason: 'Outdated' });
+});
+
 test('one made from an older generation is reported and kept', async () => {
   await running();
   const plan = await planOf(container({ generation: 2 }));

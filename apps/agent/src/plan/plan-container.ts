@@ -98,7 +98,7 @@ function planOwn(
   around: ContainerSurroundings,
 ): ContainerPlan {
   const generation = own.labels[generationLabel];
-  const isOutdated = generation !== String(container.generation);
+  const isOutdated = ![container.generation, ...(container.sameAs ?? [])].map(String).includes(generation ?? '');
   if (isOutdated && own.status === 'created' && container.networkMode === null)
     return planAgain(container, own);
   if (isOutdated) {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { AddressBook } from './address-book.ts';
 import { takenAway, type Grant } from './grants.ts';
 import type { ProbeAnswer } from '../../wire/address-probe.ts';
-import { keyOf, returning, type Endpoint, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
+import { keyOf, returning, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
 import type { AddressOnWire, NetworkWire } from '../bindings/network-wire.ts';
 import type { Pool } from './pools.ts';
@@ -42,9 +42,9 @@ const justReleasedMs = 10_000;
  * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen, but for what a container of
  * this host released a moment ago. It is granted first, on disk, so that nobody else can get it meanwhile.
  *
- * The MACs that the container has, and that the last one on this address had, are not foreign: the kernel of this host
- * knows better whether that one is gone. What is taken goes back to the server as in conflict, so that no other host gives it; a
- * container that named no address gets another one.
+ * Whoever answers is foreign, whatever its MAC: no container of this host has the address, its kernel says. Two hosts give
+ * containers with one address one MAC as well (Trunkline's own ones, and Docker's before 28.0). What is taken goes back to the
+ * server as in conflict, so that no other host gives it; a container that named no address gets another one.
  *
  * Docker waits no longer than {@link questionMs} for it. Without an answer by then the address is granted, and asked for again as soon as
  * the container has it: what is found then is a conflict that is shown.
@@ -80,15 +80,13 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     );
     for (const record of others.slice(0, Math.max(0, maxAhead - ahead.size))) {
       const key = keyOf(record);
-      const known = record.lastMac === null ? [] : [record.lastMac.toLowerCase()];
-      if (!ahead.has(key)) ahead.set(key, { at: now(), answer: put({ networkId, ip: record.ip, known }) });
+      if (!ahead.has(key)) ahead.set(key, { at: now(), answer: put({ networkId, ip: record.ip }) });
     }
   }
 
   async function takenBy(
     grant: Grant,
     pool: Pool,
-    endpoint: Endpoint,
     before: Before,
   ): Promise<string | null> {
     const { networkId } = pool;
@@ -96,11 +94,8 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     const key = keyOf({ networkId, ip });
     const old = before.get(key);
     if (old !== undefined && isKnownFree(old, startedAt, now())) return null;
-    const known = [old?.lastMac ?? null, endpoint.mac].flatMap((mac) =>
-      mac === null ? [] : [mac.toLowerCase()],
-    );
     if (old?.use === 'kept' && !ahead.has(key)) askAhead(networkId);
-    const answer = await answerFor({ networkId, ip, known });
+    const answer = await answerFor({ networkId, ip });
     if (answer.answer === 'unknown') deps.onUnasked({ networkId, ip });
     if (answer.answer !== 'taken') return null;
     const { mac } = answer;
@@ -118,7 +113,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
       for (let taken = 0; ;) {
         const before: Before = new Map(store.all());
         const grant = await book.request(pool, ip, endpoint);
-        const mac = await takenBy(grant, pool, endpoint, before);
+        const mac = await takenBy(grant, pool, before);
         if (mac === null && grant.isHeld()) return grant;
         // Taken away while the wire was asked, which the server may have heard confirmed.
         if (mac === null) await grant.rollback();

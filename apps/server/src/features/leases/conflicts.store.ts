@@ -1,7 +1,13 @@
 import type { TransactionClient } from '../../platform/database/database.ts';
 
 /** What became of an address in conflict: it is to be asked for on the wire again, or is bound to the container that has it. */
-export type EndedConflict = { network: string; ip: string; owner: string | null } & (
+export type EndedConflict = {
+  network: string;
+  ip: string;
+  owner: string | null;
+  /** Host of the container that Trunkline runs and that the address is kept for: its document promises it again. */
+  notified: string | null;
+} & (
   | { kind: 'recheck' }
   | {
       kind: 'bound';
@@ -23,7 +29,7 @@ export async function endConflicts(db: TransactionClient, most: number): Promise
   for (const { id } of due)
     ended.push(
       ...(await db.$queryRaw<EndedConflict[]>`
-        SELECT kind, network, ip, owner, host, container, docker_id AS "dockerId", mac, generation
+        SELECT kind, network, ip, owner, host, container, docker_id AS "dockerId", mac, generation, notified
         FROM end_conflicts(${id}::uuid, ${most}::int)`),
     );
   return ended;

@@ -85,6 +85,7 @@ export function createLeasesService(
         await changes.make({ actor: 'server' }, async (change) => {
           for (const ended of await endConflicts(change.db, sweepMost)) {
             const about = { subject: addressPath(ended.network, ended.ip), network: ended.network };
+            if (ended.notified !== null) change.notifyHosts([ended.notified]);
             if (ended.kind === 'bound')
               change.record({
                 type: 'address.bound',

@@ -238,6 +238,38 @@ describe('a restored dump', () => {
   );
 
   test(
+    'promise 1: a container of the backup is the same one, and is not promised what another host has',
+    async () => {
+      const ip = `${base}.70`;
+      const run = (name: string, host: string) =>
+        server.request('POST', '/v1/containers', {
+          name,
+          host,
+          image: 'busybox',
+          attachments: [{ network: 'lan', address: ip }],
+        });
+      expect((await run('then', 'docker01')).status).toBe(201);
+      const promised = async () => (await poll(one)).containers.map(({ attachments }) => attachments[0]);
+      expect(await promised()).toEqual([expect.not.objectContaining({ withdrawn: expect.anything() })]);
+      await restoredAfter(async () => {});
+      await compare(two, [at(ip, 'now')]);
+      await compare(one, []);
+      expect(await address(ip)).toMatchObject({ state: 'conflicted', owner: 'container:then' });
+      const document = await poll(one);
+      expect(document.containers).toMatchObject([{ generation: 1001, sameAs: [1] }]);
+      expect(await promised()).toEqual([expect.objectContaining({ withdrawn: [ip] })]);
+      // The other one is gone: it is the container's again, and its host gets to know.
+      server.startSweeps();
+      await reportInventory(one, []);
+      await reportInventory(two, []);
+      expect(await aMinuteLater(ip)).toMatchObject({ state: 'reserved' });
+      const after = await poll(one, `?after=${document.revision}`);
+      expect(after.containers[0]?.attachments[0]).not.toHaveProperty('withdrawn');
+    },
+    patientMs,
+  );
+
+  test(
     'promise 4: what moved from one host to the other is settled whichever compares first',
     async () => {
       const [moved] = (await takeLeases(one, network, 1)).granted;

@@ -33,6 +33,9 @@ const recorded = `
   .split('\n')
   .map((line) => line.split(' '));
 
+/** Migrations that came after `init`. */
+const since = ['20261130020000_same_container'];
+
 /** A database with a network, whose record is the first `count` migrations of the old chain. */
 async function databaseOfDevelopmentBuild(count: number): Promise<Pool> {
   const { connectionString, drop } = await createTestDatabase();
@@ -45,6 +48,7 @@ async function databaseOfDevelopmentBuild(count: number): Promise<Pool> {
     INSERT INTO network (id, name, host_selector) VALUES (gen_random_uuid(), 'mac_net1', '{"all": true}');
     CREATE OR REPLACE FUNCTION is_reserved(a address) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$;
     UPDATE _applied_functions SET checksum = 'of that build';
+    ALTER TABLE container DROP COLUMN same_as;
     DELETE FROM _prisma_migrations`);
   for (const [name, checksum] of recorded.slice(0, count))
     await pool.query(
@@ -66,9 +70,13 @@ test('a database of the last development build before init is taken over with it
   const messages: string[] = [];
   const heard = { info: (_fields: object, message: string) => void messages.push(message) };
 
-  expect(await applyMigrations(pool, build, heard, functions)).toEqual([]);
-  expect(messages).toEqual(['database of a development build taken over', 'SQL functions applied']);
-  expect(await namesOf(pool, '_prisma_migrations')).toEqual([oldChain.init]);
+  expect(await applyMigrations(pool, build, heard, functions)).toEqual(since);
+  expect(messages).toEqual([
+    'database of a development build taken over',
+    ...since.map(() => 'migration applied'),
+    'SQL functions applied',
+  ]);
+  expect(await namesOf(pool, '_prisma_migrations')).toEqual([oldChain.init, ...since]);
   expect(await namesOf(pool, 'network')).toEqual(['mac_net1']);
 
   messages.length = 0;
