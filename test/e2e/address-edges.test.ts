@@ -114,6 +114,31 @@ describe('an address that is released by force (A5)', () => {
     expect(await again('docker02', 'restart', 'svc')).toContain(ip);
     await movesTo01();
   });
+
+  test('is on no second host while the server is away, although both containers have one MAC', async () => {
+    const { client, startServer, stopServer } = fleet();
+    await client.networks.create(macNet1, { wait: '30s' });
+    const box = { image: 'busybox', command: ['sleep', '10000'], attachments: [{ network, address: ip }] };
+    await client.containers.create({ ...box, name: 'before', host: 'docker01' }, { wait: '60s' });
+    await client.addresses.release(network, ip, { force: true });
+    // It runs on there; the server knows that its MAC is taken.
+    await client.containers.create({ ...box, name: 'after', host: 'docker02' });
+    const isMade = async () => (await containerNamed(host('docker02'), 'after')) !== undefined;
+    await waitFor('the container of docker02', isMade, soonMs, 200);
+    await stopServer();
+    try {
+      await waitFor(
+        'the answer of the wire',
+        async () => (await again('docker02', 'start', 'after')).includes(`${ip} is in use on the network`),
+        soonMs,
+        500,
+      );
+      expect(await isUp('docker02', 'after')).toBe(false);
+      expect(await isUp('docker01', 'before')).toBe(true);
+    } finally {
+      await startServer();
+    }
+  });
 });
 
 test('what runs on an adopted network is in the book, and its address is had by nobody else (A9)', async () => {
