@@ -48,6 +48,8 @@ const again = async (on: string, ...argv: string[]): Promise<string> =>
   (await host(on).exec(['docker', ...argv])).stderr;
 const isUp = async (on: string, name: string): Promise<boolean> =>
   (await containerNamed(host(on), name))?.State.Running === true;
+const isThere = async (on: string, name: string): Promise<boolean> =>
+  (await containerNamed(host(on), name)) !== undefined;
 const row = async (ip: string) => (await fleet().client.addresses.get(network, ip)).body;
 const isBound = async (ip: string): Promise<boolean> =>
   await row(ip).then(
@@ -123,8 +125,7 @@ describe('an address that is released by force (A5)', () => {
     await client.addresses.release(network, ip, { force: true });
     // It runs on there; the server knows that its MAC is taken.
     await client.containers.create({ ...box, name: 'after', host: 'docker02' });
-    const isMade = async () => (await containerNamed(host('docker02'), 'after')) !== undefined;
-    await waitFor('the container of docker02', isMade, soonMs, 200);
+    await waitFor('the container of docker02', () => isThere('docker02', 'after'), soonMs, 200);
     await stopServer();
     try {
       await waitFor(
