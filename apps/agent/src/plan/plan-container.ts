@@ -98,7 +98,9 @@ function planOwn(
   around: ContainerSurroundings,
 ): ContainerPlan {
   const generation = own.labels[generationLabel];
-  const isOutdated = ![container.generation, ...(container.sameAs ?? [])].map(String).includes(generation ?? '');
+  const isOutdated = ![container.generation, ...(container.sameAs ?? [])]
+    .map(String)
+    .includes(generation ?? '');
   if (isOutdated && own.status === 'created' && container.networkMode === null)
     return planAgain(container, own);
   if (isOutdated) {

@@ -69,8 +69,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
         for (const one of whileAsked) one();
         time += 300;
         const mac = stations[about.ip];
-        if (mac !== 'deaf')
-          return mac === undefined ? { answer: 'clear' } : { answer: 'taken', mac };
+        if (mac !== 'deaf') return mac === undefined ? { answer: 'clear' } : { answer: 'taken', mac };
         await once(signal, 'abort');
         return { answer: 'unknown', reason: 'not in time' };
       },

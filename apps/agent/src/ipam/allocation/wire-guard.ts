@@ -84,11 +84,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     }
   }
 
-  async function takenBy(
-    grant: Grant,
-    pool: Pool,
-    before: Before,
-  ): Promise<string | null> {
+  async function takenBy(grant: Grant, pool: Pool, before: Before): Promise<string | null> {
     const { networkId } = pool;
     const { ip } = grant;
     const key = keyOf({ networkId, ip });

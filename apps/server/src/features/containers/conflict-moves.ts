@@ -50,7 +50,9 @@ export async function moveFromConflicts(
       `UPDATE attachment SET ${column} = $3::inet WHERE container_id = $1::uuid AND network_id = $2::uuid`,
       [row.containerId, row.networkId, to],
     );
-    await query('UPDATE container SET generation = generation + 1, same_as = DEFAULT WHERE id = $1::uuid', [row.containerId]);
+    await query('UPDATE container SET generation = generation + 1, same_as = DEFAULT WHERE id = $1::uuid', [
+      row.containerId,
+    ]);
     change.record({
       type: 'container.moved',
       subject: containerPath(row.container),
