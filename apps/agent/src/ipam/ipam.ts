@@ -151,12 +151,17 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     bindings.wake();
     host?.onNews();
   };
-  const reachability = createReachability('this host has not reached its server yet', timing.now, () => {
-    // What was answered while nobody heard it is only known by comparing.
-    if (reachability.away() === null) leaseSync.compare();
-    log.info({ away: reachability.away() }, 'the availability of leases from the server has changed');
-    host?.onNews();
-  });
+  const reachability = createReachability(
+    'this host has not reached its server yet',
+    timing.now,
+    () => {
+      // What was answered while nobody heard it is only known by comparing.
+      if (reachability.away() === null) leaseSync.compare();
+      log.info({ away: reachability.away() }, 'the availability of leases from the server has changed');
+      host?.onNews();
+    },
+    isRecovering,
+  );
   const leaseSync = createLeaseSync({
     store,
     desired,

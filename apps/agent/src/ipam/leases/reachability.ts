@@ -10,8 +10,16 @@ export interface Reachability {
   readonly failed: (error: unknown) => void;
 }
 
-/** Begins with `why` it cannot be asked yet. `onChange`: whether it can has changed. */
-export function createReachability(why: string, now: () => number, onChange: () => void): Reachability {
+/**
+ * Begins with `why` it cannot be asked yet. `onChange`: whether it can has changed. `isRecovering`: the server waits for its hosts
+ * after a restored backup, as far as this host knows.
+ */
+export function createReachability(
+  why: string,
+  now: () => number,
+  onChange: () => void,
+  isRecovering: () => boolean = () => false,
+): Reachability {
   let away: { readonly since: number; readonly why: string } | null = { since: now(), why };
   return {
     away: () => away,
@@ -23,7 +31,7 @@ export function createReachability(why: string, now: () => number, onChange: () 
     failed: (error) => {
       if (!isAway(error)) return;
       const began = away === null;
-      away = { since: away?.since ?? now(), why: clauseOf(error) };
+      away = { since: away?.since ?? now(), why: clauseOf(error, isRecovering()) };
       if (began) onChange();
     },
   };
@@ -37,11 +45,14 @@ export function isAway(error: unknown): boolean {
   return error.status >= 500 || error.code === 'unknown';
 }
 
-function clauseOf(error: unknown): string {
+function clauseOf(error: unknown, isRecovering: boolean): string {
   if (error instanceof ApiError) {
     return `the server reports that it is out of order (${error.problem?.detail ?? `status ${error.status}`})`;
   }
-  if (error instanceof Error && error.name === 'TimeoutError') return 'the server did not answer in time';
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return isRecovering
+      ? 'the server was restored from a backup and waits for its hosts (GET /v1/recovery)'
+      : 'the server did not answer in time';
   return `the server cannot be reached (${messageOf(error)})`;
 }
 
