@@ -1,4 +1,5 @@
 import type { DesiredContainer } from '@trunkline/contracts';
+import { listed } from '@trunkline/log';
 import type { DockerContainerDetail } from '../host/docker-engine.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
 import { fails, holds, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
@@ -41,6 +42,13 @@ export function stateCondition(container: DesiredContainer, own: DockerContainer
     case 'running': {
       const wrong = addressMismatches(container, own);
       if (wrong.length > 0) return fails('Ready', 'AddressMismatch', wrong.join('; '));
+      const revoked = container.attachments.flatMap(({ withdrawn = [] }) => withdrawn);
+      if (revoked.length > 0)
+        return fails(
+          'Ready',
+          'AddressRevoked',
+          `it runs with ${listed(revoked)}, released by force or in conflict: it is refused the address at its next start; remove it, and create it again with another address`,
+        );
       return holds('Ready', 'Running', 'it runs with the addresses reserved for it');
     }
     case 'exited':

@@ -183,6 +183,17 @@ test('one that ended while Docker was away is started again, one that was stoppe
   expect(withOutage(endedAt - 5, endedAt - 1)).toEqual([]);
 });
 
+test('one that runs with an address that was released by force is reported, not touched', async () => {
+  await running();
+  const loser = container({
+    attachments: [{ ...container().attachments[0]!, withdrawn: ['172.16.100.10'] }],
+  });
+  const plan = await planOf(loser);
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ status: 'False', reason: 'AddressRevoked' });
+  expect(ready(plan).message).toContain('it runs with 172.16.100.10, released by force or in conflict');
+});
+
 test('one that runs with another address than reserved is reported, not touched', async () => {
   await running();
   const moved = container({

@@ -89,6 +89,11 @@ export const readyOfContainer = {
       'The container was made from an older generation, or the Docker network of a placement is being replaced.',
     remedy: 'For a container: remove it and create it again.',
   },
+  AddressRevoked: {
+    means: 'The container runs with an address that was released by force, or that is in conflict.',
+    remedy:
+      'Read the address: it names who has it or claims it. Remove the container that should not have it, and create it again with another address.',
+  },
   AddressMismatch: {
     means: 'The container runs, but not with the addresses reserved for it.',
     remedy: 'Remove the container and create it again.',
