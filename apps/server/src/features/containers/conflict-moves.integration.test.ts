@@ -77,10 +77,16 @@ test.each([
   );
 });
 
+/** The same container, whose host may not give it the address in conflict because of the document alone. */
+const withoutPromise = (before: DesiredContainer): DesiredContainer => ({
+  ...before,
+  attachments: before.attachments.map((one, n) => (n === 0 ? { ...one, withdrawn: [one.address!] } : one)),
+});
+
 test('one that was named stays its own, for the caller to change', async () => {
   const before = await make('named', { address: '172.16.100.77', address6: 'fd00:100::77' });
   await conflictOn(before);
-  expect(await wanted('named')).toEqual(before);
+  expect(await wanted('named')).toEqual(withoutPromise(before));
   expect(await addressOf('172.16.100.77')).toMatchObject({
     state: 'conflicted',
     owner: 'container:named',
@@ -93,13 +99,13 @@ test('a container that ran keeps its address: it would have to be made again', a
   await carryOut(docker01);
   const ran = await wanted('ran');
   await conflictOn(ran);
-  expect(await wanted('ran')).toEqual(ran);
+  expect(await wanted('ran')).toEqual(withoutPromise(ran));
 });
 
 test('it stays where it is when nothing else is free', async () => {
   const before = await make('last', {}, 'tiny');
   await conflictOn(before);
-  expect(await wanted('last')).toEqual(before);
+  expect(await wanted('last')).toEqual(withoutPromise(before));
   expect(await addressOf(before.attachments[0]!.address!, 'tiny')).toMatchObject({
     state: 'conflicted',
     owner: 'container:last',
