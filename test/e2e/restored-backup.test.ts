@@ -6,12 +6,14 @@ import { afterEach, expect, test } from 'vitest';
 import { mustRun, run as runHere } from '@trunkline/lab/hosts/commands.ts';
 import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
-import { docker } from './outside.ts';
+import { containerNamed, docker } from './outside.ts';
 import { macNet1, removeAll, useFleet } from './setup.ts';
 
 const fleet = useFleet('restored');
 const hosts = ['docker01', 'docker02'] as const;
 const healMs = 60_000;
+/** A dispute is looked at once a minute, when all that claim the address have reported. */
+const disputeMs = 240_000;
 const started: [string, string][] = [];
 
 afterEach(async () => {
@@ -75,6 +77,75 @@ const putBack = async (from: string, to: string): Promise<void> => {
   // With its owners: PostgreSQL does not run on what belongs to root.
   await mustRun(runHere, ['cp', '-a', from, to]);
 };
+
+const isUp = async (host: string, name: string): Promise<boolean> =>
+  (await containerNamed(fleet().lab.host(host), name))?.State.Running === true;
+
+test(
+  'promise 1: a container that moved to another host after the backup runs there alone, also while the server is away',
+  async () => {
+    const { client, dataDir, startServer, stopServer, lab } = fleet();
+    const address = '172.16.100.32';
+    const box = {
+      image: 'busybox',
+      command: ['sleep', '100000'],
+      attachments: [{ network: macNet1.name, address }],
+    };
+    const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-backup-'));
+    const backup = path.join(folder, 'data');
+    try {
+      await client.networks.create(macNet1, { wait: '30s' });
+      await client.containers.create({ ...box, name: 'then', host: 'docker01' }, { wait: '60s' });
+      await stopServer();
+      await putBack(dataDir, backup);
+      await startServer();
+      await client.containers.remove('then', { wait: '60s' });
+      await client.containers.create({ ...box, name: 'now', host: 'docker02' }, { wait: '60s' });
+      started.push(['docker02', 'now']);
+      await stopServer();
+      await putBack(backup, dataDir);
+      await startServer();
+      const stateOf = async () => (await client.addresses.get(macNet1.name, address)).body;
+      await waitFor(
+        'the dispute',
+        async () => (await stateOf().catch(() => undefined))?.state === 'conflicted',
+        healMs,
+        200,
+      );
+      const isMade = async (): Promise<boolean> =>
+        (await containerNamed(lab.host('docker01'), 'then')) !== undefined;
+      await waitFor('the container of the backup', isMade, healMs, 200);
+      const start = async (): Promise<string> =>
+        (await lab.host('docker01').exec(['docker', 'start', 'then'])).stderr;
+      expect(await start()).toContain(`${address} is in conflict`);
+      await stopServer();
+      await waitFor(
+        'a refusal without the server',
+        async () => (await start()).includes(address),
+        healMs,
+        500,
+      );
+      expect(await isUp('docker01', 'then')).toBe(false);
+      expect(await isUp('docker02', 'now')).toBe(true);
+      await startServer();
+      // Nobody else is to have it: the dispute ends, and the book has who is on it.
+      await client.containers.remove('then', { wait: '60s' });
+      await waitFor(
+        'the end of the dispute',
+        async () => {
+          const { state, host, container } = await stateOf();
+          return state === 'bound' && host === 'docker02' && container === 'now';
+        },
+        disputeMs,
+        500,
+      );
+    } finally {
+      await startServer();
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  patient(480_000),
+);
 
 test(
   'promises 1 and 6: the copy of a data directory, put back after hosts went on (A6)',
