@@ -108,6 +108,11 @@ function missing(settled: Settled): readonly Violation[] {
   return settled.live.flatMap((one) => {
     const row = settled.rows.find(({ ip }) => ip === one.ip);
     if (row?.state === 'bound' && row.host === one.host) return [];
+    // What Docker takes for stopped is in no report: its host holds the address for it.
+    const isRun = settled.boxes.some(
+      (box) => box.host === one.host && box.container === one.container && box.running,
+    );
+    if (row?.state === 'leased' && row.host === one.host && !isRun) return [];
     const state = row === undefined ? 'free' : `${row.state}${row.host === null ? '' : ` on ${row.host}`}`;
     const text = `${one.ip} is on a container of ${one.host}, but the book has it as ${state}`;
     return [violation(settled, 'not in the book', text, one.ip, [one.host], [one.container])];
@@ -118,7 +123,7 @@ function missing(settled: Settled): readonly Violation[] {
 function pools(settled: Settled): readonly Violation[] {
   return settled.hosts.flatMap((host) => {
     const leased = settled.rows.filter((row) => row.host === host && row.state === 'leased');
-    const unused = leased.filter((row) => !isKept(settled.boxes, row));
+    const unused = leased.filter((row) => !isKept(settled.boxes, row) && !isOn(settled.live, row));
     const report = (kind: 'leak' | 'pool'): Violation[] => {
       const list = unused.map(({ ip }) => ip).join(', ');
       const text = `${host} holds ${String(unused.length)} unused addresses, not ${String(settled.warm)}: ${list}`;

@@ -1,11 +1,13 @@
 /** The kernel inside the containers, read from a /proc and a folder of namespaces in memory. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from './command.ts';
 import { createSandboxes, type SandboxFiles } from './sandboxes.ts';
 
 const folder = '/var/run/docker/netns';
 const folderDev = 20;
 const namespaceDev = 4;
+/** The namespace of the host, which the agent is in. */
+const ownInode = 400;
 
 const fibTrie = (...ips: string[]): string =>
   [
@@ -48,7 +50,7 @@ interface Machine {
   /** The namespace of each process, and what it says of its addresses. */
   readonly processes: Record<
     number,
-    { readonly inode: number; readonly ips?: string[]; readonly ipv6?: string }
+    { readonly inode: number; readonly ips?: string[]; readonly ipv6?: string; readonly cgroup?: string }
   >;
   /** What `nsenter` answers for a namespace. */
   readonly programs?: Record<string, string>;
@@ -70,13 +72,14 @@ function machine({ mounts, processes, programs = {} }: Machine) {
       return inode === null ? { dev: folderDev, ino: 7 } : { dev: namespaceDev, ino: inode };
     },
     link: (path) => {
-      const inode = processes[Number(path.split('/')[2])]?.inode;
+      const inode = path.startsWith('/proc/self/') ? ownInode : processes[Number(path.split('/')[2])]?.inode;
       if (inode === undefined) throw missing(path);
       return `net:[${inode}]`;
     },
     text: (path) => {
       reads.push(path);
       const process = processes[Number(path.split('/')[2])];
+      if (path.endsWith('/cgroup')) return process?.cgroup ?? '0::/init.scope\n';
       if (process?.ips === undefined) throw missing(path);
       if (path.endsWith('fib_trie')) return fibTrie(...process.ips);
       if (process.ipv6 === undefined) throw missing(path);
@@ -191,4 +194,43 @@ test('what nobody can tell of a namespace counts as there, until the namespace i
   const there = { file: `${folder}/1a2b`, inode: 401 };
   expect(await sandboxes.macvlanWith(there, '172.16.100.8')).toEqual({ mac: null });
   expect(await sandboxes.macvlanWith({ ...there, inode: 402 }, '172.16.100.8')).toBeNull();
+});
+
+async function addressesAfterSeeking(one: Machine, stopped: readonly string[]): Promise<string[]> {
+  const { sandboxes } = machine(one);
+  sandboxes.seekStrays(new Set(stopped));
+  const look = await sandboxes.look();
+  return look.known ? [...look.having.keys()] : [look.why];
+}
+
+describe('a container that runs and that Docker takes for stopped', () => {
+  const lost = 'c0ffee'.padEnd(64, '0');
+  const stray = {
+    inode: 401,
+    ips: ['172.16.100.8'],
+    cgroup: `0::/system.slice/docker-${lost}.scope\n`,
+  };
+
+  test('has its address, although its sandbox is no longer mounted', async () => {
+    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: stray } }, [lost])).toEqual([
+      '172.16.100.8',
+    ]);
+  });
+
+  test('is none that another Docker has, and none in the network of the host', async () => {
+    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: stray } }, ['f'.repeat(64)])).toEqual(
+      [],
+    );
+    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: stray } }, [])).toEqual([]);
+    const inHost = { ...stray, inode: ownInode };
+    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: inHost } }, [lost])).toEqual([]);
+  });
+
+  test('has it until its process ends', async () => {
+    const processes: Record<number, typeof stray> = { 77: stray };
+    const { sandboxes } = machine({ mounts: {}, processes });
+    sandboxes.seekStrays(new Set([lost]));
+    delete processes[77];
+    expect(await sandboxes.look()).toMatchObject({ known: true, having: new Map() });
+  });
 });

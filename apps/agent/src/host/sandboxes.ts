@@ -34,6 +34,12 @@ export interface Sandboxes {
   /** The state at one moment within the call. Never fails: `known` is false where it could not be read. */
   readonly look: () => Promise<SandboxLook>;
   /**
+   * Looks for processes of containers that Docker takes for stopped, by their ids. A Docker that is killed while it starts a
+   * container does not know of it when it comes back: it removes the sandbox and lets the process run (moby, `daemon.restore`).
+   * Such sandboxes are part of each look from then on, until their processes end. Reads every process: not for each look.
+   */
+  readonly seekStrays: (stopped: ReadonlySet<string>) => void;
+  /**
    * The macvlan interface that has an address in a sandbox; null where it is of another kind (a bridge of the same range) or
    * has gone. Costs a program. What cannot be found out counts as there. Never fails.
    */
@@ -58,6 +64,7 @@ const realFiles: SandboxFiles = {
 /** What a host without containers has; for tests and for agents that serve nobody. */
 export const noSandboxes: Sandboxes = {
   look: () => Promise.resolve({ known: true, having: new Map() }),
+  seekStrays: () => {},
   macvlanWith: () => Promise.resolve(null),
 };
 
@@ -65,6 +72,8 @@ export const noSandboxes: Sandboxes = {
 const hostsOwn = 'default';
 /** Bound of one program, in milliseconds: Docker waits for the answer. */
 const programMs = 2000;
+/** Docker's id of a container: it is in the names of its cgroups (cgroups(7)), whatever manages them. */
+const containerId = /[0-9a-f]{64}/g;
 const programsAtOnce = 4;
 
 /**
@@ -74,6 +83,8 @@ const programsAtOnce = 4;
 export function createSandboxes(folder: string, run: RunCommand, files: SandboxFiles = realFiles): Sandboxes {
   const slot = createSlots(programsAtOnce);
   let pids: ReadonlyMap<number, number> = new Map();
+  /** A process of each sandbox that Docker no longer has, by the inode of the sandbox. */
+  let strays: ReadonlyMap<number, number> = new Map();
 
   /** Null where there is no such folder: Docker makes it with its first sandbox. */
   function mounted(): readonly Sandbox[] | null {
@@ -93,6 +104,18 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
     return attempt(() => files.link(`/proc/${pid}/ns/net`)) === `net:[${inode}]`;
   }
 
+  const namespaceOf = (pid: string): number =>
+    Number(/^net:\[(\d+)\]$/.exec(attempt(() => files.link(`/proc/${pid}/ns/net`)) ?? '')?.[1]);
+
+  /** With those that Docker no longer has, as long as a process is in them. */
+  function all(): readonly Sandbox[] {
+    const there = mounted() ?? [];
+    const left = [...strays].filter(
+      ([inode, pid]) => isIn(pid, inode) && !there.some((one) => one.inode === inode),
+    );
+    return [...there, ...left.map(([inode, pid]) => ({ file: `/proc/${pid}/ns/net`, inode }))];
+  }
+
   /** A process of each namespace that has one. */
   function processesIn(sandboxes: readonly Sandbox[]): ReadonlyMap<number, number> {
     const found = new Map<number, number>();
@@ -105,8 +128,7 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
     for (const name of files.list('/proc')) {
       if (missing.size === 0) break;
       if (!/^\d+$/.test(name)) continue;
-      const namespace = attempt(() => files.link(`/proc/${name}/ns/net`));
-      const inode = Number(/^net:\[(\d+)\]$/.exec(namespace ?? '')?.[1]);
+      const inode = namespaceOf(name);
       if (missing.delete(inode)) found.set(inode, Number(name));
     }
     return found;
@@ -149,7 +171,7 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
   return {
     look: async () => {
       try {
-        const sandboxes = mounted() ?? [];
+        const sandboxes = all();
         pids = processesIn(sandboxes);
         const having = new Map<string, Sandbox[]>();
         await Promise.all(
@@ -164,6 +186,18 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
         const why = messageOf(error);
         return { known: false, why: `the networks of containers in ${folder} cannot be read: ${why}` };
       }
+    },
+    seekStrays: (stopped) => {
+      const found = new Map<number, number>();
+      const own = namespaceOf('self');
+      for (const name of stopped.size === 0 ? [] : (attempt(() => files.list('/proc')) ?? [])) {
+        if (!/^\d+$/.test(name)) continue;
+        const cgroup = attempt(() => files.text(`/proc/${name}/cgroup`)) ?? '';
+        if (!(cgroup.match(containerId) ?? []).some((id) => stopped.has(id))) continue;
+        const inode = namespaceOf(name);
+        if (!Number.isNaN(inode) && inode !== own) found.set(inode, Number(name));
+      }
+      strays = found;
     },
     macvlanWith: async (sandbox, ip) => {
       try {

@@ -61,6 +61,7 @@ async function serving(
     probe,
     sandboxes: {
       look: () => Promise.resolve({ known: true, having: new Map() }),
+      seekStrays: () => {},
       macvlanWith: () => Promise.resolve(null),
     },
     timing,

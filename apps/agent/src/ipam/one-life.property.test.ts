@@ -77,6 +77,7 @@ async function hostWith(folder: string) {
       }
       return { known: true, having };
     },
+    seekStrays: () => {},
     macvlanWith: async ({ inode }) => ({ mac: owners.find(({ number }) => number === inode)?.mac ?? null }),
   };
   const containerOf = ({ number, ip, mac, asked, state, listed }: Owner): DockerContainer => ({

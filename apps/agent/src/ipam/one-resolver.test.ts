@@ -68,6 +68,7 @@ function liveAddresses(known: KnownNetworks) {
         known: true,
         having: new Map([[address.ip, [{ file: '/run/docker/netns/1', inode: 7 }]]]),
       }),
+      seekStrays: () => {},
       macvlanWith: async () => ({ mac }),
     },
     standsFor: (one) => standsFor(one, known),

@@ -38,8 +38,11 @@ async function setUp() {
   await make('other', 'ens34', 'default');
   let kernel: SandboxLook = { known: true, having: new Map() };
   let asked = 0;
+  /** How many stopped containers were looked for, each time. */
+  const sought: number[] = [];
   const sandboxes: Sandboxes = {
     look: async () => kernel,
+    seekStrays: (stopped) => void sought.push([...stopped].length),
     macvlanWith: async () => {
       asked += 1;
       return { mac };
@@ -52,6 +55,7 @@ async function setUp() {
     docker,
     live,
     asked: () => asked,
+    sought: () => sought,
     kernelShows: (...ips: string[]) => {
       kernel = { known: true, having: new Map(ips.map((one) => [one, [sandbox]])) };
     },
@@ -107,6 +111,19 @@ test('a container is named by what Docker showed of it last', async () => {
   await look();
   const a1 = { name: 'a1', mac };
   expect(await live.of(address)).toEqual({ kernel: a1, docker: { holder: a1, at: 2000 } });
+});
+
+test('containers that run and that Docker takes for stopped are looked for once, and after each outage of Docker', async () => {
+  const { docker, run, look, sought, dockerStarts } = await setUp();
+  await run('a1', 'first');
+  await docker.stopContainer('a1', 0);
+  await look();
+  await look();
+  expect(sought()).toEqual([1]);
+  dockerStarts();
+  await look();
+  await look();
+  expect(sought()).toEqual([1, 1]);
 });
 
 test('what is on any Docker network of the Trunkline network is seen, with what is asked for by name', async () => {

@@ -4,7 +4,7 @@ import type { Observed } from '../../observation/observed.ts';
 import type { NetworkResolver } from '../../observation/stands-for.ts';
 import type { SeenAddress, SeenAddresses } from './bindings-plan.ts';
 import { keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
-import { shownAddresses, type ShownAddresses } from './seen-addresses.ts';
+import { liveStatus, shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 
 /** Who has an address, as far as is known. */
 export interface Holder {
@@ -131,9 +131,11 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
     onObservation: async (observed, held) => {
       const shown = shownAddresses(observed, standsFor);
       if (shown === null) return null;
+      const end = observed.docker.reachable ? (observed.docker.outage?.to ?? null) : null;
+      if (last === null || outageEnd !== end) sandboxes.seekStrays(stoppedIn(observed.docker));
       const look = await sandboxes.look();
       last = shown;
-      weigh(shown, look, observed.docker.reachable ? (observed.docker.outage?.to ?? null) : null);
+      weigh(shown, look, end);
       forget(look);
       if (!look.known) return { ...shown, kernel: null };
       const listed = new Set(shown.live.map((one) => keyOf(one)));
@@ -150,4 +152,10 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
       return { ...shown, live, kernel: doubted ? null : kernel };
     },
   };
+}
+
+/** Ids of the containers that do not run, as far as Docker knows. */
+function stoppedIn(docker: Observed['docker']): ReadonlySet<string> {
+  const stopped = docker.reachable ? docker.containers.filter(({ status }) => !liveStatus.has(status)) : [];
+  return new Set(stopped.map(({ id }) => id));
 }

@@ -12,7 +12,7 @@ import { keyOf, type LeaseKey } from '../leases/lease-record.ts';
  * (20.10 after a start that failed, 29 of the first network of one that failed at its second): what is starting is covered
  * by its open grant and by the kernel.
  */
-const liveStatus = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
+export const liveStatus = new Set<DockerContainer['status']>(['running', 'paused', 'removing', 'unknown']);
 
 /** Docker's networks whose addresses our driver gives: their ids, and the networks of ours that they stand for. */
 function drivenNetworks(
