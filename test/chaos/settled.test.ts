@@ -50,9 +50,10 @@ const withRow = (ip: string, ...rows: BookRow[]): Partial<Settled> => {
   return { rows: all, free: good.allocatable - all.length };
 };
 
+const leasedOn = (host: string) => withRow('10.213.0.2', row('10.213.0.2', 'leased', host));
+
 test('what runs and Docker takes for stopped is held by its host, and by no other', () => {
   const stray = { boxes: [box('a', { running: false }), box('b', { running: false, pin: '10.213.0.9' })] };
-  const leasedOn = (host: string) => withRow('10.213.0.2', row('10.213.0.2', 'leased', host));
   expect(kinds({ ...leasedOn('docker01'), ...stray })).toEqual([]);
   expect(kinds({ ...leasedOn('docker02'), ...stray })).toContain('not in the book');
   expect(kinds(leasedOn('docker01'))).toContain('not in the book');

@@ -72,6 +72,10 @@ const violation = (
 const isOn = (live: readonly Live[], { ip, host }: Row): boolean =>
   live.some((one) => one.ip === ip && one.host === host);
 
+/** A container that runs and that its Docker takes for stopped: it is in no report, and its host holds the address for it. */
+const isStray = ({ boxes }: Settled, { host, container }: Live): boolean =>
+  !boxes.some((box) => box.host === host && box.container === container && box.running);
+
 /** A stopped container of the host asks for just this address at its next start: nobody else may have it meanwhile. */
 const isKept = (boxes: readonly Boxed[], { ip, host }: Row): boolean =>
   boxes.some((box) => box.host === host && box.attached && !box.running && box.pin === ip);
@@ -108,11 +112,7 @@ function missing(settled: Settled): readonly Violation[] {
   return settled.live.flatMap((one) => {
     const row = settled.rows.find(({ ip }) => ip === one.ip);
     if (row?.state === 'bound' && row.host === one.host) return [];
-    // What Docker takes for stopped is in no report: its host holds the address for it.
-    const isRun = settled.boxes.some(
-      (box) => box.host === one.host && box.container === one.container && box.running,
-    );
-    if (row?.state === 'leased' && row.host === one.host && !isRun) return [];
+    if (row?.state === 'leased' && row.host === one.host && isStray(settled, one)) return [];
     const state = row === undefined ? 'free' : `${row.state}${row.host === null ? '' : ` on ${row.host}`}`;
     const text = `${one.ip} is on a container of ${one.host}, but the book has it as ${state}`;
     return [violation(settled, 'not in the book', text, one.ip, [one.host], [one.container])];
@@ -121,9 +121,10 @@ function missing(settled: Settled): readonly Violation[] {
 
 /** Leases of a host that are not kept for a stopped container which asks for exactly that address. */
 function pools(settled: Settled): readonly Violation[] {
+  const strays = settled.live.filter((one) => isStray(settled, one));
   return settled.hosts.flatMap((host) => {
     const leased = settled.rows.filter((row) => row.host === host && row.state === 'leased');
-    const unused = leased.filter((row) => !isKept(settled.boxes, row) && !isOn(settled.live, row));
+    const unused = leased.filter((row) => !isKept(settled.boxes, row) && !isOn(strays, row));
     const report = (kind: 'leak' | 'pool'): Violation[] => {
       const list = unused.map(({ ip }) => ip).join(', ');
       const text = `${host} holds ${String(unused.length)} unused addresses, not ${String(settled.warm)}: ${list}`;
