@@ -3,7 +3,7 @@ import { ApiError } from '@trunkline/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
-import { containerNamed, docker, pings } from './outside.ts';
+import { containerNamed, docker, must, pings } from './outside.ts';
 import { emptyFleet, macNet1, useFleet } from './setup.ts';
 
 const fleet = useFleet('edges', { agentEnv: { TRUNKLINE_LEAK_SECONDS: '5' } });
@@ -140,6 +140,48 @@ describe('an address that is released by force (A5)', () => {
       await startServer();
     }
   });
+});
+
+test('promise 4: a container that a killed Docker does not know of when it comes back keeps its address', async () => {
+  const { client, lab } = fleet();
+  const on = host('docker01');
+  await client.networks.create({ ...macNet1, quarantineSeconds: 0, warm: 0 }, { wait: '30s' });
+  const [lost, gone] = [await run('docker01', 'lost'), await run('docker01', 'gone')];
+  const inspect = (name: string, what: string) => docker(on, 'inspect', '-f', `{{.${what}}}`, name);
+  const pid = await inspect('lost', 'State.Pid');
+  const files = [await inspect('lost', 'Id'), await inspect('gone', 'Id')].map(
+    (id) => `/var/lib/docker/containers/${id}/config.v2.json`,
+  );
+  const gonePid = await inspect('gone', 'State.Pid');
+  await waitFor('both in the book', async () => (await isBound(lost)) && isBound(gone), soonMs, 100);
+  await lab.killDockerd('docker01');
+  try {
+    // As a Docker leaves it that is killed between the start of a container's process and its note of that.
+    await must(
+      on,
+      'sed',
+      '-i',
+      '-e',
+      's/"Running":true/"Running":false/',
+      '-e',
+      's/"Pid":[0-9]*/"Pid":0/',
+      ...files,
+    );
+    await must(on, 'kill', '-9', gonePid);
+    await lab.startDockerd('docker01');
+    expect(await isUp('docker01', 'lost')).toBe(false);
+    const isFree = async (): Promise<boolean> =>
+      await row(gone).then(
+        () => false,
+        () => true,
+      );
+    await waitFor('the address of the other one to be free', isFree, 60_000, 200);
+    expect(await row(lost)).toMatchObject({ host: 'docker01' });
+    expect(await run('docker02', 'other', '--ip', lost)).toContain(`${lost} `);
+    expect(await run('docker01', 'again', '--ip', lost)).toContain(`${lost} `);
+  } finally {
+    await on.exec(['kill', '-9', pid]);
+  }
 });
 
 test('what runs on an adopted network is in the book, and its address is had by nobody else (A9)', async () => {
