@@ -170,6 +170,7 @@ test('promise 4: a container that a killed Docker does not know of when it comes
     await must(on, 'kill', '-9', gonePid);
     await lab.startDockerd('docker01');
     expect(await isUp('docker01', 'lost')).toBe(false);
+    expect(await on.exec(['kill', '-0', pid])).toMatchObject({ code: 0 });
     const isFree = async (): Promise<boolean> =>
       await row(gone).then(
         () => false,

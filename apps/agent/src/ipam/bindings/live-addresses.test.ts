@@ -113,17 +113,18 @@ test('a container is named by what Docker showed of it last', async () => {
   expect(await live.of(address)).toEqual({ kernel: a1, docker: { holder: a1, at: 2000 } });
 });
 
-test('containers that run and that Docker takes for stopped are looked for once, and after each outage of Docker', async () => {
-  const { docker, run, look, sought, dockerStarts } = await setUp();
+test('containers that run and that Docker takes for stopped are looked for when nobody is seen on what was granted', async () => {
+  const { docker, run, look, sought, kernelShows } = await setUp();
+  const used = new Map([...held].map(([key, record]) => [key, { ...record, use: 'used' as const }]));
   await run('a1', 'first');
+  kernelShows(ip);
+  await look(used);
   await docker.stopContainer('a1', 0);
-  await look();
-  await look();
+  kernelShows();
+  await look(held);
+  expect(sought()).toEqual([]);
+  await look(used);
   expect(sought()).toEqual([1]);
-  dockerStarts();
-  await look();
-  await look();
-  expect(sought()).toEqual([1, 1]);
 });
 
 test('what is on any Docker network of the Trunkline network is seen, with what is asked for by name', async () => {

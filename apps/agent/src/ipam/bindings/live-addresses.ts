@@ -3,7 +3,7 @@ import type { Sandbox, SandboxInterface, SandboxLook, Sandboxes } from '../../ho
 import type { Observed } from '../../observation/observed.ts';
 import type { NetworkResolver } from '../../observation/stands-for.ts';
 import type { SeenAddress, SeenAddresses } from './bindings-plan.ts';
-import { keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
+import { keyOf, type LeaseKey, type LeaseRecord, type LeaseUse } from '../leases/lease-record.ts';
 import { liveStatus, shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 
 /** Who has an address, as far as is known. */
@@ -131,11 +131,13 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
     onObservation: async (observed, held) => {
       const shown = shownAddresses(observed, standsFor);
       if (shown === null) return null;
-      const end = observed.docker.reachable ? (observed.docker.outage?.to ?? null) : null;
-      if (last === null || outageEnd !== end) sandboxes.seekStrays(stoppedIn(observed.docker));
-      const look = await sandboxes.look();
+      let look = await sandboxes.look();
+      if (isGrantUnseen(held, shown, look)) {
+        sandboxes.seekStrays(stoppedIn(observed.docker));
+        look = await sandboxes.look();
+      }
       last = shown;
-      weigh(shown, look, end);
+      weigh(shown, look, observed.docker.reachable ? (observed.docker.outage?.to ?? null) : null);
       forget(look);
       if (!look.known) return { ...shown, kernel: null };
       const listed = new Set(shown.live.map((one) => keyOf(one)));
@@ -152,6 +154,21 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
       return { ...shown, live, kernel: doubted ? null : kernel };
     },
   };
+}
+
+const grantedUses = new Set<LeaseUse>(['used', 'released', 'suspect']);
+
+/** Whether an address that a container was granted is about to be taken for free: nobody is seen on it. */
+function isGrantUnseen(
+  held: ReadonlyMap<LeaseKey, LeaseRecord>,
+  { live }: ShownAddresses,
+  look: SandboxLook,
+): boolean {
+  if (!look.known) return false;
+  const listed = new Set(live.map((one) => keyOf(one)));
+  return [...held].some(
+    ([key, { ip, use }]) => grantedUses.has(use) && !listed.has(key) && !look.having.has(ip),
+  );
 }
 
 /** Ids of the containers that do not run, as far as Docker knows. */
