@@ -43,13 +43,14 @@ const badJoin: Ask = (remoteAddress) =>
     payload: JSON.stringify(joinBody('docker09', `tlj_${'x'.repeat(43)}`, newAgentKey().publicKey)),
   });
 
-/** Uses up what a source may be refused, and some more for the time that passes. */
-async function useUp(ask: Ask, source = bad): Promise<number> {
+/** Uses up what a source may be refused, and some more for the time that passes; answers the first request that has to wait. */
+async function useUp(ask: Ask, source = bad): Promise<Awaited<ReturnType<Ask>> | undefined> {
   for (let round = 0; round < 40; round += 1) {
     const answers = await Promise.all(Array.from({ length: sourceLimits.refused.burst }, () => ask(source)));
-    if (answers.some(({ statusCode }) => statusCode === 429)) return answers.length;
+    const waits = answers.find(({ statusCode }) => statusCode === 429);
+    if (waits !== undefined) return waits;
   }
-  return 0;
+  return undefined;
 }
 
 /** The answers to many at once: of a source that is over its budget some are refused, however slow the machine. */
@@ -62,9 +63,8 @@ describe('a source that is refused again and again', () => {
     ['for its signatures', () => badSignature],
     ['for its join tokens', () => badJoin],
   ])('%s waits; another source does not', { timeout: 60_000 }, async (_, ask) => {
-    expect(await useUp(ask())).toBeGreaterThan(0);
-    const answers = await Promise.all(Array.from({ length: 60 }, () => ask()(bad)));
-    const refused = answers.find(({ statusCode }) => statusCode === 429);
+    // The budget fills again while a slow machine asks: what counts is that one of so many had to wait.
+    const refused = await useUp(ask());
     expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
     expect((await ask()('192.0.2.2')).statusCode).toBe(401);
   });
