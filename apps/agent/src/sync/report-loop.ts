@@ -105,7 +105,7 @@ export function createReportLoop(deps: ReportLoopDeps): ReportLoop {
         if (fatal !== null) throw fatal;
         if (signal.aborted) return;
         failures += 1;
-        // A report that failed is made anew for the next try.
+        // A report that failed is built again for the next try.
         lastSent = null;
         dueAt = Number.NEGATIVE_INFINITY;
         const waitMs = backoffMs(
