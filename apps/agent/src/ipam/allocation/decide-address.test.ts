@@ -460,13 +460,21 @@ describe('what does not fit the network any more', () => {
     expect(asked([], { desired }, { ip: '172.16.100.7' })).toEqual({ do: 'claim', ip: '172.16.100.7' });
   });
 
-  test('is refused of a subnet that is gone', () => {
+  test('is refused of a subnet that only the Docker network has: what is, and what to do', () => {
     const moved = { ...document, networks: [network({ subnets: [{ cidr: '10.9.0.0/24', gateway: null }] })] };
-    expect(asked([record(9)], { desired: moved }, { ip: '172.16.100.9' })).toMatchObject({
-      do: 'refuse',
-      reason: expect.stringContaining('is no longer a subnet of the network'),
-    });
+    const reason = expect.stringMatching(
+      /^172\.16\.100\.0\/24 is not a subnet of network mac_net1, which has 10\.9\.0\.0\/24, .*add it again with PATCH \/v1\/networks\/mac_net1.*GET \/v1\/networks\/mac_net1\/placements/,
+    );
+    const refused = { do: 'refuse', reason };
+    expect(asked([record(9)], { desired: moved }, { ip: '172.16.100.9' })).toEqual(refused);
+    // Without a name the server is asked first: it may have the subnet again.
     expect(asked([record(9)], { desired: moved }, {})).toEqual({ do: 'ask' });
+    const tried = { urgent: 'network mac_net1 has no IPv4 subnet 172.16.100.0/24' };
+    expect(asked([record(9)], { desired: moved, tried }, {})).toEqual(refused);
+    expect(asked([], { tried: { urgent: 'it is full' } }, {})).toMatchObject({
+      do: 'refuse',
+      reason: expect.stringContaining('no address is left'),
+    });
   });
 });
 

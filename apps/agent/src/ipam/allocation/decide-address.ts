@@ -3,7 +3,7 @@ import { formatIp, parseIp } from '@trunkline/netaddr';
 import { familyOf } from '../leases/exchange-plan.ts';
 import { whyLive, whyNot } from './grantable.ts';
 import { ipOption } from './ip-option.ts';
-import { misfitOf, refusalOf } from '../leases/lease-fit.ts';
+import { misfitOf, refusalOf, subnetGone } from '../leases/lease-fit.ts';
 import {
   idle,
   isContainers,
@@ -182,6 +182,8 @@ function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): 
     oldest(fitting, 'released');
   if (rested !== undefined) return { do: 'grant', record: rested };
   if (askable) return { do: 'ask' };
+  const gone = subnetGone({ networkId: pool.networkId, subnet: pool.subnet }, desired);
+  if (gone !== null) return refuse(gone);
   const inUse = [...held.values()].filter(
     ({ networkId, ip, use }) =>
       networkId === pool.networkId && familyOf(ip) === pool.family && use === 'used',

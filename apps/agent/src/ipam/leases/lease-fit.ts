@@ -39,7 +39,7 @@ export function refusalOf(place: Place, desired: DesiredDocument | null): string
   const { ip, subnet } = place;
   switch (misfitOf(place, desired)) {
     case 'no-subnet':
-      return `${subnet} is no longer a subnet of the network: its Docker network is about to be replaced, try again in a moment`;
+      return subnetGone(place, desired);
     case 'gateway':
       return `${ip} is the gateway of ${subnet}: choose another address`;
     case 'excluded':
@@ -48,6 +48,23 @@ export function refusalOf(place: Place, desired: DesiredDocument | null): string
     case null:
       return null;
   }
+}
+
+/**
+ * Why no address is given of a subnet that a Docker network of this host has and its Trunkline network has not, and what to
+ * do. Null where the network has it, or the document does not name the network. The subnet left by a change, or was lost with
+ * a restored backup: only who asks can know. Pure.
+ */
+export function subnetGone(
+  { networkId, subnet }: Pick<Place, 'networkId' | 'subnet'>,
+  desired: DesiredDocument | null,
+): string | null {
+  const network = desired?.networks.find(({ id }) => id === networkId);
+  if (network === undefined || network.state === 'absent') return null;
+  if (network.subnets.some(({ cidr }) => cidr === subnet)) return null;
+  const path = `/v1/networks/${network.name}`;
+  const has = network.subnets.map(({ cidr }) => cidr).join(', ');
+  return `${subnet} is not a subnet of network ${network.name}, which has ${has}, but the Docker network on this host still has it: add it again with PATCH ${path}, or take an address of the subnets that the network has. The agent replaces the Docker network once no container is attached to it; GET ${path}/placements shows what it waits for`;
 }
 
 /**
