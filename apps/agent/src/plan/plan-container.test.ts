@@ -92,7 +92,11 @@ test('a foreign container of that name is never touched, present or absent', asy
   await host.docker.behindOurBack.createContainer({ name: 'box1', image: 'busybox' });
   const present = await planOf(container());
   expect(kinds(present)).toEqual([]);
-  expect(ready(present)).toMatchObject({ status: 'False', reason: 'NameTaken' });
+  expect(ready(present)).toMatchObject({
+    status: 'False',
+    reason: 'NameTaken',
+    message: expect.stringContaining('exists that Trunkline did not create'),
+  });
   const absent = await planOf(container({ state: 'absent' }));
   expect(kinds(absent)).toEqual([]);
   expect(absent.found).toBeNull();
@@ -105,7 +109,14 @@ test('one of that name with the mark of another container is never touched', asy
     name: 'box1',
   });
   expect(kinds(await planOf(container({ state: 'absent' })))).toEqual([]);
-  expect(kinds(await planOf(container()))).toEqual([]);
+  const present = await planOf(container());
+  expect(kinds(present)).toEqual([]);
+  // Such as one that a host kept which was retired and joined again.
+  const { reason, message } = ready(present) ?? {};
+  expect(reason).toBe('NameTaken');
+  expect(message).not.toContain('did not create');
+  expect(message).toContain(`io.trunkline.container=${id(102)}`);
+  expect(message).toContain('docker rm -f box1');
 });
 
 test('ours under another name, holding the address, blocks both making it again and saying that it is gone', async () => {

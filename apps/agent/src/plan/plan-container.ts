@@ -53,12 +53,7 @@ export function planContainer(
   const own = found !== null && found.labels[containerLabel] === container.id ? found : null;
   if (container.state === 'absent') return planRemoval(container, docker, own);
   if (own !== null) return planOwn(container, docker, own, around);
-  if (named !== undefined) {
-    return notReady(
-      'NameTaken',
-      `a container ${container.name} exists that Trunkline did not create; it is left alone: remove or rename it by hand`,
-    );
-  }
+  if (named !== undefined) return notReady('NameTaken', nameTakenMessage(named));
   const renamed = renamedOne(container, docker);
   if (renamed !== undefined) return notReady('Renamed', renamedMessage(container, renamed));
   return planCreation(container, docker, around);
@@ -267,6 +262,14 @@ function renamedOne(container: DesiredContainer, docker: ObservedDocker): Docker
       one.labels[containerLabel] === container.id &&
       holdsAddressOf(container, one),
   );
+}
+
+/** Whose container has the name: a mark of ours names the container of the server that it was made for. */
+function nameTakenMessage({ name, labels }: DockerContainer): string {
+  const mark = labels[containerLabel];
+  return mark === undefined
+    ? `a container ${name} exists that Trunkline did not create; it is left alone: remove or rename it by hand`
+    : `a container ${name} exists that Trunkline created for another container of this name (label ${containerLabel}=${mark}): it stayed behind when this host was retired, or Trunkline lost that container with a restored backup; it is left alone: remove it by hand when it is not needed any more (docker rm -f ${name}), and this one is created`;
 }
 
 function renamedMessage(container: DesiredContainer, renamed: DockerContainer): string {

@@ -114,8 +114,9 @@ export const readyOfContainer = {
     remedy: 'Look at it with `docker inspect`.',
   },
   NameTaken: {
-    means: 'The name belongs to a container, or a Docker network, that is not ours. It is not touched.',
-    remedy: 'Remove or rename it by hand.',
+    means:
+      'The name belongs to another container: to one that Trunkline did not create, or created for a container that it no longer has, as before the host was retired and joined again. It is not touched.',
+    remedy: 'Remove it by hand (`docker rm -f`) once it is no longer needed, or rename it.',
   },
   Renamed: {
     means: 'The container runs under another name and has the address.',
