@@ -45,7 +45,7 @@
 -- reserved    | quarantined | release_addresses   | API, operator     | its owner or container is gone, or an operator forces it
 -- leased      | quarantined | release_addresses   | operator          | the same
 -- bound       | quarantined | release_addresses   | operator          | the same
--- conflicted  | quarantined | release_addresses   | operator          | the same
+-- conflicted  | conflicted  | release_addresses   | API               | its container is gone; whoever else has it has it yet
 -- reserved    | free        | release_addresses   | operator          | the same, at once; or on a network without quarantine
 -- leased      | free        | release_addresses   | operator          | the same
 -- bound       | free        | release_addresses   | operator          | the same
@@ -346,19 +346,26 @@ BEGIN
   WHERE x.space = a.space AND x.ip = a.ip;
 END $$;
 
--- Releases addresses, whoever has them. Answers how many.
+-- Releases addresses, whoever has them. Answers how many. `immediate`: an operator forces it, and they are free at once. What is in
+-- conflict stays so otherwise, as nobody's: the one who lets go of it is not the only one who has it.
 CREATE FUNCTION release_addresses(network uuid, ips inet[], immediate boolean) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   quarantine interval;
   freed record;
+  released integer;
   n integer := 0;
 BEGIN
   SELECT make_interval(secs => x.quarantine_seconds) INTO quarantine FROM network x WHERE x.id = network;
   PERFORM lock_subnets(network, 4), lock_subnets(network, 6);
   PERFORM leave_stations(network, ips);
+  IF NOT immediate THEN n := leave_conflict(network, ips, NULL); END IF;
   IF immediate OR quarantine = interval '0' THEN
     FOR freed IN
-      WITH a AS (DELETE FROM address x WHERE x.network_id = network AND x.ip = ANY (release_addresses.ips) RETURNING x.subnet_id, x.ip)
+      WITH a AS (
+        DELETE FROM address x
+        WHERE x.network_id = network AND x.ip = ANY (release_addresses.ips) AND (immediate OR x.state <> 'conflicted')
+        RETURNING x.subnet_id, x.ip
+      )
       SELECT a.subnet_id, array_agg(a.ip) AS ips FROM a GROUP BY a.subnet_id
     LOOP
       PERFORM give_back(freed.subnet_id, freed.ips);
@@ -371,9 +378,9 @@ BEGIN
       owner = NULL, container_id = NULL, host_id = NULL, mac = NULL, reservation = false, container_name = NULL,
       docker_id = NULL, seen_mac = NULL, since = NULL, recheck_at = NULL, generation = nextval('address_generation'),
       claim = 'owner', for_host_id = NULL, gone = false, from_inventory = false, updated_at = now()
-  WHERE x.network_id = network AND x.ip = ANY (ips) AND x.state <> 'quarantined';
-  GET DIAGNOSTICS n = ROW_COUNT;
-  RETURN n;
+  WHERE x.network_id = network AND x.ip = ANY (ips) AND x.state NOT IN ('quarantined', 'conflicted');
+  GET DIAGNOSTICS released = ROW_COUNT;
+  RETURN n + released;
 END $$;
 
 -- Takes an address away from the host that may give it: the host is notified in its desired document, and the address is given
@@ -513,17 +520,18 @@ BEGIN
   WHERE x.space = a.space AND x.ip = a.ip;
 END $$;
 
--- A container that Trunkline runs gets another address: this one stays in conflict, as nobody's. Answers false where it is not
--- the container's, or not in conflict. The subnets are locked.
-CREATE FUNCTION leave_conflict(network uuid, wanted inet, container uuid) RETURNS boolean LANGUAGE sql AS $$
-  WITH left_behind AS (
-    UPDATE address x SET owner = NULL, container_id = NULL, mac = NULL, reservation = false, updated_at = now()
-    WHERE x.network_id = leave_conflict.network AND x.ip = leave_conflict.wanted AND x.container_id = leave_conflict.container
-      AND x.state = 'conflicted'
-    RETURNING x.ip
-  )
-  SELECT EXISTS (SELECT 1 FROM left_behind)
-$$;
+-- Who keeps addresses lets go of them: what is in conflict stays so, as nobody's. With a container: where it keeps them. The
+-- subnets are locked. Answers how many.
+CREATE FUNCTION leave_conflict(network uuid, ips inet[], container uuid) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  n integer;
+BEGIN
+  UPDATE address x SET owner = NULL, container_id = NULL, mac = NULL, reservation = false, updated_at = now()
+  WHERE x.network_id = leave_conflict.network AND x.ip = ANY (leave_conflict.ips) AND x.state = 'conflicted'
+    AND (leave_conflict.container IS NULL OR x.container_id = leave_conflict.container);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  RETURN n;
+END $$;
 
 -- Subnets and networks that leave. Their free space goes with them.
 

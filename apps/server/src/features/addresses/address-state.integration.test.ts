@@ -115,7 +115,7 @@ const calls: Record<string, readonly string[]> = {
   recheck_later: [`SELECT recheck_later('default', '${ip}', '${mac}', interval '10 minutes')`],
   contest_address: [ofRow(`contest_address(a, '${mac}', ARRAY['docker01', 'docker02'])`)],
   end_conflict: [ofRow('end_conflict(a)')],
-  leave_conflict: [`SELECT leave_conflict('${id.network}', '${ip}', '${id.box}')`],
+  leave_conflict: [`SELECT leave_conflict('${id.network}', ARRAY['${ip}'::inet], '${id.box}')`],
   drop_of_subnet: [`SELECT drop_of_subnet('${id.subnet}')`],
   drop_of_network: [`SELECT drop_of_network('${id.network}')`],
 };

@@ -111,3 +111,17 @@ test('it stays where it is when nothing else is free', async () => {
     owner: 'container:last',
   });
 });
+
+test('a container that is removed leaves its address in conflict: somebody else has it yet', async () => {
+  const before = await make('removed', { address: '172.16.100.78' });
+  await conflictOn(before);
+  const { status } = await server.request('DELETE', '/v1/containers/removed', undefined, { 'if-match': '*' });
+  expect(status).toBe(202);
+  await carryOut(docker01);
+  expect((await server.request('GET', '/v1/containers/removed')).status).toBe(404);
+  expect(await addressOf('172.16.100.78')).toMatchObject({ state: 'conflicted', owner: null, mac: station });
+  const again = { name: 'again', host: 'docker01', image: 'busybox' };
+  const attachments = [{ network: 'lan', address: '172.16.100.78' }];
+  const { status: refused } = await server.request('POST', '/v1/containers', { ...again, attachments });
+  expect(refused).toBe(409);
+});

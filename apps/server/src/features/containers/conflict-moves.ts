@@ -87,7 +87,7 @@ function movable(
 /** False where it is the container's no more, or not in conflict. */
 async function letGo(query: Query, { containerId, networkId, ip }: Row): Promise<boolean> {
   const [row] = await query<{ wasIts: boolean }>(
-    'SELECT leave_conflict($1::uuid, $2::inet, $3::uuid) AS "wasIts"',
+    'SELECT leave_conflict($1::uuid, ARRAY[$2::inet], $3::uuid) > 0 AS "wasIts"',
     [networkId, ip, containerId],
   );
   return row?.wasIts === true;
