@@ -36,7 +36,7 @@ export const hostConditionTable = {
       WaitedFor: {
         means: 'No address is assigned anywhere before this host has compared its leases.',
         remedy:
-          'Check that its agent runs and reaches the server, or release the host from the recovery (POST /v1/recovery/hosts/{name}/release).',
+          'Check that its agent runs and reaches the server. Where its log says `host_not_joined`, retire the host and let it join again. Or release the host from the recovery (POST /v1/recovery/hosts/{name}/release).',
       },
       LetGo: {
         means: 'An operator released the host from the recovery, and it has not compared its leases since.',

@@ -10,6 +10,6 @@ export function actor(host: { name: string }, requestId: string): ChangeContext 
 export function unknownHost(keyid: string): ApiError {
   return new ApiError(
     'host_not_joined',
-    `no host ${keyid} has joined this server: it was retired, or the agent is connected to the wrong server; to join again, give the agent a new join token and an empty state directory`,
+    `no host ${keyid} has joined this server: it was retired, or joined after the backup that this server was restored from, or the agent is connected to the wrong server; to join again, give the agent a new join token and an empty state directory`,
   );
 }

@@ -1,11 +1,12 @@
 import type { Condition, ConditionType, Reason } from '@trunkline/contracts';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   afterReport,
   agentConnected,
   conflictRestsMs,
   identityShared,
   presentConditions,
+  recoveryConditions,
   withCondition,
   type HostStanding,
 } from './host-conditions.ts';
@@ -76,4 +77,41 @@ test('a host that has not reported yet says so', () => {
   const shown = presentConditions(host([agentConnected(1, joined)]), true, now);
   expect(of(shown, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'Pending' });
   expect(shown.filter(({ type }) => type === 'AgentConnected')).toHaveLength(1);
+});
+
+describe('a host that a recovery waits for', () => {
+  const waitedFor = (lastSeenAt: Date | null, recovery: { comparedAt?: Date; releasedAt?: Date } = {}) =>
+    recoveryConditions(
+      {
+        name: 'docker01',
+        version: 3,
+        lastSeenAt,
+        recovery: { recovery: 'r', comparedAt: null, releasedAt: null, ...recovery },
+      },
+      now,
+    );
+  const before = new Date(now.getTime() - 1);
+
+  test.each([null, before])('and was not heard since it began may be refused, seen at %s', (seenAt) => {
+    const [shown] = waitedFor(seenAt);
+    expect(shown).toMatchObject({
+      type: 'LeasesCompared',
+      reason: 'WaitedFor',
+      lastTransitionTime: now.toISOString(),
+    });
+    expect(shown?.message).toContain('make sure that it runs');
+    expect(shown?.message).toContain('host_not_joined');
+    expect(shown?.message).toContain('DELETE /v1/hosts/docker01?force=true');
+    expect(shown?.message).toContain('POST /v1/recovery/hosts/docker01/release');
+  });
+  test('and was heard is not said to be away', () => {
+    const [shown] = waitedFor(now);
+    expect(shown?.message).toContain('its agent was heard since');
+    expect(shown?.message).not.toContain('host_not_joined');
+    expect(shown?.message).toContain('POST /v1/recovery/hosts/docker01/release');
+  });
+  test('is shown no longer once it compared, and as let go where it was', () => {
+    expect(waitedFor(now, { comparedAt: now })).toEqual([]);
+    expect(waitedFor(before, { releasedAt: now })).toMatchObject([{ reason: 'LetGo' }]);
+  });
 });

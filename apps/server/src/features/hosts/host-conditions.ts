@@ -131,30 +131,43 @@ export function presentConditions(host: HostStanding, online: boolean, now: Date
   return [shown, connected, ...rest.filter(({ type }) => type !== 'Ready')];
 }
 
-/** What a recovery of the database wants of a host; nothing where it has compared. */
+/** What a recovery of the database wants of a host; nothing where it has compared. `began`: when the recovery did. */
 export function recoveryConditions(
   host: {
     name: string;
     version: number;
-    createdAt: Date;
+    lastSeenAt: Date | null;
     recovery: { recovery: string | null; comparedAt: Date | null; releasedAt: Date | null } | null;
   },
-  now: Date,
+  began: Date,
 ): Condition[] {
-  const { recovery } = host;
+  const { name, version: generation, recovery } = host;
   if (recovery === null || recovery.recovery === null || recovery.comparedAt !== null) return [];
   const { releasedAt } = recovery;
+  const isHeard = host.lastSeenAt !== null && host.lastSeenAt >= began;
   return [
-    condition(
-      'LeasesCompared',
-      'False',
-      releasedAt === null ? 'WaitedFor' : 'LetGo',
-      releasedAt === null
-        ? `the database was restored, and no address is given out before ${host.name} has compared its addresses: make sure that its agent runs and reaches this server, or go on without it (POST /v1/recovery/hosts/${host.name}/release)`
-        : `${host.name} was let go and has not compared since the database was restored: the addresses that it was given after the backup may be given to others`,
-      { generation: host.version, since: releasedAt ?? now },
-    ),
+    releasedAt === null
+      ? condition('LeasesCompared', 'False', 'WaitedFor', waitedFor(name, isHeard), {
+          generation,
+          since: began,
+        })
+      : condition(
+          'LeasesCompared',
+          'False',
+          'LetGo',
+          `${name} was let go and has not compared since the database was restored: the addresses that it was given after the backup may be given to others`,
+          { generation, since: releasedAt },
+        ),
   ];
+}
+
+/** A host that joined again after the backup signs as one that the database does not know: nothing is heard of it by its name. */
+function waitedFor(name: string, isHeard: boolean): string {
+  const waits = `the database was restored, and no address is given out before ${name} has compared its addresses`;
+  const goOn = `or go on without it (POST /v1/recovery/hosts/${name}/release)`;
+  return isHeard
+    ? `${waits}: its agent was heard since, and has not compared yet: see its other conditions and the log of its agent, ${goOn}`
+    : `${waits}, and its agent was not heard since: make sure that it runs and reaches this server; where its log says host_not_joined, it joined again after the backup and is refused: retire ${name} (DELETE /v1/hosts/${name}?force=true) and let it join once more; ${goOn}`;
 }
 
 /** The condition of a host that holds many addresses which no container was seen on; none where it does not. */

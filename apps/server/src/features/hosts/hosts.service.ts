@@ -25,6 +25,7 @@ import {
   listHosts,
   lockHost,
   manyUnused,
+  recoveryBegan,
   selectableHosts,
   writeLabels,
   type HostRow,
@@ -123,9 +124,12 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
   const presentAll = async (db: TransactionClient, rows: readonly HostRow[]): Promise<Host[]> => {
     const ids = rows.map(({ id }) => id);
     const unused = ids.length === 0 ? [] : await manyUnused(db, ids, deps.maxUnused, now());
+    const isRecovering = rows.some(({ recovery }) => recovery !== null);
+    const began = (isRecovering ? await recoveryBegan(db) : null) ?? now();
     return rows.map((row) =>
       present(
         row,
+        began,
         unused.filter(({ hostId }) => hostId === row.id),
       ),
     );
@@ -136,7 +140,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
     return host;
   };
 
-  const present = (row: HostRow, unused: readonly UnusedLeases[]): Host => ({
+  const present = (row: HostRow, began: Date, unused: readonly UnusedLeases[]): Host => ({
     id: row.id,
     name: row.name,
     labels: row.labels as Record<string, string>,
@@ -150,7 +154,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         isOnline(row),
         now(),
       ),
-      ...recoveryConditions(row, now()),
+      ...recoveryConditions(row, began),
       ...unusedConditions(row, unused),
     ],
     desiredRevision: (row.desired?.revision ?? 0n).toString(),

@@ -25,6 +25,12 @@ export function keepHost(
   return db.$queryRaw`SELECT id, name, labels FROM host WHERE name = ${name} FOR KEY SHARE`;
 }
 
+/** When the recovery that goes on, or went on last, began; null: there was none. */
+export async function recoveryBegan(db: TransactionClient): Promise<Date | null> {
+  const [row] = await db.$queryRaw<{ since: Date }[]>`SELECT since FROM past`;
+  return row?.since ?? null;
+}
+
 /** Addresses of a network that a host has held for a while and that no container was seen on. */
 export interface UnusedLeases {
   hostId: string;
