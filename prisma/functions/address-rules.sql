@@ -1,5 +1,23 @@
 -- Questions about the row of an address: who may have it, and who may not. Nothing here writes.
 
+-- The label of an address that several hosts claim since a backup was restored: their names. The one place of SQL that spells it.
+CREATE FUNCTION dispute_label() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'io.trunkline.claimed-by' $$;
+
+-- Whether an address is in conflict since several hosts claim it after a restored backup: no foreign station answers for it.
+CREATE FUNCTION is_disputed(a address) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT a.state = 'conflicted' AND a.labels ? dispute_label()
+$$;
+
+-- The hosts that claim an address in dispute.
+CREATE FUNCTION claimants_of(a address) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN is_disputed(a) THEN string_to_array(a.labels ->> dispute_label(), ' ') ELSE '{}' END
+$$;
+
+-- The labels of a dispute of these hosts; none without hosts.
+CREATE FUNCTION dispute_labels(claimants text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN cardinality(claimants) > 0 THEN jsonb_build_object(dispute_label(), array_to_string(claimants, ' ')) ELSE '{}' END
+$$;
+
 -- Addresses that go back to a reservation: its owner, container or operator keeps them.
 CREATE FUNCTION is_reserved(a address) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT a.owner IS NOT NULL OR a.container_id IS NOT NULL OR a.reservation
@@ -55,7 +73,7 @@ $$;
 -- Whether what answered for an address on the wire is this container: no foreign station then. What is kept for somebody, and
 -- what several containers claim, stays in conflict.
 CREATE FUNCTION is_explained(a address, its_mac text) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT a.state = 'conflicted' AND a.seen_mac = its_mac AND NOT is_reserved(a) AND NOT a.labels ? 'io.trunkline.claimed-by'
+  SELECT a.state = 'conflicted' AND a.seen_mac = its_mac AND NOT is_reserved(a) AND NOT is_disputed(a)
 $$;
 
 -- An awaited host has given the address up: it confirmed that, and a later report showed nothing on it.
@@ -66,11 +84,6 @@ $$;
 -- Addresses that keep their subnet: what is quarantined, or held and on no container, does not.
 CREATE FUNCTION keeps_subnet(a address) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT a.state <> 'quarantined' AND (a.state IN ('reserved', 'bound') OR is_reserved(a))
-$$;
-
--- The hosts that claim an address in dispute.
-CREATE FUNCTION claimants_of(a address) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-  SELECT string_to_array(COALESCE(a.labels ->> 'io.trunkline.claimed-by', ''), ' ')
 $$;
 
 -- Every host that claims an address in dispute has looked at its Docker since the dispute began, but those that were retired. What a

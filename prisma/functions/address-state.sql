@@ -161,7 +161,7 @@ BEGIN
       generation = CASE WHEN a.host_id IS NOT NULL AND (a.mac, a.claim, a.for_host_id) IS DISTINCT FROM (w.mac, w.claim, w.host)
         THEN nextval('address_generation') ELSE a.generation END
   FROM (
-    SELECT COALESCE(wanted_mac, held.mac) AS mac, COALESCE(wanted_labels, held.labels) AS labels,
+    SELECT COALESCE(wanted_mac, held.mac) AS mac, COALESCE(wanted_labels || dispute_labels(claimants_of(held)), held.labels) AS labels,
            COALESCE(wanted_claim, held.claim) AS claim, COALESCE(wanted_host, held.for_host_id) AS host
   ) AS w
   WHERE a.space = held.space AND a.ip = held.ip
@@ -283,9 +283,9 @@ $$;
 CREATE FUNCTION bind_undisputed(a address, e endpoint) RETURNS void LANGUAGE sql AS $$
   UPDATE address x
   SET state = 'bound', host_id = e.host_id, container_name = e.name, docker_id = e.docker_id, seen_mac = e.mac, since = e.since,
-      labels = x.labels - 'io.trunkline.claimed-by', recheck_at = NULL, reservation = is_reserved(x), from_inventory = true,
+      labels = x.labels - dispute_label(), recheck_at = NULL, reservation = is_reserved(x), from_inventory = true,
       generation = nextval('address_generation'), updated_at = now()
-  WHERE x.space = a.space AND x.ip = a.ip AND x.state = 'conflicted' AND x.labels ? 'io.trunkline.claimed-by'
+  WHERE x.space = a.space AND x.ip = a.ip AND is_disputed(x)
 $$;
 
 -- Binds an address to the container that a host lists on it after the database went back.
@@ -500,8 +500,7 @@ CREATE FUNCTION contest_address(a address, foreign_mac text, claimants text[]) R
   SET state = 'conflicted', host_id = NULL, container_name = NULL, docker_id = NULL, since = NULL, seen_mac = foreign_mac,
       quarantined_until = NULL, awaiting_host_id = NULL, gone = false, from_inventory = false,
       recheck_at = now() + interval '1 minute', generation = nextval('address_generation'),
-      labels = x.labels || jsonb_build_object('io.trunkline.claimed-by', array_to_string(ARRAY(
-        SELECT DISTINCT name FROM unnest(claimants || claimants_of(x)) AS name ORDER BY name), ' ')),
+      labels = x.labels || dispute_labels(ARRAY(SELECT DISTINCT name FROM unnest(claimants || claimants_of(x)) AS name ORDER BY name)),
       updated_at = now()
   WHERE x.space = a.space AND x.ip = a.ip
 $$;
@@ -515,7 +514,7 @@ BEGIN
     RETURN;
   END IF;
   UPDATE address x
-  SET state = 'reserved', labels = x.labels - 'io.trunkline.claimed-by', recheck_at = NULL, seen_mac = NULL, reservation = false,
+  SET state = 'reserved', labels = x.labels - dispute_label(), recheck_at = NULL, seen_mac = NULL, reservation = false,
       updated_at = now()
   WHERE x.space = a.space AND x.ip = a.ip;
 END $$;

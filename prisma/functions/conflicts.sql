@@ -18,7 +18,7 @@ BEGIN
     ORDER BY x.recheck_at LIMIT max_count
   LOOP
     users := NULL;
-    IF a.labels ? 'io.trunkline.claimed-by' THEN
+    IF is_disputed(a) THEN
       SELECT array_agg(e) INTO users FROM endpoint e
       WHERE e.network_id = a.network_id AND e.state IN ('running', 'paused') AND a.ip IN (e.ipv4, e.ipv6);
       IF NOT have_claimants_reported(a) OR cardinality(users) > 1 OR users IS NOT NULL AND NOT may_keep(a, users[1]) THEN

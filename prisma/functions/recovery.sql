@@ -219,8 +219,7 @@ BEGIN
     ELSIF outcome = 'bound' THEN
       PERFORM bind_compared(a, c);
     ELSIF outcome = 'conflict' AND a.ip IS NULL THEN
-      PERFORM add_conflict(s, c.ip, c.mac, jsonb_build_object('io.trunkline.claimed-by', array_to_string(claimants, ' ')),
-        interval '1 minute');
+      PERFORM add_conflict(s, c.ip, c.mac, dispute_labels(claimants), interval '1 minute');
     ELSIF outcome = 'conflict' THEN
       -- Whoever had it is a claimant as well.
       SELECT array_agg(DISTINCT x.name ORDER BY x.name) INTO claimants FROM (

@@ -19,7 +19,7 @@ export const addressStates = ['reserved', 'leased', 'bound', 'quarantined', 'con
 export const AddressState = Words(addressStates, {
   description:
     '`reserved`: an owner holds it, and nothing runs on it yet. `leased`: a host holds it, and no container was seen on it yet. `bound`: a container uses it. ' +
-    '`quarantined`: freed, and not given out again before `quarantinedUntil`. `conflicted`: a foreign station answers for it on the wire; it is probed again after ten minutes. An address that is not listed is free.',
+    '`quarantined`: freed, and not given out again before `quarantinedUntil`. `conflicted`: a foreign station answers for it on the wire, and it is probed again after ten minutes; or containers of several hosts claim it since a backup was restored, and it ends when one of them is left. An address that is not listed is free.',
   examples: ['reserved'],
 });
 export type AddressState = Static<typeof AddressState>;
@@ -65,7 +65,7 @@ export const Address = Closed(
     }),
     mac: Nullable(MacAddress, {
       description:
-        'The Ethernet address seen, else the requested one; of a conflict, that of the foreign station.',
+        'The Ethernet address seen, else the requested one; of a conflict, that of the foreign station or of one of the containers that claim it.',
       examples: ['02:42:ac:10:64:0a'],
     }),
     claim: AddressClaim,

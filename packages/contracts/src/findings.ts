@@ -8,7 +8,7 @@ export const findingTable = {
   'two-holders': 'Two running containers have the address.',
   'two-macs': 'Its container has the MAC of another one on the network.',
   conflicted:
-    'A foreign station answers for it on the wire; `mac` is its MAC. With a holder: a running container has it too.',
+    'A foreign station answers for it on the wire; `mac` is its MAC. With a holder: a running container has it too. Or containers of several hosts claim it since a backup was restored.',
   'seen-not-bound': 'A container runs on it, but its host does not hold it.',
   outside: 'A container has an address that is in no subnet of the network.',
   'bound-not-seen': 'Its host no longer sees the container it is bound to.',

@@ -34,8 +34,10 @@ export const networkConditionTable = {
         remedy: 'Stop the container and start it with another address, or release the reservation.',
       },
       AddressConflicted: {
-        means: 'A container runs on an address that a foreign machine uses.',
-        remedy: 'Find that machine, or start the container with another address.',
+        means:
+          'A container runs on an address that a foreign station uses, or that containers of several hosts claim since a backup was restored.',
+        remedy:
+          'Find that station, or remove the containers that should not have the address; or start the container with another address.',
       },
       MacInUse: {
         means: 'A container has the MAC address of another container or reservation on this network.',

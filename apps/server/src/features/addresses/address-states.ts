@@ -1,13 +1,8 @@
-import type { AddressState } from '@trunkline/contracts';
+import { conflictRemedy, holderOf, type HeldBy } from './holder-of.ts';
 
 /** What decides whether an address may be let go. */
-export interface HeldAddress {
+export interface HeldAddress extends HeldBy {
   ip: string;
-  state: AddressState;
-  owner: string | null;
-  container: string | null;
-  host: string | null;
-  mac: string | null;
   /** The host that may give it to a container: it holds it, or runs the container that it is reserved for. */
   giver?: string | null;
   /** The host that has to confirm that it lets go of it. */
@@ -40,7 +35,7 @@ export function decideRelease(address: HeldAddress, force: boolean | 'unconfirme
   if (force && (address.giver ?? null) !== null) return { release: false, because: 'revoke' };
   if (force) return { release: true, immediately: true };
   if (address.state === 'quarantined') return { release: false, because: 'quarantined' };
-  const { ip, state, container, host, mac } = address;
+  const { ip, state, container, host } = address;
   if (container !== null && address.owner === `container:${container}`)
     return inUse(
       `${ip} belongs to container ${container}: remove the container, or release with ?force=true`,
@@ -55,9 +50,6 @@ export function decideRelease(address: HeldAddress, force: boolean | 'unconfirme
       because: 'leased',
       detail: `${ip} is leased to host ${host ?? 'unknown'}, whose reports show no container on it: the host was asked to return it and has not done so; try again when the host is online, or release with ?force=true`,
     };
-  if (state === 'conflicted')
-    return inUse(
-      `${mac ?? 'a foreign station'} answers for ${ip} on the wire: take that station off the wire, then release with ?force=true`,
-    );
+  if (state === 'conflicted') return inUse(`${ip} is ${holderOf(address)}; ${conflictRemedy(address)}`);
   return { release: true, immediately: false };
 }

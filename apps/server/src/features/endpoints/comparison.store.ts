@@ -15,6 +15,8 @@ export interface OddEndpoint {
   /** The address lies in a subnet of the network. */
   inside: boolean;
   state: AddressState | null;
+  /** The hosts that claim the address since a backup was restored; null: it is not in dispute among hosts. */
+  claimants: string[] | null;
   /** The host that holds it. */
   heldBy: string | null;
   /** Running containers with this address, over all hosts of the space. */
@@ -33,6 +35,8 @@ export interface OddAddress {
   dockerId: string | null;
   mac: string | null;
   since: Date | null;
+  /** As of an {@link OddEndpoint}. */
+  claimants: string[] | null;
   /** When the host last looked; null for a conflict. */
   observedAt: Date | null;
 }
@@ -57,7 +61,8 @@ export function oddEndpoints(
       WHERE v.ip IS NOT NULL AND e.state IN ('running', 'paused')
     )
     SELECT s.network, host(s.ip) AS ip, h.name AS host, s.name AS container, s.docker_id AS "dockerId", s.mac, s.since, h.observed_at AS "observedAt",
-           s.holders, s.stations, i.inside, a.state::text AS state, holder.name AS "heldBy"
+           s.holders, s.stations, i.inside, a.state::text AS state, holder.name AS "heldBy",
+           CASE WHEN is_disputed(a) THEN claimants_of(a) END AS claimants
     FROM seen s JOIN host h ON h.id = s.host_id
     LEFT JOIN address a ON a.space = s.space AND a.ip = s.ip
     LEFT JOIN host holder ON holder.id = a.host_id
@@ -78,7 +83,8 @@ export function oddAddresses(
   return db.$queryRaw`
     SELECT n.name AS network, host(a.ip) AS ip, a.state::text AS state, h.name AS host,
            COALESCE(a.container_name, c.name) AS container, a.docker_id AS "dockerId", COALESCE(a.seen_mac, a.mac) AS mac,
-           COALESCE(a.since, a.updated_at) AS since, h.observed_at AS "observedAt"
+           COALESCE(a.since, a.updated_at) AS since, h.observed_at AS "observedAt",
+           CASE WHEN is_disputed(a) THEN claimants_of(a) END AS claimants
     FROM address a JOIN network n ON n.id = a.network_id
     LEFT JOIN host h ON h.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
     WHERE (${networkId}::uuid IS NULL OR a.network_id = ${networkId}::uuid)

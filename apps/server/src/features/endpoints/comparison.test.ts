@@ -14,6 +14,7 @@ const endpoint = (more: Partial<OddEndpoint>): OddEndpoint => ({
   observedAt: at,
   inside: true,
   state: null,
+  claimants: null,
   heldBy: null,
   holders: 1,
   stations: 1,
@@ -23,6 +24,7 @@ const address = (more: Partial<OddAddress>): OddAddress => ({
   network: 'mac_net1',
   ip: '172.16.100.20',
   state: 'bound',
+  claimants: null,
   host: 'docker01',
   container: 'web',
   dockerId: 'd1',
@@ -67,6 +69,22 @@ describe('each finding says which address, host and container, as of when, and w
         holders: [{ host: 'docker01', since: at.toISOString(), observedAt: at.toISOString() }],
       },
     ]);
+  });
+
+  test('an address that several hosts claim is no foreign station, and names them', () => {
+    const claimants = ['docker01', 'docker02'];
+    const findings = compareBooks(
+      [endpoint({ state: 'conflicted', claimants })],
+      [address({ state: 'conflicted', host: null, mac: '02:42:ac:10:64:14', claimants })],
+    );
+    expect(findings.map(({ kind }) => kind)).toEqual(['conflicted', 'seen-not-bound']);
+    for (const { message, remedy } of findings) {
+      expect(message).toContain('since a backup was restored, containers of docker01, docker02 claim it');
+      expect(message).not.toContain('foreign station');
+      expect(remedy).toContain('remove the containers that should not have it');
+    }
+    const [foreign] = compareBooks([], [address({ state: 'conflicted', host: null })]);
+    expect(foreign?.message).toContain('a foreign station');
   });
 
   test('the gravest come first', () => {

@@ -1,5 +1,6 @@
 import { listed } from '@trunkline/log';
 import { addressPath, findingKinds, type AddressFinding } from '@trunkline/contracts';
+import { disputeInWords, disputeRemedy } from '../addresses/dispute.ts';
 import type { OddAddress, OddEndpoint } from './comparison.store.ts';
 
 type Holder = AddressFinding['holders'][number];
@@ -17,7 +18,7 @@ const named = ({ container, host }: Holder): string => `${container ?? 'a contai
 
 function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
   const [row] = rows;
-  const { network, ip, state, heldBy } = row;
+  const { network, ip, state, heldBy, claimants } = row;
   const holders = rows.map(holderOf);
   const [first] = holders;
   const who = first === undefined ? 'a container' : named(first);
@@ -36,6 +37,14 @@ function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
       kind: 'outside',
       message: `${ip} of ${who} is in no subnet of ${network}`,
       remedy: `disconnect the container from ${network} and connect it again, so that it gets an address of the network`,
+    };
+  }
+  if (claimants !== null) {
+    return {
+      ...base,
+      kind: 'seen-not-bound',
+      message: `${who} uses ${ip}, which is ${disputeInWords(claimants)}`,
+      remedy: disputeRemedy,
     };
   }
   const book = state === null ? 'free' : heldBy === null ? state : `${state} by host ${heldBy}`;
@@ -70,9 +79,18 @@ function twinFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFin
 }
 
 function bookFinding(row: OddAddress): AddressFinding {
-  const { network, ip, state, mac, host, container } = row;
+  const { network, ip, state, mac, host, container, claimants } = row;
   const since = row.since?.toISOString() ?? null;
   const base = { network, ip, state, mac };
+  if (claimants !== null) {
+    return {
+      ...base,
+      kind: 'conflicted',
+      holders: [],
+      message: `${ip} is ${disputeInWords(claimants)}`,
+      remedy: disputeRemedy,
+    };
+  }
   if (state === 'conflicted') {
     return {
       ...base,

@@ -2,7 +2,7 @@ import { addressPath, ownerPath, placementsPath } from '@trunkline/contracts';
 import { ApiError } from '../../platform/errors.ts';
 import type { AddressRow } from '../addresses/address-rows.ts';
 import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
-import { holderOf } from '../addresses/holder-of.ts';
+import { conflictRemedy, holderOf } from '../addresses/holder-of.ts';
 import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
 import { unusedDetail } from './short-detail.ts';
 
@@ -91,7 +91,7 @@ export function claimRefusal(
       return taken(
         network,
         holder,
-        `${ip} is ${holderOf(holder)}: take that station off the wire, then release the address with DELETE and ?force=true, or choose another`,
+        `${ip} is ${holderOf(holder)}; ${conflictRemedy(holder)}; or choose another address`,
       );
     case 'quarantined':
     case 'awaiting':

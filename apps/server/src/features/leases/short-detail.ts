@@ -5,7 +5,7 @@ const maxHosts = 5;
 const others: Record<string, string> = {
   reserved: 'reserved for owners',
   quarantined: 'quarantined',
-  conflicted: 'in conflict with foreign stations',
+  conflicted: 'in conflict',
 };
 
 function fullSubnet(cidr: string, rows: readonly HoldersRow[]): string {

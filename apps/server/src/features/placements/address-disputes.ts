@@ -1,6 +1,7 @@
 import { listed } from '@trunkline/log';
 import type { Condition, OwnReasonOf } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
+import { disputeInWords } from '../addresses/dispute.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 
 /** A running container that does not fit the book of addresses, as the last report of its host had it. */
@@ -14,6 +15,8 @@ export interface Dispute {
   why: 'revoked' | 'held' | 'reserved' | 'conflicted' | 'mac' | 'gateway';
   /** Who has the address, or the MAC, in the book. */
   holder: string | null;
+  /** The hosts that claim the address since a backup was restored; null: it is not in dispute among hosts. */
+  claimants: string[] | null;
 }
 
 /** Disputes of a network, on one of its hosts or on all, worst first. */
@@ -32,7 +35,11 @@ export function disputesOf(
              FROM network n JOIN address a ON a.space = n.space AND (a.ip = e.ipv4 OR a.ip = e.ipv6)
              LEFT JOIN host x ON x.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
              WHERE n.id = e.network_id AND a.host_id IS DISTINCT FROM e.host_id ORDER BY a.ip LIMIT 1
-           ) END AS holder
+           ) END AS holder,
+           (
+             SELECT claimants_of(a) FROM network n JOIN address a ON a.space = n.space AND (a.ip = e.ipv4 OR a.ip = e.ipv6)
+             WHERE n.id = e.network_id AND is_disputed(a) ORDER BY a.ip LIMIT 1
+           ) AS claimants
     FROM endpoint e JOIN host h ON h.id = e.host_id
     WHERE e.network_id = ${networkId}::uuid AND e.conflict IS NOT NULL AND (${host}::text IS NULL OR h.name = ${host})
     ORDER BY h.name, e.conflict, e.name LIMIT 1000`;
@@ -47,7 +54,7 @@ const reasons: Record<Dispute['why'], OwnReasonOf<'AddressesAgree'>> = {
   gateway: 'AddressIsGateway',
 };
 
-function inWords({ container, ip, mac, why, holder }: Dispute): string {
+function inWords({ container, ip, mac, why, holder, claimants }: Dispute): string {
   const who = holder ?? 'nobody';
   switch (why) {
     case 'revoked':
@@ -57,7 +64,9 @@ function inWords({ container, ip, mac, why, holder }: Dispute): string {
     case 'reserved':
       return `${container} uses ${ip}, which is reserved (${who})`;
     case 'conflicted':
-      return `${container} uses ${ip}, which a foreign station answers for on the wire`;
+      return claimants === null
+        ? `${container} uses ${ip}, which a foreign station answers for on the wire`
+        : `${container} uses ${ip}, which is ${disputeInWords(claimants)}`;
     case 'mac':
       return `${container} has the Ethernet address ${mac ?? ''}, which is that of ${who}`;
     case 'gateway':

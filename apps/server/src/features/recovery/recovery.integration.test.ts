@@ -1,4 +1,11 @@
-import type { CompareItem, Condition, DesiredDocument, Lease } from '@trunkline/contracts';
+import type {
+  AddressFinding,
+  CompareItem,
+  Condition,
+  DesiredDocument,
+  Lease,
+  Placement,
+} from '@trunkline/contracts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestAgent } from '@trunkline/test/integration/agent-stub.ts';
 import { copyDatabase, createTestDatabase, type TestDatabase } from '@trunkline/test/integration/database.ts';
@@ -331,6 +338,44 @@ describe('a restored dump', () => {
         // Its host may give it to that container again, and no other host may give it.
         expect((await claimLease(one, network, { ip: `${base}.60` })).status).toBe(200);
         expect((await claimLease(two, network, { ip: `${base}.60` })).body.code).toBe('address_taken');
+      },
+      patientMs,
+    );
+
+    test(
+      'is told as one, and never as that of a foreign station, wherever it is shown; its owner cannot make it another',
+      async () => {
+        await disputed();
+        const ip = `${base}.60`;
+        await reportInventory(one, [seen('a')]);
+        const claimed = 'since a backup was restored, containers of docker01, docker02 claim it';
+        const { body: check } = await server.request('POST', '/v1/checks', {
+          kind: 'addresses',
+          network: 'lan',
+        });
+        const findings = (check.result.findings as AddressFinding[]).filter((finding) => finding.ip === ip);
+        expect(findings.map(({ kind }) => kind)).toEqual(['conflicted', 'seen-not-bound']);
+        const placements = (await server.request('GET', '/v1/networks/lan/placements')).body.items;
+        const agree = (placements as Placement[])
+          .flatMap(({ conditions }) => conditions)
+          .find(({ type }) => type === 'AddressesAgree');
+        const texts = [
+          ...findings.map(({ message }) => message),
+          agree?.message,
+          (await claimLease(two, network, { ip })).body.detail,
+          (await server.request('DELETE', `/v1/networks/lan/addresses/${ip}`)).body.detail,
+          (await make({ address: ip })).body.detail,
+        ];
+        for (const text of texts) {
+          expect(text).toContain(claimed);
+          expect(text).not.toMatch(/foreign|station/);
+        }
+        const path = '/v1/networks/lan/addresses/by-owner/printer';
+        expect((await server.request('PUT', path, { labels: { room: '1' } })).status).toBe(200);
+        expect(await address(`${base}.50`)).toMatchObject({
+          state: 'conflicted',
+          labels: { room: '1', 'io.trunkline.claimed-by': 'docker01' },
+        });
       },
       patientMs,
     );
