@@ -47,7 +47,14 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
       hostId: id(999),
       revision: '1',
       heartbeatSeconds: 10,
-      networks: [small],
+      networks: [
+        {
+          ...small,
+          subnets: subnets.map(
+            (cidr) => small.subnets.find((one) => one.cidr === cidr) ?? { cidr, gateway: null },
+          ),
+        },
+      ],
       containers: [],
       recalls: [],
       checks: [],
