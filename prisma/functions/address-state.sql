@@ -13,7 +13,7 @@
 -- conflicted  | conflicted  | change_reservation  | API               | the same
 -- free        | leased      | lease_next          | host              | it asks for unused ones
 -- quarantined | leased      | lease_next          | host              | the same; its time is over, or nothing else is left for a container that waits
--- free        | leased      | lease_named         | host              | a container that starts names it
+-- free        | leased      | lease_named         | host, recovery    | a container that starts names it; or one that a host lists and that does not run
 -- quarantined | leased      | lease_named         | host              | the same; the caller has checked the quarantine
 -- reserved    | leased      | lease_reserved      | host              | a container that may take the reservation starts
 -- leased      | leased      | renew_hold          | host              | a further use: a return of the one before must not end it
@@ -33,7 +33,11 @@
 -- leased      | bound       | bind_compared       | recovery          | the host that holds it lists a container on it
 -- bound       | bound       | bind_compared       | recovery          | the same
 -- quarantined | bound       | bind_compared       | recovery          | a host lists a container on it, and no other host does
--- bound       | leased      | unbind_compared     | recovery          | the host that holds it lists it, and no container on it
+-- bound       | leased      | unbind_compared     | recovery          | the host that holds it lists it, and no live container on it
+-- reserved    | leased      | lease_compared      | recovery          | a host lists that it is kept for the container that it is reserved for, which does not run
+-- leased      | leased      | lease_compared      | recovery          | the host that holds it lists that it is kept for a container that does not run
+-- bound       | leased      | lease_compared      | recovery          | the same
+-- quarantined | leased      | lease_compared      | recovery          | a host lists that it is kept for a container that does not run, and no other host does
 -- leased      | free        | end_hold            | return            | never used, the host says
 -- leased      | quarantined | end_hold            | return, operator  | the host says that its container is gone; or it retired, or left the network
 -- bound       | quarantined | end_hold            | return, operator  | the same; or a report no longer shows what a report had shown
@@ -297,12 +301,22 @@ CREATE FUNCTION bind_compared(a address, c recovery_claim) RETURNS void LANGUAGE
   WHERE x.space = a.space AND x.ip = a.ip AND x.state <> 'conflicted'
 $$;
 
--- A host holds an address, and no container has it, unlike before the database went back.
+-- A host holds an address, and no live container has it, unlike before the database went back.
 CREATE FUNCTION unbind_compared(a address) RETURNS void LANGUAGE sql AS $$
   UPDATE address x
   SET state = 'leased', container_name = NULL, docker_id = NULL, seen_mac = NULL, since = NULL, reservation = is_reserved(x),
       from_inventory = false, generation = nextval('address_generation'), updated_at = now()
   WHERE x.space = a.space AND x.ip = a.ip AND x.state = 'bound' AND x.container_id IS NULL
+$$;
+
+-- A host keeps an address for a container that does not run, after the database went back. A return gives it back to whom it is
+-- reserved for.
+CREATE FUNCTION lease_compared(a address, c recovery_claim) RETURNS void LANGUAGE sql AS $$
+  UPDATE address x
+  SET state = 'leased', host_id = c.host_id, container_name = NULL, docker_id = NULL, seen_mac = NULL, since = NULL,
+      quarantined_until = NULL, awaiting_host_id = NULL, gone = false, reservation = x.state = 'reserved' OR is_reserved(x),
+      from_inventory = false, generation = nextval('address_generation'), updated_at = now()
+  WHERE x.space = a.space AND x.ip = a.ip AND x.state <> 'conflicted'
 $$;
 
 -- Holds that end, and releases.

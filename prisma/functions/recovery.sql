@@ -205,6 +205,8 @@ BEGIN
       WHEN cardinality(claimants) > 1 THEN 'conflict'
       WHEN a.ip IS NULL THEN 'taken_in'
       WHEN a.network_id <> c.network_id THEN 'outside'
+      -- Another host may have it on yet; it is free once that one has confirmed.
+      WHEN a.state = 'quarantined' AND NOT c.live AND a.awaiting_host_id <> c.host_id THEN 'awaited'
       WHEN a.state = 'quarantined' THEN 'bound'
       WHEN a.host_id = c.host_id THEN 'bound'
       WHEN a.host_id IS NOT NULL AND NOT at_end AND EXISTS (
@@ -214,7 +216,11 @@ BEGIN
       ELSE 'conflict'
     END;
     CONTINUE WHEN outcome = 'waits';
-    IF outcome = 'taken_in' THEN
+    IF outcome = 'taken_in' AND NOT c.live THEN
+      PERFORM lease_named(s, c.ip, c.host_id);
+    ELSIF outcome = 'bound' AND NOT c.live THEN
+      PERFORM lease_compared(a, c);
+    ELSIF outcome = 'taken_in' THEN
       PERFORM bind_in_use(s, c.ip, c.host_id, c.container, c.docker_id, c.mac, now(), false);
     ELSIF outcome = 'bound' THEN
       PERFORM bind_compared(a, c);
@@ -227,6 +233,7 @@ BEGIN
       PERFORM contest_address(a, c.mac, claimants);
     END IF;
     events := events || COALESCE(CASE
+      WHEN outcome = 'awaited' THEN '[]'
       WHEN outcome IN ('taken_in', 'bound') THEN recovery_event('address.taken-in', c, '{}')
       ELSE recovery_event('address.conflicted', c, jsonb_build_object('owner', a.owner, 'claimedBy', to_jsonb(claimants)))
     END, '[]');
@@ -262,8 +269,8 @@ CREATE FUNCTION lock_all_subnets() RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- A host says all that it holds and uses. What it held before the database went back and does not list is gone there;
--- what it uses and nobody has is bound. Answers whether it was waited for.
--- listed: [{networkId, ip, generation, inUse, container, dockerId, mac}]
+-- what it uses and nobody has is bound, or leased where no live container has it. Answers whether it was waited for.
+-- listed: [{networkId, ip, generation, use: live | asked | idle, container, dockerId, mac}]
 CREATE FUNCTION compare_host(host uuid, listed jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   began bigint;
@@ -287,18 +294,19 @@ BEGIN
     FROM network n, host h WHERE n.id = a.network_id AND h.id = compare_host.host;
   END LOOP;
   PERFORM unbind_compared(y)
-  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, "inUse" boolean), address y
-  WHERE NOT x."inUse" AND y.host_id = compare_host.host AND y.network_id = x."networkId" AND y.ip = x.ip AND y.generation <= began;
+  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, use text), address y
+  WHERE x.use <> 'live' AND y.host_id = compare_host.host AND y.network_id = x."networkId" AND y.ip = x.ip AND y.generation <= began;
   -- What both have is a new use: a return from before, which may be on its way, must not end it.
   PERFORM renew_hold(y, y.from_inventory)
   FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, generation bigint), address y
   WHERE y.host_id = compare_host.host AND y.network_id = x."networkId" AND y.ip = x.ip AND y.generation <> x.generation;
-  INSERT INTO recovery_claim (host_id, network_id, ip, container, docker_id, mac)
-  SELECT DISTINCT ON (n.id, x.ip) compare_host.host, n.id, x.ip, x.container, x."dockerId", x.mac
-  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, "inUse" boolean, container text, "dockerId" text, mac text)
+  INSERT INTO recovery_claim (host_id, network_id, ip, container, docker_id, mac, live)
+  SELECT DISTINCT ON (n.id, x.ip) compare_host.host, n.id, x.ip, x.container, x."dockerId", x.mac, x.use = 'live'
+  FROM jsonb_to_recordset(listed) AS x ("networkId" uuid, ip inet, use text, container text, "dockerId" text, mac text)
   JOIN network n ON n.id = x."networkId"
-  WHERE x."inUse" AND NOT EXISTS (
+  WHERE x.use <> 'idle' AND NOT EXISTS (
     SELECT 1 FROM address y WHERE y.host_id = compare_host.host AND y.network_id = n.id AND y.ip = x.ip)
+  ORDER BY n.id, x.ip, x.use = 'live' DESC
   ON CONFLICT DO NOTHING;
   UPDATE recovery_host r SET compared_at = now() WHERE r.host_id = compare_host.host;
   -- A late one, which was let go: nobody else compares with it.

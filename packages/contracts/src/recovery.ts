@@ -52,13 +52,13 @@ export const CompareItem = Closed(
       description: 'Generation under which the agent holds the address; 0: it does not hold it.',
       examples: [17],
     }),
-    inUse: Type.Boolean({
+    use: Words(['live', 'asked', 'idle'], {
       description:
-        'A container has the address, or a stopped container of this host was created with exactly this address.',
-      examples: [true],
+        '`live`: a container that runs has the address. `asked`: none that runs is seen on it, but it is kept: a stopped container asks for exactly this address, or Docker was given it for one that is not seen yet. `idle`: the host holds it for its next containers.',
+      examples: ['live'],
     }),
     container: Nullable(Type.String({ maxLength: 255 }), {
-      description: 'The container.',
+      description: 'The container that has it, or asks for it.',
       examples: ['box1'],
     }),
     dockerId: Nullable(Type.String({ maxLength: 128 }), {
@@ -67,7 +67,7 @@ export const CompareItem = Closed(
     }),
     mac: Nullable(MacAddress, { description: 'Its Ethernet address.', examples: ['02:42:ac:10:64:0a'] }),
   },
-  { description: 'An address that the host holds, or that one of its containers has.' },
+  { description: 'An address that the host holds, or that one of its containers has or asks for.' },
 );
 export type CompareItem = Static<typeof CompareItem>;
 
@@ -76,7 +76,7 @@ export const CompareRequest = Closed(
     items: Type.Array(CompareItem, {
       maxItems: 65_536,
       description:
-        'All addresses that the host holds, and all that its containers have according to Docker now.',
+        'All addresses that the host holds, and all that its containers have or ask for according to Docker now.',
     }),
   },
   { description: 'The addresses of a host, for a database that was restored.' },

@@ -217,7 +217,8 @@ export const eventTable = {
   },
   'address.taken-in': {
     subject: 'address',
-    means: 'After a restored backup, an address was recorded for the container that uses it.',
+    means:
+      'After a restored backup, an address was recorded for the container that uses it, or leased to the host of a stopped container that asks for it.',
     data: Closed({ container: f.container, mac: f.mac }),
   },
 

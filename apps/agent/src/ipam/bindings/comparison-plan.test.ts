@@ -29,16 +29,20 @@ const seen = (last: number): SeenAddress => ({
   mac: null,
 });
 
-test('all that is held is said, and all that containers have or ask for', () => {
-  const items = comparedItems(book(free(2, 7), used(3, 8), free(4, 9)), {
-    live: [seen(5)],
-    asked: new Map([[keyOf(seen(4)), seen(4)]]),
+test('all that is held is reported, and all that containers have or ask for, each with whether one that runs has it', () => {
+  const asking = (last: number): [string, SeenAddress] => [keyOf(seen(last)), seen(last)];
+  const items = comparedItems(book(free(2, 7), used(3, 8), free(4, 9), used(7, 10)), {
+    live: [seen(5), seen(7), seen(8)],
+    asked: new Map([asking(4), asking(6), asking(8)]),
   });
-  expect(items.map(({ ip, generation, inUse, container }) => [ip, generation, inUse, container])).toEqual([
-    ['172.16.100.2', 7, false, null],
-    ['172.16.100.3', 8, true, null],
-    ['172.16.100.4', 9, true, 'box4'],
-    ['172.16.100.5', 0, true, 'box5'],
+  expect(items.map(({ ip, generation, use, container }) => [ip, generation, use, container])).toEqual([
+    ['172.16.100.2', 7, 'idle', null],
+    ['172.16.100.3', 8, 'asked', null],
+    ['172.16.100.4', 9, 'asked', 'box4'],
+    ['172.16.100.7', 10, 'live', 'box7'],
+    ['172.16.100.6', 0, 'asked', 'box6'],
+    ['172.16.100.8', 0, 'live', 'box8'],
+    ['172.16.100.5', 0, 'live', 'box5'],
   ]);
 });
 

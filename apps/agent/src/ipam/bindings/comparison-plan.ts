@@ -7,20 +7,20 @@ import type { ShownAddresses } from './seen-addresses.ts';
 const item = (
   { networkId, ip }: { readonly networkId: string; readonly ip: string },
   generation: number,
-  inUse: boolean,
+  use: CompareItem['use'],
   user: SeenAddress | undefined,
 ): CompareItem => ({
   networkId,
   ip,
   generation,
-  inUse,
+  use,
   container: user?.name ?? null,
   dockerId: user?.container ?? null,
   mac: user?.mac ?? null,
 });
 /**
- * All that this host holds and all that its containers have, or ask for at their next start. What Docker was given counts as
- * in use also where no container shows it yet. Pure.
+ * All that this host holds and all that its containers have, or ask for at their next start. What Docker was given is kept also
+ * where no container shows it yet. Pure.
  */
 export function comparedItems(
   held: ReadonlyMap<LeaseKey, LeaseRecord>,
@@ -28,12 +28,14 @@ export function comparedItems(
 ): CompareItem[] {
   // Who has an address counts before who only asks for it.
   const users = new Map([...asked.values(), ...live].map((one) => [keyOf(one), one]));
-  const own = [...held.values()].map((record) => {
-    const user = users.get(keyOf(record));
-    return item(record, record.generation, user !== undefined || record.use === 'used', user);
-  });
-  const others = [...users.values()].filter((user) => !held.has(keyOf(user)));
-  return [...own, ...others.map((user) => item(user, 0, true, user))];
+  const lives = new Set(live.map(keyOf));
+  const useOf = (key: LeaseKey): CompareItem['use'] => {
+    if (lives.has(key)) return 'live';
+    return users.has(key) || held.get(key)?.use === 'used' ? 'asked' : 'idle';
+  };
+  const own = [...held].map(([key, record]) => item(record, record.generation, useOf(key), users.get(key)));
+  const others = [...users].filter(([key]) => !held.has(key));
+  return [...own, ...others.map(([key, user]) => item(user, 0, useOf(key), user))];
 }
 
 /**

@@ -56,7 +56,7 @@ const reported = (container: string): string =>
    VALUES ('${id.host}', '${id.network}', 'd1', '${container}', 'running', '${ip}', '${mac}', now()); `;
 const claim = (owner: string, container: string): string =>
   ofSubnet(`claim_address(n, '${ip}', ${owner}, ${container}, NULL, NULL, NULL, NULL)`);
-const compared = `ROW('${id.host}', '${id.network}', '${ip}', 'web', 'd1', '${mac}')::recovery_claim`;
+const compared = `ROW('${id.host}', '${id.network}', '${ip}', 'web', 'd1', '${mac}', true)::recovery_claim`;
 
 /** Each function that writes an address, in the ways in which its callers call it. */
 const calls: Record<string, readonly string[]> = {
@@ -94,6 +94,7 @@ const calls: Record<string, readonly string[]> = {
   ],
   bind_compared: [ofRow(`bind_compared(a, ${compared})`)],
   unbind_compared: [ofRow('unbind_compared(a)')],
+  lease_compared: [ofRow(`lease_compared(a, ${compared})`)],
   end_hold: ['released', 'unused', 'conflicted'].flatMap((reason) =>
     ['', noQuarantine].map((before) => before + ofRow(`end_hold(a, '${reason}', '${mac}', true)`)),
   ),

@@ -86,7 +86,7 @@ const item = ({ networkId, ip, generation }: Lease, container: string | null): C
   networkId,
   ip,
   generation,
-  inUse: container !== null,
+  use: container === null ? 'idle' : 'live',
   container,
   dockerId: container === null ? null : `docker-${container}`,
   mac: null,
@@ -278,6 +278,56 @@ describe('a restored dump', () => {
       expect(await aMinuteLater(ip)).toMatchObject({ state: 'reserved' });
       const after = await poll(one, `?after=${document.revision}`);
       expect(after.containers[0]?.attachments[0]).not.toHaveProperty('withdrawn');
+    },
+    patientMs,
+  );
+
+  test(
+    'what a stopped container asks for by name is leased to its host, and bound once it runs',
+    async () => {
+      const [then] = (await takeLeases(one, network, 1)).granted;
+      await reportInventory(one, [seen('web', then!.ip)]);
+      const [free, mac] = [`${base}.60`, '02:42:ac:10:64:3c'];
+      await restoredAfter(async () => {});
+      await compare(two, [{ ...at(free, 'created'), use: 'asked', mac }]);
+      await compare(one, [{ ...item(then!, 'another'), use: 'asked', mac: null }]);
+      expect(await phase()).toBe('open');
+      expect(await address(free)).toMatchObject({ state: 'leased', host: 'docker02', container: null });
+      expect(await address(then!.ip)).toMatchObject({ state: 'leased', host: 'docker01', container: null });
+      await reportInventory(one, []);
+      await reportInventory(two, []);
+      const { body } = await server.request('POST', '/v1/checks', { kind: 'addresses', network: 'lan' });
+      expect(body.result.findings).toEqual([]);
+      // It is kept for that container: nobody else is given it, and its host gives it to whoever names it there.
+      expect((await make({ address: free })).body.code).toBe('address_taken');
+      expect((await claimLease(one, network, { ip: free })).body.code).toBe('address_taken');
+      expect((await claimLease(two, network, { ip: free, mac })).status).toBe(200);
+      await reportInventory(two, [seen('created', free)]);
+      expect(await address(free)).toMatchObject({ state: 'bound', host: 'docker02', container: 'created' });
+    },
+    patientMs,
+  );
+
+  test(
+    'what is reserved for a MAC is leased to the host of the stopped container that has it, and stays reserved for it',
+    async () => {
+      const [ip, other, mac] = [`${base}.50`, `${base}.51`, '02:42:ac:10:64:32'];
+      expect((await make({ address: ip, owner: 'printer', mac })).status).toBe(201);
+      expect((await make({ address: other, owner: 'scanner', mac: '02:42:ac:10:64:33' })).status).toBe(201);
+      await restoredAfter(async () => {});
+      await compare(two, [
+        { ...at(ip, 'a'), use: 'asked', mac },
+        { ...at(other, 'b'), use: 'asked', mac },
+      ]);
+      await compare(one, []);
+      expect(await address(ip)).toMatchObject({ state: 'leased', host: 'docker02', owner: 'printer' });
+      // Another MAC has no right to it, and nobody is on it: what is reserved is told as disputed, as ever.
+      expect(await address(other)).toMatchObject({ state: 'conflicted', owner: 'scanner' });
+      const refused = await claimLease(two, network, { ip, mac: '02:42:ac:10:64:34' });
+      expect(refused.body).toMatchObject({ code: 'address_taken', data: { owner: 'printer' } });
+      const { lease } = (await claimLease(two, network, { ip, mac })).body;
+      await syncLeases(two, { returns: returning([lease as Lease], 'released') });
+      expect(await address(ip)).toMatchObject({ state: 'reserved', host: null, owner: 'printer', mac });
     },
     patientMs,
   );

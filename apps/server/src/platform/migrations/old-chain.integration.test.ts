@@ -34,7 +34,7 @@ const recorded = `
   .map((line) => line.split(' '));
 
 /** Migrations that came after `init`. */
-const since = ['20261130020000_same_container'];
+const since = ['20261130020000_same_container', '20261130060000_claims_of_stopped_containers'];
 
 /** A database with a network, whose record is the first `count` migrations of the old chain. */
 async function databaseOfDevelopmentBuild(count: number): Promise<Pool> {
@@ -49,6 +49,7 @@ async function databaseOfDevelopmentBuild(count: number): Promise<Pool> {
     CREATE OR REPLACE FUNCTION is_reserved(a address) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$;
     UPDATE _applied_functions SET checksum = 'of that build';
     ALTER TABLE container DROP COLUMN same_as;
+    ALTER TABLE recovery_claim DROP COLUMN live;
     DELETE FROM _prisma_migrations`);
   for (const [name, checksum] of recorded.slice(0, count))
     await pool.query(
