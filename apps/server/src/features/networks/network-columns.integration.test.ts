@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestServer, type TestServer } from '../../../../../test/integration/server.ts';
+import { createTestServer, type TestServer } from '@trunkline/test/integration/server.ts';
 import { Prisma } from '../../platform/database/database.ts';
 import { columnsRead, columnsWritten, documentFields } from './network-columns.ts';
 import { callNetworks } from './network-calls.fixture.ts';
