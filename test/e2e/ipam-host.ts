@@ -117,6 +117,7 @@ export function ipamOn(host: LabHost, stateFolder: string, graceMs = 20_000): Ip
         graceMs,
         probe: clear,
         sandboxes: createSandboxes(await netnsOf(host), createCommandRunner()),
+        docker: engine,
         timing,
         log,
       });

@@ -1,5 +1,5 @@
 /** One life of an address on a host (ADR 0022): what is live or granted is granted to nobody, and what is not goes back. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -212,6 +212,35 @@ describe('an address that is granted', () => {
     await docker(host, 'network', 'connect', '--ip', pinnedIp, dockerNetwork, 'box1');
     expect(await addressOf('box1')).toBe(pinnedIp);
   });
+});
+
+test('a container that takes longer than the grace to start has the address that it was granted', async () => {
+  // A hook, a volume or a full disk keeps Docker for as long as it likes, between its request and the interface.
+  const [go, runtime] = [path.join(folder, 'go'), path.join(folder, 'slow-runc')];
+  const script = `#!/bin/sh
+for word in "$@"; do
+  if [ "$word" = create ]; then while [ ! -e ${go} ]; do sleep 0.1; done; fi
+done
+exec runc "$@"
+`;
+  await writeFile(runtime, script, { mode: 0o755 });
+  const settings = JSON.stringify({ runtimes: { slow: { path: runtime } } });
+  await must(host, 'sh', '-c', `mkdir -p /etc/docker && echo '${settings}' > /etc/docker/daemon.json`);
+  await lab.stopDockerd('docker01');
+  await lab.startDockerd('docker01');
+  try {
+    const started = run('slow', '--runtime', 'slow', '--ip', pinnedIp);
+    const isKept = () => book.logs.some((line) => line.includes('while a container may be starting'));
+    await waitFor('its grace to be over', async () => isKept(), settleMs);
+    expect([...book.source.held.keys()]).toEqual([`${smallNet.id}/${pinnedIp}`]);
+    expect(await run('thief', '--ip', pinnedIp)).toContain(pinnedIp);
+    expect(await isUp('thief')).toBe(false);
+    await writeFile(go, '');
+    expect(await started).toBe(pinnedIp);
+  } finally {
+    await writeFile(go, '');
+    await must(host, 'rm', '-f', '/etc/docker/daemon.json');
+  }
 });
 
 test('containers whose start failed hold nothing, also where Docker goes on listing an address of theirs (A11)', async () => {

@@ -39,7 +39,7 @@ const machineOf = ({ config, links, readFile, timing, log }: AgentDeps): OwnMach
 
 /** Serves Docker before anything else begins and until everything else has ended, because a container may wait for it. */
 async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal): Promise<void> {
-  const { config, timing, log, probe, sandboxes, pluginSocketDescriptor } = deps;
+  const { config, timing, log, probe, sandboxes, docker, pluginSocketDescriptor } = deps;
   const state = await openPast({ stateFolder: config.stateDir, readFile: deps.readFile, log });
   const ipam = await openIpam({
     stateFolder: config.stateDir,
@@ -50,6 +50,7 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
     graceMs: config.leakSeconds * 1000,
     probe,
     sandboxes,
+    docker,
     timing,
     log,
   });

@@ -11,6 +11,7 @@ import type { DockerNetwork } from '../../../apps/agent/src/host/docker-engine.t
 import { noSandboxes } from '../../../apps/agent/src/host/sandboxes.ts';
 import { realTiming } from '../../../apps/agent/src/host/spawn.ts';
 import { noProbe } from '../../../apps/agent/src/wire/address-probe.ts';
+import { createFakeDockerEngine } from '../../../apps/agent/src/host/docker-engine.fake.ts';
 import { openIpam } from '../../../apps/agent/src/ipam/ipam.ts';
 import type { Observed } from '../../../apps/agent/src/observation/observed.ts';
 
@@ -91,6 +92,7 @@ const ipam = await openIpam({
   graceMs: agent.graceMs,
   probe: noProbe,
   sandboxes: noSandboxes,
+  docker: createFakeDockerEngine(),
   timing: { ...realTiming, now: Date.now },
   log,
 });

@@ -12,6 +12,7 @@ import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import type { Timing } from '../lib/timing.ts';
 import { noProbe, type AddressProbe } from '../wire/address-probe.ts';
 import { createFakeLeaseSource } from './leases/lease-source.fake.ts';
+import { createFakeDockerEngine } from '../host/docker-engine.fake.ts';
 import { openIpam, type Ipam, type IpamHost } from './ipam.ts';
 import { arrived } from './leases/lease-record.ts';
 import { openLeaseStore } from './leases/lease-store.ts';
@@ -64,6 +65,7 @@ async function serving(
       seekStrays: () => {},
       macvlanWith: () => Promise.resolve(null),
     },
+    docker: createFakeDockerEngine(),
     timing,
     log,
   });

@@ -2,6 +2,7 @@ import type { AgentClient } from '@trunkline/client';
 import type { DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import type { Logger } from 'pino';
 import type { NotStarted } from '../observation/not-started.ts';
+import type { DockerEngine } from '../host/docker-engine.ts';
 import type { Sandboxes } from '../host/sandboxes.ts';
 import type { ConditionDraft } from '../plan/conditions.ts';
 import type { StatePast } from '../machine/state-past.ts';
@@ -11,6 +12,7 @@ import { within, type Timing } from '../lib/timing.ts';
 import { createAddressBook } from './allocation/address-book.ts';
 import type { AddressProbe } from '../wire/address-probe.ts';
 import { createBindings } from './bindings/bindings.ts';
+import { createStartsUnderWay } from './bindings/starts-under-way.ts';
 import { confirmedBook, confirmedStore } from './confirmed.ts';
 import { bookCondition, driverCondition, type BookState } from './book-conditions.ts';
 import { createComparison } from './bindings/comparison.ts';
@@ -46,6 +48,8 @@ export interface IpamDeps {
   readonly probe: AddressProbe;
   /** The kernel inside the containers of this host. */
   readonly sandboxes: Sandboxes;
+  /** Asked only by looks, never while it waits for the driver. */
+  readonly docker: Pick<DockerEngine, 'container'>;
   readonly timing: Timing;
   readonly log: Logger;
 }
@@ -203,6 +207,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const bindings = createBindings({
     store,
     live,
+    starts: createStartsUnderWay(deps.docker, timing),
     source,
     reachability,
     look: async () => await host?.look(),

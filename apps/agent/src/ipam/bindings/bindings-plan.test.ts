@@ -233,9 +233,10 @@ describe('over time', () => {
     const first = look(100_000, [record({ use })]);
     expect(first.nextAt).toBe(100_000 + graceMs);
     const early = look(100_000 + graceMs - 1, [record({ use })], {}, { memory: first.memory });
-    expect(early.changes).toEqual([]);
+    expect(early.reclaims).toEqual([]);
     const due = look(100_000 + graceMs, [record({ use })], {}, { memory: early.memory });
-    expect(due.changes).toMatchObject([expected]);
+    expect(due.changes).toEqual([]);
+    expect(due.reclaims).toMatchObject([{ held: { use }, next: expected }]);
     expect(due.nextAt).toBeNull();
   });
 
@@ -244,31 +245,31 @@ describe('over time', () => {
     const first = look(100_000, [owned]);
     expect(first.nextAt).toBe(110_000);
     const due = look(110_000, [owned], {}, { memory: first.memory });
-    expect(due.changes).toMatchObject([{ use: 'returning' }]);
+    expect(due.reclaims).toMatchObject([{ next: { use: 'returning' } }]);
     expect(look(100_000, [owned], {}, { graceMs: 2000 }).nextAt).toBe(102_000);
   });
 
   test('one that was seen in between begins its grace again', () => {
     const seenAgain = look(150_000, [record({})], { by: 'both' }, { memory: unseenFrom(100_000) });
-    expect(look(170_000, [record({})], {}, { memory: seenAgain.memory }).changes).toEqual([]);
+    expect(look(170_000, [record({})], {}, { memory: seenAgain.memory }).reclaims).toEqual([]);
   });
 
   test('one that was given a moment ago has its whole grace, however long nobody was on it before', () => {
     const given = record({ since: 150_000 });
-    expect(look(200_000, [given], {}, { memory: unseenFrom(100_000) }).changes).toEqual([]);
+    expect(look(200_000, [given], {}, { memory: unseenFrom(100_000) }).reclaims).toEqual([]);
   });
 
   test('nothing of a container that Docker does not tell in full is taken for unused', () => {
     const vague = [vagueKey('c1', id(1), 'ipv4')];
     const memory = unseenFrom(100_000, 'c1');
-    expect(look(900_000, [record({})], { vague }, { memory }).changes).toEqual([]);
+    expect(look(900_000, [record({})], { vague }, { memory }).reclaims).toEqual([]);
     const others = [vagueKey('c2', id(1), 'ipv4')];
-    expect(look(900_000, [record({})], { vague: others }, { memory }).changes).toHaveLength(1);
+    expect(look(900_000, [record({})], { vague: others }, { memory }).reclaims).toHaveLength(1);
   });
 
   test('one that leaked and that a stopped container asks for is kept for it', () => {
-    const { changes } = look(200_000, [record({})], { asked: true }, { memory: unseenFrom(100_000) });
-    expect(changes).toMatchObject([{ use: 'kept' }]);
+    const { reclaims } = look(200_000, [record({})], { asked: true }, { memory: unseenFrom(100_000) });
+    expect(reclaims).toMatchObject([{ next: { use: 'kept' } }]);
   });
 
   test('a grant that never appeared is over after its grace, also that of a Docker network which is not there', () => {
@@ -276,7 +277,7 @@ describe('over time', () => {
       const granted = record({ lastName, seen: false, since: 100_000 });
       expect(look(100_001, [granted]).nextAt).toBe(100_001 + graceMs);
       const due = look(100_001 + graceMs, [granted], {}, { memory: unseenFrom(100_001) });
-      expect(due.changes).toMatchObject([{ use: 'returning' }]);
+      expect(due.reclaims).toMatchObject([{ next: { use: 'returning' } }]);
     }
   });
 });
@@ -330,10 +331,10 @@ test('promise 4: no grace is over since the clock was set forward', () => {
   const hour = 3_600_000;
   const open = record({ since: 1000, seen: false });
   const late = look(hour + 5000, [open], {}, { memory: unseenFrom(2000), countsFrom: hour });
-  expect(late.changes).toEqual([]);
+  expect(late.reclaims).toEqual([]);
   expect(late.nextAt).toBe(hour + graceMs);
   // A look that began before.
-  expect(look(3000, [open], {}, { memory: unseenFrom(2000), countsFrom: hour }).changes).toEqual([]);
+  expect(look(3000, [open], {}, { memory: unseenFrom(2000), countsFrom: hour }).reclaims).toEqual([]);
   const over = look(hour + graceMs, [open], {}, { memory: late.memory, countsFrom: hour });
-  expect(over.changes).toMatchObject([{ use: 'returning' }]);
+  expect(over.reclaims).toMatchObject([{ next: { use: 'returning' } }]);
 });

@@ -58,9 +58,20 @@ export interface Memory {
   readonly unseenSince: number | null;
 }
 
+/** What becomes of a record, as long as it is still the one that was held. */
+export interface Reclaim {
+  readonly held: LeaseRecord;
+  readonly next: LeaseRecord;
+}
+
 /** What a look changes. */
 export interface BindingsPlan {
   readonly changes: readonly LeaseChange[];
+  /**
+   * What was granted and is taken back because nobody was seen on it for its grace. That a time is over proves nothing: to be
+   * made only while no container is being started, and else decided again at the next look.
+   */
+  readonly reclaims: readonly Reclaim[];
   readonly memory: ReadonlyMap<LeaseKey, Memory>;
   /** Seen on a container and not held, as far as this disk knows: to be claimed. */
   readonly unheld: readonly SeenAddress[];
@@ -89,6 +100,7 @@ export function planBindings(input: {
   const { held, seen } = input;
   const live = new Map(seen.live.map((one) => [keyOf(one), one]));
   const changes: LeaseChange[] = [];
+  const reclaims: Reclaim[] = [];
   const memory = new Map<LeaseKey, Memory>();
   const waits: number[] = [];
   for (const [key, record] of held) {
@@ -99,14 +111,15 @@ export function planBindings(input: {
         ? planUnseen(repinned(record, seen), before, input)
         : planSeen(repinned(record, seen), holder, input);
     if (found.memory !== null) memory.set(key, found.memory);
-    if (found.next !== record) changes.push(found.next);
+    if (found.reclaimed === true) reclaims.push({ held: record, next: found.next });
+    else if (found.next !== record) changes.push(found.next);
     if (found.waitsUntil !== null) waits.push(found.waitsUntil);
   }
   const unheld = [...live.values()].filter((one) => {
     const record = held.get(keyOf(one));
     return record === undefined || (record.generation === 0 && record.use === 'used');
   });
-  return { changes, memory, unheld, nextAt: waits.length === 0 ? null : Math.min(...waits) };
+  return { changes, reclaims, memory, unheld, nextAt: waits.length === 0 ? null : Math.min(...waits) };
 }
 
 /** What a look changes for one address. */
@@ -114,6 +127,8 @@ interface Found {
   readonly next: LeaseRecord;
   readonly memory: Memory | null;
   readonly waitsUntil: number | null;
+  /** See {@link BindingsPlan.reclaims}. */
+  readonly reclaimed?: true;
 }
 
 interface Look {
@@ -179,7 +194,8 @@ function planUnseen(record: LeaseRecord, before: Memory | undefined, look: Look)
       const isOver = seen.at - unseenSince >= graceMs && seen.at - since >= graceMs;
       if (!isOver) return { ...stays, memory, waitsUntil: Math.max(unseenSince, since) + graceMs };
       // Docker did not release it itself, and may be slow: only the server gives it again, after its quarantine.
-      return { ...stays, memory, next: record.pinned ? kept(record, now) : returning(record, now) };
+      const next = record.pinned ? kept(record, now) : returning(record, now);
+      return { ...stays, memory, next, reclaimed: true };
     }
   }
 }

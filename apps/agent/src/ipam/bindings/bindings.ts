@@ -4,18 +4,20 @@ import type { Logger } from 'pino';
 import type { Observed } from '../../observation/observed.ts';
 import { createWaker } from '../../lib/waker.ts';
 import type { Timing } from '../../lib/timing.ts';
-import { planBindings, planClaimed, type Memory, type SeenAddress } from './bindings-plan.ts';
+import { planBindings, planClaimed, type Memory, type Reclaim, type SeenAddress } from './bindings-plan.ts';
 import { familyOf } from '../leases/exchange-plan.ts';
-import { isNetworksOwn, keyOf, type LeaseKey } from '../leases/lease-record.ts';
+import { isNetworksOwn, keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import type { LeaseSource } from '../leases/lease-source.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import type { LiveAddresses } from './live-addresses.ts';
+import type { StartsUnderWay } from './starts-under-way.ts';
 
 /** What the bindings work with. */
 export interface BindingsDeps {
   readonly store: LeaseStore;
   readonly live: Pick<LiveAddresses, 'onObservation'>;
+  readonly starts: StartsUnderWay;
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   /** Asks for a look at Docker; its result comes by {@link Bindings.onObservation}. */
@@ -81,13 +83,34 @@ export function createBindings(deps: BindingsDeps): Bindings {
     ({ memory, unheld, nextAt } = plan);
     const named = new Set(unheld.map((one) => keyOf(one)));
     for (const key of refused.keys()) if (!named.has(key)) refused.delete(key);
+    const reclaims = await proven(plan.reclaims, observed);
     if (unheld.length > 0 || nextAt !== null) waker.wake('soon');
-    if (plan.changes.length === 0) return;
-    void store.apply(plan.changes).then(
+    const changes = [...plan.changes, ...reclaims];
+    if (changes.length === 0) return;
+    void store.apply(changes).then(
       () => deps.onChange(),
       // The store logs it, and the next look comes to the same result.
       () => {},
     );
+  }
+
+  /** What may be taken back now; the rest is decided again by a look that is due soon. */
+  async function proven(
+    reclaims: readonly Reclaim[],
+    { docker }: Pick<Observed, 'docker'>,
+  ): Promise<readonly LeaseRecord[]> {
+    if (reclaims.length === 0 || !docker.reachable) return [];
+    const starting = await deps.starts.among(docker.containers);
+    // What was done with an address meanwhile counts.
+    if (starting.length === 0)
+      return reclaims.flatMap(({ held, next }) => (store.get(keyOf(held)) === held ? [next] : []));
+    nextAt = Math.min(nextAt ?? Number.POSITIVE_INFINITY, timing.now() + soonMs);
+    const addresses = reclaims.map(({ held }) => held.ip);
+    log.info(
+      { starting, addresses },
+      'addresses are not taken back while a container may be starting on them',
+    );
+    return [];
   }
 
   /** When the next look is due for addresses that no look has shown yet, milliseconds since 1970; null: for none. */
