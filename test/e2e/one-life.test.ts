@@ -215,11 +215,16 @@ describe('an address that is granted', () => {
 });
 
 test('a container that takes longer than the grace to start has the address that it was granted', async () => {
-  // A hook, a volume or a full disk keeps Docker for as long as it likes, between its request and the interface.
+  // A hook, a volume or a full disk keeps Docker for as long as it likes, between its request and the interface. Engine 28 asks
+  // for the address once the container is created: there it is the start that is slow, and the kernel shows the address already.
+  const slow =
+    Number((await docker(host, 'version', '-f', '{{.Server.Version}}')).split('.')[0]) < 28
+      ? 'create'
+      : 'start';
   const [go, runtime] = [path.join(folder, 'go'), path.join(folder, 'slow-runc')];
   const script = `#!/bin/sh
 for word in "$@"; do
-  if [ "$word" = create ]; then while [ ! -e ${go} ]; do sleep 0.1; done; fi
+  if [ "$word" = ${slow} ]; then while [ ! -e ${go} ]; do sleep 0.1; done; fi
 done
 exec runc "$@"
 `;
@@ -230,8 +235,9 @@ exec runc "$@"
   await lab.startDockerd('docker01');
   try {
     const started = run('slow', '--runtime', 'slow', '--ip', pinnedIp);
-    const isKept = () => book.logs.some((line) => line.includes('while a container may be starting'));
-    await waitFor('its grace to be over', async () => isKept(), settleMs);
+    // As long as one takes that nobody is seen on, and longer.
+    const until = Date.now() + 25_000;
+    await waitFor('its grace to be over', async () => Date.now() > until, settleMs, 500);
     expect([...book.source.held.keys()]).toEqual([`${smallNet.id}/${pinnedIp}`]);
     expect(await run('thief', '--ip', pinnedIp)).toContain(pinnedIp);
     expect(await isUp('thief')).toBe(false);

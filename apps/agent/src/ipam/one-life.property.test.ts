@@ -16,6 +16,7 @@ import { createManualTime } from '../lib/manual-time.fake.ts';
 import { temporaryFolder } from '../lib/temporary-folder.fixture.ts';
 import { createAddressBook, type AddressBook } from './allocation/address-book.ts';
 import { createBindings, type Bindings } from './bindings/bindings.ts';
+import type { StartsUnderWay } from './bindings/starts-under-way.ts';
 import { createFakeLeaseSource } from './leases/lease-source.fake.ts';
 import { createLeaseSync, type LeaseSync } from './leases/lease-sync.ts';
 import { auxiliary, type Endpoint } from './leases/lease-record.ts';
@@ -78,6 +79,13 @@ async function hostWith(folder: string) {
     },
     seekStrays: () => {},
     macvlanWith: async ({ inode }) => ({ mac: owners.find(({ number }) => number === inode)?.mac ?? null }),
+  };
+  const starts: StartsUnderWay = {
+    // Docker answers no inspection of a container that it is starting, however long that takes.
+    among: async () =>
+      owners.flatMap(({ state, mac, number }) =>
+        state === 'starting' && mac !== null ? [`box${number}`] : [],
+      ),
   };
   const containerOf = ({ number, ip, mac, asked, state, listed }: Owner): DockerContainer => ({
     id: `c${number}`,
@@ -170,12 +178,7 @@ async function hostWith(folder: string) {
       standsFor: (one) => standsFor(one, { networks: desired.networks, held: store.all().values() }),
       log,
     });
-    // Docker answers no inspection of a container that it is starting, however long that takes.
-    const among = async () =>
-      owners.flatMap(({ state, mac, number }) =>
-        state === 'starting' && mac !== null ? [`box${number}`] : [],
-      );
-    const bindings = createBindings({ ...common, live, starts: { among }, look: async () => {}, graceMs });
+    const bindings = createBindings({ ...common, live, starts, look: async () => {}, graceMs });
     const urgent = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
     const book = createAddressBook({
       ...common,

@@ -31,7 +31,7 @@ test.each<[string, Status | Error, boolean]>([
   ['has exited', 'exited', false],
   ['was started since it was listed', 'running', true],
   ['was removed since it was listed', new DockerNotFound('inspect', 'no such container'), false],
-  ['cannot be inspected', new DockerUnreachable('inspect', 'gone'), true],
+  ['cannot be inspected', new DockerUnreachable('inspect', 'timeout', 'no answer'), true],
 ])('a container that %s may be starting: %#', async (_, answer, may) => {
   const starts = createStartsUnderWay(dockerWith({ 'id-box': answer }), createManualTime());
   expect(await starts.among([listed('box', 'created')])).toEqual(may ? ['box'] : []);
