@@ -198,3 +198,84 @@ test(
   },
   patient(240_000),
 );
+
+test(
+  'promise 1: what containers have on a network that was deleted and made again after the backup is given to nobody else',
+  async () => {
+    const { client, dataDir, startServer, stopServer, lab } = fleet();
+    const address = '172.16.100.40';
+    const run = (name: string): string[] => [
+      'docker',
+      'run',
+      '-d',
+      '--name',
+      name,
+      '--network',
+      macNet1.name,
+      '--ip',
+      address,
+      'busybox',
+      'sleep',
+      '100000',
+    ];
+    const one = lab.host('docker01');
+    const two = lab.host('docker02');
+    const folder = await mkdtemp(path.join(tmpdir(), 'trunkline-backup-'));
+    const backup = path.join(folder, 'data');
+    const stateOf = async () => (await client.addresses.get(macNet1.name, address)).body;
+    try {
+      await client.networks.create(macNet1, { wait: '30s' });
+      await stopServer();
+      await putBack(dataDir, backup);
+      await startServer();
+      await client.networks.remove(macNet1.name, { ifMatch: '*', wait: '60s' });
+      await client.networks.create(macNet1, { wait: '60s' });
+      started.push(['docker02', 'twin']);
+      await docker(two, ...run('twin').slice(1));
+      await stopServer();
+      await putBack(backup, dataDir);
+      await startServer();
+      // Its Docker network has the label of a network that the server does not know.
+      await waitFor(
+        'the address in the book',
+        async () => {
+          const found = await stateOf().catch(() => undefined);
+          return found?.state === 'bound' && found.host === 'docker02' && found.container === 'twin';
+        },
+        healMs,
+        200,
+      );
+      // On the other host the operator removes that Docker network, and Trunkline makes its own.
+      await docker(one, 'network', 'rm', macNet1.name);
+      const start = async (): Promise<string> => {
+        const { stderr } = await one.exec(run('other'));
+        await one.exec(['docker', 'rm', '-f', 'other']);
+        return stderr;
+      };
+      await waitFor(
+        'a refusal that names who has it',
+        async () => (await start()).includes('bound to container twin on host docker02'),
+        healMs,
+        500,
+      );
+      const { body } = await client.checks.create(
+        { kind: 'addresses', network: macNet1.name },
+        { wait: '30s' },
+      );
+      expect(body.result).toMatchObject({ findings: [] });
+      // Once it is gone there, so is the hold.
+      await docker(two, 'rm', '-f', 'twin');
+      await docker(two, 'network', 'rm', macNet1.name);
+      await waitFor('the address being given again', async () => (await start()) === '', disputeMs, 500);
+    } finally {
+      await startServer();
+      for (const host of [one, two]) {
+        await host.exec(['docker', 'rm', '-f', 'twin', 'other']);
+        // Where it is the Docker network of today, the agent makes it again.
+        await host.exec(['docker', 'network', 'rm', macNet1.name]);
+      }
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  patient(480_000),
+);

@@ -3,11 +3,13 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { createFakeHost, document, id, network } from '../reconcile/subjects.fixture.ts';
-import { standsFor, type KnownNetworks } from '../observation/stands-for.ts';
+import { standsFor, type KnownNetworks, type NetworkResolver } from '../observation/stands-for.ts';
 import { addressesInUse } from './bindings/addresses-in-use.ts';
 import { planBindings, type Memory } from './bindings/bindings-plan.ts';
+import { comparedItems } from './bindings/comparison-plan.ts';
 import { arrived, auxiliary, given, keyOf, type LeaseKey } from './leases/lease-record.ts';
 import { createLiveAddresses } from './bindings/live-addresses.ts';
+import { placedNetworks, shownAddresses } from './bindings/seen-addresses.ts';
 import { requestPool } from './allocation/pools.ts';
 
 const mac = '02:42:ac:10:64:07';
@@ -112,6 +114,43 @@ test('an address on a Docker network that names another network, with other neig
   const live = liveAddresses({ networks: beside.networks, held: [] });
   await live.onObservation(await dockerNetwork({ network: id(2).toUpperCase() }), new Map());
   expect(await live.of(address)).toEqual({ kernel: null, docker: null });
+});
+
+describe('a Docker network of a network that is no more (made again after the backup that was restored)', () => {
+  const lost = { network: id(9) };
+
+  test('has what its containers have counted as addresses of the network with its subnet, and asks for none of it', async () => {
+    const observed = await dockerNetwork(lost);
+    const resolve: NetworkResolver = (one) => standsFor(one, { networks: here.networks, held: [] });
+    const shown = shownAddresses(observed, resolve);
+    const { live = [], asked } = shown ?? {};
+    expect(live.map(({ networkId, ip }) => [networkId, ip])).toEqual([
+      [id(9), address.ip],
+      [id(1), address.ip],
+    ]);
+    // So it is compared with a database that was restored, and reported.
+    const items = comparedItems(new Map(), { live, asked: asked ?? new Map() });
+    expect(items).toContainEqual(expect.objectContaining({ ...address, use: 'live', container: 'svc', mac }));
+    // No warm pool is held for a Docker network that requests addresses of another one.
+    expect([...(placedNetworks(observed, resolve)?.keys() ?? [])]).toEqual([id(9)]);
+    const evidence = liveAddresses({ networks: here.networks, held: [] });
+    await evidence.onObservation(observed, new Map());
+    expect(await evidence.of(address)).toMatchObject({
+      kernel: { mac },
+      docker: { holder: { name: 'svc' } },
+    });
+  });
+
+  test('is of no other network where none has its subnet, or several', async () => {
+    const { docker } = await dockerNetwork(lost);
+    const twin = docker.networks.find(({ name }) => name === 'second');
+    if (twin === undefined) throw new Error('the Docker network of this test is there');
+    const elsewhere = network({ subnets: [{ cidr: '10.9.0.0/24', gateway: null }] });
+    for (const networks of [[], [elsewhere], beside.networks])
+      expect(standsFor(twin, { networks, held: [] })).toEqual({ ids: [id(9)], certain: true });
+    const known = [network({ id: id(9), name: 'lost' }), network()];
+    expect(standsFor(twin, { networks: known, held: [] })).toEqual({ ids: [id(9)], certain: true });
+  });
 });
 
 test('the wire is asked for foreign stations where it is known which wire that is', async () => {

@@ -39,18 +39,37 @@ export function namedNetwork<T extends KnownNetworks['networks'][number]>(
   return having.length === 1 ? having[0] : undefined;
 }
 
+/** The network that a Docker network with our driver names by its id: Docker asks for addresses of that one, known or not. */
+export function namedId({ ipamOptions }: Pick<DockerNetwork, 'ipamOptions'>): string | null {
+  return plainNetworkId(ipamOptions[ipamNetworkOption] ?? '');
+}
+
+/**
+ * The one network with a subnet of a Docker network whose own the server does not know, as when it was deleted and made again
+ * after the backup that was restored. What containers have there are addresses of this one, whatever its id. Null where there is
+ * none, or several, of which any may be meant.
+ */
+function twinOf(cidrs: ReadonlySet<string>, networks: KnownNetworks['networks']): string | null {
+  const having = networks.filter((network) => [...cidrs].some((cidr) => hasSubnet(network, cidr)));
+  return having.length === 1 ? (having[0]?.id ?? null) : null;
+}
+
 /**
  * As `requestPool` takes a Docker network when it is made. Docker does not show what it was answered then, and networks have come
- * and gone since: one that does not name its network by id is of every network that it may have been made for. Pure.
+ * and gone since: one that does not name its network by id is of every network that it may have been made for. One that names
+ * a network which is no more is also of the one that has its subnet now. Pure.
  */
 export function standsFor(
   { ipamOptions, subnets }: Pick<DockerNetwork, 'ipamOptions' | 'subnets'>,
   { networks, held }: KnownNetworks,
 ): StandsFor {
   const named = ipamOptions[ipamNetworkOption] ?? '';
-  const id = plainNetworkId(named);
-  if (id !== null) return { ids: [id], certain: true };
   const cidrs = new Set(subnets.map(({ cidr }) => plainCidr(cidr)));
+  const id = namedId({ ipamOptions });
+  if (id !== null) {
+    const twin = networks.some((network) => network.id === id) ? null : twinOf(cidrs, networks);
+    return { ids: twin === null ? [id] : [id, twin], certain: twin === null };
+  }
   const byName = named === '' ? undefined : namedNetwork(named, '', networks);
   if (byName !== undefined && [...cidrs].every((cidr) => hasSubnet(byName, cidr))) {
     return { ids: [byName.id], certain: true };

@@ -3,7 +3,7 @@ import type { DockerContainer } from '../../host/docker-engine.ts';
 import { plainCidr } from '../../observation/marks.ts';
 import { isCoordinated } from '../../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../../observation/observed.ts';
-import type { NetworkResolver, StandsFor } from '../../observation/stands-for.ts';
+import { namedId, type NetworkResolver, type StandsFor } from '../../observation/stands-for.ts';
 import { vagueKey, type SeenAddress, type SeenAddresses } from './bindings-plan.ts';
 import { keyOf, type LeaseKey } from '../leases/lease-record.ts';
 
@@ -23,8 +23,8 @@ function drivenNetworks(
 }
 
 /**
- * Networks of ours that Docker has here, by id: the subnets of each Docker network that stands for one. Null where Docker did
- * not answer.
+ * Networks of ours that Docker has here, by id: the subnets of each Docker network that asks for addresses of one. Null where
+ * Docker did not answer.
  */
 export function placedNetworks(
   { docker }: Pick<Observed, 'docker'>,
@@ -32,10 +32,11 @@ export function placedNetworks(
 ): ReadonlyMap<string, readonly (readonly string[])[]> | null {
   if (!docker.reachable) return null;
   const placed = new Map<string, string[][]>();
-  for (const [dockerId, { ids }] of drivenNetworks(docker, standsFor)) {
-    const subnets = docker.networks.find(({ id }) => id === dockerId)?.subnets ?? [];
-    const cidrs = subnets.map(({ cidr }) => plainCidr(cidr));
-    for (const networkId of ids) placed.set(networkId, [...(placed.get(networkId) ?? []), cidrs]);
+  for (const network of docker.networks.filter(isCoordinated)) {
+    const named = namedId(network);
+    const cidrs = network.subnets.map(({ cidr }) => plainCidr(cidr));
+    for (const networkId of named === null ? standsFor(network).ids : [named])
+      placed.set(networkId, [...(placed.get(networkId) ?? []), cidrs]);
   }
   return placed;
 }
