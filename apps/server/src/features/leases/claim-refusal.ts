@@ -4,7 +4,7 @@ import type { AddressRow } from '../addresses/address-rows.ts';
 import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
 import { conflictRemedy, holderOf } from '../addresses/holder-of.ts';
 import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
-import { unusedDetail } from './short-detail.ts';
+import { noNetworkDetail, unusedDetail } from './short-detail.ts';
 
 /** What a refused claim is explained with. */
 export interface ClaimFacts {
@@ -39,6 +39,8 @@ export function claimRefusal(
   const { network, host, claim, holder, subnets } = facts;
   const ip = holder?.ip ?? claim.ip ?? '';
   switch (outcome) {
+    case 'no_network':
+      return new ApiError('network_not_found', noNetworkDetail(network, host));
     case 'not_placed':
       return new ApiError(
         'network_not_placed',
@@ -100,7 +102,6 @@ export function claimRefusal(
     case 'network_address':
     case 'broadcast_address':
     case 'excluded':
-    case 'no_network':
     case 'deleting':
     case 'no_family':
       return refusal(outcome, {

@@ -4,6 +4,7 @@ import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { freshSubnet } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 import { held, returning, syncLeases, takeLeases } from './lease-calls.fixture.ts';
+import { noNetworkDetail } from './short-detail.ts';
 
 const at = useTwoHosts();
 
@@ -69,8 +70,8 @@ describe('one item that means nothing to the server holds up no other', () => {
         .toSorted(),
     ).toEqual(
       [
-        `${nowhere} ipv4 1 there is no network ${nowhere}: it was removed`,
-        `${nowhere} ipv4 1 there is no network ${nowhere}: it was removed`,
+        `${nowhere} ipv4 1 ${noNetworkDetail(nowhere, 'docker01')}`,
+        `${nowhere} ipv4 1 ${noNetworkDetail(nowhere, 'docker01')}`,
         `${elsewhere} ipv4 1 network elsewhere is not on docker01: select the host in its hosts`,
         `${leaving} ipv4 1 network leaving is being removed: it gives out no addresses`,
         `${id} ipv6 1 network wants has no IPv6 subnet`,

@@ -41,6 +41,11 @@ export function unusedDetail(host: string, network: string): string {
   return `${host} has reached its limit of unused addresses of ${network} (TRUNKLINE_UNUSED_LEASES in addition to its warm pool): its agent has to report the containers that use them, or return them`;
 }
 
+/** Why nothing is given of a network that is not known, while a Docker network of a host asks for it. Pure. */
+export function noNetworkDetail(network: string, host: string): string {
+  return `there is no network ${network}: it was deleted, or lost with a restored backup, and a Docker network on ${host} is still of it: remove that Docker network when it has no containers; the agent creates those that ${host} should have`;
+}
+
 /** Why a want was not met. Pure: the same facts, the same words. */
 export function shortDetail(
   reason: ShortReason,
@@ -55,7 +60,7 @@ export function shortDetail(
   const { network, host, family, subnet, holders } = facts;
   switch (reason) {
     case 'no_network':
-      return `there is no network ${network}: it was removed`;
+      return noNetworkDetail(network, host);
     case 'deleting':
       return `network ${network} is being removed: it gives out no addresses`;
     case 'not_placed':
