@@ -245,6 +245,14 @@ test(
         healMs,
         200,
       );
+      await waitFor(
+        'the end of the recovery',
+        async () => (await client.recovery.get()).body.phase === 'open',
+        healMs,
+        200,
+      );
+      expect((await one.exec(run('early'))).stderr).toContain('lost with a restored backup');
+      await docker(one, 'rm', '-f', 'early');
       // On the other host the operator removes that Docker network, and Trunkline makes its own.
       await docker(one, 'network', 'rm', macNet1.name);
       const start = async (): Promise<string> => {
