@@ -74,7 +74,7 @@ CREATE FUNCTION lease_room(net network, fam integer, holder uuid, max_unused int
 $$;
 
 -- What hosts return and want, several hosts in one step.
--- asked: [{pos, host, unused: see `max_unused` of lease_room, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, urgent}]}]
+-- asked: [{pos, host, unused: see `max_unused` of lease_room, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, onDemand}]}]
 -- One row `granted` for each address, and one `short` for each want that was not met in full, with the subnet that it named
 -- and the reason: no_network, deleting, not_placed, no_family, no_subnet, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
 -- (nobody has anything to return), unused (the host holds as many that no container was seen on as it may).
@@ -114,11 +114,11 @@ BEGIN
   END LOOP;
 
   FOR w IN
-    SELECT g.pos, g.host, g.unused, x."networkId" AS network, x.family AS fam, x.subnet, x.count, x.urgent
+    SELECT g.pos, g.host, g.unused, x."networkId" AS network, x.family AS fam, x.subnet, x.count, x."onDemand" AS on_demand
     FROM jsonb_to_recordset(asked) AS g (pos integer, host uuid, unused integer, wants jsonb),
-      ROWS FROM (jsonb_to_recordset(g.wants) AS ("networkId" uuid, family integer, subnet inet, count integer, urgent boolean))
-      WITH ORDINALITY AS x ("networkId", family, subnet, count, urgent, place)
-    ORDER BY x.urgent DESC, g.pos, x.place
+      ROWS FROM (jsonb_to_recordset(g.wants) AS ("networkId" uuid, family integer, subnet inet, count integer, "onDemand" boolean))
+      WITH ORDINALITY AS x ("networkId", family, subnet, count, "onDemand", place)
+    ORDER BY x."onDemand" DESC, g.pos, x.place
   LOOP
     SELECT * INTO net FROM network n WHERE n.id = w.network;
     why := CASE
@@ -127,20 +127,20 @@ BEGIN
       WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.network_id = net.id AND p.host_id = w.host AND NOT p.removing) THEN 'not_placed'
       WHEN NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND family(s.cidr) = w.fam) THEN 'no_family'
       WHEN w.subnet IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND s.cidr = w.subnet AND family(s.cidr) = w.fam) THEN 'no_subnet'
-      WHEN NOT w.urgent AND EXISTS (SELECT 1 FROM recall r WHERE r.network_id = net.id AND r.family = w.fam AND r.until > now()) THEN 'recalled'
+      WHEN NOT w.on_demand AND EXISTS (SELECT 1 FROM recall r WHERE r.network_id = net.id AND r.family = w.fam AND r.until > now()) THEN 'recalled'
     END;
     got := 0;
     IF why IS NULL THEN
       room := lease_room(net, w.fam, w.host, w.unused);
       RETURN QUERY
       SELECT w.pos, 'granted', net.id, w.fam, host(a.ip), text(a.cidr), a.generation, NULL::integer, NULL::text
-      FROM lease_next(net, w.fam, w.subnet, LEAST(w.count, room), w.urgent, w.host) AS a;
+      FROM lease_next(net, w.fam, w.subnet, LEAST(w.count, room), w.on_demand, w.host) AS a;
       GET DIAGNOSTICS got = ROW_COUNT;
       IF got < w.count AND got = room THEN
         why := 'unused';
       ELSIF got < w.count THEN
         why := 'exhausted';
-        IF w.urgent THEN
+        IF w.on_demand THEN
           SELECT array_agg(DISTINCT a.host_id) INTO notified FROM address a
           WHERE a.network_id = net.id AND family(a.ip) = w.fam AND a.state = 'leased' AND a.host_id <> w.host
             AND (w.subnet IS NULL OR a.cidr = w.subnet);

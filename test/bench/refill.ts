@@ -34,7 +34,7 @@ async function refill(
     const { granted } = await client.syncLeases({
       held: null,
       returns,
-      wants: [{ networkId, family: 'ipv4', count, urgent: false }],
+      wants: [{ networkId, family: 'ipv4', count, onDemand: false }],
     });
     latencies.push(performance.now() - began);
     if (granted.length !== count) throw new Error(`a refill brought ${String(granted.length)} addresses`);

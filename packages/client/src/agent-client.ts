@@ -70,7 +70,7 @@ export interface AgentClient {
   readonly report: (report: Report, signal?: AbortSignal) => Promise<ReportAnswer>;
   /** Reports the result of a check. */
   readonly checkResult: (id: string, report: CheckReport, signal?: AbortSignal) => Promise<void>;
-  /** Takes and returns leases. An urgent want may be held for `recallSeconds`. */
+  /** Takes and returns leases. An on-demand want may be held for `recallSeconds`. */
   readonly syncLeases: (sync: LeaseSync, options?: LeaseCallOptions) => Promise<LeaseSyncAnswer>;
   /** Claims one address for a container that is being started. `ApiError` `address_taken` names the holder. */
   readonly claimLease: (claim: LeaseClaim, options?: LeaseCallOptions) => Promise<LeaseClaimAnswer>;
@@ -136,8 +136,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       await answer.discard();
     },
     syncLeases: async (sync, { timeoutMs, signal } = {}) => {
-      const urgent = sync.wants.some((want) => want.urgent);
-      const extraMs = timeoutMs === undefined ? (urgent ? recallSeconds * 1000 : 0) : timeoutMs - bound;
+      const onDemand = sync.wants.some((want) => want.onDemand);
+      const extraMs = timeoutMs === undefined ? (onDemand ? recallSeconds * 1000 : 0) : timeoutMs - bound;
       const answer = await send({ method: 'POST', path: '/agent/v1/leases', body: sync, extraMs, signal });
       return parseAs(LeaseSyncAnswer, await answer.text(), 'answer to the leases');
     },

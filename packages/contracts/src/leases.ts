@@ -104,7 +104,7 @@ export const LeaseWant = Closed(
       }),
     ),
     count: Type.Integer({ minimum: 1, maximum: 256, description: 'How many more addresses.', examples: [4] }),
-    urgent: Type.Boolean({
+    onDemand: Type.Boolean({
       description:
         'A container waits for the address: when nothing is free, unused leases of other hosts are recalled first, for up to `recallSeconds`. Without it nothing is granted during an address shortage.',
       examples: [false],
@@ -114,7 +114,7 @@ export const LeaseWant = Closed(
 );
 export type LeaseWant = Static<typeof LeaseWant>;
 
-/** How long an urgent request waits while other hosts return what they do not use, in seconds. */
+/** How long an on-demand request waits while other hosts return what they do not use, in seconds. */
 export const recallSeconds = 8;
 
 export const LeaseSync = Closed(

@@ -33,7 +33,7 @@ test(
       'container started',
       'container stopped',
       'claim',
-      'urgent',
+      'on demand',
       'answer lost',
       'stale return',
       'taken away',

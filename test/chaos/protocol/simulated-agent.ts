@@ -120,14 +120,14 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     const held = compare
       ? [...disk.values()].map(({ lease: { networkId, ip, generation } }) => ({ networkId, ip, generation }))
       : null;
-    const urgent = wants.some((want) => want.urgent);
-    const options = urgent ? { timeoutMs: onDemandMs } : {};
+    const onDemand = wants.some((want) => want.onDemand);
+    const options = onDemand ? { timeoutMs: onDemandMs } : {};
     const asked = performance.now();
     const confirming = confirms.length === 0 ? {} : { confirms: [...confirms] };
     const answer = await call(() =>
       deps.client().syncLeases({ held, returns: returning, wants, ...confirming }, options),
     );
-    count(urgent ? 'urgent' : 'sync');
+    count(onDemand ? 'on demand' : 'sync');
     // Whatever was granted in an answer that was lost is asked for by comparing.
     if (answer === lost) {
       mustCompare = true;
@@ -184,7 +184,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     const [ready] = free(network.id);
     if (ready !== undefined) return run(ready, mac);
     if (mustCompare) await sync();
-    await sync([{ networkId: network.id, family: 'ipv4', count: 1, urgent: true }], false);
+    await sync([{ networkId: network.id, family: 'ipv4', count: 1, onDemand: true }], false);
     const [got] = free(network.id);
     if (got !== undefined) run(got, mac);
   };
@@ -294,7 +294,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
       else if (what < 0.75) {
         const missing = warm - free(network.id).length;
         if (missing > 0)
-          await sync([{ networkId: network.id, family: 'ipv4', count: missing, urgent: false }]);
+          await sync([{ networkId: network.id, family: 'ipv4', count: missing, onDemand: false }]);
       } else if (what < 0.83) await obey();
       else if (what < 0.91) await report();
       else if (what < 0.96) {

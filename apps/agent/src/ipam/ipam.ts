@@ -179,7 +179,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     timing,
     log,
   });
-  const urgent = createOnDemandRequests({
+  const onDemand = createOnDemandRequests({
     source,
     reachability,
     onSpare: (leases) => {
@@ -225,7 +225,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     subnetsBeside: (pool) => subnetsBeside(pool, placed),
     source,
     reachability,
-    urgent,
+    onDemand,
     live,
     flushReturns: leaseSync.flush,
     onChange,

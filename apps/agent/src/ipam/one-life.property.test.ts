@@ -179,10 +179,10 @@ async function hostWith(folder: string) {
       log,
     });
     const bindings = createBindings({ ...common, live, starts, look: async () => {}, graceMs });
-    const urgent = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
+    const onDemand = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
     const book = createAddressBook({
       ...common,
-      urgent,
+      onDemand,
       live,
       flushReturns: leaseSync.flush,
       now: timing.now,

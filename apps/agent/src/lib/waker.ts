@@ -5,24 +5,24 @@ export interface Waker {
   /** Aborted by a wake of either kind since the last reset. */
   readonly any: () => AbortSignal;
   /** Aborted by a wake `now` since the last reset. */
-  readonly urgent: () => AbortSignal;
+  readonly immediate: () => AbortSignal;
   readonly reset: () => void;
 }
 
 /** Makes a waker that nobody has woken. */
 export function createWaker(): Waker {
   let any = new AbortController();
-  let urgent = new AbortController();
+  let immediate = new AbortController();
   return {
     wake: (how) => {
       any.abort();
-      if (how === 'now') urgent.abort();
+      if (how === 'now') immediate.abort();
     },
     any: () => any.signal,
-    urgent: () => urgent.signal,
+    immediate: () => immediate.signal,
     reset: () => {
       any = new AbortController();
-      urgent = new AbortController();
+      immediate = new AbortController();
     },
   };
 }

@@ -209,9 +209,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       }
       // Most changes are done within this pause; only what takes longer is reported as being under way.
       if (queue.isIdle()) deps.onNews();
-      await timing.delay(shortestGapMs, AbortSignal.any([signal, waker.urgent()]));
+      await timing.delay(shortestGapMs, AbortSignal.any([signal, waker.immediate()]));
       // Woken for another document, the look that follows is the one worth telling.
-      if (!waker.urgent().aborted) deps.onNews();
+      if (!waker.immediate().aborted) deps.onNews();
       await timing.delay(Math.max(0, dueAt - timing.now()), AbortSignal.any([signal, waker.any()]));
       waker.reset();
     }

@@ -29,7 +29,7 @@ type Rig = {
   readonly store: LeaseStore;
   readonly reachability: Reachability;
   document: DesiredDocument;
-  /** What the answers to claims and urgent asks wait for on their way here. */
+  /** What the answers to claims and on-demand requests wait for on their way here. */
   heldBack: Promise<void>;
   /** What containers of the host have, by address. */
   readonly evidence: Map<string, Evidence>;
@@ -68,7 +68,7 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
     },
     syncLeases: async (...asked) => {
       const answer = await source.syncLeases(...asked);
-      if (asked[0].wants.some(({ urgent }) => urgent)) await own.heldBack;
+      if (asked[0].wants.some(({ onDemand }) => onDemand)) await own.heldBack;
       return answer;
     },
   };
@@ -83,11 +83,11 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
     log,
   };
   const leaseSync = createLeaseSync(common);
-  const urgent = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
+  const onDemand = createOnDemandRequests({ ...common, onSpare: (leases) => void leaseSync.take(leases) });
   const evidence = new Map<string, Evidence>();
   const book = createAddressBook({
     ...common,
-    urgent,
+    onDemand,
     live: { of: async ({ ip }) => evidence.get(ip) ?? { kernel: null, docker: null } },
     flushReturns: leaseSync.flush,
     now: timing.now,

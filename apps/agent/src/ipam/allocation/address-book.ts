@@ -34,7 +34,7 @@ export interface AddressBookDeps extends GrantsDeps {
   /** Null until this host has joined. */
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
-  readonly urgent: OnDemandRequests;
+  readonly onDemand: OnDemandRequests;
   /** Returns to the server what is on its way back. Resolves when that succeeded or failed, or after `timeoutMs`. */
   readonly flushReturns: (timeoutMs: number) => Promise<void>;
   readonly log: Logger;
@@ -149,7 +149,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
     const beside = deps.subnetsBeside?.(request.pool);
     const only = !mayLieElsewhere(request.endpoint) || beside?.size === 1;
-    const got = await deps.urgent.ask(request.pool, timeoutMs, only);
+    const got = await deps.onDemand.ask(request.pool, timeoutMs, only);
     if ('lease' in got) {
       const record = takenIn(store.get(keyOf(got.lease)), got.lease, now());
       const grant = record === null ? null : await tryGrant(record, request, tried);
@@ -157,7 +157,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       if (grant === null) await keep(got.lease);
       return grant;
     }
-    tried.urgent = got.why;
+    tried.onDemand = got.why;
     return null;
   }
 

@@ -146,7 +146,7 @@ describe('any address', () => {
     [
       'a released one when the server has none',
       [record(8, { use: 'released', cleared: true })],
-      { tried: { urgent: 'full' } },
+      { tried: { onDemand: 'full' } },
       '172.16.100.8',
     ],
     [
@@ -177,7 +177,7 @@ describe('any address', () => {
 
   test('a full pool is refused with the words of the server', () => {
     const decision = asked([record(8, { use: 'used' })], {
-      tried: { urgent: '172.16.100.0/24 is full: 253 held by docker01' },
+      tried: { onDemand: '172.16.100.0/24 is full: 253 held by docker01' },
     });
     expect(decision).toEqual({
       do: 'refuse',
@@ -316,7 +316,7 @@ describe('what a container of this host asks for by name', () => {
     (use) => {
       const one = { ...pinned, use, cleared: true };
       expect(given(asked([one, record(9)], reservationTried, { mac }))).toBe('172.16.100.9');
-      const none = { ...away, tried: { urgent: 'full' } };
+      const none = { ...away, tried: { onDemand: 'full' } };
       expect(asked([one], none, { mac })).toMatchObject({ do: 'refuse' });
       expect(asked([{ ...one, lastMac: mac }], none, { mac })).toMatchObject({ do: 'refuse' });
     },
@@ -368,7 +368,7 @@ describe('what somebody has', () => {
   });
 
   test('is not chosen again by a request that found out', () => {
-    const tried = { reservation: true, urgent: 'full', passed: new Set([keyOf(record(8))]) };
+    const tried = { reservation: true, onDemand: 'full', passed: new Set([keyOf(record(8))]) };
     expect(given(asked([record(8), record(9)], { tried }, { mac }))).toBe('172.16.100.9');
     expect(asked([record(8)], { tried }, { mac })).toMatchObject({ do: 'refuse' });
   });
@@ -378,7 +378,7 @@ describe('what the server does not know that this host holds', () => {
   const unknown = record(10, { generation: 0, use: 'released', cleared: true });
 
   test('is given to nobody who names none', () => {
-    expect(asked([unknown], { tried: { reservation: true, urgent: 'full' } }, { mac })).toMatchObject({
+    expect(asked([unknown], { tried: { reservation: true, onDemand: 'full' } }, { mac })).toMatchObject({
       do: 'refuse',
     });
     const reserved = { ...unknown, owner: 'web-1', mac };
@@ -449,7 +449,7 @@ describe('what does not fit the network any more', () => {
     expect(asked([record(7), record(35)], { desired }, {})).toEqual({ do: 'ask' });
     expect(given(asked([record(7), record(31)], { desired }, {}))).toBe('172.16.100.31');
     const rested = [record(7, { use: 'released', cleared: true })];
-    expect(asked(rested, { desired, tried: { urgent: 'full' } }, {})).toMatchObject({ do: 'refuse' });
+    expect(asked(rested, { desired, tried: { onDemand: 'full' } }, {})).toMatchObject({ do: 'refuse' });
   });
 
   test('is refused by name where it is excluded, also when this host holds it, and had outside the ranges', () => {
@@ -469,9 +469,9 @@ describe('what does not fit the network any more', () => {
     expect(asked([record(9)], { desired: moved }, { ip: '172.16.100.9' })).toEqual(refused);
     // Without a name the server is asked first: it may have the subnet again.
     expect(asked([record(9)], { desired: moved }, {})).toEqual({ do: 'ask' });
-    const tried = { urgent: 'network mac_net1 has no IPv4 subnet 172.16.100.0/24' };
+    const tried = { onDemand: 'network mac_net1 has no IPv4 subnet 172.16.100.0/24' };
     expect(asked([record(9)], { desired: moved, tried }, {})).toEqual(refused);
-    expect(asked([], { tried: { urgent: 'it is full' } }, {})).toMatchObject({
+    expect(asked([], { tried: { onDemand: 'it is full' } }, {})).toMatchObject({
       do: 'refuse',
       reason: expect.stringContaining('no address is left'),
     });

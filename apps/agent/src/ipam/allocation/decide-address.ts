@@ -44,7 +44,7 @@ export interface AllocationState {
     /** The end of a return was waited for. */
     readonly awaited?: boolean;
     /** The server was asked for any address and gave none: why. */
-    readonly urgent?: string;
+    readonly onDemand?: string;
     /** Addresses of this host that turned out not to be grantable. */
     readonly passed?: ReadonlySet<LeaseKey>;
   };
@@ -167,7 +167,7 @@ function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): 
     oldest(fitting, 'free') ??
     oldest(fitting, 'probing');
   if (warm !== undefined) return { do: 'grant', record: warm };
-  const askable = tried.urgent === undefined;
+  const askable = tried.onDemand === undefined;
   if (askable && serverAway === null) return { do: 'ask' };
   const restMs = quarantineMs(pool, desired);
   const rested =
@@ -189,7 +189,7 @@ function decideAny({ pool, endpoint }: AddressRequest, state: AllocationState): 
       networkId === pool.networkId && familyOf(ip) === pool.family && use === 'used',
   ).length;
   return refuse(
-    `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.urgent ?? 'the server granted none'}`,
+    `no address is left on this host in ${pool.subnet} (${inUse} in use): ${tried.onDemand ?? 'the server granted none'}`,
   );
 }
 

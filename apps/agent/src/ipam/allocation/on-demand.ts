@@ -61,7 +61,7 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
               family: pool.family,
               ...(only ? { subnet: pool.subnet } : {}),
               count: waiters.length,
-              urgent: true,
+              onDemand: true,
             },
           ],
         },

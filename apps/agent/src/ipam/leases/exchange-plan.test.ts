@@ -68,7 +68,7 @@ function plan(
   return {
     returns: returns.map(({ ip, returnAs }) => `${ip} ${returnAs?.reason}`),
     drops,
-    wants: wants.map(({ family, count, urgent }) => `${family} ${count} ${urgent}`),
+    wants: wants.map(({ family, count, onDemand }) => `${family} ${count} ${onDemand}`),
   };
 }
 

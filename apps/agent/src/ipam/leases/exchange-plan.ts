@@ -75,7 +75,7 @@ export function planExchange(input: {
     const count = Math.min(maxOfAWant, network.warm - have.length);
     const asks = state === 'present' && isPlaced(network.id) && !recalled.has(pool) && !backingOff.has(pool);
     if (count > 0 && asks) {
-      wants.push({ networkId: network.id, family, count, urgent: false });
+      wants.push({ networkId: network.id, family, count, onDemand: false });
     }
   }
   return { returns: leaving.slice(0, maxReturns), drops, wants: wants.slice(0, maxWants) };

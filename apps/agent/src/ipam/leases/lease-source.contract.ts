@@ -61,7 +61,7 @@ export function describeLeaseSourceContract(
 
     it('gives of one subnet alone where that is asked for', async () => {
       const { networkId, subnet, sync } = await begin();
-      const want = { networkId, family: 'ipv4', count: 1, urgent: true } as const;
+      const want = { networkId, family: 'ipv4', count: 1, onDemand: true } as const;
       const { granted, short } = await sync({
         wants: [
           { ...want, subnet },
@@ -176,7 +176,7 @@ export function describeLeaseSourceContract(
       const stale = { ...said(b), generation: b.generation + 1000 };
       const answer = await sync({
         held: [said(a), stale, { networkId, ip: ip(6), generation: 1 }],
-        wants: [{ networkId, family: 'ipv4', count: 1, urgent: false }],
+        wants: [{ networkId, family: 'ipv4', count: 1, onDemand: false }],
       });
       expect(answer.granted).toHaveLength(1);
       expect(answer.unlisted).toEqual([b]);
@@ -188,7 +188,7 @@ export function describeLeaseSourceContract(
 
     it('answers a want of a network that is not there with why, and the others as ever', async () => {
       const { networkId, sync } = await begin();
-      const want = { networkId, family: 'ipv4', count: 1, urgent: false } as const;
+      const want = { networkId, family: 'ipv4', count: 1, onDemand: false } as const;
       const nowhere = '0198c0de-0000-7000-8000-000000000000';
       const { granted, short } = await sync({
         wants: [{ ...want, networkId: nowhere }, want, { ...want, family: 'ipv6' }],
@@ -223,7 +223,8 @@ function callsOf(subject: LeaseSourceSubject) {
   return {
     ...subject,
     sync,
-    take: (count: number, urgent = false) => sync({ wants: [{ networkId, family: 'ipv4', count, urgent }] }),
+    take: (count: number, onDemand = false) =>
+      sync({ wants: [{ networkId, family: 'ipv4', count, onDemand }] }),
     give: (leases: readonly Lease[], reason: LeaseReturn['reason'], mac: string | null = null) =>
       sync({ returns: leases.map((lease) => ({ ...said(lease), reason, mac })) }),
     claimAny,

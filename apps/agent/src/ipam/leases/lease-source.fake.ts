@@ -120,11 +120,11 @@ export function createFakeLeaseSource(
     const granted: Lease[] = [];
     const short: LeaseSyncAnswer['short'] = [];
     for (const want of wants) {
-      const { networkId, family, count, urgent } = want;
+      const { networkId, family, count, onDemand } = want;
       for (let number = 0; number < count; number += 1) {
         const lease =
           nextOf(want, (key) => !quarantined.has(key)) ??
-          (urgent ? nextOf(want, (key) => quarantined.has(key)) : null);
+          (onDemand ? nextOf(want, (key) => quarantined.has(key)) : null);
         if (lease !== null) granted.push(lease);
         else {
           const subnet = want.subnet ?? subnets.find((one) => one.networkId === networkId)?.subnet;

@@ -192,7 +192,7 @@ test('a silent host is not retired by accident while its warm pool is full: it m
     subnets: [{ cidr: '10.96.77.0/24' }],
   });
   const { id } = (await server.request('GET', '/v1/networks/held-there')).body;
-  const wants = [{ networkId: id, family: 'ipv4', count: 2, urgent: false }];
+  const wants = [{ networkId: id, family: 'ipv4', count: 2, onDemand: false }];
   const { status, body } = await agent.send('POST', '/agent/v1/leases', { held: null, returns: [], wants });
   expect([status, body.granted?.length ?? body]).toEqual([200, 2]);
   server.clock.advance(3_600_000);

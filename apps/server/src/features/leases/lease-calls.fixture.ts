@@ -21,9 +21,9 @@ export async function takeLeases(
   agent: TestAgent,
   networkId: string,
   count: number,
-  urgent = false,
+  onDemand = false,
 ): Promise<LeaseSyncAnswer> {
-  return syncLeases(agent, { wants: [{ networkId, family: 'ipv4', count, urgent }] });
+  return syncLeases(agent, { wants: [{ networkId, family: 'ipv4', count, onDemand }] });
 }
 
 /** As an agent gives leases back. */

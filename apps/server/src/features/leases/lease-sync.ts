@@ -47,13 +47,13 @@ const newLease = ({ networkId, ip, cidr, generation }: Granted): Lease => ({
   bound: false,
 });
 
-/** What is left of an urgent want. */
+/** What is left of an on-demand want. */
 const stillWanted = ({ networkId, fam: family, cidr, missing: count }: Short): WantItem => ({
   networkId,
   family,
   ...(cidr === null ? {} : { subnet: cidr }),
   count,
-  urgent: true,
+  onDemand: true,
 });
 
 /**
@@ -134,7 +134,7 @@ export function createLeaseSyncs(
   const keptOf = async (host: LeaseHost, returns: LeaseAsk['returns']): Promise<HeldRow[]> =>
     returns.length === 0 ? [] : await stillHeld(query, host.id, returns);
 
-  /** What urgent wants still miss while other hosts are asked to return theirs, and this one to report what runs. */
+  /** What on-demand wants still miss while other hosts are asked to return theirs, and this one to report what runs. */
   const waitFor = async (
     host: LeaseHost,
     waits: readonly Short[],
@@ -207,10 +207,10 @@ export function createLeaseSyncs(
               sync.held.map((item, n) => ({ ...item, ip: readIp(item.ip, `/held/${n}/ip`) })),
             );
       const short = shortOf(rows);
-      const urgent = new Set(asked.wants.filter((want) => want.urgent).map(wantKey));
+      const onDemand = new Set(asked.wants.filter((want) => want.onDemand).map(wantKey));
       const waits = short.filter(
         ({ reason, networkId, fam: family }) =>
-          worthAWait(reason) && urgent.has(wantKey({ networkId, family })),
+          worthAWait(reason) && onDemand.has(wantKey({ networkId, family })),
       );
       const waited = await (waits.length === 0 ? { granted: [], left: [] } : waitFor(host, waits, ended));
       const fresh = new Set(granted.map(({ networkId: id, ip, generation }) => `${id} ${ip} ${generation}`));

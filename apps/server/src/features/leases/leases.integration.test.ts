@@ -72,7 +72,7 @@ describe('both sides compare', () => {
     // What is granted in the same breath is not unlisted.
     const more = await syncLeases(one, {
       held: held(again.unlisted),
-      wants: [{ networkId: id, family: 'ipv4', count: 2, urgent: false }],
+      wants: [{ networkId: id, family: 'ipv4', count: 2, onDemand: false }],
     });
     expect([more.granted.length, more.unlisted.length]).toEqual([2, 0]);
   });
@@ -237,7 +237,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
     expect((await takeLeases(two, id, 3, true)).granted).toHaveLength(3);
   });
 
-  test('an urgent want is met by the first return, and waits no longer than it must', async () => {
+  test('an on-demand want is met by the first return, and waits no longer than it must', async () => {
     const id = await network('wake', {}, 3);
     const got = (await takeLeases(two, id, 2)).granted;
     const waiting = takeLeases(one, id, 1, true);
@@ -256,19 +256,19 @@ describe('a want of one subnet', () => {
     const ranges = [`${second.cidr.replace('.0/24', '')}.2-${second.cidr.replace('.0/24', '')}.3`];
     const id = await network('subnets', { subnets: [first, { ...second, ranges }] });
     const want = { networkId: id, family: 'ipv4', subnet: second.cidr, count: 1 } as const;
-    const [lease] = (await syncLeases(one, { wants: [{ ...want, urgent: true }] })).granted as [Lease];
+    const [lease] = (await syncLeases(one, { wants: [{ ...want, onDemand: true }] })).granted as [Lease];
     expect(lease.subnet).toBe(second.cidr);
-    const [theirs] = (await syncLeases(two, { wants: [{ ...want, count: 3, urgent: false }] })).granted as [
+    const [theirs] = (await syncLeases(two, { wants: [{ ...want, count: 3, onDemand: false }] })).granted as [
       Lease,
     ];
-    const waiting = syncLeases(one, { wants: [{ ...want, urgent: true }] });
+    const waiting = syncLeases(one, { wants: [{ ...want, onDemand: true }] });
     await expect
       .poll(async () => (await two.document()).recalls)
       .toEqual(expect.arrayContaining([{ networkId: id, family: 'ipv4' }]));
     await syncLeases(two, { returns: returning([theirs], 'unused') });
     expect((await waiting).granted.map(({ ip }) => ip)).toEqual([theirs.ip]);
     await reportInventory(one, [seenContainer(id, 'a', lease.ip), seenContainer(id, 'b', theirs.ip)]);
-    const { short } = await syncLeases(one, { wants: [{ ...want, urgent: true }] });
+    const { short } = await syncLeases(one, { wants: [{ ...want, onDemand: true }] });
     expect(short).toEqual([
       {
         networkId: id,
@@ -362,7 +362,7 @@ describe('where nothing is granted', () => {
     const [gone] = (await takeLeases(one, '0198c0de-0000-7000-8000-000000000000', 1)).short;
     expect(gone?.detail).toMatch(/there is no network/);
     const { short } = await syncLeases(two, {
-      wants: [{ networkId: body.id, family: 'ipv6', count: 1, urgent: true }],
+      wants: [{ networkId: body.id, family: 'ipv6', count: 1, onDemand: true }],
     });
     expect(short[0]?.detail).toMatch(/no IPv6 subnet/);
   });

@@ -22,7 +22,7 @@ export interface WantItem {
   /** Of this one alone; undefined: of any. */
   subnet?: string;
   count: number;
-  urgent: boolean;
+  onDemand: boolean;
 }
 
 /** Why a want was not met: see `lease_batch` in prisma/functions. */

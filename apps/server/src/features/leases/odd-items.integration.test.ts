@@ -21,7 +21,7 @@ const state = async (name: string, ip: string): Promise<unknown> => {
 
 const nowhere = '0198c0de-0000-7000-8000-000000000000';
 const item = { networkId: nowhere, ip: '10.99.0.9', generation: 1 };
-const want = { networkId: nowhere, family: 'ipv4', count: 1, urgent: false } as const;
+const want = { networkId: nowhere, family: 'ipv4', count: 1, onDemand: false } as const;
 
 /** What the answer says about the items, beside a return of `mine` and a want of one address that both make sense. */
 async function besideGoodOnes(name: string, id: string, odd: Partial<LeaseSync>) {
@@ -58,10 +58,10 @@ describe('one item that means nothing to the server holds up no other', () => {
     const { short } = await besideGoodOnes('wants', id, {
       wants: [
         want,
-        { ...want, urgent: true },
+        { ...want, onDemand: true },
         { ...want, networkId: elsewhere },
         { ...want, networkId: leaving },
-        { ...want, networkId: id, family: 'ipv6', urgent: true },
+        { ...want, networkId: id, family: 'ipv6', onDemand: true },
       ],
     });
     expect(

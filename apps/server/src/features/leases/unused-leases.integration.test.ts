@@ -40,11 +40,11 @@ async function network(prefix = 24): Promise<{ id: string; ip: (n: number) => st
   return { id: body.id as string, ip: (n) => `${base}.${n}` };
 }
 
-const send = (by: TestAgent, networkId: string, count: number, urgent: boolean) =>
+const send = (by: TestAgent, networkId: string, count: number, onDemand: boolean) =>
   by.send('POST', '/agent/v1/leases', {
     held: null,
     returns: [],
-    wants: [{ networkId, family: 'ipv4', count, urgent }],
+    wants: [{ networkId, family: 'ipv4', count, onDemand }],
   });
 const seen = (id: string, leases: readonly Lease[]) =>
   leases.map(({ ip }, n) => ({
