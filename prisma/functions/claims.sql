@@ -95,7 +95,7 @@ BEGIN
     IF outcome IN ('held', 'created') THEN PERFORM claim_station(net.id, fam, wanted_mac, held.ip, claimant, container); END IF;
     IF outcome = 'elsewhere' THEN
       notified := recall_leases(net.id, fam, ARRAY[held.host_id], 10);
-      IF cardinality(notified) > 0 THEN PERFORM append_events(jsonb_build_array(short_event(net.name, fam, notified)), notified); END IF;
+      IF cardinality(notified) > 0 THEN PERFORM append_events(jsonb_build_array(shortage_event(net.name, fam, notified)), notified); END IF;
     END IF;
     IF outcome = 'held' THEN
       -- A new use: a return of the one before, which may still be on its way, must not end it.

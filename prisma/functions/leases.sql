@@ -1,8 +1,8 @@
 -- Addresses that hosts hold: exchanged in batches (docs/decisions/0014-leases-and-generations.md).
 
--- The event that a network is short of addresses and these hosts were asked to return theirs.
-CREATE FUNCTION short_event(network text, fam integer, hosts uuid[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('type', 'network.short', 'subject', '/v1/networks/' || network, 'network', network, 'actor', 'server',
+-- The event that a network has an address shortage and these hosts were asked to return theirs.
+CREATE FUNCTION shortage_event(network text, fam integer, hosts uuid[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('type', 'network.shortage', 'subject', '/v1/networks/' || network, 'network', network, 'actor', 'server',
     'data', jsonb_build_object('family', 'ipv' || fam,
       'recalledFrom', (SELECT jsonb_agg(x.name) FROM (SELECT h.name FROM host h WHERE h.id = ANY (hosts) ORDER BY h.name LIMIT 100) AS x)))
 $$;
@@ -75,7 +75,7 @@ $$;
 
 -- What hosts return and want, several hosts in one step.
 -- asked: [{pos, host, unused: see `max_unused` of lease_room, returns: [{networkId, ip, generation, reason, mac}], wants: [{networkId, family: 4 | 6, subnet?, count, onDemand}]}]
--- One row `granted` for each address, and one `short` for each want that was not met in full, with the subnet that it named
+-- One row `granted` for each address, and one `shortage` for each want that was not met in full, with the subnet that it named
 -- and the reason: no_network, deleting, not_placed, no_family, no_subnet, recalled (another host waits), full (other hosts were asked to return theirs), exhausted
 -- (nobody has anything to return), unused (the host holds as many that no container was seen on as it may).
 CREATE FUNCTION lease_batch(asked jsonb)
@@ -149,14 +149,14 @@ BEGIN
             notified := recall_leases(net.id, w.fam, notified, 30);
             IF cardinality(notified) > 0 THEN
               woken := woken || notified;
-              events := events || short_event(net.name, w.fam, notified);
+              events := events || shortage_event(net.name, w.fam, notified);
             END IF;
           END IF;
         END IF;
       END IF;
     END IF;
     IF why IS NOT NULL THEN
-      RETURN QUERY SELECT w.pos, 'short', w.network, w.fam, NULL::text, text(w.subnet), NULL::bigint, w.count - got, why;
+      RETURN QUERY SELECT w.pos, 'shortage', w.network, w.fam, NULL::text, text(w.subnet), NULL::bigint, w.count - got, why;
     END IF;
   END LOOP;
 

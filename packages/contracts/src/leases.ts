@@ -152,7 +152,7 @@ export const LeaseSyncAnswer = Closed(
       description:
         'Leases in `held` that the host does not hold (any more), or holds under another generation (then they are in `unlisted` too). The agent gives them to nobody. An operator released them by force, or the network is gone.',
     }),
-    short: Type.Array(
+    shortages: Type.Array(
       Closed(
         {
           networkId,

@@ -256,7 +256,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     count('report');
   };
 
-  /** Returns what is kept in advance of networks that are short, and lets go of what was taken away. */
+  /** Returns what is kept in advance of networks with a shortage, and lets go of what was taken away. */
   const obey = async (): Promise<void> => {
     const document = await call(() => deps.client().desired());
     if (document === lost || document === 'unchanged') return;

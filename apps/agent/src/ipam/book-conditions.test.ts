@@ -8,7 +8,7 @@ const quiet: BookState = {
   unconfirmed: null,
   away: null,
   records: [],
-  short: new Map(),
+  shortages: new Map(),
   blind: new Map(),
   unheld: [],
   notStarted: [],

@@ -13,7 +13,7 @@ export interface BookState {
   readonly unconfirmed: string | null;
   readonly away: { readonly since: number; readonly why: string } | null;
   readonly records: readonly LeaseRecord[];
-  readonly short: ReadonlyMap<string, string>;
+  readonly shortages: ReadonlyMap<string, string>;
   readonly blind: ReadonlyMap<string, string>;
   readonly unheld: readonly UnheldAddress[];
   /** Containers that should run and that could not be started again: on which network, and Docker's words. */
@@ -68,7 +68,7 @@ export function bookCondition(network: DesiredNetwork, state: BookState): Condit
   const own = state.records.filter(({ networkId }) => networkId === id);
   const families = [...new Set(network.subnets.map(({ cidr }) => familyOf(cidr)))];
   for (const family of families) {
-    const why = state.short.get(warmKey(id, family));
+    const why = state.shortages.get(warmKey(id, family));
     const free = warm(own.filter(({ ip }) => familyOf(ip) === family));
     if (why !== undefined && free < network.warm) {
       return advises(

@@ -266,7 +266,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       unconfirmed: gate.pending(),
       away: reachability.away(),
       records: [...store.all().values()],
-      short: leaseSync.short(),
+      shortages: leaseSync.shortages(),
       blind: wire.blind(),
       unheld: bindings.unheld(),
       notStarted: (host?.notStarted() ?? []).flatMap(({ networks, name, why }) =>

@@ -74,14 +74,14 @@ export const eventTable = {
     data: generation,
   },
   'network.deleted': { subject: 'network', means: 'A network is gone from every host.', data: nothing },
-  'network.short': {
+  'network.shortage': {
     subject: 'network',
     means: 'A network has no free address. Hosts were asked to return unused ones.',
     data: Closed({ family: f.family, recalledFrom: f.recalledFrom }),
   },
-  'network.short-ended': {
+  'network.shortage-ended': {
     subject: 'network',
-    means: 'A network is no longer short of addresses.',
+    means: 'The address shortage of a network is over.',
     data: Closed({ family: f.family }),
   },
 

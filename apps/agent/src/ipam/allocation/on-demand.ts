@@ -51,7 +51,7 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
     }
     const timeoutMs = Math.max(...waiters.map(({ question }) => question.timeoutMs));
     try {
-      const { granted, short } = await client.syncLeases(
+      const { granted, shortages } = await client.syncLeases(
         {
           held: null,
           returns: [],
@@ -74,7 +74,7 @@ export function createOnDemandRequests({ source, reachability, onSpare }: OnDema
         .toSorted((a, b) => Number(b.subnet === pool.subnet) - Number(a.subnet === pool.subnet));
       for (const [index, waiter] of waiters.entries()) {
         const lease = fitting[index];
-        const why = short.find(({ networkId }) => networkId === pool.networkId)?.detail;
+        const why = shortages.find(({ networkId }) => networkId === pool.networkId)?.detail;
         waiter.resolve(
           lease === undefined
             ? { why: why ?? `the server granted no address of ${pool.subnet}`, refused: true }

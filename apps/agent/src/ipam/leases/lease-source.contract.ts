@@ -41,7 +41,7 @@ export function describeLeaseSourceContract(
     it('gives as many as are wanted, each once, for anybody, in a generation of its own', async () => {
       const { networkId, subnet, take } = await begin();
       const first = await take(2);
-      expect(first.short).toEqual([]);
+      expect(first.shortages).toEqual([]);
       expect(first.granted).toHaveLength(2);
       for (const lease of first.granted)
         expect(lease).toMatchObject({ networkId, subnet, owner: null, mac: null, bound: false });
@@ -55,21 +55,21 @@ export function describeLeaseSourceContract(
       const missing = { networkId, family: 'ipv4', detail: expect.stringContaining(`${subnet} is full`) };
       const most = await take(7);
       expect(most.granted).toHaveLength(5);
-      expect(most.short).toEqual([{ ...missing, missing: 2 }]);
-      expect(await take(1, true)).toMatchObject({ granted: [], short: [{ ...missing, missing: 1 }] });
+      expect(most.shortages).toEqual([{ ...missing, missing: 2 }]);
+      expect(await take(1, true)).toMatchObject({ granted: [], shortages: [{ ...missing, missing: 1 }] });
     });
 
     it('gives of one subnet alone where that is asked for', async () => {
       const { networkId, subnet, sync } = await begin();
       const want = { networkId, family: 'ipv4', count: 1, onDemand: true } as const;
-      const { granted, short } = await sync({
+      const { granted, shortages } = await sync({
         wants: [
           { ...want, subnet },
           { ...want, subnet: '192.0.2.0/24' },
         ],
       });
       expect(granted).toMatchObject([{ subnet }]);
-      expect(short).toEqual([
+      expect(shortages).toEqual([
         { networkId, family: 'ipv4', missing: 1, detail: expect.stringContaining('192.0.2.0/24') },
       ]);
     });
@@ -190,11 +190,11 @@ export function describeLeaseSourceContract(
       const { networkId, sync } = await begin();
       const want = { networkId, family: 'ipv4', count: 1, onDemand: false } as const;
       const nowhere = '0198c0de-0000-7000-8000-000000000000';
-      const { granted, short } = await sync({
+      const { granted, shortages } = await sync({
         wants: [{ ...want, networkId: nowhere }, want, { ...want, family: 'ipv6' }],
       });
       expect(granted).toHaveLength(1);
-      expect(short).toEqual(
+      expect(shortages).toEqual(
         expect.arrayContaining([
           { networkId: nowhere, family: 'ipv4', missing: 1, detail: expect.any(String) },
           { networkId, family: 'ipv6', missing: 1, detail: expect.any(String) },

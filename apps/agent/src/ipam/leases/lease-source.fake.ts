@@ -118,7 +118,7 @@ export function createFakeLeaseSource(
       .filter((one) => !mine.some((lease) => isSame(one, lease)))
       .map(({ networkId, ip }) => ({ networkId, ip }));
     const granted: Lease[] = [];
-    const short: LeaseSyncAnswer['short'] = [];
+    const shortages: LeaseSyncAnswer['shortages'] = [];
     for (const want of wants) {
       const { networkId, family, count, onDemand } = want;
       for (let number = 0; number < count; number += 1) {
@@ -129,12 +129,12 @@ export function createFakeLeaseSource(
         else {
           const subnet = want.subnet ?? subnets.find((one) => one.networkId === networkId)?.subnet;
           const detail = `${subnet ?? networkId} is full: ${held.size} addresses are held by docker01`;
-          short.push({ networkId, family, missing: count - number, detail });
+          shortages.push({ networkId, family, missing: count - number, detail });
           break;
         }
       }
     }
-    return { granted, unlisted, unknown, short };
+    return { granted, unlisted, unknown, shortages };
   }
 
   function claim({ networkId, family, ip: asked, mac, name }: LeaseClaim): LeaseClaimAnswer {

@@ -41,7 +41,7 @@ export interface LeaseSync {
   /** Exchanges at once what waits for an exchange. Resolves when that succeeded or failed, or after `timeoutMs`. */
   readonly flush: (timeoutMs: number) => Promise<void>;
   /** Pools that the server had nothing for, by network and IP version: why. */
-  readonly short: () => ReadonlyMap<string, string>;
+  readonly shortages: () => ReadonlyMap<string, string>;
   /** Writes down what the server has taken away. From the call on nobody is given it; it is confirmed once it is on disk. */
   readonly revoke: () => Promise<void>;
   /** Runs until aborted; fails only with `AgentSuperseded`. */
@@ -67,7 +67,7 @@ const revocationKey = (one: Revocation): string => `${keyOf(one)} ${one.generati
 export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
   const { store, reachability, timing, log } = deps;
   const waker = createWaker();
-  const short = new Map<string, { readonly until: number; readonly detail: string }>();
+  const shortages = new Map<string, { readonly until: number; readonly detail: string }>();
   const confirmed = new Set<string>();
   let compareAt = 0;
   let failures = 0;
@@ -75,7 +75,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
 
   function backingOff(): ReadonlySet<string> {
     const now = timing.now();
-    return new Set([...short].filter(([, { until }]) => now < until).map(([pool]) => pool));
+    return new Set([...shortages].filter(([, { until }]) => now < until).map(([pool]) => pool));
   }
 
   /** One exchange after the other: an answer is about what that exchange sent. */
@@ -106,7 +106,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       now,
     });
     const wanted = new Set(wants.map(({ networkId, family }) => warmKey(networkId, family)));
-    for (const [pool, { until }] of short) if (until <= now && !wanted.has(pool)) short.delete(pool);
+    for (const [pool, { until }] of shortages) if (until <= now && !wanted.has(pool)) shortages.delete(pool);
     const compares = now >= compareAt;
     const fresh = returns.filter((record) => store.get(keyOf(record)) !== record);
     await store.apply([...fresh, ...drops.map((drop) => ({ drop }))]);
@@ -127,7 +127,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       for (const one of confirms.slice(0, maxConfirms)) confirmed.add(revocationKey(one));
       if (confirms.length > 0) log.warn({ revoked: confirms.length }, 'the server revoked addresses');
       await store.apply(changesOf(answer, { returns, held: sent }, store.all(), timing.now()));
-      noteShort(wants, answer);
+      noteShortages(wants, answer);
       if (compares) {
         compareAt = timing.now() + compareMs * (0.8 + 0.4 * timing.random());
         compared?.();
@@ -141,16 +141,16 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
   }
 
   /** Notes the pools that got less than they wanted, so that they are not requested again at once. */
-  function noteShort(wants: readonly LeaseWant[], answer: LeaseSyncAnswer): void {
+  function noteShortages(wants: readonly LeaseWant[], answer: LeaseSyncAnswer): void {
     for (const { networkId, family, count } of wants) {
       const pool = warmKey(networkId, family);
       const got = answer.granted.filter(
         (lease) => lease.networkId === networkId && familyOf(lease.ip) === family,
       ).length;
-      const shortage = answer.short.find((one) => one.networkId === networkId && one.family === family);
+      const shortage = answer.shortages.find((one) => one.networkId === networkId && one.family === family);
       const detail = shortage?.detail ?? `the server granted ${got} of ${count}`;
-      if (got >= count) short.delete(pool);
-      else short.set(pool, { until: timing.now() + retryMs, detail });
+      if (got >= count) shortages.delete(pool);
+      else shortages.set(pool, { until: timing.now() + retryMs, detail });
     }
   }
 
@@ -180,7 +180,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
   function waitMs(): number {
     if (failures > 0) return backoffMs(failures, backoff, timing.random);
     const now = timing.now();
-    return Math.max(0, Math.min(compareAt, ...[...short.values()].map(({ until }) => until)) - now);
+    return Math.max(0, Math.min(compareAt, ...[...shortages.values()].map(({ until }) => until)) - now);
   }
 
   return {
@@ -204,7 +204,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       const bound = AbortSignal.timeout(Math.max(1, timeoutMs));
       await Promise.race([exchange(bound).catch(() => {}), timing.delay(timeoutMs, bound)]);
     },
-    short: () => new Map([...short].map(([pool, { detail }]) => [pool, detail])),
+    shortages: () => new Map([...shortages].map(([pool, { detail }]) => [pool, detail])),
     run: async (signal) => {
       while (!signal.aborted) {
         waker.reset();
@@ -228,16 +228,16 @@ function logAnswer(
     readonly granted: readonly unknown[];
     readonly unlisted: readonly unknown[];
     readonly unknown: readonly unknown[];
-    readonly short: readonly unknown[];
+    readonly shortages: readonly unknown[];
   },
 ): void {
-  const { returns, granted, unlisted, unknown, short } = answer;
+  const { returns, granted, unlisted, unknown, shortages } = answer;
   const counts = {
     returned: returns,
     granted: granted.length,
     unlisted: unlisted.length,
     unknown: unknown.length,
-    short: short.length,
+    shortages: shortages.length,
   };
   if (unlisted.length + unknown.length > 0) {
     log.warn(counts, 'the server and this disk had different leases for this host');

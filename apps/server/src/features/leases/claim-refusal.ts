@@ -4,7 +4,7 @@ import type { AddressRow } from '../addresses/address-rows.ts';
 import { refusal, type RefusalFacts } from '../addresses/allocation.ts';
 import { conflictRemedy, holderOf } from '../addresses/holder-of.ts';
 import type { ClaimItem, ClaimOutcome } from './leases.store.ts';
-import { noNetworkDetail, unusedDetail } from './short-detail.ts';
+import { noNetworkDetail, unusedDetail } from './shortage-detail.ts';
 
 /** What a refused claim is explained with. */
 export interface ClaimFacts {

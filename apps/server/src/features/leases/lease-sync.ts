@@ -25,7 +25,7 @@ import {
   type WantItem,
 } from './leases.store.ts';
 import { confirmRevocations } from './ended-holds.store.ts';
-import { shortDetail, unusedDetail } from './short-detail.ts';
+import { shortageDetail, unusedDetail } from './shortage-detail.ts';
 
 export interface LeaseSyncs {
   /** Takes what a host returns, grants what it wants, and compares what it reports that it holds. */
@@ -33,9 +33,9 @@ export interface LeaseSyncs {
 }
 
 type Granted = Extract<BatchRow, { kind: 'granted' }>;
-type Short = Extract<BatchRow, { kind: 'short' }>;
+type Shortage = Extract<BatchRow, { kind: 'shortage' }>;
 const grantedOf = (rows: readonly BatchRow[]): Granted[] => rows.filter((row) => row.kind === 'granted');
-const shortOf = (rows: readonly BatchRow[]): Short[] => rows.filter((row) => row.kind === 'short');
+const shortagesOf = (rows: readonly BatchRow[]): Shortage[] => rows.filter((row) => row.kind === 'shortage');
 
 const newLease = ({ networkId, ip, cidr, generation }: Granted): Lease => ({
   networkId,
@@ -48,7 +48,7 @@ const newLease = ({ networkId, ip, cidr, generation }: Granted): Lease => ({
 });
 
 /** What is left of an on-demand want. */
-const stillWanted = ({ networkId, fam: family, cidr, missing: count }: Short): WantItem => ({
+const stillWanted = ({ networkId, fam: family, cidr, missing: count }: Shortage): WantItem => ({
   networkId,
   family,
   ...(cidr === null ? {} : { subnet: cidr }),
@@ -84,7 +84,7 @@ export interface ContainersOfLeases {
 }
 
 /** What a container may wait for: other hosts return something, or this one reports what runs. */
-const worthAWait = (reason: Short['reason']): boolean => reason === 'full' || reason === 'unused';
+const worthAWait = (reason: Shortage['reason']): boolean => reason === 'full' || reason === 'unused';
 
 const wantKey = ({ networkId, family }: Pick<WantItem, 'networkId' | 'family'>): string =>
   `${networkId} ${family}`;
@@ -92,7 +92,7 @@ const wantKey = ({ networkId, family }: Pick<WantItem, 'networkId' | 'family'>):
 /** A host that asks for nothing but more of what it has too much of is refused as a whole. Throws limit_reached. */
 const refuseUnused = (
   host: LeaseHost,
-  { held, returns, granted, left }: LeaseSync & { granted: number; left: readonly Short[] },
+  { held, returns, granted, left }: LeaseSync & { granted: number; left: readonly Shortage[] },
 ): void => {
   const isAll = held === null && returns.length === 0 && granted === 0 && left.length > 0;
   if (!isAll || !left.every(({ reason }) => reason === 'unused')) return;
@@ -137,14 +137,14 @@ export function createLeaseSyncs(
   /** What on-demand wants still miss while other hosts are asked to return theirs, and this one to report what runs. */
   const waitFor = async (
     host: LeaseHost,
-    waits: readonly Short[],
+    waits: readonly Shortage[],
     gone: AbortSignal,
-  ): Promise<{ granted: Granted[]; left: readonly Short[] }> => {
+  ): Promise<{ granted: Granted[]; left: readonly Shortage[] }> => {
     if (waits.some(({ reason }) => reason === 'full')) metrics.recalls.inc();
     const granted: Granted[] = [];
-    let left: readonly Short[] = waits;
+    let left: readonly Shortage[] = waits;
     const tryAgain = async (): Promise<boolean> => {
-      const worth: Short[] = [];
+      const worth: Shortage[] = [];
       let hopeless = true;
       for (const one of left) {
         const { free, recallable } = await availability(query, host.id, one.networkId, one.fam, one.cidr);
@@ -159,19 +159,22 @@ export function createLeaseSyncs(
         wants: worth.map(stillWanted),
       });
       granted.push(...grantedOf(rows));
-      left = [...left.filter((one) => !worth.includes(one)), ...shortOf(rows)];
+      left = [...left.filter((one) => !worth.includes(one)), ...shortagesOf(rows)];
       return left.every(({ reason }) => !worthAWait(reason));
     };
     await holdUntil(feed, tryAgain, recallSeconds * 1000, gone);
     return { granted, left };
   };
 
-  const explain = async (host: LeaseHost, short: Short): Promise<LeaseSyncAnswer['short'][number]> => {
-    const { networkId, fam: family, cidr: subnet, missing, reason } = short;
+  const explain = async (
+    host: LeaseHost,
+    shortage: Shortage,
+  ): Promise<LeaseSyncAnswer['shortages'][number]> => {
+    const { networkId, fam: family, cidr: subnet, missing, reason } = shortage;
     metrics.leasesRefused.inc({ reason });
     const network = (await networkName(query, networkId)) ?? networkId;
     const holders = await holdersOf(query, networkId, family, subnet);
-    const detail = shortDetail(reason, { network, host: host.name, family, subnet, holders });
+    const detail = shortageDetail(reason, { network, host: host.name, family, subnet, holders });
     return { networkId, family: familyWords[family], missing, detail };
   };
 
@@ -206,15 +209,15 @@ export function createLeaseSyncs(
               host.id,
               sync.held.map((item, n) => ({ ...item, ip: readIp(item.ip, `/held/${n}/ip`) })),
             );
-      const short = shortOf(rows);
+      const shortages = shortagesOf(rows);
       const onDemand = new Set(asked.wants.filter((want) => want.onDemand).map(wantKey));
-      const waits = short.filter(
+      const waits = shortages.filter(
         ({ reason, networkId, fam: family }) =>
           worthAWait(reason) && onDemand.has(wantKey({ networkId, family })),
       );
       const waited = await (waits.length === 0 ? { granted: [], left: [] } : waitFor(host, waits, ended));
       const fresh = new Set(granted.map(({ networkId: id, ip, generation }) => `${id} ${ip} ${generation}`));
-      const left = [...short.filter((one) => !waits.includes(one)), ...waited.left];
+      const left = [...shortages.filter((one) => !waits.includes(one)), ...waited.left];
       refuseUnused(host, { ...sync, granted: granted.length + waited.granted.length, left });
       return {
         granted: [...granted, ...waited.granted].map(newLease),
@@ -222,7 +225,7 @@ export function createLeaseSyncs(
           .filter(({ networkId: id, ip, generation }) => !fresh.has(`${id} ${ip} ${generation}`))
           .map(heldLease),
         unknown: compared.unknown,
-        short: await Promise.all(left.map((one) => explain(host, one))),
+        shortages: await Promise.all(left.map((one) => explain(host, one))),
       };
     },
   };

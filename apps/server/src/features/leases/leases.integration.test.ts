@@ -123,7 +123,7 @@ describe('promise 4: nothing is freed but on a return that names the generation'
     // Nothing in advance is taken out of quarantine.
     const rest = await takeLeases(two, id, 256);
     expect(rest.granted).toHaveLength(253 - 2);
-    expect(rest.short[0]?.detail).toMatch(/251 of 253|253 of 253/);
+    expect(rest.shortages[0]?.detail).toMatch(/251 of 253|253 of 253/);
   });
 
   test('a conflicted one is kept apart with the MAC seen, and is a candidate again after a while', async () => {
@@ -189,7 +189,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
     await syncLeases(one, { returns: returning(got.slice(0, 1), 'unused') });
     const ahead = await takeLeases(two, id, 1);
     expect(ahead.granted).toEqual([]);
-    expect(ahead.short[0]?.detail).toContain('so warm pools get none');
+    expect(ahead.shortages[0]?.detail).toContain('so warm pools get none');
     got.push(...(await takeLeases(two, id, 1, true)).granted);
     await reportInventory(two, [seenContainer(id, 'last', got.at(-1)!.ip)]);
     await reportInventory(
@@ -198,7 +198,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
     );
     const refused = await takeLeases(three, id, 1, true);
     expect(refused.granted).toEqual([]);
-    expect(refused.short).toEqual([
+    expect(refused.shortages).toEqual([
       {
         networkId: id,
         family: 'ipv4',
@@ -224,7 +224,7 @@ describe('promise 3: exact exhaustion, and unused leases are called back before 
       );
     }
     const refused = await takeLeases(one, id, 1, true);
-    expect(refused.short[0]?.detail).toMatch(
+    expect(refused.shortages[0]?.detail).toMatch(
       /is full: 253 of 253 .* 85 by docker01, 84 by docker02, 84 by docker03/,
     );
   });
@@ -268,8 +268,8 @@ describe('a want of one subnet', () => {
     await syncLeases(two, { returns: returning([theirs], 'unused') });
     expect((await waiting).granted.map(({ ip }) => ip)).toEqual([theirs.ip]);
     await reportInventory(one, [seenContainer(id, 'a', lease.ip), seenContainer(id, 'b', theirs.ip)]);
-    const { short } = await syncLeases(one, { wants: [{ ...want, onDemand: true }] });
-    expect(short).toEqual([
+    const { shortages } = await syncLeases(one, { wants: [{ ...want, onDemand: true }] });
+    expect(shortages).toEqual([
       {
         networkId: id,
         family: 'ipv4',
@@ -357,14 +357,14 @@ describe('promise 3 holds for those who ask through the API too', () => {
 describe('where nothing is granted', () => {
   test('of a network that is not on the host, is gone, or has no such IP version', async () => {
     const { body } = await call.make('elsewhere', { hosts: { names: ['docker02'] } });
-    const [absent] = (await takeLeases(one, body.id, 1)).short;
+    const [absent] = (await takeLeases(one, body.id, 1)).shortages;
     expect(absent?.detail).toMatch(/is not on docker01/);
-    const [gone] = (await takeLeases(one, '0198c0de-0000-7000-8000-000000000000', 1)).short;
+    const [gone] = (await takeLeases(one, '0198c0de-0000-7000-8000-000000000000', 1)).shortages;
     expect(gone?.detail).toMatch(/there is no network/);
-    const { short } = await syncLeases(two, {
+    const { shortages } = await syncLeases(two, {
       wants: [{ networkId: body.id, family: 'ipv6', count: 1, onDemand: true }],
     });
-    expect(short[0]?.detail).toMatch(/no IPv6 subnet/);
+    expect(shortages[0]?.detail).toMatch(/no IPv6 subnet/);
   });
 
   test('a malformed address is the fault of the caller', async () => {
@@ -379,7 +379,7 @@ describe('the end of a host and of a network', () => {
     const id = await network('leaving');
     const got = (await takeLeases(one, id, 4)).granted;
     expect((await call.remove('leaving')).status).toBe(202);
-    expect((await takeLeases(one, id, 1)).short[0]?.detail).toMatch(/is being removed/);
+    expect((await takeLeases(one, id, 1)).shortages[0]?.detail).toMatch(/is being removed/);
     for (const agent of [one, two, three]) await carryOut(agent);
     expect((await server.request('GET', '/v1/networks/leaving')).status).toBe(404);
     expect((await syncLeases(one, { held: held(got) })).unknown).toEqual(

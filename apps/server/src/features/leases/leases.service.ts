@@ -74,7 +74,7 @@ export function createLeasesService(
         await changes.make({ actor: 'server' }, async (change) => {
           for (const { network, family, hosts } of await endRecalls(change.db)) {
             change.record({
-              type: 'network.short-ended',
+              type: 'network.shortage-ended',
               subject: networkPath(network),
               network,
               data: { family: `ipv${family}` },

@@ -25,9 +25,6 @@ export interface WantItem {
   onDemand: boolean;
 }
 
-/** Why a want was not met: see `lease_batch` in prisma/functions. */
-export type ShortReason = LeaseShortage;
-
 /** What one host returns and wants. */
 export interface LeaseAsk {
   host: string;
@@ -39,8 +36,8 @@ export interface LeaseAsk {
 
 export type BatchRow = { pos: number; networkId: string; fam: 4 | 6 } & (
   | { kind: 'granted'; ip: string; cidr: string; generation: string }
-  /** `cidr`: the subnet that the want named. */
-  | { kind: 'short'; cidr: string | null; missing: number; reason: ShortReason }
+  /** `cidr`: the subnet that the want named; `reason`: see `lease_batch` in prisma/functions. */
+  | { kind: 'shortage'; cidr: string | null; missing: number; reason: LeaseShortage }
 );
 
 /** Takes what hosts return and grants what they want, in one statement, which is one transaction. */

@@ -55,7 +55,7 @@ describe('one item that means nothing to the server holds up no other', () => {
     const leaving = await network('leaving');
     await carryOut(at.one);
     expect((await at.call.remove('leaving')).status).toBe(202);
-    const { short } = await besideGoodOnes('wants', id, {
+    const { shortages } = await besideGoodOnes('wants', id, {
       wants: [
         want,
         { ...want, onDemand: true },
@@ -65,7 +65,7 @@ describe('one item that means nothing to the server holds up no other', () => {
       ],
     });
     expect(
-      short
+      shortages
         .map(({ networkId, family, missing, detail }) => `${networkId} ${family} ${missing} ${detail}`)
         .toSorted(),
     ).toEqual(

@@ -33,7 +33,7 @@ async function recall(
     any ||= holding;
     if (notified.length === 0) continue;
     change.record({
-      type: 'network.short',
+      type: 'network.shortage',
       subject: networkPath(network),
       network,
       data: { family: `ipv${family}`, recalledFrom: notified.slice(0, 100).map(({ name }) => name) },

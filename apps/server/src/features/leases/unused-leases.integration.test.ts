@@ -113,7 +113,7 @@ describe('what containers need', () => {
       expect(got).toHaveLength(61);
       const full = await takeLeases(agent, id, 1, true);
       expect(full.granted).toEqual([]);
-      expect(full.short[0]?.detail).toContain('is full');
+      expect(full.shortages[0]?.detail).toContain('is full');
     },
   );
 

@@ -1,4 +1,5 @@
-import type { HoldersRow, ShortReason } from './leases.store.ts';
+import type { LeaseShortage } from '@trunkline/contracts';
+import type { HoldersRow } from './leases.store.ts';
 
 const maxHosts = 5;
 
@@ -47,8 +48,8 @@ export function noNetworkDetail(network: string, host: string): string {
 }
 
 /** Why a want was not met. Pure: the same facts, the same words. */
-export function shortDetail(
-  reason: ShortReason,
+export function shortageDetail(
+  reason: LeaseShortage,
   facts: {
     network: string;
     host: string;
