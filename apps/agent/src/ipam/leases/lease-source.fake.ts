@@ -97,7 +97,7 @@ export function createFakeLeaseSource(
     return null;
   }
 
-  function takeBack(one: LeaseReturn): void {
+  function takeReturn(one: LeaseReturn): void {
     const key = `${one.networkId}/${one.ip}`;
     if (held.get(key)?.generation !== one.generation) return;
     held.delete(key);
@@ -107,7 +107,7 @@ export function createFakeLeaseSource(
   }
 
   function sync({ held: listed, returns, wants }: LeaseSync): LeaseSyncAnswer {
-    for (const one of returns) takeBack(one);
+    for (const one of returns) takeReturn(one);
     const mine = [...held.values()];
     const unlisted = mine.filter((lease) =>
       listed === null
