@@ -15,12 +15,12 @@ export type ConditionDraft = { [T in ConditionType]: DraftOf<T> }[ConditionType]
 
 const maxMessage = 4000;
 
-/** It holds. */
+/** The condition is met; `message` states what was observed. */
 export function holds<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { type, status: 'True', reason, message };
 }
 
-/** It does not hold; `message` has what was found and what to do. */
+/** The condition is not met; `message` states what was observed and what to do. */
 export function fails<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { type, status: 'False', reason, message };
 }
@@ -30,7 +30,7 @@ export function failsAs({ type, reason }: ConditionName, message: string): Condi
   return { type, status: 'False', reason, message } as ConditionDraft;
 }
 
-/** It does not hold yet; the steps of the same plan make it so. */
+/** The condition is not met yet; the steps of the same plan will meet it. */
 export function mending<T extends ConditionType>(type: T, reason: ReasonOf<T>, message: string): DraftOf<T> {
   return { ...fails(type, reason, message), weight: 'mended' };
 }
