@@ -89,7 +89,7 @@ describe('an address of a live container', () => {
     expect(kinds(look(0, live), look(30, live), book(10, 20), look(100))).toEqual(['freed early']);
   });
 
-  test('that came, went, or was taken anew while the book was asked for proves nothing', () => {
+  test('that came, went, or was taken again while the book was asked for proves nothing', () => {
     const again = on('docker01', 'a', ip, 'another');
     expect(kinds(look(0), book(10, 110), look(100, live), look(200, live))).toEqual([]);
     expect(kinds(look(0, live), book(10, 110), look(100), look(200))).toEqual([]);

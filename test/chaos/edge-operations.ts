@@ -1,26 +1,26 @@
 import type { Operation } from './operation.ts';
-import type { PlanState, Wish } from './plan-state.ts';
+import type { PlanState, WeightedOperation } from './plan-state.ts';
 
 /** At most so many owners and stations at a time. */
 const maxOwners = 4;
 const maxStations = 2;
 
 /** What happens to data, wire and by the API, while nothing that it needs is thought to be broken. */
-export function edgeOperations(state: PlanState): readonly Wish[] {
+export function edgeOperations(state: PlanState): readonly WeightedOperation[] {
   const server = (make: () => Operation | undefined) => () => (state.serverDown ? undefined : make());
   return [
     [3, () => auxNetwork(state)],
     [4, () => station(state)],
     [4, server(() => excluded(state))],
-    [3, server(() => onWished(state, (ip) => ({ do: 'force release', ip })))],
+    [3, server(() => onNamed(state, (ip) => ({ do: 'force release', ip })))],
     [5, server(() => owner(state))],
     [2, server(() => backup(state))],
     [2, () => clone(state)],
   ];
 }
 
-function onWished({ pick, settings }: PlanState, make: (ip: string) => Operation): Operation | undefined {
-  const ip = pick(settings.wished);
+function onNamed({ pick, settings }: PlanState, make: (ip: string) => Operation): Operation | undefined {
+  const ip = pick(settings.byName);
   return ip === undefined ? undefined : make(ip);
 }
 
@@ -35,7 +35,7 @@ function auxNetwork(state: PlanState): Operation | undefined {
   const host = pick(usable.filter((one) => !aux.has(one)));
   if (host === undefined) return undefined;
   aux.add(host);
-  return onWished(state, (ip) => ({ do: 'aux network', host, ip }));
+  return onNamed(state, (ip) => ({ do: 'aux network', host, ip }));
 }
 
 function station({ stations, pick, settings, chance }: PlanState): Operation | undefined {
@@ -44,7 +44,7 @@ function station({ stations, pick, settings, chance }: PlanState): Operation | u
     stations.delete(leaving);
     return { do: 'station leaves', ip: leaving };
   }
-  const ip = pick(settings.wished.filter((one) => !stations.has(one)));
+  const ip = pick(settings.byName.filter((one) => !stations.has(one)));
   if (ip === undefined) return undefined;
   stations.add(ip);
   return { do: 'station comes', ip };
@@ -57,7 +57,7 @@ function excluded(state: PlanState): Operation | undefined {
   }
   state.isExcluding = true;
   const { pick, settings } = state;
-  const ips = new Set([pick(settings.wished), pick(settings.wished)]);
+  const ips = new Set([pick(settings.byName), pick(settings.byName)]);
   return { do: 'exclude', ips: [...ips].filter((ip) => ip !== undefined) };
 }
 

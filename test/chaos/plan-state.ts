@@ -6,7 +6,7 @@ export interface PlanSettings {
   readonly seed: number;
   readonly hosts: readonly string[];
   /** Addresses that are asked for by name; few, so that several ask for one. */
-  readonly wished: readonly string[];
+  readonly byName: readonly string[];
   /** Ethernet addresses that are asked for by name; few, so that several ask for one. */
   readonly macs: readonly string[];
   /** The most containers that a host is given at a time. */
@@ -74,10 +74,10 @@ export function newPlanState(settings: PlanSettings): PlanState {
 }
 
 /** Something that may be done next, and how often in comparison. Undefined: it is not possible now. */
-export type Wish = readonly [weight: number, make: () => Operation | undefined];
+export type WeightedOperation = readonly [weight: number, make: () => Operation | undefined];
 
 /** The first that is possible, drawn by weight. */
-export function draw({ below }: PlanState, from: readonly Wish[]): Operation | undefined {
+export function draw({ below }: PlanState, from: readonly WeightedOperation[]): Operation | undefined {
   const left = [...from];
   while (left.length > 0) {
     let at = below(left.reduce((sum, [weight]) => sum + weight, 0));

@@ -7,7 +7,7 @@ const hosts = ['docker01', 'docker02'];
 const settings: PlanSettings = {
   seed: 1,
   hosts,
-  wished: ['10.213.0.20', '10.213.0.21'],
+  byName: ['10.213.0.20', '10.213.0.21'],
   macs: ['02:42:c0:00:00:01'],
   perHost: 5,
   between: 20,

@@ -1,6 +1,6 @@
-import { containerWishes } from './container-wishes.ts';
+import { containerOperations } from './container-operations.ts';
 import { edgeOperations } from './edge-operations.ts';
-import { breakingWishes, isBroken, mended, mendingWishes } from './fleet-wishes.ts';
+import { breakingOperations, isBroken, mended, mendingOperations } from './fleet-operations.ts';
 import type { Operation, Step } from './operation.ts';
 import { draw, newPlanState, type PlanSettings } from './plan-state.ts';
 
@@ -27,11 +27,11 @@ export function* planOf(settings: PlanSettings): Generator<Step, never> {
       if ('container' in operation) taken.add(operation.container);
     };
     const many = state.below(atOnce);
-    for (let number = 0; number < many; number += 1) add(draw(state, containerWishes(state, taken)));
+    for (let number = 0; number < many; number += 1) add(draw(state, containerOperations(state, taken)));
     if (state.chance(0.3)) add(draw(state, edgeOperations(state)));
     // Drawn last, begun at any moment: what is asked of a host may find it going down.
-    if (isBroken(state) && state.chance(0.5)) add(draw(state, mendingWishes(state)));
-    else if (state.chance(0.25)) add(draw(state, breakingWishes(state)));
+    if (isBroken(state) && state.chance(0.5)) add(draw(state, mendingOperations(state)));
+    else if (state.chance(0.25)) add(draw(state, breakingOperations(state)));
     if (operations.length === 0) continue;
     sinceCalm = (calm ? 0 : sinceCalm) + operations.length;
     yield { operations, calm };

@@ -98,8 +98,8 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
   const steps = createSteps({ perform, health, ledger: deps.ledger, recorder });
   // Spread, so that some of them lie in warm pools; few, so that several ask for one.
   const every = Math.ceil(pool.addresses.length / 8);
-  const wished = pool.addresses.filter((_, index) => index % every === every - 1);
-  const plan = planOf({ seed: settings.seed, hosts, wished, macs, perHost, between: settings.between });
+  const byName = pool.addresses.filter((_, index) => index % every === every - 1);
+  const plan = planOf({ seed: settings.seed, hosts, byName, macs, perHost, between: settings.between });
   const held = (): boolean => recorder.violations.length === 0;
 
   async function rest(look: typeof calm): Promise<void> {

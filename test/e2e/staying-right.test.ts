@@ -107,7 +107,7 @@ describe('what is broken by hand', () => {
       expect(before).toBe((await networksNamed(on, pruned.name))[0]?.Id);
       // It takes every network that nothing runs on.
       await docker(on, 'network', 'prune', '--force');
-      await waitFor('the stopped one connected anew', async () => (await network()) !== before, healMs, 100);
+      await waitFor('the stopped one connected again', async () => (await network()) !== before, healMs, 100);
       await docker(on, 'start', 'stopped');
       expect((await networksNamed(on, pruned.name))[0]?.Id).toBe(await network());
       expect((await containerNamed(on, 'stopped'))?.NetworkSettings.Networks[pruned.name]?.IPAddress).toBe(

@@ -280,7 +280,7 @@ describe('the wire is asked while a container waits', () => {
     expect(await recheck(request, until)).toEqual({ answer: 'taken', mac: macOf.other });
   });
 
-  test('asked anew after the room for it was killed', async () => {
+  test('asked again after the room for it was killed', async () => {
     const station = await addStation({ ip: '172.16.100.77', mac: macOf.station });
     const stops: (() => void)[] = [];
     const host = lab.host('docker01');

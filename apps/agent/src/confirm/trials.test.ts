@@ -288,7 +288,7 @@ test('a clock that was set back gives a trial no more than its length', () => {
 
 /** What can happen to an agent with one network, in any order. */
 type Event =
-  | { readonly what: 'wish'; readonly parent: string }
+  | { readonly what: 'change'; readonly parent: string }
   | { readonly what: 'work'; readonly fails: boolean; readonly killed: boolean }
   | { readonly what: 'look' }
   | { readonly what: 'exchange'; readonly tookMs: number }
@@ -298,7 +298,7 @@ type Event =
 
 const sometimes = fc.constantFrom(true, false, false, false);
 const events: fc.Arbitrary<Event> = fc.oneof(
-  fc.record({ what: fc.constant('wish' as const), parent: fc.constantFrom('ens33', 'ens34', 'ens35') }),
+  fc.record({ what: fc.constant('change' as const), parent: fc.constantFrom('ens33', 'ens34', 'ens35') }),
   fc.record({ what: fc.constant('work' as const), fails: fc.boolean(), killed: sometimes }),
   fc.record({ what: fc.constant('look' as const) }),
   fc.record({ what: fc.constant('exchange' as const), tookMs: fc.constantFrom(0, 0, 1, 2000, 90_000) }),
@@ -324,7 +324,7 @@ function agent() {
     wanted: () => wanted,
     happen: (event: Event): void => {
       switch (event.what) {
-        case 'wish':
+        case 'change':
           wanted = { ...wanted, generation: wanted.generation + 1, parent: event.parent };
           // What was seen speaks of another generation.
           seen = { ...seen, inPlaceAt: null };
@@ -399,11 +399,11 @@ test('property: whatever happens in whatever order, a generation is undone at mo
 });
 
 test('property: a change that is applied and never followed by an answer is undone when its time is over, whatever is killed', () => {
-  const silent = events.filter(({ what }) => what !== 'exchange' && what !== 'wish');
+  const silent = events.filter(({ what }) => what !== 'exchange' && what !== 'change');
   fc.assert(
     fc.property(fc.array(silent, { maxLength: 40 }), (history) => {
       const one = confirmedAgent();
-      one.happen({ what: 'wish', parent: 'ens34' });
+      one.happen({ what: 'change', parent: 'ens34' });
       one.happen({ what: 'work', fails: false, killed: true });
       for (const event of history) one.happen(event);
       one.happen({ what: 'wait', ms: windowMs });

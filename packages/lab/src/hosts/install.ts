@@ -27,7 +27,7 @@ const COMMAND_PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** What agents in the lab can do without, with a condition about it: not worth failing for where it cannot be had. */
-const WISHED_PACKAGES: Readonly<Record<string, string>> = { nft: 'nftables' };
+const OPTIONAL_PACKAGES: Readonly<Record<string, string>> = { nft: 'nftables' };
 
 /** Asked by all of Debian's package scripts before they start a service (invoke-rc.d(8)). */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
@@ -114,7 +114,7 @@ async function installPackages(packages: readonly string[], log: Log): Promise<v
 export async function ensureInstalled(log: Log, commands = COMMAND_PACKAGES): Promise<void> {
   await ensureNeeded(log, commands);
   if (commands !== COMMAND_PACKAGES) return;
-  await ensureNeeded(log, WISHED_PACKAGES).catch((error: unknown) => {
+  await ensureNeeded(log, OPTIONAL_PACKAGES).catch((error: unknown) => {
     log(`going on without: ${messageOf(error)}`);
   });
 }

@@ -240,8 +240,8 @@ describe('from the server', () => {
     const back = record(2, { use: 'returning' });
     const answered = { returns: [back], held: held() };
     expect(changesOf(none, answered, held(back), 9)).toEqual([{ drop: keyOf(back) }]);
-    const anew = record(2, { use: 'used', generation: 7 });
-    expect(changesOf(none, answered, held(anew), 9)).toEqual([]);
+    const again = record(2, { use: 'used', generation: 7 });
+    expect(changesOf(none, answered, held(again), 9)).toEqual([]);
   });
 
   test('what the server does not know is given to nobody, and is claimed again where a container has it', () => {
@@ -252,7 +252,7 @@ describe('from the server', () => {
       { drop: keyOf(free) },
       { ...used, generation: 0 },
     ]);
-    const anew = record(2, { generation: 8 });
-    expect(changesOf({ ...none, unknown: [where(free)] }, said(free), held(anew), 9)).toEqual([]);
+    const again = record(2, { generation: 8 });
+    expect(changesOf({ ...none, unknown: [where(free)] }, said(free), held(again), 9)).toEqual([]);
   });
 });

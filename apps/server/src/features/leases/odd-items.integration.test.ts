@@ -4,7 +4,7 @@ import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { freshSubnet } from '../networks/network-calls.fixture.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
 import { held, returning, syncLeases, takeLeases } from './lease-calls.fixture.ts';
-import { noNetworkDetail } from './short-detail.ts';
+import { noNetworkDetail } from './shortage-detail.ts';
 
 const at = useTwoHosts();
 

@@ -36,7 +36,7 @@ const waiting = placement('docker03', { ready: ready('False') });
 const behind = placement('docker04', { observedGeneration: 2 });
 
 test.each([
-  ['what Docker makes anew everywhere: every host', both, { vlan: 10 }, ['docker01', 'docker02']],
+  ['what Docker makes again everywhere: every host', both, { vlan: 10 }, ['docker01', 'docker02']],
   ['another parent: only the hosts that take it', both, { parent: 'ens34' }, ['docker01']],
   ['what changes in place: no host', both, { mtu: 1400, promiscuous: false }, []],
   ['nothing, real everywhere: no host', both, { vlan: null }, []],

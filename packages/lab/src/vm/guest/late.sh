@@ -38,7 +38,7 @@ port() {
 }
 exec 3<>"$(port control)"
 mkfifo "$own/stdout" "$own/stderr"
-# Through pipes: a port opens only once, and programs may open /dev/stdout anew.
+# Through pipes: a port opens only once, and programs may open /dev/stdout again.
 cat "$own/stdout" >"$(port stdout)" 3>&- &
 out=$!
 cat "$own/stderr" >"$(port stderr)" 3>&- &

@@ -1,8 +1,8 @@
 import type { HostOperation, Operation } from './operation.ts';
-import type { PlanState, Wish } from './plan-state.ts';
+import type { PlanState, WeightedOperation } from './plan-state.ts';
 
 /** Breaks something that is whole, for good or for a moment. */
-export function breakingWishes(state: PlanState): readonly Wish[] {
+export function breakingOperations(state: PlanState): readonly WeightedOperation[] {
   const { settings, agentsDown, dockerdsDown, cut, pick } = state;
   const on = (hosts: readonly string[], what: HostOperation['do']): HostOperation | undefined => {
     const host = pick(hosts);
@@ -46,7 +46,7 @@ export function breakingWishes(state: PlanState): readonly Wish[] {
 }
 
 /** Mends something broken. Docker is never started while the agent of its host is down: its unit comes first. */
-export function mendingWishes(state: PlanState): readonly Wish[] {
+export function mendingOperations(state: PlanState): readonly WeightedOperation[] {
   const { agentsDown, dockerdsDown, cut, pick } = state;
   const ownState = (): Operation | undefined => {
     const host = pick([...state.cloned]);

@@ -1,10 +1,10 @@
 import type { Operation, RestartPolicy } from './operation.ts';
-import type { Planned, PlanState, Wish } from './plan-state.ts';
+import type { Planned, PlanState, WeightedOperation } from './plan-state.ts';
 
 const policies: readonly RestartPolicy[] = ['no', 'no', 'always', 'unless-stopped'];
 
 const ipOf = ({ chance, pick, settings }: PlanState): string | null =>
-  chance(0.35) ? (pick(settings.wished) ?? null) : null;
+  chance(0.35) ? (pick(settings.byName) ?? null) : null;
 
 /** One that nothing else is done to in this step, on a host whose Docker is thought to run. */
 const one = (
@@ -44,7 +44,10 @@ const runs = ({ running }: Planned): boolean => running;
 const rests = ({ running }: Planned): boolean => !running;
 
 /** What may be done to containers, `taken` left alone. */
-export function containerWishes(state: PlanState, taken: ReadonlySet<string>): readonly Wish[] {
+export function containerOperations(
+  state: PlanState,
+  taken: ReadonlySet<string>,
+): readonly WeightedOperation[] {
   /** Does it to one that fits, and takes note of how that one is from then on. */
   const to =
     (
