@@ -92,9 +92,6 @@ RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
   generations bigint[];
 BEGIN
-  IF macs IS NOT NULL THEN
-    PERFORM reserve_station(net.id, x.ip, x.mac, x.owner) FROM unnest(ips, macs, owners) AS x (ip, mac, owner) WHERE x.mac IS NOT NULL;
-  END IF;
   WITH made AS (
     INSERT INTO address (space, ip, subnet_id, network_id, cidr, state, owner, container_id, mac, labels, claim, for_host_id)
     SELECT net.space, x.ip, x.subnet_id, net.id, x.cidr, 'reserved', x.owner, x.container, x.mac, COALESCE(x.labels, '{}'),
@@ -104,6 +101,9 @@ BEGIN
     RETURNING generation
   )
   SELECT array_agg(m.generation) INTO generations FROM made AS m;
+  IF macs IS NOT NULL THEN
+    PERFORM reserve_station(net.id, x.ip, x.mac, x.owner) FROM unnest(ips, macs, owners) AS x (ip, mac, owner) WHERE x.mac IS NOT NULL;
+  END IF;
   RETURN generations;
 END $$;
 
@@ -343,10 +343,9 @@ BEGIN
     WHEN reason = 'unused' AND a.state = 'leased' OR quarantine = interval '0' THEN NULL
     ELSE 'quarantined'
   END::address_state;
-  UPDATE station x SET host_id = NULL WHERE x.network_id = a.network_id AND x.ip = a.ip AND x.host_id = a.host_id AND x.reserved;
-  DELETE FROM station x WHERE x.network_id = a.network_id AND x.ip = a.ip AND x.host_id = a.host_id AND NOT x.reserved;
   IF next_state IS NULL THEN
     PERFORM free_address(a);
+    PERFORM leave_station_of_host(a.network_id, a.ip, a.host_id);
     RETURN;
   END IF;
   UPDATE address x
@@ -358,6 +357,7 @@ BEGIN
       gone = is_proven AND next_state = 'quarantined' AND reason = 'released', from_inventory = false,
       generation = nextval('address_generation'), updated_at = now()
   WHERE x.space = a.space AND x.ip = a.ip;
+  PERFORM leave_station_of_host(a.network_id, a.ip, a.host_id);
 END $$;
 
 -- Releases addresses, whoever has them. Answers how many. `immediate`: an operator forces it, and they are free at once. What is in
@@ -371,7 +371,6 @@ DECLARE
 BEGIN
   SELECT make_interval(secs => x.quarantine_seconds) INTO quarantine FROM network x WHERE x.id = network;
   PERFORM lock_subnets(network, 4), lock_subnets(network, 6);
-  PERFORM leave_stations(network, ips);
   IF NOT immediate THEN n := leave_conflict(network, ips, NULL); END IF;
   IF immediate OR quarantine = interval '0' THEN
     FOR freed IN
@@ -385,6 +384,7 @@ BEGIN
       PERFORM give_back(freed.subnet_id, freed.ips);
       n := n + cardinality(freed.ips);
     END LOOP;
+    PERFORM leave_stations(network, ips);
     RETURN n;
   END IF;
   UPDATE address x
@@ -394,6 +394,7 @@ BEGIN
       claim = 'owner', for_host_id = NULL, gone = false, from_inventory = false, updated_at = now()
   WHERE x.network_id = network AND x.ip = ANY (ips) AND x.state NOT IN ('quarantined', 'conflicted');
   GET DIAGNOSTICS released = ROW_COUNT;
+  PERFORM leave_stations(network, ips);
   RETURN n + released;
 END $$;
 
@@ -411,13 +412,13 @@ BEGIN
   VALUES (held.space, held.ip, loser, held.network_id, held.generation)
   ON CONFLICT (space, ip, host_id) DO UPDATE
   SET network_id = EXCLUDED.network_id, generation = EXCLUDED.generation, created_at = now(), confirmed_at = NULL, until_unseen = false;
-  PERFORM leave_stations(network, ARRAY[wanted]);
   UPDATE address x
   SET state = 'quarantined', quarantined_until = now(), previous_owner = NULL, previous_host_id = NULL, awaiting_host_id = loser,
       owner = NULL, container_id = NULL, host_id = NULL, mac = NULL, reservation = false, container_name = NULL, docker_id = NULL,
       seen_mac = NULL, since = NULL, recheck_at = NULL, claim = 'owner', for_host_id = NULL, gone = false, from_inventory = false,
       generation = nextval('address_generation'), updated_at = now()
   WHERE x.space = held.space AND x.ip = held.ip;
+  PERFORM leave_stations(network, ARRAY[wanted]);
   RETURN loser;
 END $$;
 

@@ -43,6 +43,19 @@ BEGIN
   UPDATE station s SET reserved = false WHERE s.network_id = network AND s.ip = ANY (ips) AND s.reserved;
 END $$;
 
+-- A host no longer holds an address: what was reserved with it stays reserved, what a container of the host had goes.
+CREATE FUNCTION leave_station_of_host(network uuid, its_ip inet, host uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE station s SET host_id = NULL WHERE s.network_id = network AND s.ip = its_ip AND s.host_id = host AND s.reserved;
+  DELETE FROM station s WHERE s.network_id = network AND s.ip = its_ip AND s.host_id = host AND NOT s.reserved;
+END $$;
+
+-- A subnet leaves its network, and all that is known of stations with its addresses.
+CREATE FUNCTION drop_stations_of_subnet(subnet uuid) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM station x USING subnet s
+  WHERE s.id = drop_stations_of_subnet.subnet AND x.network_id = s.network_id AND x.ip <<= s.cidr
+$$;
+
 -- Puts what a host was seen with in place of what it was seen with before; writes only what differs, in one order for all.
 CREATE FUNCTION put_stations(host uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

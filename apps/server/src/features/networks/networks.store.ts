@@ -244,16 +244,15 @@ export async function shortenQuarantines(
 }
 
 /**
- * The subnet leaves, and with it what rested or was leased in advance there. An address that is held keeps it (foreign
+ * The subnet leaves, and with it what was quarantined or leased in advance there. An address that is held keeps it (foreign
  * key). Answers the hosts that held something: they have to confirm that they let go of it.
  */
 export async function deleteSubnet(db: TransactionClient, subnetId: string): Promise<string[]> {
   const [row] = await db.$queryRaw<
     { hosts: string[] }[]
   >`SELECT revoke_subnet(${subnetId}::uuid)::text[] AS hosts`;
-  await db.$executeRaw`
-    DELETE FROM station x USING subnet s WHERE s.id = ${subnetId}::uuid AND x.network_id = s.network_id AND x.ip <<= s.cidr`;
   await db.$executeRaw`SELECT drop_of_subnet(${subnetId}::uuid)`;
+  await db.$executeRaw`SELECT drop_stations_of_subnet(${subnetId}::uuid)`;
   await db.subnet.delete({ where: { id: subnetId } });
   return row?.hosts ?? [];
 }
