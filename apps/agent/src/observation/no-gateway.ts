@@ -1,5 +1,5 @@
 /*
- * What the driver answers for the gateway of a network that has none (docs/decisions/0032-no-gateway-takes-no-address.md).
+ * What the driver answers for the gateway of a network that has none (docs/decisions/0032-a-network-without-a-gateway-spends-no-address.md).
  * Docker Engine before 29 asks for one, and routes the containers over it. An address of the subnet would be missing
  * there, might be somebody's, and might become the router's.
  *

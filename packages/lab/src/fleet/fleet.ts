@@ -12,7 +12,7 @@ import { watchProgram, type Program } from './program.ts';
 import { compileCache, freePort, repository, startServerProcess } from './server-process.ts';
 
 const agentMain = path.join(repository, 'apps/agent/src/main.ts');
-/** As `npm run agent` and the unit start it (docs/decisions/0035-what-an-agent-may-weigh.md); a test compares them. */
+/** As `npm run agent` and the unit start it (docs/decisions/0035-bounds-for-an-agents-memory-and-processor-time.md); a test compares them. */
 export const agentNodeFlags = [
   '--max-semi-space-size=1',
   '--initial-old-space-size=24',
