@@ -20,5 +20,5 @@ test('fields that change in place', () => {
 });
 
 test('fields that Docker can only change by replacing the network', () => {
-  expect(listed('is `409 network_in_use` with their names: ')).toEqual(replacingFields.toSorted());
+  expect(listed('**Docker cannot change some fields in place**: ')).toEqual(replacingFields.toSorted());
 });
