@@ -134,7 +134,7 @@ BEGIN
   ON CONFLICT DO NOTHING;
   settle := CASE WHEN EXISTS (SELECT 1 FROM recovery_host r WHERE r.recovery IS NULL) THEN now() + interval '15 seconds' END;
   PERFORM write_past(next, CASE WHEN settle IS NULL THEN 'open' ELSE 'settling' END::recovery_phase, NULL,
-    'PostgreSQL was started, and hosts are heard first', settle, next_mark, seen_boot);
+    'PostgreSQL was started; for some seconds hosts report before addresses are given out', settle, next_mark, seen_boot);
   RETURN CASE WHEN settle IS NULL THEN 'proven' ELSE 'settling' END;
 END $$;
 
@@ -165,7 +165,8 @@ BEGIN
   SELECT true INTO waited FROM recovery_host r
   WHERE r.host_id = hear_host.host AND r.recovery IS NOT NULL AND r.compared_at IS NULL;
   IF waited IS NULL THEN
-    PERFORM begin_recovery(format('host %s has heard more than the database knows', (SELECT h.name FROM host h WHERE h.id = hear_host.host)),
+    PERFORM begin_recovery(format('host %s has newer state than the database, which was probably restored from a backup',
+        (SELECT h.name FROM host h WHERE h.id = hear_host.host)),
       heard_revision, heard_generation, gen_random_uuid(), p.mark, p.boot);
     RETURN 'started';
   END IF;

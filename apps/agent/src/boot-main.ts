@@ -45,7 +45,7 @@ export async function boot(
   } catch (error) {
     log.error(
       { err: error },
-      'nothing is put back: whether the state is of this machine is not known, or it is not',
+      'nothing is put back: the state is not of this machine, or that cannot be determined',
     );
     return 1;
   }

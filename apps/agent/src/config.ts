@@ -51,7 +51,7 @@ export interface ConfigSources {
  * | `TRUNKLINE_STATE_DIR` | `/var/lib/trunkline-agent` | identity and desired state; private to one agent |
  * | `TRUNKLINE_DOCKER_SOCKET` | `/var/run/docker.sock` | socket of the Docker Engine |
  * | `TRUNKLINE_CA_FILE` | | PEM certificates to trust for https besides the machine's own |
- * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | seconds that a network that moved to another parent or VLAN may cut the agent off from the server before the change is rolled back; 5 to 3600 |
+ * | `TRUNKLINE_CONFIRM_SECONDS` | `60` | seconds the agent has to reach the server after a network moved to another parent or VLAN; then the change is rolled back; 5 to 3600 |
  * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver, in a folder where Docker looks for plugins; its file name is the name of the driver. Not used where systemd passes a socket |
  * | `TRUNKLINE_NETNS_DIR` | `/var/run/docker/netns` | folder with the network namespaces of the containers: `netns` in the Docker Engine's `--exec-root` |
  * | `TRUNKLINE_LEAK_SECONDS` | `45` | seconds after which an address given to Docker is reclaimed if no container uses it (at most 10 where it is reserved for an owner); 1 to 3600 |

@@ -105,7 +105,7 @@ export const NetworkStatus = Closed(
     ),
     conditions: Conditions,
   },
-  { description: 'What is.' },
+  { description: 'The observed state.' },
 );
 export type NetworkStatus = Static<typeof NetworkStatus>;
 

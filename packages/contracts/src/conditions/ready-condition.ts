@@ -4,7 +4,10 @@ import { readyOfNetwork } from './network-conditions.ts';
 
 /** Reasons of `Ready` in the answer of a dry run, where nobody looked at the host. */
 const readyOfPreflight = {
-  Preflight: { means: 'Not so yet; the listed actions would make it so.', remedy: 'Make the change.' },
+  Preflight: {
+    means: 'The network is not ready yet; the listed actions would make it ready.',
+    remedy: 'Send the request again without `dryRun`.',
+  },
   NotAsked: { means: 'The host was not asked, because of `wait=0s`.', remedy: 'Ask again with a wait.' },
   HostSilent: {
     means: 'The host was not asked, because the server does not hear from its agent.',

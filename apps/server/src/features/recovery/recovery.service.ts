@@ -104,8 +104,10 @@ export function createRecoveryService(
     const outcome = await retried(() => checkPast(query, seen, next));
     if (outcome === 'same') return;
     if (mark !== undefined) await putMark(query, await mark.write(next));
-    if (outcome === 'recovering' || outcome === 'settling')
-      log.warn({ outcome }, 'no address is given out until hosts were heard: see GET /v1/recovery');
+    if (outcome === 'recovering')
+      log.warn('no address is given out until every host has reported its leases: see GET /v1/recovery');
+    else if (outcome === 'settling')
+      log.warn('no address is given out for some seconds, in which hosts report: see GET /v1/recovery');
     else log.info({ outcome, incarnation: next }, 'the database did not go back in time');
   };
   const check = (): Promise<void> =>
