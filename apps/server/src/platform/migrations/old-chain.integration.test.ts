@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { createTestDatabase } from '@trunkline/test/integration/database.ts';
@@ -34,22 +38,38 @@ const recorded = `
   .map((line) => line.split(' '));
 
 /** Migrations that came after `init`. */
-const since = ['20261130020000_same_container', '20261130060000_claims_of_stopped_containers'];
+const since = (await readdir(build, { withFileTypes: true }))
+  .filter((entry) => entry.isDirectory() && entry.name !== oldChain.init)
+  .map(({ name }) => name)
+  .toSorted();
 
-/** A database with a network, whose record is the first `count` migrations of the old chain. */
+/**
+ * A database with a network, whose record is the first `count` migrations of the old chain: the tables of `init` and nothing
+ * later, and functions of that time.
+ */
 async function databaseOfDevelopmentBuild(count: number): Promise<Pool> {
-  const { connectionString, drop } = await createTestDatabase();
+  const { connectionString, drop } = await createTestDatabase({ migrated: false });
   const pool = new Pool({ connectionString });
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-old-chain-'));
   onTestFinished(async () => {
     await pool.end();
     await drop();
+    await rm(folder, { recursive: true, force: true });
   });
+  await cp(new URL(`${oldChain.init}/`, build), join(folder, 'migrations', oldChain.init), {
+    recursive: true,
+  });
+  await mkdir(join(folder, 'functions'));
+  await writeFile(
+    join(folder, 'functions', 'address-rules.sql'),
+    'CREATE FUNCTION is_reserved(a address) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$;',
+  );
+  const migrations = pathToFileURL(join(folder, 'migrations'));
+  const ofThatTime = pathToFileURL(join(folder, 'functions'));
+  expect(await applyMigrations(pool, migrations, log, ofThatTime)).toEqual([oldChain.init]);
   await pool.query(`
     INSERT INTO network (id, name, host_selector) VALUES (gen_random_uuid(), 'mac_net1', '{"all": true}');
-    CREATE OR REPLACE FUNCTION is_reserved(a address) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$;
     UPDATE _applied_functions SET checksum = 'of that build';
-    ALTER TABLE container DROP COLUMN same_as;
-    ALTER TABLE recovery_claim DROP COLUMN live;
     DELETE FROM _prisma_migrations`);
   for (const [name, checksum] of recorded.slice(0, count))
     await pool.query(
