@@ -1,4 +1,11 @@
-import type { DesiredContainer, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
+import {
+  containerSettings,
+  networkSettings,
+  type DesiredContainer,
+  type DesiredDocument,
+  type DesiredNetwork,
+  type Settings,
+} from '@trunkline/contracts';
 import type { ContainerRoute } from '../host/container-routes.ts';
 import { createFakeDockerEngine, type FakeDockerEngine } from '../host/docker-engine.fake.ts';
 import { createFakeKernel, type FakeKernel } from '../host/kernel.fake.ts';
@@ -17,24 +24,22 @@ export function id(n: number): string {
   return `0192f0c1-6d7e-7a52-9c1b-${n.toString(16).padStart(12, '0')}`;
 }
 
+/** The settings that a document has, as they are where nobody set them; what must be set is undefined. */
+function defaults<Document, S extends Settings>(settings: S): Pick<Document, keyof Document & keyof S> {
+  const inDocuments = Object.entries(settings).filter(([, { document: schema }]) => schema !== null);
+  return Object.fromEntries(inDocuments.map(([name, { whenAbsent }]) => [name, whenAbsent])) as never;
+}
+
 /** `mac_net1` of scenario S1, with the changes. */
 export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
   return {
+    ...defaults<DesiredNetwork, typeof networkSettings>(networkSettings),
     id: id(1),
     name: 'mac_net1',
     generation: 1,
     state: 'present',
-    parent: 'ens33',
-    vlan: null,
-    mode: 'bridge',
-    promiscuous: true,
-    internal: false,
-    mtu: null,
-    forwarding: false,
-    warm: 4,
-    quarantineSeconds: 300,
-    restartBroken: false,
     force: false,
+    parent: 'ens33',
     subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }],
     ...change,
   };
@@ -43,18 +48,14 @@ export function network(change: Partial<DesiredNetwork> = {}): DesiredNetwork {
 /** `box1` of scenario S1, with the changes. */
 export function container(change: Partial<DesiredContainer> = {}): DesiredContainer {
   return {
+    ...defaults<DesiredContainer, typeof containerSettings>(containerSettings),
     id: id(101),
     name: 'box1',
     generation: 1,
     state: 'present',
     image: 'busybox',
-    command: null,
-    env: {},
     tty: true,
     stdinOpen: true,
-    restart: 'unless-stopped',
-    pull: 'missing',
-    hostname: null,
     labels: {},
     networkMode: null,
     attachments: [
