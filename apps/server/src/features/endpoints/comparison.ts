@@ -5,7 +5,7 @@ import type { OddAddress, OddEndpoint } from './comparison.store.ts';
 
 type Holder = AddressFinding['holders'][number];
 
-const holderOf = (row: OddEndpoint): Holder => ({
+const holderShown = (row: OddEndpoint): Holder => ({
   host: row.host,
   container: row.container,
   dockerId: row.dockerId,
@@ -19,7 +19,7 @@ const named = ({ container, host }: Holder): string => `${container ?? 'a contai
 function seenFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
   const [row] = rows;
   const { network, ip, state, heldBy, claimants } = row;
-  const holders = rows.map(holderOf);
+  const holders = rows.map(holderShown);
   const [first] = holders;
   const who = first === undefined ? 'a container' : named(first);
   const base = { network, ip, state, holders, mac: row.mac };
@@ -65,7 +65,7 @@ const fits = (row: OddEndpoint): boolean =>
 
 function twinFinding(rows: readonly [OddEndpoint, ...OddEndpoint[]]): AddressFinding {
   const [row] = rows;
-  const holders = rows.map(holderOf);
+  const holders = rows.map(holderShown);
   return {
     kind: 'two-macs',
     network: row.network,

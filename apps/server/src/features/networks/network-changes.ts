@@ -6,10 +6,10 @@ import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import { refuseWhileAttached } from '../placements/attached-containers.ts';
 import {
+  addressInTheWay,
   deleteSubnet,
   findOverlap,
   heldInSubnet,
-  holderOf,
   insertSubnet,
   lockSubnets,
   updateSubnet,
@@ -146,7 +146,7 @@ async function refuseHeldGateway(
   wanted: readonly SubnetSpec[],
 ): Promise<void> {
   if (subnet.gateway === null) return;
-  const holder = await holderOf(db, subnetId, subnet.gateway);
+  const holder = await addressInTheWay(db, subnetId, subnet.gateway);
   if (holder === undefined) return;
   const who = heldAs(holder);
   throw heldAddress(

@@ -220,18 +220,18 @@ export interface AddressInTheWay {
   container: string | null;
 }
 
-/** Who holds one address of a subnet. */
-export async function holderOf(
+/** What has one address of a subnet, so that nothing else can be put there. */
+export async function addressInTheWay(
   db: TransactionClient,
   subnetId: string,
   ip: string,
 ): Promise<AddressInTheWay | undefined> {
-  const [holder] = await db.$queryRaw<AddressInTheWay[]>`
+  const [inTheWay] = await db.$queryRaw<AddressInTheWay[]>`
     SELECT a.state::text AS state, a.owner, h.name AS host, COALESCE(c.name, a.container_name) AS container
     FROM address a LEFT JOIN host h ON h.id = a.host_id LEFT JOIN container c ON c.id = a.container_id
     WHERE a.subnet_id = ${subnetId}::uuid AND a.ip = ${ip}::inet
       AND a.state <> 'quarantined' AND (a.state <> 'conflicted' OR is_reserved(a))`;
-  return holder;
+  return inTheWay;
 }
 
 /** Ends quarantines no later than the network has it now. */
