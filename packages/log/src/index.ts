@@ -1,3 +1,3 @@
 export { listed } from './listed.ts';
 export { createLogOutput, openLogOutput, type LogOutput } from './log-output.ts';
-export { messageOf } from './message-of.ts';
+export { messageOf, shortMessageOf } from './message-of.ts';

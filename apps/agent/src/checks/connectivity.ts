@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { CheckReport, ConnectivityResult, DesiredConnectivityCheck, Ping } from '@trunkline/contracts';
+import { shortMessageOf } from '@trunkline/log';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import type { DockerEngine } from '../host/docker-engine.ts';
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
@@ -179,5 +180,5 @@ function failureText(error: unknown): string {
   if (error instanceof CommandFailed && error.kind === 'spawn') {
     return `${error.message}; install iputils-ping and util-linux on this host`;
   }
-  return error instanceof Error ? error.message.slice(0, 500) : String(error);
+  return shortMessageOf(error);
 }

@@ -1,3 +1,4 @@
+import { shortMessageOf } from '@trunkline/log';
 import type { Logger } from 'pino';
 import type { RunCommand } from '../host/command.ts';
 import type { DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
@@ -72,7 +73,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
       // A container that ended meanwhile is no failure; its next start is another one.
       if (ended.signal.aborted || !(await runsStill(container, process))) return;
       deps.log.warn({ err: error, container: name, ip }, 'address could not be announced');
-      const message = error instanceof Error ? error.message.slice(0, 500) : String(error);
+      const message = shortMessageOf(error);
       if (announced.has(key)) announced.set(key, { container: name, ip, message });
     }
   }

@@ -1,3 +1,4 @@
+import { shortMessageOf } from '@trunkline/log';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import type { WireTool } from '../observation/wire-state.ts';
 
@@ -62,7 +63,7 @@ export function installation(missing: readonly WireTool[]): string {
  * say by 127 that it is not there, and which one in words.
  */
 export function failureText(error: unknown): string {
-  const message = error instanceof Error ? error.message.slice(0, 500) : String(error);
+  const message = shortMessageOf(error);
   if (!(error instanceof CommandFailed) || (error.kind !== 'spawn' && error.code !== 127)) return message;
   const named = error.argv.flatMap((word) => tools.find(({ tool }) => tool === word) ?? []);
   const missing =
