@@ -24,7 +24,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/server/src/features/addresses': [],
   'apps/server/src/features/agents': ['hosts', 'join-tokens', 'recovery'],
   'apps/server/src/features/checks': [],
-  'apps/server/src/features/containers': [],
+  'apps/server/src/features/containers': ['addresses'],
   'apps/server/src/features/docs': [],
   'apps/server/src/features/endpoints': ['addresses'],
   'apps/server/src/features/events': [],

@@ -2,6 +2,7 @@ import { containerPath, placementsPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields, type FieldError } from '../../platform/errors.ts';
+import type { ContainerAddresses } from '../addresses/container-addresses.ts';
 import { reservationsFor, type ContainerRequest, type Reservation } from './container-request.ts';
 import {
   findContainer,
@@ -31,26 +32,7 @@ export interface ContainerDeps {
   placements: {
     keepPlacedOn(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<string[]>;
   };
-  addresses: {
-    /** Throws `mac_in_use` where a station of the network has the MAC. */
-    refuseTakenMac(
-      db: TransactionClient,
-      network: { id: string; name: string },
-      mac: string,
-      pointer: string,
-    ): Promise<void>;
-    reserveForContainer(
-      change: Change,
-      request: {
-        network: string;
-        containerId: string;
-        containerName: string;
-        family: 'ipv4' | 'ipv6';
-        address?: string;
-        mac?: string;
-      },
-    ): Promise<string>;
-  };
+  addresses: Pick<ContainerAddresses, 'refuseTakenMac' | 'reserveForContainer'>;
 }
 
 /** A place to take, with where in the request it stands. */

@@ -3,6 +3,7 @@ import type { Change, EventInput } from '../../platform/changes.ts';
 import { mergeConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
 import { notAhead } from '../../platform/reported-generations.ts';
+import type { ContainerAddresses } from '../addresses/container-addresses.ts';
 import { judgeReport, type KnownContainer, type ReportVerdict } from './container-verdict.ts';
 import { conditionsOf, observedOf } from './container-view.ts';
 import {
@@ -15,16 +16,10 @@ import {
 } from './containers.store.ts';
 
 /** What reports of containers do to addresses. */
-export interface AddressesOfReports {
-  bindContainer(
-    change: Change,
-    seen: { containerId: string; hostId: string; ip: string; mac: string | null },
-  ): Promise<boolean>;
-  unbindContainer(change: Change, containerId: string): Promise<boolean>;
-  releaseOfContainer(change: Change, containerId: string): Promise<void>;
-}
-
-/** Path of a container in the API. */
+export type AddressesOfReports = Pick<
+  ContainerAddresses,
+  'bindContainer' | 'unbindContainer' | 'releaseOfContainer'
+>;
 
 const knownOf = (row: ContainerRow): KnownContainer => ({
   generation: row.generation,
