@@ -178,7 +178,7 @@ BEGIN
       AS x (ip, cidr, generation, pos, owner, actor, request_id, nth)
   ), noted AS (
     INSERT INTO event (revision, at, type, subject, network, actor, request_id, data)
-    SELECT i.revision, clock_timestamp(), 'address.reserved', '/v1/networks/' || net.name || '/addresses/' || host(i.ip), net.name,
+    SELECT i.revision, clock_timestamp(), 'address.reserved', address_path(net.name, i.ip), net.name,
            i.actor, i.request_id, jsonb_build_object('owner', i.owner, 'generation', i.generation)
     FROM item AS i
   )
@@ -206,7 +206,7 @@ BEGIN
 
   -- LIMIT in the joins: one look-up in the primary key for each result, however the planner sees the table.
   SELECT jsonb_agg(jsonb_build_object(
-    'type', 'address.reserved', 'subject', '/v1/networks/' || n.name || '/addresses/' || host(r.ip), 'network', n.name,
+    'type', 'address.reserved', 'subject', address_path(n.name, r.ip), 'network', n.name,
     'actor', i.actor, 'requestId', i."requestId", 'data', jsonb_build_object('owner', a.owner, 'generation', a.generation)
   ) ORDER BY r.pos, a.ip) INTO events
   FROM unnest(results) AS r

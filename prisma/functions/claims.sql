@@ -106,7 +106,7 @@ BEGIN
   END IF;
   SELECT h.name INTO by_host FROM host h WHERE h.id = claimant;
   PERFORM append_events(jsonb_build_array(jsonb_build_object(
-    'type', 'address.leased', 'subject', '/v1/networks/' || net.name || '/addresses/' || ip, 'network', net.name,
+    'type', 'address.leased', 'subject', address_path(net.name, ip::inet), 'network', net.name,
     'host', by_host, 'actor', 'agent:' || by_host, 'data', jsonb_build_object('owner', held.owner, 'container', container))), '{}');
   RETURN NEXT;
 END $$;

@@ -1,5 +1,12 @@
 -- The event log and the revision.
 
+-- Paths of what events are about, as `paths.ts` of contracts has them. Names of networks and hosts have nothing to encode.
+CREATE FUNCTION host_path(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '/v1/hosts/' || name $$;
+CREATE FUNCTION network_path(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT '/v1/networks/' || name $$;
+CREATE FUNCTION address_path(network text, ip inet) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT network_path(network) || '/addresses/' || host(ip)
+$$;
+
 -- Raises the revision by `n` and wakes every server that listens. From here on the transaction holds the lock that puts
 -- commits in order, so what it still does may wait for nobody. Answers the last revision.
 CREATE FUNCTION raise_revision(n integer) RETURNS bigint LANGUAGE plpgsql AS $$

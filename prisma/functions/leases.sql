@@ -2,7 +2,7 @@
 
 -- The event that a network has an address shortage and these hosts were asked to return theirs.
 CREATE FUNCTION shortage_event(network text, fam integer, hosts uuid[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('type', 'network.shortage', 'subject', '/v1/networks/' || network, 'network', network, 'actor', 'server',
+  SELECT jsonb_build_object('type', 'network.shortage', 'subject', network_path(network), 'network', network, 'actor', 'server',
     'data', jsonb_build_object('family', 'ipv' || fam,
       'recalledFrom', (SELECT jsonb_agg(x.name) FROM (SELECT h.name FROM host h WHERE h.id = ANY (hosts) ORDER BY h.name LIMIT 100) AS x)))
 $$;
@@ -47,7 +47,7 @@ BEGIN
       SELECT * INTO its FROM bind_explained(held.network_id, held.ip);
       IF FOUND THEN
         events := events || jsonb_build_object(
-          'type', 'address.bound', 'subject', '/v1/networks/' || x.network || '/addresses/' || host(held.ip), 'network', x.network,
+          'type', 'address.bound', 'subject', address_path(x.network, held.ip), 'network', x.network,
           'host', its.host, 'actor', 'agent:' || x.host,
           'data', jsonb_build_object('container', its.container, 'dockerId', its.docker_id, 'mac', its.mac, 'generation', its.generation));
         CONTINUE;
@@ -56,7 +56,7 @@ BEGIN
     IF x.reason = 'conflicted' OR x.reason = 'released' OR held.state = 'bound' THEN
       events := events || jsonb_build_object(
         'type', CASE x.reason WHEN 'conflicted' THEN 'address.conflicted' ELSE 'address.released' END,
-        'subject', '/v1/networks/' || x.network || '/addresses/' || host(held.ip), 'network', x.network, 'host', x.host,
+        'subject', address_path(x.network, held.ip), 'network', x.network, 'host', x.host,
         'actor', 'agent:' || x.host,
         'data', jsonb_build_object('owner', held.owner, 'generation', held.generation, 'container', held.container_name)
           || CASE x.reason WHEN 'conflicted' THEN jsonb_build_object('mac', x.mac) ELSE jsonb_build_object('forced', false) END);

@@ -172,7 +172,7 @@ BEGIN
   END IF;
   PERFORM lift_sequences(heard_revision, heard_generation);
   -- Its document is newer than what it has, with no more to say than that it compares.
-  PERFORM append_events(jsonb_build_array(jsonb_build_object('type', 'recovery.host-heard', 'subject', '/v1/hosts/' || h.name,
+  PERFORM append_events(jsonb_build_array(jsonb_build_object('type', 'recovery.host-heard', 'subject', host_path(h.name),
     'host', h.name, 'actor', 'server', 'data', jsonb_build_object('recovery', p.recovery))), ARRAY[h.id])
   FROM host h WHERE h.id = hear_host.host;
   RETURN 'lifted';
@@ -180,7 +180,7 @@ END $$;
 
 -- An address event of a recovery.
 CREATE FUNCTION recovery_event(kind text, c recovery_claim, more jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('type', kind, 'subject', '/v1/networks/' || n.name || '/addresses/' || host(c.ip), 'network', n.name,
+  SELECT jsonb_build_object('type', kind, 'subject', address_path(n.name, c.ip), 'network', n.name,
     'host', h.name, 'actor', 'server', 'data', jsonb_build_object('container', c.container, 'mac', c.mac) || more)
   FROM network n, host h WHERE n.id = c.network_id AND h.id = c.host_id
 $$;
@@ -290,7 +290,7 @@ BEGIN
   LOOP
     PERFORM end_hold(a, 'released', NULL, false);
     events := events || jsonb_build_array(jsonb_build_object('type', 'address.released',
-      'subject', '/v1/networks/' || n.name || '/addresses/' || host(a.ip), 'network', n.name, 'host', h.name, 'actor', 'agent:' || h.name,
+      'subject', address_path(n.name, a.ip), 'network', n.name, 'host', h.name, 'actor', 'agent:' || h.name,
       'data', jsonb_build_object('owner', a.owner, 'container', a.container_name, 'forced', false)))
     FROM network n, host h WHERE n.id = a.network_id AND h.id = compare_host.host;
   END LOOP;
