@@ -6,7 +6,7 @@
 -- host, and something runs on it there), unused (the host holds as many as it may, see lease_room), conflicted, quarantined (the address in the way is answered); those of
 -- claim_address; no_network, deleting, not_placed, no_family. Fails as `station_pkey` does for a MAC that another host has.
 CREATE FUNCTION claim_lease(claimant uuid, network uuid, fam integer, wanted inet, wanted_mac text, container text, max_unused integer)
-RETURNS TABLE (outcome text, ip text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (outcome text, ip text, by_mac boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   net network;
@@ -25,7 +25,7 @@ BEGIN
     -- A note of who asked, worth nothing after a crash: nobody waits for the disk.
     PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM claim_station(claim_lease.network, fam, wanted_mac, NULL, claimant, container);
-    outcome := 'none'; RETURN NEXT; RETURN;
+    outcome := 'none'; by_mac := false; RETURN NEXT; RETURN;
   END IF;
 
   PERFORM lock_subnets(network, fam);
@@ -37,6 +37,7 @@ BEGIN
     WHEN NOT EXISTS (SELECT 1 FROM placement p WHERE p.network_id = net.id AND p.host_id = claimant AND NOT p.removing) THEN 'not_placed'
     WHEN NOT EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = net.id AND family(s.cidr) = fam) THEN 'no_family'
   END;
+  by_mac := false;
   IF outcome IS NOT NULL THEN RETURN NEXT; RETURN; END IF;
 
   IF wanted IS NULL THEN
@@ -56,6 +57,8 @@ BEGIN
     SELECT * INTO held FROM address a WHERE a.space = net.space AND a.ip = wanted AND a.network_id = net.id FOR UPDATE;
   END IF;
   ip := host(COALESCE(held.ip, wanted));
+  -- Found by the MAC of its station: with that MAC a container would be a second one, on whatever address.
+  by_mac := wanted IS NULL AND COALESCE(held.mac = wanted_mac, false);
 
   until_gone := EXISTS (
     SELECT 1 FROM revocation r WHERE r.space = net.space AND r.ip = COALESCE(held.ip, wanted) AND r.host_id = claimant

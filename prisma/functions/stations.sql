@@ -1,5 +1,12 @@
 -- Ethernet addresses of a network: who has which (docs/decisions/0028-what-becomes-of-an-address.md).
 
+-- Whether the claim of a MAC is over: its time is, and its host has reported since, which shows what has the MAC there. A silent
+-- host keeps what it claimed: a container may run with it.
+CREATE FUNCTION is_lapsed(s station) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT COALESCE(s.until <= now(), false)
+    AND NOT EXISTS (SELECT 1 FROM host h WHERE h.id = s.host_id AND (h.observed_at IS NULL OR h.observed_at <= s.until))
+$$;
+
 -- Notes that a host has a MAC, or asks for it, on a network. False where it is somebody else's: of another host, or reserved
 -- for another address. On one host the agent and the kernel decide. Two that come at once wait for each other.
 CREATE FUNCTION take_station(network uuid, fam integer, its_mac text, its_ip inet, host uuid, its_name text, claimed_until timestamptz)
@@ -10,8 +17,8 @@ BEGIN
   ON CONFLICT ON CONSTRAINT station_pkey DO UPDATE
   SET host_id = EXCLUDED.host_id, ip = CASE WHEN s.reserved THEN s.ip ELSE EXCLUDED.ip END,
       name = COALESCE(EXCLUDED.name, s.name), until = EXCLUDED.until
-  WHERE s.until <= now() AND NOT s.reserved
-    OR (s.host_id IS NULL OR s.host_id = EXCLUDED.host_id) AND (NOT s.reserved OR EXCLUDED.ip IS NULL OR s.ip = EXCLUDED.ip);
+  WHERE is_lapsed(s) AND NOT s.reserved
+    OR (s.host_id IS NULL OR s.host_id = EXCLUDED.host_id OR is_lapsed(s)) AND (NOT s.reserved OR s.ip = EXCLUDED.ip);
   RETURN FOUND;
 END $$;
 
@@ -30,8 +37,8 @@ BEGIN
   VALUES (network, family(its_ip), its_mac, its_ip, its_owner, true)
   ON CONFLICT ON CONSTRAINT station_pkey DO UPDATE
   SET reserved = true, ip = EXCLUDED.ip, name = COALESCE(EXCLUDED.name, s.name), until = NULL,
-      host_id = CASE WHEN s.until <= now() THEN NULL ELSE s.host_id END
-  WHERE s.ip = EXCLUDED.ip OR s.until <= now() AND NOT s.reserved;
+      host_id = CASE WHEN is_lapsed(s) THEN NULL ELSE s.host_id END
+  WHERE s.ip = EXCLUDED.ip OR is_lapsed(s) AND NOT s.reserved;
   IF FOUND THEN RETURN; END IF;
   RAISE unique_violation USING CONSTRAINT = 'station_pkey', MESSAGE = 'the MAC is another station''s';
 END $$;
@@ -72,7 +79,7 @@ BEGIN
            l.ip, l.name, l.mac IS NOT NULL AS seen
     FROM live l FULL JOIN (SELECT * FROM station WHERE host_id = put_stations.host) AS s
       ON s.network_id = l.network_id AND s.family = l.fam AND s.mac = l.mac
-    WHERE l.mac IS NULL AND (s.until IS NULL OR s.until <= now())
+    WHERE l.mac IS NULL AND (s.until IS NULL OR is_lapsed(s))
        OR l.mac IS NOT NULL AND (s.mac IS NULL OR s.until IS NOT NULL OR NOT s.reserved AND (s.ip, s.name) IS DISTINCT FROM (l.ip, l.name))
     ORDER BY 1, 2, 3
   LOOP

@@ -6,7 +6,13 @@ import { createWaker } from '../../lib/waker.ts';
 import type { Timing } from '../../lib/timing.ts';
 import { planBindings, planClaimed, type Memory, type Reclaim, type SeenAddress } from './bindings-plan.ts';
 import { familyOf } from '../leases/exchange-plan.ts';
-import { isNetworksOwn, keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
+import {
+  isNetworksOwn,
+  keyOf,
+  type Endpoint,
+  type LeaseKey,
+  type LeaseRecord,
+} from '../leases/lease-record.ts';
 import type { LeaseSource } from '../leases/lease-source.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
 import type { Reachability } from '../leases/reachability.ts';
@@ -57,6 +63,9 @@ export function createBindings(deps: BindingsDeps): Bindings {
   const waker = createWaker();
   let memory: ReadonlyMap<LeaseKey, Memory> = new Map();
   let unheld: readonly SeenAddress[] = [];
+  /** What a container may be starting on, and when the server was told last that it has its MAC. */
+  let starting: readonly LeaseRecord[] = [];
+  const claimedAt = new Map<LeaseKey, number>();
   let nextAt: number | null = null;
   let last: Promise<void> = Promise.resolve();
   const refused = new Map<LeaseKey, { readonly why: string; readonly at: number }>();
@@ -83,6 +92,8 @@ export function createBindings(deps: BindingsDeps): Bindings {
     ({ memory, unheld, nextAt } = plan);
     const named = new Set(unheld.map((one) => keyOf(one)));
     for (const key of refused.keys()) if (!named.has(key)) refused.delete(key);
+    const open = new Set(starting.map((one) => keyOf(one)));
+    for (const key of claimedAt.keys()) if (!open.has(key)) claimedAt.delete(key);
     const reclaims = await proven(plan.reclaims, observed);
     if (unheld.length > 0 || nextAt !== null) waker.wake('soon');
     const changes = [...plan.changes, ...reclaims];
@@ -99,10 +110,11 @@ export function createBindings(deps: BindingsDeps): Bindings {
     reclaims: readonly Reclaim[],
     { docker }: Pick<Observed, 'docker'>,
   ): Promise<readonly LeaseRecord[]> {
-    if (reclaims.length === 0 || !docker.reachable) return [];
-    const starting = await deps.starts.among(docker.containers);
+    const names =
+      reclaims.length === 0 || !docker.reachable ? [] : await deps.starts.among(docker.containers);
+    starting = names.length === 0 ? [] : reclaims.map(({ held }) => held);
     // What was done with an address meanwhile counts.
-    if (starting.length === 0)
+    if (names.length === 0)
       return reclaims.flatMap(({ held, next }) => (store.get(keyOf(held)) === held ? [next] : []));
     nextAt = Math.min(nextAt ?? Number.POSITIVE_INFINITY, timing.now() + soonMs);
     const addresses = reclaims.map(({ held }) => held.ip);
@@ -124,17 +136,37 @@ export function createBindings(deps: BindingsDeps): Bindings {
     return due.length === 0 ? null : Math.min(...due);
   }
 
-  async function claim(one: SeenAddress): Promise<void> {
-    const client = deps.source();
-    if (client === null) return;
+  async function ask(
+    client: LeaseSource,
+    one: Omit<SeenAddress, 'container' | 'name'>,
+  ): Promise<Lease | null> {
     const { networkId, ip, mac } = one;
+    const { lease } = await client.claimLease(
+      { networkId, family: familyOf(ip), ip, mac, name: null },
+      { timeoutMs: claimMs, signal: AbortSignal.timeout(claimMs) },
+    );
+    reachability.answered();
+    return lease;
+  }
+
+  /** The server takes the MAC of a claim for free after two minutes in which no report shows it. */
+  async function renew(client: LeaseSource, record: LeaseRecord): Promise<void> {
+    const { networkId, ip, lastMac: mac, lastName: name } = record;
+    claimedAt.set(keyOf(record), timing.now());
+    try {
+      const lease = await ask(client, { networkId, ip, mac });
+      if (lease !== null) await take(lease, { mac, name });
+    } catch (error) {
+      reachability.failed(error);
+      log.debug({ err: error, ip }, 'the MAC of a container that may be starting could not be claimed again');
+    }
+  }
+
+  async function claim(client: LeaseSource, one: SeenAddress): Promise<void> {
+    const { networkId, ip } = one;
     const key = keyOf(one);
     try {
-      const { lease } = await client.claimLease(
-        { networkId, family: familyOf(ip), ip, mac, name: null },
-        { timeoutMs: claimMs, signal: AbortSignal.timeout(claimMs) },
-      );
-      reachability.answered();
+      const lease = await ask(client, one);
       refused.delete(key);
       if (lease !== null) await take(lease, one);
     } catch (error) {
@@ -152,16 +184,24 @@ export function createBindings(deps: BindingsDeps): Bindings {
     deps.onChange();
   }
 
-  async function take(lease: Lease, { mac, name }: SeenAddress): Promise<void> {
+  async function take(lease: Lease, { mac, name }: Endpoint): Promise<void> {
     const change = planClaimed(store.get(keyOf(lease)), lease, { mac, name }, timing.now());
     if (change !== null) await store.apply([change]);
   }
 
+  const isDue = (at: number | undefined): boolean => at === undefined || timing.now() - at >= againMs;
+
   async function claimAll(signal: AbortSignal): Promise<void> {
+    const client = (): LeaseSource | null =>
+      signal.aborted || reachability.away() !== null ? null : deps.source();
     for (const one of unheld) {
-      if (signal.aborted || reachability.away() !== null) return;
-      const before = refused.get(keyOf(one));
-      if (before === undefined || timing.now() - before.at >= againMs) await claim(one);
+      const source = client();
+      if (source !== null && isDue(refused.get(keyOf(one))?.at)) await claim(source, one);
+    }
+    for (const one of starting) {
+      const source = client();
+      if (source !== null && one.lastMac !== null && isDue(claimedAt.get(keyOf(one))))
+        await renew(source, one);
     }
   }
 
@@ -186,8 +226,8 @@ export function createBindings(deps: BindingsDeps): Bindings {
           ...[...refused.values()].map(({ at }) => at + againMs),
         );
         await timing.delay(Math.max(50, dueAt - timing.now()), AbortSignal.any([signal, waker.any()]));
-        const isDue = nextAt !== null && timing.now() >= nextAt;
-        if (isDue && !signal.aborted) {
+        const mustLook = nextAt !== null && timing.now() >= nextAt;
+        if (mustLook && !signal.aborted) {
           nextAt = null;
           await deps
             .look()

@@ -374,6 +374,18 @@ describe('a MAC is one station of a network (A10)', () => {
     expect((await claimLease(at.two, net.id, { mac })).body).toEqual({ lease: null });
   });
 
+  test('promise 4: of a host that is silent since it claimed it is free to nobody, however long that is, until it reports', async () => {
+    const net = await network('claimed');
+    await reportInventory(at.one, []);
+    expect((await claimLease(at.one, net.id, { mac })).body).toEqual({ lease: null });
+    // Two minutes go by, and a container of docker01 may run with it.
+    await at.server.platform.database.pool.query('UPDATE station SET until = now() WHERE mac = $1', [mac]);
+    const refused = await claimLease(at.two, net.id, { mac });
+    expect(refused.body).toMatchObject({ code: 'mac_in_use', data: { host: 'docker01' } });
+    await reportInventory(at.one, []);
+    expect((await claimLease(at.two, net.id, { mac })).body).toEqual({ lease: null });
+  });
+
   test('that two hosts run all the same is found by the check, and shown', async () => {
     const net = await network('equal');
     await reportInventory(at.one, [seen(net, 'a', 40, mac)]);

@@ -56,7 +56,7 @@ async function findStation(
     `SELECT n.name AS network, host(s.ip) AS ip, h.name AS host, s.name, s.reserved
      FROM station s JOIN network n ON n.id = s.network_id LEFT JOIN host h ON h.id = s.host_id
      WHERE (n.name = $1 OR n.id::text = $1) AND s.mac = $2 AND ($3::int IS NULL OR s.family = $3::int)
-       AND (s.until IS NULL OR s.until > now()) ORDER BY s.family LIMIT 1`,
+       AND NOT is_lapsed(s) ORDER BY s.family LIMIT 1`,
     [network, mac, family],
   );
   return holder;

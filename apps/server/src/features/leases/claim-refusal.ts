@@ -12,24 +12,28 @@ export interface ClaimFacts {
   network: string;
   host: string;
   claim: ClaimItem;
+  /** The reservation in the way was found by the MAC of the claim. */
+  byMac: boolean;
   /** The address in the way. */
   holder: AddressRow | undefined;
   subnets: RefusalFacts['subnets'];
 }
 
-const taken = (network: string, holder: AddressRow | undefined, detail: string): ApiError =>
-  new ApiError('address_taken', detail, {
-    data:
-      holder === undefined
-        ? {}
-        : {
-            holder: addressPath(network, holder.ip),
-            state: holder.state,
-            host: holder.host,
-            container: holder.container,
-            owner: holder.owner,
-          },
-  });
+/**
+ * The address is somebody else's. One that was found by the MAC of the container is that of its station: with this MAC the container
+ * would be a second one, on whatever address, so the MAC is refused.
+ */
+function takenFrom({ network, claim: { mac }, byMac, holder }: ClaimFacts): (detail: string) => ApiError {
+  if (holder === undefined) return (detail) => new ApiError('address_taken', detail, { data: {} });
+  const { ip, state, host, container, owner } = holder;
+  const common = { holder: addressPath(network, ip), host, container, owner };
+  if (byMac && mac !== null)
+    return (detail) =>
+      new ApiError('mac_in_use', `${mac} is reserved for ${ip} on ${network}, and ${detail}`, {
+        data: { ...common, network, mac, address: ip },
+      });
+  return (detail) => new ApiError('address_taken', detail, { data: { ...common, state } });
+}
 
 /** The answer to a claim that got no address. Pure: the same facts, the same words. */
 export function claimRefusal(
@@ -37,6 +41,7 @@ export function claimRefusal(
   facts: ClaimFacts,
 ): ApiError {
   const { network, host, claim, holder, subnets } = facts;
+  const taken = takenFrom(facts);
   const ip = holder?.ip ?? claim.ip ?? '';
   switch (outcome) {
     case 'no_network':
@@ -48,35 +53,23 @@ export function claimRefusal(
         { data: { placements: placementsPath(network) } },
       );
     case 'taken':
-      return taken(
-        network,
-        holder,
-        `${ip} is ${holderOf(holder)}: choose another, or release it there first`,
-      );
+      return taken(`${ip} is ${holderOf(holder)}: choose another, or release it there first`);
     case 'elsewhere':
       return taken(
-        network,
-        holder,
         `${ip} is in the warm pool of host ${holder?.host ?? 'unknown'}, which was asked for it and has not returned it: try again, or choose another`,
       );
     case 'unused':
       return new ApiError('limit_reached', unusedDetail(host, network), { retryAfterSeconds: 5 });
     case 'other_mac':
       return taken(
-        network,
-        holder,
         `${ip} is reserved for ${holder?.owner ?? 'one station'} with its own MAC, which is not ${claim.mac ?? 'given'}: start the container with the MAC of the reservation (--mac-address), or choose another address`,
       );
     case 'other_host':
       return taken(
-        network,
-        holder,
         `${ip} is reserved for host ${holder?.forHost ?? 'another'}: start the container there, or choose another address`,
       );
     case 'not_for':
       return taken(
-        network,
-        holder,
         `${ip} is reserved for ${holder?.owner ?? 'its owner'}: ${
           holder?.owner == null
             ? 'it names no container; reserve it again with claim: anyone, a mac or a forHost, which determine who may take it'
@@ -85,16 +78,10 @@ export function claimRefusal(
       );
     case 'revoked':
       return taken(
-        network,
-        holder,
         `${ip} was revoked from ${host} by an operator, and a container on ${host} still used it in the last report: stop that container, then try again`,
       );
     case 'conflicted':
-      return taken(
-        network,
-        holder,
-        `${ip} is ${holderOf(holder)}; ${conflictRemedy(holder)}; or choose another address`,
-      );
+      return taken(`${ip} is ${holderOf(holder)}; ${conflictRemedy(holder)}; or choose another address`);
     case 'quarantined':
     case 'awaiting':
     case 'outside':

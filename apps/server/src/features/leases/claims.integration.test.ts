@@ -168,10 +168,22 @@ describe('promise 2: a reservation', () => {
     expect(found.body.lease).toMatchObject({ ip, mac, owner: 'printer' });
     // One station has one place: a second one with its MAC is refused, not given another address.
     expect((await claimLease(at.two, net.id, { mac })).body).toMatchObject({
-      code: 'address_taken',
-      data: { host: 'docker01' },
+      code: 'mac_in_use',
+      detail: expect.stringContaining(`${mac} is reserved for ${ip} on bymac, and ${ip} is `),
+      data: { host: 'docker01', address: ip, mac, owner: 'printer' },
     });
     expect((await claimLease(at.two, net.id, { mac: '02:42:ac:10:64:0c' })).body).toEqual({ lease: null });
+  });
+
+  test('for a MAC and a host is refused with that MAC on every other host, on any address', async () => {
+    const net = await network('macandhost');
+    const { ip } = await reserve(net, { owner: 'printer', address: net.ip(60), mac, forHost: 'docker01' });
+    expect((await claimLease(at.two, net.id, { mac })).body).toMatchObject({
+      code: 'mac_in_use',
+      detail: expect.stringContaining('docker01'),
+      data: { address: ip, owner: 'printer' },
+    });
+    expect((await claimLease(at.one, net.id, { mac })).body.lease).toMatchObject({ ip });
   });
 
   test('for a name is found by it; of the same name on another host there is none', async () => {

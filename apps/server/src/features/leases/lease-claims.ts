@@ -74,7 +74,7 @@ export function createLeaseClaims(
           ended,
         );
       }
-      const { outcome, ip } = made;
+      const { outcome, ip, byMac } = made;
       metrics.leaseClaims.inc({ outcome });
       if (outcome === 'none') return { lease: null };
       if (outcome === 'held' || outcome === 'created') {
@@ -87,6 +87,7 @@ export function createLeaseClaims(
         network,
         host: host.name,
         claim,
+        byMac,
         ...(await addresses.explain({ id: claim.networkId, name: network }, ip)),
       });
     },

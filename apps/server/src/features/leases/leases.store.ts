@@ -127,14 +127,22 @@ export interface ClaimItem {
   name: string | null;
 }
 
+/** What became of a claim, and the address that it is about. `byMac`: its reservation has the MAC of the claim. */
+export interface ClaimAnswer {
+  outcome: ClaimOutcome;
+  ip: string | null;
+  byMac: boolean;
+}
+
 export async function claimLease(
   query: Query,
   hostId: string,
   { networkId, family, ip, mac, name }: ClaimItem,
   maxUnused: number,
-): Promise<{ outcome: ClaimOutcome; ip: string | null }> {
-  const [row] = await query<{ outcome: ClaimOutcome; ip: string | null }>(
-    'SELECT * FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text, $7::int)',
+): Promise<ClaimAnswer> {
+  const [row] = await query<ClaimAnswer>(
+    `SELECT outcome, ip, by_mac AS "byMac"
+     FROM claim_lease($1::uuid, $2::uuid, $3::int, $4::inet, $5::text, $6::text, $7::int)`,
     [hostId, networkId, family, ip, mac, name, maxUnused],
   );
   if (row === undefined) throw new Error('the database gave no answer to a claim');
