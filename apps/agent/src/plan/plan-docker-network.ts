@@ -25,6 +25,7 @@ import {
 } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import { parentInUse } from './parent-use.ts';
+import { subnetOnWire } from './subnet-on-wire.ts';
 import type { LinkPlan } from './plan-link.ts';
 import type { Step } from './steps.ts';
 
@@ -37,11 +38,12 @@ export interface DockerPart {
   readonly dockerNetworkId: string | null;
 }
 
-/** Docker's network on its link. Pure. */
+/** Docker's network on its link. Pure. `others`: all networks of the document, to see what is on the same wire. */
 export function planDockerNetwork(
   network: DesiredNetwork,
   observed: Observed,
   { link, usable: linkUsable }: Pick<LinkPlan, 'link' | 'usable'>,
+  others: readonly DesiredNetwork[],
 ): DockerPart {
   const { docker } = observed;
   if (!docker.reachable) return without(unknown('NetworkReady', 'DockerUnreachable', docker.message));
@@ -57,22 +59,31 @@ export function planDockerNetwork(
   }
   const [found] = named;
   const wanted = link === null ? null : fixedSpec(network, link);
-  if (found === undefined) return planCreation(network, observed, docker, wanted, linkUsable);
+  const onWire = link === null ? null : subnetOnWire(network, link, observed, others);
+  if (found === undefined) return planCreation(network, observed, docker, { wanted, linkUsable, onWire });
   const own = isOurs(found, network);
   const part = own
-    ? planOwn(network, observed, docker, found, wanted, linkUsable)
+    ? planOwn(network, observed, docker, found, { wanted, linkUsable, onWire })
     : planForeign(network, observed, found, wanted, linkUsable);
   // One that is about to be made again, or that is not ours, gets no such condition.
   if (part.dockerNetworkId === null || part.steps.length > 0) return part;
   return { ...part, book: addressBookCondition(network, observed, docker, found, own) };
 }
 
+/** What a Docker network is made on. */
+interface Ground {
+  /** Null where its interface is not known. */
+  readonly wanted: FixedSpec | null;
+  readonly linkUsable: boolean;
+  /** See {@link subnetOnWire}. */
+  readonly onWire: string | null;
+}
+
 function planCreation(
   network: DesiredNetwork,
   { book }: Pick<Observed, 'book'>,
   docker: ObservedDocker,
-  wanted: FixedSpec | null,
-  linkUsable: boolean,
+  { wanted, linkUsable, onWire }: Ground,
   instead: DockerNetwork | null = null,
 ): DockerPart {
   if (wanted === null || !linkUsable) {
@@ -82,6 +93,7 @@ function planCreation(
   }
   const tooOld = engineTooOld(network, docker);
   if (tooOld !== null) return without(fails('NetworkReady', 'EngineTooOld', tooOld));
+  if (onWire !== null) return without(fails('NetworkReady', 'SubnetOnWire', onWire));
   const inUse = parentInUse(docker, wanted, instead);
   if (inUse !== null) return without(fails('NetworkReady', 'ParentInUse', inUse));
   if (book.notServing !== null) {
@@ -111,9 +123,9 @@ function planOwn(
   observed: Observed,
   docker: ObservedDocker,
   found: DockerNetwork,
-  wanted: FixedSpec | null,
-  linkUsable: boolean,
+  ground: Ground,
 ): DockerPart {
+  const { wanted, linkUsable } = ground;
   const own = { steps: [], dockerNetworkId: found.id, book: null };
   if (wanted === null) {
     return {
@@ -164,7 +176,7 @@ function planOwn(
     };
   }
   // Nothing is taken away that could not be put back at once.
-  const creation = planCreation(network, observed, docker, wanted, linkUsable, found);
+  const creation = planCreation(network, observed, docker, ground, found);
   if (creation.steps.length === 0) return { ...creation, dockerNetworkId: found.id };
   const detach: Step[] =
     attached.length === 0

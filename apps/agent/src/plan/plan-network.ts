@@ -13,7 +13,7 @@ import { planReattachment } from './plan-reattachment.ts';
  * What to do for one network. Pure. Only what carries our mark is ever removed: when the network is absent, or to make
  * it again where Docker cannot change it; and while containers are attached only where the network has `force`.
  *
- * `others`: all networks of the document, to see who shares a link.
+ * `others`: all networks of the document, to see what shares a link or a wire.
  */
 export function planNetwork(
   network: DesiredNetwork,
@@ -22,7 +22,7 @@ export function planNetwork(
 ): NetworkPlan {
   if (network.state === 'absent') return planNetworkRemoval(network, observed, others);
   const below = planLink(network, observed, others);
-  const docker = planDockerNetwork(network, observed, below);
+  const docker = planDockerNetwork(network, observed, below, others);
   const usable = below.usable && docker.condition.status === 'True';
   const again = planReattachment(network, observed, usable);
   const left = leftLink(network, observed, others, below.link);

@@ -39,6 +39,11 @@ export const networkReadyCondition = {
       means: 'Another Docker network uses the interface, and Docker does not let them share it.',
       remedy: 'Remove that network, use a VLAN or another parent, or update Docker to 27 or later.',
     },
+    SubnetOnWire: {
+      means:
+        'A network of another space has an overlapping subnet on the same interface, so addresses would be given twice.',
+      remedy: 'Use another subnet, VLAN or parent for one of them. Spaces are for wires that never meet.',
+    },
     NameAmbiguous: {
       means: 'Docker has several networks of this name.',
       remedy: 'Remove all but one of them (docker network rm <id>).',
