@@ -13,7 +13,8 @@ import type { Timing } from '../lib/timing.ts';
 import { noProbe, type AddressProbe } from '../wire/address-probe.ts';
 import { createFakeLeaseSource } from './leases/lease-source.fake.ts';
 import { createFakeDockerEngine } from '../host/docker-engine.fake.ts';
-import { openIpam, type Ipam, type IpamHost } from './ipam.ts';
+import type { IpamHost } from './host-view.ts';
+import { openIpam, type Ipam } from './ipam.ts';
 import { arrived } from './leases/lease-record.ts';
 import { openLeaseStore } from './leases/lease-store.ts';
 
