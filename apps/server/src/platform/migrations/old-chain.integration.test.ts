@@ -50,6 +50,8 @@ const since = (await readdir(build, { withFileTypes: true }))
 async function databaseOfDevelopmentBuild(count: number): Promise<Pool> {
   const { connectionString, drop } = await createTestDatabase({ migrated: false });
   const pool = new Pool({ connectionString });
+  // Its database goes while the connection of the migrations still closes.
+  pool.on('error', () => {});
   const folder = await mkdtemp(join(tmpdir(), 'trunkline-old-chain-'));
   onTestFinished(async () => {
     await pool.end();
