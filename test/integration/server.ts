@@ -16,6 +16,7 @@ import {
   type TestAnswer,
 } from './agent-stub.ts';
 import { createTestDatabase } from './database.ts';
+import { oddEvents } from './recorded-events.ts';
 
 export type { TestAgent, TestAnswer } from './agent-stub.ts';
 
@@ -42,6 +43,7 @@ export interface TestServer {
   checkPast(): Promise<void>;
   /** Starts what happens by time; ended by `close`. */
   startSweeps(): void;
+  /** Fails where the log has an event that is not as the table of events says. */
   close(): Promise<void>;
 }
 
@@ -90,15 +92,19 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     unusedLeases: options.unusedLeases,
     trustProxy: options.trustProxy,
   });
+  const odd: string[] = [];
   const undo: (() => Promise<unknown>)[] = [
     async () => own?.drop(),
     () => database.close(),
+    async () => void odd.push(...(await oddEvents(database))),
     () => feed.close(),
     async () => features.app.close(),
     async () => stopping.abort(),
   ];
   const close = async (): Promise<void> => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+    if (odd.length > 0)
+      throw new Error(`events that are not as eventTable has them: ${odd.splice(0).join('; ')}`);
   };
 
   const send: Send = async (method, url, body, headers) => {

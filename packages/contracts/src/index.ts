@@ -14,6 +14,7 @@ export * from './containers.ts';
 export * from './endpoints.ts';
 export * from './errors.ts';
 export * from './events.ts';
+export type { DisputeReason } from './events/event-data.ts';
 export * from './events/event-table.ts';
 export * from './findings.ts';
 export * from './fit.ts';

@@ -1,12 +1,26 @@
 import { Type } from 'typebox';
 import { conditionFields, HostName, Labels, NetworkName, OwnerKey, Timestamp } from '../common.ts';
-import { Closed, Described, Nullable } from '../schema.ts';
+import { Closed, Described, Nullable, Words } from '../schema.ts';
 
 const text = (description: string, maxLength = 4096) => Type.String({ maxLength, description });
 const flag = (description: string) => Type.Boolean({ description });
 const count = (description: string) => Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1, description });
 const names = (description: string) =>
   Type.Array(Type.String({ maxLength: 128 }), { maxItems: 1000, description });
+
+/** Why a container that was seen on an address does not fit the records (`seen_conflict` in SQL). */
+const disputeTable = {
+  revoked: 'the address was taken away from its host',
+  held: 'another host holds the address',
+  reserved: 'the address is reserved for somebody else',
+  conflicted: 'somebody else uses the address',
+  mac: 'the MAC address is that of another station of the network',
+  gateway: 'the address is that of the gateway',
+} as const;
+
+export type DisputeReason = keyof typeof disputeTable;
+
+const disputeReasons = Object.keys(disputeTable) as DisputeReason[];
 
 /** Fields of the `data` of events, each described once. */
 export const eventFields = {
@@ -27,8 +41,10 @@ export const eventFields = {
   host: Nullable(HostName, { description: 'The host that had it; null: none.' }),
   mac: Nullable(text('', 32), { description: 'The MAC address that was seen; null: not known.' }),
   link: text('The interface of the host that has the address.', 64),
-  taken: text('Why the address became bound without a request: `in use`.', 64),
-  why: text('What is in dispute: `revoked`, `held`, `reserved`, `conflicted`, `mac` or `gateway`.', 64),
+  taken: Words(['in use'], { description: 'Why the address became bound without a request: `in use`.' }),
+  why: Words(disputeReasons, {
+    description: `What is in dispute: ${disputeReasons.map((reason) => `\`${reason}\` (${disputeTable[reason]})`).join(', ')}.`,
+  }),
   from: text('The address before.', 64),
   to: text('The address from now on.', 64),
   claim: Nullable(text('', 256), { description: 'Who may use the reservation; null: unchanged.' }),

@@ -1,4 +1,4 @@
-import type { ContainerState } from '@trunkline/contracts';
+import type { ContainerState, DisputeReason } from '@trunkline/contracts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
 
@@ -13,9 +13,6 @@ export interface SeenItem {
   mac: string | null;
 }
 
-/** Why a container that is seen does not fit the book: see `seen_conflict` in prisma/functions. */
-export type SeenConflict = 'revoked' | 'held' | 'reserved' | 'conflicted' | 'mac' | 'gateway';
-
 /** What an inventory brought: see `put_inventory` in prisma/functions. */
 export type InventoryNews = {
   container: string;
@@ -23,7 +20,7 @@ export type InventoryNews = {
   mac: string | null;
 } & (
   | { kind: 'bound'; network: string; ip: string; generation: bigint }
-  | { kind: 'conflict'; network: string; ip: string | null; why: SeenConflict | null }
+  | { kind: 'conflict'; network: string; ip: string | null; why: DisputeReason | null }
   | { kind: 'free' | 'left' }
 );
 

@@ -1,5 +1,5 @@
 import { listed } from '@trunkline/log';
-import type { Condition, OwnReasonOf } from '@trunkline/contracts';
+import type { Condition, DisputeReason, OwnReasonOf } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
 import { disputeInWords } from '../addresses/dispute.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -11,8 +11,7 @@ export interface Dispute {
   ip: string;
   mac: string | null;
   since: Date;
-  /** See `seen_conflict` in prisma/functions. */
-  why: 'revoked' | 'held' | 'reserved' | 'conflicted' | 'mac' | 'gateway';
+  why: DisputeReason;
   /** Who has the address, or the MAC, in the book. */
   holder: string | null;
   /** The hosts that claim the address since a backup was restored; null: it is not in dispute among hosts. */
@@ -45,7 +44,7 @@ export function disputesOf(
     ORDER BY h.name, e.conflict, e.name LIMIT 1000`;
 }
 
-const reasons: Record<Dispute['why'], OwnReasonOf<'AddressesAgree'>> = {
+const reasons: Record<DisputeReason, OwnReasonOf<'AddressesAgree'>> = {
   revoked: 'AddressTakenAway',
   held: 'AddressHeldElsewhere',
   reserved: 'AddressReserved',

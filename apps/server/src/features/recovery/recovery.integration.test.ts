@@ -160,6 +160,25 @@ describe('an ordinary restart', () => {
 
 describe('a restored dump', () => {
   test(
+    'asks a host that it waits for to compare where that has newer state, and the log names the host',
+    async () => {
+      await restoredAfter(async () => {});
+      const has = await poll(one);
+      await pollAs(one, { ...has, revision: String(Number(has.revision) + 1000) }, 0);
+      const { items } = (await server.request('GET', '/v1/events?limit=500')).body;
+      expect(items.filter(({ type }: { type: string }) => type === 'recovery.host-heard')).toMatchObject([
+        {
+          subject: '/v1/hosts/docker01',
+          host: 'docker01',
+          actor: 'server',
+          data: { recovery: expect.any(String) },
+        },
+      ]);
+    },
+    patientMs,
+  );
+
+  test(
     'promise 1: gives nothing before every host has compared, then nothing twice, and takes in what runs',
     async () => {
       const [before] = (await takeLeases(one, network, 1)).granted;
