@@ -35,7 +35,9 @@ CREATE FUNCTION who_may_not(a address, claimant uuid, its_mac text, container te
   SELECT CASE
     WHEN a.mac IS NOT NULL AND a.mac IS DISTINCT FROM its_mac THEN 'other_mac'
     WHEN a.container_id IS NOT NULL
-      THEN CASE WHEN EXISTS (SELECT 1 FROM container c WHERE c.id = a.container_id AND c.host_id = claimant) THEN NULL ELSE 'taken' END
+      -- Docker names the container that starts from Engine 29 on. Before, whoever names the address on its host may be the one.
+      THEN CASE WHEN EXISTS (SELECT 1 FROM container c WHERE c.id = a.container_id AND c.host_id = claimant
+                             AND c.name = COALESCE(who_may_not.container, c.name)) THEN NULL ELSE 'taken' END
     WHEN a.for_host_id <> claimant THEN 'other_host'
     WHEN a.mac IS NOT NULL OR a.for_host_id IS NOT NULL OR a.claim = 'anyone' OR a.owner = container THEN NULL
     ELSE 'not_for'

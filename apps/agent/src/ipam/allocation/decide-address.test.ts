@@ -291,6 +291,17 @@ describe('an address that is asked for', () => {
   });
 });
 
+test('promise 2: one that Trunkline promised to a container is given to no other that Docker names, also without the server', () => {
+  for (const state of [{}, away]) {
+    const decision = asked([], state, { ip: '172.16.100.10', mac, name: 'thief' });
+    expect(decision).toMatchObject({
+      do: 'refuse',
+      reason: expect.stringContaining('reserved for container:box1'),
+    });
+    expect(asked([], state, { ip: '172.16.100.10', mac, name: 'box1' })).not.toMatchObject({ do: 'refuse' });
+  }
+});
+
 test('an address that was taken away from a container of this host is not given on the word of the document', () => {
   const withdrawn = ['172.16.100.10'];
   const [attachment] = container().attachments;

@@ -81,6 +81,10 @@ function decideExplicit({ pool, endpoint }: AddressRequest, ip: string, state: A
   const live = whyLive(ip, evidence, record);
   if (live !== null) return refuse(live);
   const ours = unclaimedOf(pool, ip, desired, now);
+  if (ours !== null && isContainers(endpoint) && endpoint.name !== null && !isFor(ours, endpoint))
+    return refuse(
+      `${ip} is reserved for ${ours.owner ?? ''}: choose another address, or leave ${ipOption(ip)} out`,
+    );
   // What the desired document promises to a container of this host is given to no other host, however a return of it
   // that is under way ends: it is claimed again, or given on the document's word.
   const mayBeReturned = record?.use === 'returning' && ours !== null;

@@ -38,6 +38,7 @@ async function setUp() {
   await make('other', 'ens34', 'default');
   let kernel: SandboxLook = { known: true, having: new Map() };
   let asked = 0;
+  let isMacvlan = true;
   /** How many stopped containers were looked for, each time. */
   const sought: number[] = [];
   const sandboxes: Sandboxes = {
@@ -45,7 +46,7 @@ async function setUp() {
     seekStrays: (stopped) => void sought.push([...stopped].length),
     macvlanWith: async () => {
       asked += 1;
-      return { mac };
+      return isMacvlan ? { mac } : null;
     },
   };
   const live = createLiveAddresses({ sandboxes, standsFor: known, log: pino({ level: 'silent' }) });
@@ -58,6 +59,10 @@ async function setUp() {
     sought: () => sought,
     kernelShows: (...ips: string[]) => {
       kernel = { known: true, having: new Map(ips.map((one) => [one, [sandbox]])) };
+    },
+    /** The interfaces that the kernel shows are of another kind. */
+    withoutMacvlan: () => {
+      isMacvlan = false;
     },
     kernelFails: () => {
       kernel = { known: false, why: 'EACCES' };
@@ -111,6 +116,15 @@ test('a container is named by what Docker showed of it last', async () => {
   await look();
   const a1 = { name: 'a1', mac };
   expect(await live.of(address)).toEqual({ kernel: a1, docker: { holder: a1, at: 2000 } });
+});
+
+test('what the kernel shows on another kind of interface proves nothing before the first look at Docker', async () => {
+  const { live, look, kernelShows, withoutMacvlan } = await setUp();
+  withoutMacvlan();
+  kernelShows(ip);
+  expect(await live.of(address)).toEqual({ kernel: 'unknown', docker: null });
+  await look();
+  expect(await live.of(address)).toEqual({ kernel: null, docker: null });
 });
 
 test('containers that run and that Docker takes for stopped are looked for when nobody is seen on what was granted', async () => {

@@ -126,7 +126,10 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
       const found = await inKernel(look, address);
       if (found !== null)
         return { kernel: { name: nameOf(networkId, ip, found.mac), mac: found.mac }, docker };
-      return { kernel: doubted ? 'unknown' : null, docker };
+      // On an interface that is no macvlan, as of a Docker network of another driver that asks this one for addresses: only a look at
+      // Docker can tell whose it is.
+      const isElse = last === null && look.having.has(address.ip);
+      return { kernel: doubted || isElse ? 'unknown' : null, docker };
     },
     onObservation: async (observed, held) => {
       const shown = shownAddresses(observed, standsFor);
