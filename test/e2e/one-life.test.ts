@@ -1,4 +1,5 @@
 /** One life of an address on a host (ADR 0022): what is live or granted is granted to nobody, and what is not goes back. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -214,26 +215,41 @@ describe('an address that is granted', () => {
   });
 });
 
-test('a container that takes longer than the grace to start has the address that it was granted', async () => {
-  // A hook, a volume or a full disk keeps Docker for as long as it likes, between its request and the interface. Engine 28 asks
-  // for the address once the container is created: there it is the start that is slow, and the kernel shows the address already.
-  const slow =
-    Number((await docker(host, 'version', '-f', '{{.Server.Version}}')).split('.')[0]) < 28
-      ? 'create'
-      : 'start';
-  const [go, runtime] = [path.join(folder, 'go'), path.join(folder, 'slow-runc')];
-  const script = `#!/bin/sh
-for word in "$@"; do
-  if [ "$word" = ${slow} ]; then while [ ! -e ${go} ]; do sleep 0.1; done; fi
-done
-exec runc "$@"
-`;
-  await writeFile(runtime, script, { mode: 0o755 });
+/**
+ * Docker with a runtime `slow` that waits with a word of its own until a file is there: `before` or `after` it does what was
+ * asked. A hook, a volume or a full disk keeps it as long.
+ */
+async function withSlowRuntime(
+  word: string,
+  when: 'before' | 'after',
+  work: (go: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const [file, runtime] = [path.join(folder, 'go'), path.join(folder, 'slow-runc')];
+  const wait = `for word in "$@"; do
+  if [ "$word" = ${word} ]; then while [ ! -e ${file} ]; do sleep 0.1; done; fi
+done`;
+  const steps = when === 'before' ? [wait, 'exec runc "$@"'] : ['runc "$@"; code=$?', wait, 'exit $code'];
+  await writeFile(runtime, `#!/bin/sh\n${steps.join('\n')}\n`, { mode: 0o755 });
   const settings = JSON.stringify({ runtimes: { slow: { path: runtime } } });
   await must(host, 'sh', '-c', `mkdir -p /etc/docker && echo '${settings}' > /etc/docker/daemon.json`);
   await lab.stopDockerd('docker01');
   await lab.startDockerd('docker01');
+  const go = () => writeFile(file, '');
   try {
+    await work(go);
+  } finally {
+    await go();
+    await must(host, 'rm', '-f', '/etc/docker/daemon.json');
+  }
+}
+
+test('a container that takes longer than the grace to start has the address that it was granted', async () => {
+  // Engine 28 asks for the address once the container is created: there it is the start that is slow, and the kernel shows the address already.
+  const slow =
+    Number((await docker(host, 'version', '-f', '{{.Server.Version}}')).split('.')[0]) < 28
+      ? 'create'
+      : 'start';
+  await withSlowRuntime(slow, 'before', async (go) => {
     const started = run('slow', '--runtime', 'slow', '--ip', pinnedIp);
     // As long as one takes that nobody is seen on, and longer.
     const until = Date.now() + 25_000;
@@ -241,12 +257,60 @@ exec runc "$@"
     expect([...book.source.held.keys()]).toEqual([`${smallNet.id}/${pinnedIp}`]);
     expect(await run('thief', '--ip', pinnedIp)).toContain(pinnedIp);
     expect(await isUp('thief')).toBe(false);
-    await writeFile(go, '');
+    await go();
     expect(await started).toBe(pinnedIp);
-  } finally {
-    await writeFile(go, '');
-    await must(host, 'rm', '-f', '/etc/docker/daemon.json');
-  }
+  });
+});
+
+/** Processes of a container, of those that {@link run} starts. */
+function sleepersOf(id: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return (
+        readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(id) &&
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('sleep\0')
+      );
+    } catch {
+      // It ended meanwhile.
+      return false;
+    }
+  });
+}
+
+test('promise 1: what a killed Docker does not know of has its address, also when it is removed and the agent starts again', async () => {
+  await withSlowRuntime('start', 'after', async (go) => {
+    const started = run('lost', '--runtime', 'slow', '--ip', pinnedIp);
+    // Docker answers no inspection of it.
+    let lost = '';
+    const isStarted = async (): Promise<boolean> => {
+      lost = await docker(host, 'ps', '-aq', '--no-trunc');
+      return lost !== '' && sleepersOf(lost).length === 1;
+    };
+    await waitFor('its process', isStarted, settleMs);
+    const [pid] = sleepersOf(lost);
+    try {
+      await lab.killDockerd('docker01');
+      await started;
+      await go();
+      await lab.startDockerd('docker01');
+      expect(await isUp('lost')).toBe(false);
+      await docker(host, 'rm', 'lost');
+      const refusal = `${pinnedIp} is on`;
+      expect(await run('thief1', '--ip', pinnedIp)).toContain(refusal);
+      await running.stop();
+      await startAgain();
+      expect(await run('thief2', '--ip', pinnedIp)).toContain(refusal);
+      await docker(host, 'rm', 'thief1', 'thief2');
+      expect(sleepersOf(lost)).toEqual([pid]);
+      // As long as one takes that nobody is seen on, and longer.
+      const until = Date.now() + 25_000;
+      await waitFor('its grace to be over', async () => Date.now() > until, settleMs, 500);
+      expect([...book.source.held.keys()]).toEqual([`${smallNet.id}/${pinnedIp}`]);
+    } finally {
+      await host.exec(['kill', '-9', ...(pid === undefined ? [] : [pid])]);
+    }
+    expect(await run('next', '--ip', pinnedIp)).toBe(pinnedIp);
+  });
 });
 
 test('containers whose start failed hold nothing, also where Docker goes on listing an address of theirs (A11)', async () => {

@@ -1,7 +1,8 @@
 /** The kernel inside the containers, read from a /proc and a folder of namespaces in memory. */
 import { describe, expect, test } from 'vitest';
 import { CommandFailed, type RunCommand } from './command.ts';
-import { createSandboxes, type SandboxFiles } from './sandboxes.ts';
+import type { SandboxFiles } from './sandbox-files.ts';
+import { createSandboxes, type Sandboxes } from './sandboxes.ts';
 
 const folder = '/var/run/docker/netns';
 const folderDev = 20;
@@ -50,15 +51,23 @@ interface Machine {
   /** The namespace of each process, and what it says of its addresses. */
   readonly processes: Record<
     number,
-    { readonly inode: number; readonly ips?: string[]; readonly ipv6?: string; readonly cgroup?: string }
+    {
+      readonly inode: number;
+      readonly ips?: string[];
+      readonly ipv6?: string;
+      readonly cgroup?: string;
+      readonly argv?: readonly string[];
+    }
   >;
+  /** Inodes of folders as processes see them, by the whole path. */
+  readonly folders?: Record<string, number>;
   /** What `nsenter` answers for a namespace. */
   readonly programs?: Record<string, string>;
 }
 
 const missing = (path: string): Error => Object.assign(new Error(`ENOENT ${path}`), { code: 'ENOENT' });
 
-function machine({ mounts, processes, programs = {} }: Machine) {
+function machine({ mounts, processes, programs = {}, folders = {} }: Machine) {
   const reads: string[] = [];
   const files: SandboxFiles = {
     list: (path) => {
@@ -67,6 +76,12 @@ function machine({ mounts, processes, programs = {} }: Machine) {
     },
     stat: (path) => {
       if (path === folder) return { dev: folderDev, ino: 1 };
+      if (folders[path] !== undefined) return { dev: folderDev, ino: folders[path] };
+      if (path.endsWith('/ns/net')) {
+        const inode = processes[Number(path.split('/')[2])]?.inode;
+        if (inode === undefined) throw missing(path);
+        return { dev: namespaceDev, ino: inode };
+      }
       const inode = mounts[path.slice(folder.length + 1)];
       if (inode === undefined) throw missing(path);
       return inode === null ? { dev: folderDev, ino: 7 } : { dev: namespaceDev, ino: inode };
@@ -80,6 +95,7 @@ function machine({ mounts, processes, programs = {} }: Machine) {
       reads.push(path);
       const process = processes[Number(path.split('/')[2])];
       if (path.endsWith('/cgroup')) return process?.cgroup ?? '0::/init.scope\n';
+      if (path.endsWith('/cmdline')) return (process?.argv ?? ['sleep', '1000']).join('\0');
       if (process?.ips === undefined) throw missing(path);
       if (path.endsWith('fib_trie')) return fibTrie(...process.ips);
       if (process.ipv6 === undefined) throw missing(path);
@@ -89,7 +105,7 @@ function machine({ mounts, processes, programs = {} }: Machine) {
   const ran: string[] = [];
   const run: RunCommand = async (file, argv) => {
     ran.push([file, ...argv].join(' '));
-    const stdout = programs[argv[0]?.split('/').at(-1) ?? ''];
+    const stdout = programs[argv[0]?.split('/').at(-1) ?? ''] ?? programs[argv[0] ?? ''];
     if (stdout !== undefined) return { stdout, stderr: '', code: 0 };
     throw new CommandFailed({
       kind: 'exit',
@@ -174,8 +190,10 @@ test('the process of a namespace is looked for once', async () => {
     processes: { 77: { inode: 401, ips: ['172.16.100.8'] } },
   });
   await sandboxes.look();
+  const before = reads.length;
   await sandboxes.look();
-  expect(reads.filter((path) => path === '/proc')).toHaveLength(1);
+  expect(reads.slice(before)).toContain('/proc/77/net/fib_trie');
+  expect(reads.slice(before)).not.toContain('/proc');
 });
 
 test.each([
@@ -196,41 +214,102 @@ test('what nobody can tell of a namespace counts as there, until the namespace i
   expect(await sandboxes.macvlanWith({ ...there, inode: 402 }, '172.16.100.8')).toBeNull();
 });
 
-async function addressesAfterSeeking(one: Machine, stopped: readonly string[]): Promise<string[]> {
-  const { sandboxes } = machine(one);
-  sandboxes.seekStrays(new Set(stopped));
+/** The addresses that a look shows. */
+async function shown(sandboxes: Pick<Sandboxes, 'look'>): Promise<string[]> {
   const look = await sandboxes.look();
   return look.known ? [...look.having.keys()] : [look.why];
 }
 
-describe('a container that runs and that Docker takes for stopped', () => {
+describe('a container that runs and that Docker does not know to be live', () => {
   const lost = 'c0ffee'.padEnd(64, '0');
-  const stray = {
-    inode: 401,
-    ips: ['172.16.100.8'],
-    cgroup: `0::/system.slice/docker-${lost}.scope\n`,
-  };
+  const address = '172.16.100.8';
+  const stray = { inode: 401, ips: [address], cgroup: `0::/system.slice/docker-${lost}.scope\n` };
+  const none: ReadonlySet<string> = new Set();
+
+  /** What looks show after Docker was asked which containers it has. */
+  async function after(one: Machine, others: readonly string[], live: readonly string[] = []) {
+    const { sandboxes } = machine(one);
+    sandboxes.seekStrays({ live: new Set(live), others: new Set(others) });
+    return await shown(sandboxes);
+  }
 
   test('has its address, although its sandbox is no longer mounted', async () => {
-    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: stray } }, [lost])).toEqual([
-      '172.16.100.8',
-    ]);
+    expect(await after({ mounts: {}, processes: { 77: stray } }, [lost])).toEqual([address]);
   });
 
-  test('is none that another Docker has, and none in the network of the host', async () => {
-    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: stray } }, ['f'.repeat(64)])).toEqual(
-      [],
-    );
-    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: stray } }, [])).toEqual([]);
+  test('is none that another Docker has, none that Docker knows, and none in the network of the host', async () => {
+    const one = { mounts: {}, processes: { 77: stray } };
+    expect(await after(one, ['f'.repeat(64)])).toEqual([]);
+    expect(await after(one, [])).toEqual([]);
+    expect(await after(one, [lost], [lost])).toEqual([]);
     const inHost = { ...stray, inode: ownInode };
-    expect(await addressesAfterSeeking({ mounts: {}, processes: { 77: inHost } }, [lost])).toEqual([]);
+    expect(await after({ mounts: {}, processes: { 77: inHost } }, [lost])).toEqual([]);
   });
 
-  test('has it until its process ends', async () => {
-    const processes: Record<number, typeof stray> = { 77: stray };
-    const { sandboxes } = machine({ mounts: {}, processes });
-    sandboxes.seekStrays(new Set([lost]));
+  test('has it until no process is in its sandbox, whatever Docker lists later', async () => {
+    const processes: Record<number, Machine['processes'][number]> = { 77: stray };
+    const { sandboxes } = machine({
+      mounts: {},
+      processes,
+      programs: { '--net=/proc/88/ns/net': linksOf(address, 'macvlan') },
+    });
+    sandboxes.seekStrays({ live: none, others: new Set([lost]) });
+    // Removed: Docker lists it no more.
+    sandboxes.seekStrays({ live: none, others: none });
+    expect(await shown(sandboxes)).toEqual([address]);
+    const before = { file: '/proc/77/ns/net', inode: 401 };
     delete processes[77];
-    expect(await sandboxes.look()).toMatchObject({ known: true, having: new Map() });
+    processes[88] = { inode: 401, ips: [address] };
+    expect(await sandboxes.macvlanWith(before, address)).toEqual({ mac: '02:42:ac:10:64:08' });
+    expect(await shown(sandboxes)).toEqual([address]);
+    delete processes[88];
+    expect(await shown(sandboxes)).toEqual([]);
+    // The number of the namespace may be another one's by now.
+    processes[99] = { inode: 401, ips: [address] };
+    expect(await shown(sandboxes)).toEqual([]);
+  });
+
+  const shim = (socket: string, namespace = 'moby') => ({
+    inode: ownInode,
+    argv: ['/usr/bin/containerd-shim-runc-v2', '-namespace', namespace, '-id', lost, '-address', socket],
+  });
+
+  test.each<[string, Pick<Machine, 'folders'> & { readonly shim: ReturnType<typeof shim> }, string[]]>([
+    [
+      'by the containerd that Docker started',
+      {
+        shim: shim('/var/run/docker/containerd/containerd.sock'),
+        folders: { '/var/run/docker/containerd': 9, '/proc/70/root/var/run/docker/containerd': 9 },
+      },
+      [address],
+    ],
+    [
+      'by the containerd of the machine',
+      {
+        shim: shim('/run/containerd/containerd.sock'),
+        folders: { '/run/containerd': 9, '/proc/70/root/run/containerd': 9 },
+      },
+      [address],
+    ],
+    [
+      'by that of another Docker, which has its files elsewhere',
+      {
+        shim: shim('/var/run/docker/containerd/containerd.sock'),
+        folders: { '/var/run/docker/containerd': 9, '/proc/70/root/var/run/docker/containerd': 10 },
+      },
+      [],
+    ],
+    [
+      'by Kubernetes',
+      {
+        shim: shim('/run/containerd/containerd.sock', 'k8s.io'),
+        folders: { '/run/containerd': 9, '/proc/70/root/run/containerd': 9 },
+      },
+      [],
+    ],
+  ])('is found by an agent that never heard of it, where it was started %s', async (_, one, expected) => {
+    const { folders = {} } = one;
+    const { sandboxes } = machine({ mounts: {}, processes: { 70: one.shim, 77: stray }, folders });
+    expect(await shown(sandboxes)).toEqual(expected);
   });
 });

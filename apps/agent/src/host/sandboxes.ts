@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { messageOf } from '@trunkline/log';
 import { formatIp, tryParseIp } from '@trunkline/netaddr';
 import { createSlots } from '../lib/slots.ts';
 import type { RunCommand } from './command.ts';
 import { parseLinks } from './ip-json.ts';
 import { ipv4In, ipv6In } from './proc-net.ts';
+import { attempt, namespaceOf, processesIn, realFiles, type SandboxFiles } from './sandbox-files.ts';
+import { namespacesOfStrays, type KnownContainers } from './strays.ts';
 
 /** The network namespace of a container, as Docker keeps it: one or more containers are in it, or one that has just ended. */
 export interface Sandbox {
@@ -13,6 +14,8 @@ export interface Sandbox {
   readonly file: string;
   /** Identifies it among all of this machine while it exists. */
   readonly inode: number;
+  /** Docker does not have it, and a process is in it. */
+  readonly stray?: true;
 }
 
 /** Which addresses the sandboxes of this host's Docker have. */
@@ -34,32 +37,18 @@ export interface Sandboxes {
   /** The state at one moment within the call. Never fails: `known` is false where it could not be read. */
   readonly look: () => Promise<SandboxLook>;
   /**
-   * Looks for processes of containers that Docker takes for stopped, by their ids. A Docker that is killed while it starts a
-   * container does not know of it when it comes back: it removes the sandbox and lets the process run (moby, `daemon.restore`).
-   * Such sandboxes are part of each look from then on, until their processes end. Reads every process: not for each look.
+   * Looks for processes of containers that Docker does not know to be live. A Docker that is killed while it starts a container
+   * takes it for stopped when it comes back: it removes the sandbox and lets the process run (moby, `daemon.restore`), also
+   * when the container is removed. Such sandboxes are part of each look from then on, whatever Docker lists later, until no
+   * process is in them. Reads every process: not for each look. The first look does it by itself.
    */
-  readonly seekStrays: (stopped: ReadonlySet<string>) => void;
+  readonly seekStrays: (containers: KnownContainers) => void;
   /**
    * The macvlan interface that has an address in a sandbox; null where it is of another kind (a bridge of the same range) or
    * has gone. Costs a program. What cannot be found out counts as there. Never fails.
    */
   readonly macvlanWith: (sandbox: Sandbox, ip: string) => Promise<SandboxInterface | null>;
 }
-
-/** Reads of /proc and of Docker's folder, at once: see `readText`. Each fails as the function of node:fs does. */
-export interface SandboxFiles {
-  readonly list: (folder: string) => readonly string[];
-  readonly stat: (path: string) => { readonly dev: number; readonly ino: number };
-  readonly link: (path: string) => string;
-  readonly text: (path: string) => string;
-}
-
-const realFiles: SandboxFiles = {
-  list: (folder) => readdirSync(folder),
-  stat: (path) => statSync(path),
-  link: (path) => readlinkSync(path),
-  text: (path) => readFileSync(path, 'utf8'),
-};
 
 /** What a host without containers has; for tests and for agents that serve nobody. */
 export const noSandboxes: Sandboxes = {
@@ -72,8 +61,6 @@ export const noSandboxes: Sandboxes = {
 const hostsOwn = 'default';
 /** Bound of one program, in milliseconds: Docker waits for the answer. */
 const programMs = 2000;
-/** Docker's id of a container: it is in the names of its cgroups (cgroups(7)), whatever manages them. */
-const containerId = /[0-9a-f]{64}/g;
 const programsAtOnce = 4;
 
 /**
@@ -83,8 +70,9 @@ const programsAtOnce = 4;
 export function createSandboxes(folder: string, run: RunCommand, files: SandboxFiles = realFiles): Sandboxes {
   const slot = createSlots(programsAtOnce);
   let pids: ReadonlyMap<number, number> = new Map();
-  /** A process of each sandbox that Docker no longer has, by the inode of the sandbox. */
-  let strays: ReadonlyMap<number, number> = new Map();
+  /** Inodes of the sandboxes that Docker no longer has and that processes were in. */
+  let strays: ReadonlySet<number> = new Set();
+  let sought = false;
 
   /** Null where there is no such folder: Docker makes it with its first sandbox. */
   function mounted(): readonly Sandbox[] | null {
@@ -104,34 +92,47 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
     return attempt(() => files.link(`/proc/${pid}/ns/net`)) === `net:[${inode}]`;
   }
 
-  const namespaceOf = (pid: string): number =>
-    Number(/^net:\[(\d+)\]$/.exec(attempt(() => files.link(`/proc/${pid}/ns/net`)) ?? '')?.[1]);
-
-  /** With those that Docker no longer has, as long as a process is in them. */
-  function all(): readonly Sandbox[] {
-    const there = mounted() ?? [];
-    const left = [...strays].filter(
-      ([inode, pid]) => isIn(pid, inode) && !there.some((one) => one.inode === inode),
-    );
-    return [...there, ...left.map(([inode, pid]) => ({ file: `/proc/${pid}/ns/net`, inode }))];
-  }
-
   /** A process of each namespace that has one. */
-  function processesIn(sandboxes: readonly Sandbox[]): ReadonlyMap<number, number> {
+  function processOfEach(inodes: readonly number[]): ReadonlyMap<number, number> {
     const found = new Map<number, number>();
-    for (const { inode } of sandboxes) {
+    for (const inode of inodes) {
       const pid = pids.get(inode);
       if (pid !== undefined && isIn(pid, inode)) found.set(inode, pid);
     }
-    const missing = new Set(sandboxes.map(({ inode }) => inode).filter((inode) => !found.has(inode)));
+    const missing = new Set(inodes.filter((inode) => !found.has(inode)));
     if (missing.size === 0) return found;
-    for (const name of files.list('/proc')) {
+    for (const name of processesIn(files)) {
       if (missing.size === 0) break;
-      if (!/^\d+$/.test(name)) continue;
-      const inode = namespaceOf(name);
+      const inode = namespaceOf(name, files);
       if (missing.delete(inode)) found.set(inode, Number(name));
     }
     return found;
+  }
+
+  /** The sandboxes of Docker, and those that it no longer has as long as a process is in them; each with a process. */
+  function all(): { readonly sandboxes: readonly Sandbox[]; readonly pids: ReadonlyMap<number, number> } {
+    const there = mounted() ?? [];
+    const inodes = there.map(({ inode }) => inode);
+    const left = [...strays].filter((inode) => !inodes.includes(inode));
+    const found = processOfEach([...inodes, ...left]);
+    strays = new Set(left.filter((inode) => found.has(inode)));
+    const unlisted = [...strays].map((inode) => straySandbox(inode, found.get(inode)));
+    return { sandboxes: [...there, ...unlisted], pids: found };
+  }
+
+  /** The sandbox by another process that is in it, where what it was found by is gone; null where nobody is. */
+  function another({ inode }: Sandbox): { readonly sandbox: Sandbox; readonly pid: number } | null {
+    const pid = processOfEach([inode]).get(inode);
+    return pid === undefined ? null : { sandbox: straySandbox(inode, pid), pid };
+  }
+
+  function seek(containers: KnownContainers): void {
+    sought = true;
+    const there = new Set((attempt(mounted) ?? []).map(({ inode }) => inode));
+    const unlisted = namespacesOfStrays(containers, dirname(folder), files).filter(
+      (inode) => !there.has(inode),
+    );
+    strays = new Set([...strays, ...unlisted]);
   }
 
   /** Undefined where the process ended meanwhile. */
@@ -163,16 +164,19 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
         addresses.filter(({ scope }) => scope === 'global').flatMap(({ address }) => canonical(address)),
       );
     } catch (error) {
-      if (!isThere(sandbox)) return [];
-      throw error;
+      if (isThere(sandbox)) throw error;
+      const other = another(sandbox);
+      return other === null ? [] : await addressesOf(other.sandbox, other.pid);
     }
   }
 
   return {
     look: async () => {
       try {
-        const sandboxes = all();
-        pids = processesIn(sandboxes);
+        if (!sought) seek({ live: new Set(), others: new Set() });
+        const found = all();
+        const { sandboxes } = found;
+        pids = found.pids;
         const having = new Map<string, Sandbox[]>();
         await Promise.all(
           sandboxes.map(async (sandbox) => {
@@ -187,38 +191,23 @@ export function createSandboxes(folder: string, run: RunCommand, files: SandboxF
         return { known: false, why: `the networks of containers in ${folder} cannot be read: ${why}` };
       }
     },
-    seekStrays: (stopped) => {
-      const found = new Map<number, number>();
-      const own = namespaceOf('self');
-      for (const name of stopped.size === 0 ? [] : (attempt(() => files.list('/proc')) ?? [])) {
-        if (!/^\d+$/.test(name)) continue;
-        const cgroup = attempt(() => files.text(`/proc/${name}/cgroup`)) ?? '';
-        if (!(cgroup.match(containerId) ?? []).some((id) => stopped.has(id))) continue;
-        const inode = namespaceOf(name);
-        if (!Number.isNaN(inode) && inode !== own) found.set(inode, Number(name));
-      }
-      strays = found;
-    },
+    seekStrays: seek,
     macvlanWith: async (sandbox, ip) => {
       try {
-        const link = (await linksIn(sandbox)).find(({ addresses }) =>
+        const at = isThere(sandbox) ? sandbox : (another(sandbox)?.sandbox ?? sandbox);
+        const link = (await linksIn(at)).find(({ addresses }) =>
           addresses.some(({ address }) => canonical(address).includes(ip)),
         );
         return link?.kind === 'macvlan' ? { mac: link.mac } : null;
       } catch {
-        return isThere(sandbox) ? { mac: null } : null;
+        return isThere(sandbox) || another(sandbox) !== null ? { mac: null } : null;
       }
     },
   };
 }
 
-/** Any error reads as "gone": containers end while they are looked at. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+function straySandbox(inode: number, pid: number | undefined): Sandbox {
+  return { file: `/proc/${pid}/ns/net`, inode, stray: true };
 }
 
 function orNull<T>(read: () => T): T | null {

@@ -5,7 +5,7 @@ import type { SandboxLook, Sandboxes } from '../../host/sandboxes.ts';
 import type { Observed } from '../../observation/observed.ts';
 import { standsFor, type NetworkResolver, type StandsFor } from '../../observation/stands-for.ts';
 import { createFakeHost, id, network as desired } from '../../reconcile/subjects.fixture.ts';
-import { arrived, keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
+import { arrived, auxiliary, keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import { createLiveAddresses } from './live-addresses.ts';
 
 const ip = '172.16.100.30';
@@ -39,11 +39,11 @@ async function setUp() {
   let kernel: SandboxLook = { known: true, having: new Map() };
   let asked = 0;
   let isMacvlan = true;
-  /** How many stopped containers were looked for, each time. */
-  const sought: number[] = [];
+  /** Which containers were looked for among processes, each time: how many live, and how many others. */
+  const sought: (readonly [number, number])[] = [];
   const sandboxes: Sandboxes = {
     look: async () => kernel,
-    seekStrays: (stopped) => void sought.push([...stopped].length),
+    seekStrays: ({ live: running, others }) => void sought.push([running.size, others.size]),
     macvlanWith: async () => {
       asked += 1;
       return isMacvlan ? { mac } : null;
@@ -63,6 +63,9 @@ async function setUp() {
     /** The interfaces that the kernel shows are of another kind. */
     withoutMacvlan: () => {
       isMacvlan = false;
+    },
+    kernelShowsStray: () => {
+      kernel = { known: true, having: new Map([[ip, [{ ...sandbox, stray: true }]]]) };
     },
     kernelFails: () => {
       kernel = { known: false, why: 'EACCES' };
@@ -127,18 +130,43 @@ test('what the kernel shows on another kind of interface proves nothing before t
   expect(await live.of(address)).toEqual({ kernel: null, docker: null });
 });
 
-test('containers that run and that Docker takes for stopped are looked for when nobody is seen on what was granted', async () => {
-  const { docker, run, look, sought, kernelShows } = await setUp();
-  const used = new Map([...held].map(([key, record]) => [key, { ...record, use: 'used' as const }]));
-  await run('a1', 'first');
-  kernelShows(ip);
-  await look(used);
-  await docker.stopContainer('a1', 0);
-  kernelShows();
-  await look(held);
-  expect(sought()).toEqual([]);
-  await look(used);
-  expect(sought()).toEqual([1]);
+const as = (change: Partial<LeaseRecord>) =>
+  new Map([...held.values()].map((record) => [keyOf({ ...record, ...change }), { ...record, ...change }]));
+
+describe('containers that run and that Docker does not know to be live are looked for', () => {
+  test('when nobody is seen on what was granted', async () => {
+    const { docker, run, look, sought, kernelShows } = await setUp();
+    const used = as({ use: 'used' });
+    await run('a1', 'first');
+    kernelShows(ip);
+    await look(used);
+    await docker.stopContainer('a1', 0);
+    kernelShows();
+    await look(held);
+    expect(sought()).toEqual([]);
+    await look(used);
+    expect(sought()).toEqual([[0, 1]]);
+    for (const use of ['released', 'kept'] as const) {
+      const before = sought().length;
+      await look(as({ use }));
+      expect(sought()).toHaveLength(before + 1);
+      // The last look saw nobody.
+      await look(as({ use, cleared: true }));
+      expect(sought()).toHaveLength(before + 1);
+    }
+    await look(as({ use: 'used', lastName: auxiliary.name }));
+    expect(sought()).toHaveLength(3);
+  });
+
+  test('also those that were removed, as long as the agent runs', async () => {
+    const { docker, run, look, sought } = await setUp();
+    await run('a1', 'first');
+    await look();
+    await docker.removeContainer('a1', { force: true });
+    await run('a2', 'second');
+    await look(as({ use: 'used', ip: '172.16.100.31' }));
+    expect(sought()).toEqual([[1, 1]]);
+  });
 });
 
 test('what is on any Docker network of the Trunkline network is seen, with what is asked for by name', async () => {
@@ -196,6 +224,16 @@ describe('the kernel', () => {
     kernelShows(ip);
     expect((await look())?.kernel).toEqual(new Set([keyOf(address)]));
     expect(await live.of({ ...address, ip: '172.16.100.31' })).toMatchObject({ kernel: null });
+  });
+
+  test('that shows a container elsewhere than in the folder of Docker is not looked at in the right place', async () => {
+    const { live, run, look, kernelShowsStray } = await setUp();
+    await run('a1', 'first');
+    kernelShowsStray();
+    await look();
+    expect((await look())?.kernel).toBeNull();
+    expect(await live.of(address)).toMatchObject({ kernel: { name: 'a1' } });
+    expect(await live.of({ ...address, ip: '172.16.100.31' })).toMatchObject({ kernel: 'unknown' });
   });
 
   test('that has shown a container is believed when that one ends and Docker still shows it, until Docker is started again', async () => {

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Sandbox, SandboxInterface, SandboxLook, Sandboxes } from '../../host/sandboxes.ts';
+import type { KnownContainers } from '../../host/strays.ts';
 import type { Observed } from '../../observation/observed.ts';
 import type { NetworkResolver } from '../../observation/stands-for.ts';
 import type { SeenAddress, SeenAddresses } from './bindings-plan.ts';
-import { keyOf, type LeaseKey, type LeaseRecord, type LeaseUse } from '../leases/lease-record.ts';
+import { isNetworksOwn, keyOf, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import { liveStatus, shownAddresses, type ShownAddresses } from './seen-addresses.ts';
 
 /** Who has an address, as far as is known. */
@@ -38,6 +39,9 @@ export interface LiveAddressesDeps {
   readonly log: Logger;
 }
 
+/** How many containers are remembered, for {@link Sandboxes.seekStrays}. */
+const maxIds = 4096;
+
 /** Knows nothing of Docker before the first look. */
 export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddressesDeps): LiveAddresses {
   let last: ShownAddresses | null = null;
@@ -48,6 +52,20 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
   let proven = false;
   let outageEnd: number | null = null;
   const interfaces = new Map<string, Promise<SandboxInterface | null>>();
+  /** Ids of containers that Docker listed while this agent runs, the latest last. */
+  const listedIds = new Set<string>();
+
+  /** The containers that Docker lists, and those that it listed before: one that was removed may run all the same. */
+  function knownIn(docker: Observed['docker']): KnownContainers {
+    const listed = docker.reachable ? docker.containers : [];
+    for (const { id } of listed) {
+      listedIds.delete(id);
+      listedIds.add(id);
+    }
+    for (const id of [...listedIds].slice(0, Math.max(0, listedIds.size - maxIds))) listedIds.delete(id);
+    const live = new Set(listed.flatMap(({ id, status }) => (liveStatus.has(status) ? [id] : [])));
+    return { live, others: new Set([...listedIds].filter((id) => !live.has(id))) };
+  }
 
   /**
    * Docker shows the same containers with addresses twice, and the kernel none of them in any: it is looked at in the wrong
@@ -58,7 +76,9 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
     if (outageEnd !== dockerOutageEnd) proven = false;
     outageEnd = dockerOutageEnd;
     if (!look.known || shown.live.length === 0) return;
-    const isMissing = ({ ip }: SeenAddress): boolean => !look.having.has(ip);
+    // What Docker does not have is found elsewhere than in its folder.
+    const isMissing = ({ ip }: SeenAddress): boolean =>
+      look.having.get(ip)?.some(({ stray }) => stray !== true) !== true;
     const missing = shown.live.filter(isMissing).map(({ container, ip }) => `${container} ${ip}`);
     const none = missing.length === shown.live.length;
     const before = doubted;
@@ -134,9 +154,10 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
     onObservation: async (observed, held) => {
       const shown = shownAddresses(observed, standsFor);
       if (shown === null) return null;
+      const containers = knownIn(observed.docker);
       let look = await sandboxes.look();
       if (isGrantUnseen(held, shown, look)) {
-        sandboxes.seekStrays(stoppedIn(observed.docker));
+        sandboxes.seekStrays(containers);
         look = await sandboxes.look();
       }
       last = shown;
@@ -159,7 +180,12 @@ export function createLiveAddresses({ sandboxes, standsFor, log }: LiveAddresses
   };
 }
 
-const grantedUses = new Set<LeaseUse>(['used', 'released', 'suspect']);
+/** A container may have it: it was granted, and no look has cleared it since. */
+function mayBeHad(record: LeaseRecord): boolean {
+  const { use, cleared } = record;
+  if (use === 'released' || use === 'kept') return !cleared;
+  return use === 'suspect' || (use === 'used' && !isNetworksOwn(record));
+}
 
 /** Whether an address that a container was granted is about to be taken for free: nobody is seen on it. */
 function isGrantUnseen(
@@ -170,12 +196,6 @@ function isGrantUnseen(
   if (!look.known) return false;
   const listed = new Set(live.map((one) => keyOf(one)));
   return [...held].some(
-    ([key, { ip, use }]) => grantedUses.has(use) && !listed.has(key) && !look.having.has(ip),
+    ([key, record]) => mayBeHad(record) && !listed.has(key) && !look.having.has(record.ip),
   );
-}
-
-/** Ids of the containers that do not run, as far as Docker knows. */
-function stoppedIn(docker: Observed['docker']): ReadonlySet<string> {
-  const stopped = docker.reachable ? docker.containers.filter(({ status }) => !liveStatus.has(status)) : [];
-  return new Set(stopped.map(({ id }) => id));
 }
