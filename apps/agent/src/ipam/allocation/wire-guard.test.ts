@@ -144,21 +144,34 @@ test('Docker is answered also where all addresses are taken', async () => {
   expect(asked).toHaveLength(17);
 });
 
-test('the warm pool costs nothing, and what Docker has already is not asked for', async () => {
-  for (const use of ['free', 'used'] as const) {
-    const { guarded, asked } = setUp([recordOf('172.16.100.17', use)], { '172.16.100.17': foreign });
+test('the warm pool costs nothing, and neither does what a container released a moment ago', async () => {
+  for (const use of ['free', 'released'] as const) {
+    const offer = { ...recordOf('172.16.100.17', use), since: 10_000 };
+    const { guarded, asked, later } = setUp([offer], { '172.16.100.17': foreign });
+    later(5000);
     expect(await guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.17' });
     expect(asked).toEqual([]);
   }
 });
 
-test('a container that is started again gets its address back without a question', async () => {
-  const released = { ...recordOf('172.16.100.17', 'released'), since: 10_000 };
-  const { guarded, asked, later } = setUp([released], { '172.16.100.17': foreign });
-  later(5000);
-  expect(await guarded.request(pool, '172.16.100.17', box)).toMatchObject({ ip: '172.16.100.17' });
-  expect(asked).toEqual([]);
-});
+test.each<LeaseUse>(['free', 'used', 'released', 'kept'])(
+  'promise 1: an address that a container names, or that is reserved for it, is asked for, also one that this host holds as %s',
+  async (use) => {
+    const ip = '172.16.100.17';
+    const refusal = `${ip} is in use on the network by ${foreign}`;
+    const offer = { ...recordOf(ip, use), since: 10_000 };
+    const named = setUp([offer], { [ip]: foreign });
+    await expect(named.guarded.request(pool, ip, box)).rejects.toThrow(refusal);
+    expect(named.useOf(ip)).toMatchObject({ returnAs: { reason: 'conflicted', mac: foreign } });
+    const reserved = setUp([{ ...offer, owner: 'svc', mac: box.mac }, recordOf('172.16.100.18', 'free')], {
+      [ip]: foreign,
+    });
+    expect(await reserved.guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.18' });
+    expect(reserved.useOf(ip)).toMatchObject({ returnAs: { reason: 'conflicted', mac: foreign } });
+    const restarted = setUp([offer], {});
+    expect(await restarted.guarded.request(pool, ip, box)).toMatchObject({ ip });
+  },
+);
 
 test('what was released before the agent started is asked for: the clock may have stood still for as long as the host was off', async () => {
   const released = { ...recordOf('172.16.100.17', 'kept'), since: 9000 };

@@ -34,13 +34,14 @@ const questionMs = 450;
  */
 const maxAhead = 16;
 const aheadMs = 10_000;
-/** A container that is restarted, or connected again, takes the address that it had: nobody else came to it in this time, in milliseconds. */
+/** A container that is restarted without a name takes what a container of this host had: nobody else came to it in this time, in milliseconds. */
 const justReleasedMs = 10_000;
 
 /**
  * An address book that asks the wire before Docker hears of an address. What is of the warm pool was asked for when it came and
- * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen, but for what a container of
- * this host released a moment ago. It is granted first, on disk, so that nobody else can get it meanwhile.
+ * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen. That
+ * is so for every address that is named, also where this host holds it. It is granted first, on disk, so that nobody else can get
+ * it meanwhile.
  *
  * Whoever answers is foreign, whatever its MAC: no container of this host has the address, its kernel says. Two hosts give
  * containers with one address one MAC as well (Trunkline's own ones, and Docker's before 28.0). What is taken goes back to the
@@ -75,8 +76,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
   function askAhead(networkId: string): void {
     for (const [key, { at }] of ahead) if (now() - at >= aheadMs) ahead.delete(key);
     const others = [...store.all().values()].filter(
-      (record) =>
-        record.networkId === networkId && record.use === 'kept' && !isKnownFree(record, startedAt, now()),
+      (record) => record.networkId === networkId && record.use === 'kept',
     );
     for (const record of others.slice(0, Math.max(0, maxAhead - ahead.size))) {
       const key = keyOf(record);
@@ -84,12 +84,24 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
     }
   }
 
-  async function takenBy(grant: Grant, pool: Pool, before: Before): Promise<string | null> {
+  /**
+   * Whether an address that nobody chose needs no question: it is of the warm pool, or a container of this host had it until a
+   * moment ago. What was before `startedAt` may be long ago: a machine without a clock of its own goes on after hours where it was
+   * switched off.
+   */
+  function isKnownFree({ use, since }: LeaseRecord): boolean {
+    const age = since < startedAt || since > now() ? Number.POSITIVE_INFINITY : now() - since;
+    return use === 'free' || (use === 'released' && age < justReleasedMs);
+  }
+
+  async function takenBy(grant: Grant, pool: Pool, isNamed: boolean, before: Before): Promise<string | null> {
     const { networkId } = pool;
     const { ip } = grant;
     const key = keyOf({ networkId, ip });
     const old = before.get(key);
-    if (old !== undefined && isKnownFree(old, startedAt, now())) return null;
+    // By `--ip`, or by the MAC or the name that it is reserved for.
+    const isChosen = isNamed || (store.get(key)?.owner ?? null) !== null;
+    if (!isChosen && old !== undefined && isKnownFree(old)) return null;
     if (old?.use === 'kept' && !ahead.has(key)) askAhead(networkId);
     const answer = await answerFor({ networkId, ip });
     if (answer.answer === 'unknown') deps.onUnasked({ networkId, ip });
@@ -109,7 +121,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
       for (let taken = 0; ;) {
         const before: Before = new Map(store.all());
         const grant = await book.request(pool, ip, endpoint);
-        const mac = await takenBy(grant, pool, before);
+        const mac = await takenBy(grant, pool, ip !== null, before);
         if (mac === null && grant.isHeld()) return grant;
         // Taken away while the wire was asked, which the server may have heard confirmed.
         if (mac === null) await grant.rollback();
@@ -119,15 +131,6 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
       }
     },
   };
-}
-
-/**
- * Asked for when it came, Docker's already, or a container's of this host until a moment ago: after `startedAt`, since a machine without
- * a clock of its own goes on after hours where it was switched off.
- */
-function isKnownFree({ use, since }: LeaseRecord, startedAt: number, now: number): boolean {
-  if (use === 'free' || use === 'used') return true;
-  return (use === 'released' || use === 'kept') && since >= startedAt && now - since < justReleasedMs;
 }
 
 type Before = ReadonlyMap<LeaseKey, LeaseRecord>;
