@@ -1,5 +1,6 @@
 /** What becomes of Docker networks and containers around the address book: old networks, several subnets, a late agent. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { readJournal } from '../../apps/agent/src/ipam/leases/lease-journal.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, networksNamed, pings } from './outside.ts';
 import { conditionOf, emptyFleet, macNet1, placementOn, useFleet } from './setup.ts';
@@ -157,6 +158,14 @@ const box = (name: string, attachment: object = {}) => ({
   attachments: [{ network: 'mac_net1', ...attachment }],
 });
 
+/** What a host holds for its next containers and asked the wire for, the oldest first. */
+const warmOn = async (on: string): Promise<readonly string[]> => {
+  const { stdout } = await host(on).exec(['cat', '/var/lib/trunkline-agent/leases.jsonl']);
+  const records = [...readJournal(stdout).records.values()];
+  const free = records.filter(({ use }) => use === 'free');
+  return free.toSorted((a, b) => a.since - b.since).map(({ ip }) => ip);
+};
+
 describe('a station of somebody else on the wire (A8)', () => {
   const stations: string[] = [];
   const plug = async (ip: string, mac: string): Promise<void> => {
@@ -210,6 +219,37 @@ describe('a station of somebody else on the wire (A8)', () => {
     const other = await next();
     await plug(other, macOf(4));
     expect(await run('docker01', 'plain')).not.toBe(other);
+  });
+
+  test('promise 1: keeps an address of a warm pool, from who names it, and from all while the server is away', async () => {
+    const { client } = fleet();
+    await client.networks.create({ ...macNet1, warm: 5 }, { wait: '30s' });
+    await waitFor(
+      'a warm pool that was asked for',
+      async () => (await warmOn('docker01')).length === 5,
+      60_000,
+      200,
+    );
+    const [first = '', second = '', silent = '', spare = '', named = ''] = await warmOn('docker01');
+    await plug(named, macOf(1));
+    await expect(run('docker01', 'named', '--ip', named)).rejects.toThrow(
+      `${named} is in use on the network by ${macOf(1)}`,
+    );
+    await fleet().stopServer();
+    // The warm pool was asked for before it started.
+    await fleet().stopAgent('docker01');
+    await plug(first, macOf(2));
+    await plug(second, macOf(3));
+    await fleet().startAgent('docker01');
+    try {
+      // Whoever asks first waits for the link to ask from.
+      expect(await run('docker01', 'spare', '--ip', spare)).toBe(spare);
+      expect(await run('docker01', 'plain')).toBe(silent);
+    } finally {
+      await fleet().startServer();
+    }
+    const isTold = async () => (await stateOf(first)).state === 'conflicted';
+    await waitFor('the server to hear of it', isTold, 30_000, 200);
   });
 
   test('that comes later is shown, and the container keeps its address', async () => {

@@ -52,6 +52,7 @@ export function createGiving(deps: GivingDeps): Serving {
     book,
     store: giving,
     wire: deps.wire,
+    reachability,
     onUnasked: deps.conflictWatch.soon,
     onChange,
     now: timing.now,

@@ -43,6 +43,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
   const over = new Set<string>();
   const rolledBack: string[] = [];
   const whileAsked: (() => void)[] = [];
+  let away: string | null = null;
   const apply = async (changes: readonly LeaseChange[]): Promise<void> => {
     for (const change of changes) if (!('drop' in change)) records.set(keyOf(change), change);
   };
@@ -74,6 +75,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
         return { answer: 'unknown', reason: 'not in time' };
       },
     },
+    reachability: { away: () => (away === null ? null : { since: 0, why: away }) },
     onUnasked: ({ ip }) => void unasked.push(ip),
     onChange: () => {},
     now: () => time,
@@ -90,6 +92,7 @@ function setUp(offers: readonly LeaseRecord[], stations: Readonly<Record<string,
     rolledBack,
     whileAsked,
     later: (ms: number) => void (time += ms),
+    serverGoes: () => void (away = 'the server cannot be reached'),
   };
 }
 
@@ -172,6 +175,31 @@ test.each<LeaseUse>(['free', 'used', 'released', 'kept'])(
     expect(await restarted.guarded.request(pool, ip, box)).toMatchObject({ ip });
   },
 );
+
+test('promise 1: while the server is away the warm pool is asked for, but for what was silent within a minute', async () => {
+  const [first, second] = [recordOf('172.16.100.17', 'free'), recordOf('172.16.100.18', 'free')];
+  const justAsked = { ...recordOf('172.16.100.19', 'free'), since: 10_000 };
+  const { guarded, asked, serverGoes, useOf } = setUp([first, justAsked, second], {
+    '172.16.100.17': foreign,
+    '172.16.100.18': foreign,
+  });
+  serverGoes();
+  expect(await guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.19' });
+  expect(asked.map(({ ip }) => ip)).toEqual(['172.16.100.17']);
+  expect(useOf('172.16.100.17')).toMatchObject({ returnAs: { reason: 'conflicted', mac: foreign } });
+  // Silent a minute ago, and no longer.
+  const old = setUp([{ ...second, since: 10_000 }, first], { '172.16.100.18': foreign });
+  old.later(60_000);
+  old.serverGoes();
+  expect(await old.guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.17' });
+  expect(old.asked.map(({ ip }) => ip)).toEqual(['172.16.100.18', '172.16.100.17']);
+  // What a container released may have been given to somebody else as well.
+  const released = setUp([{ ...second, use: 'released', since: 10_000 }, first], {
+    '172.16.100.18': foreign,
+  });
+  released.serverGoes();
+  expect(await released.guarded.request(pool, null, box)).toMatchObject({ ip: '172.16.100.17' });
+});
 
 test('what was released before the agent started is asked for: the clock may have stood still for as long as the host was off', async () => {
   const released = { ...recordOf('172.16.100.17', 'kept'), since: 9000 };

@@ -5,6 +5,7 @@ import type { ProbeAnswer } from '../../wire/address-probe.ts';
 import { keyOf, returning, type LeaseKey, type LeaseRecord } from '../leases/lease-record.ts';
 import type { LeaseStore } from '../leases/lease-store.ts';
 import type { AddressOnWire, NetworkWire } from '../bindings/network-wire.ts';
+import type { Reachability } from '../leases/reachability.ts';
 import type { Pool } from './pools.ts';
 import { DriverRefusal } from './refusal.ts';
 
@@ -13,6 +14,7 @@ export interface WireGuardDeps {
   readonly book: AddressBook;
   readonly store: Pick<LeaseStore, 'get' | 'all' | 'apply'>;
   readonly wire: Pick<NetworkWire, 'ask'>;
+  readonly reachability: Pick<Reachability, 'away'>;
   /** An address was granted that the wire could not be asked for in time: to be asked for as soon as its container has it. */
   readonly onUnasked: (about: AddressOnWire) => void;
   /** What this host holds has changed. */
@@ -36,12 +38,17 @@ const maxAhead = 16;
 const aheadMs = 10_000;
 /** A container that is restarted without a name takes what a container of this host had: nobody else came to it in this time, in milliseconds. */
 const justReleasedMs = 10_000;
+/** While the server is away, this is how long the silence counts that an address of the warm pool was found in, in milliseconds. */
+const warmMs = 60_000;
 
 /**
  * An address book that asks the wire before Docker hears of an address. What is of the warm pool was asked for when it came and
- * costs nothing; whatever else is on its way to a container is asked for now, however it was chosen. That
+ * costs nothing while the server can be asked; whatever else is on its way to a container is asked for now, however it was chosen. That
  * is so for every address that is named, also where this host holds it. It is granted first, on disk, so that nobody else can get
  * it meanwhile.
+ *
+ * A server that is away may have given what this host holds to somebody else: an operator retired the host, or a return was
+ * carried out and its answer lost. So the warm pool is asked for again then.
  *
  * Whoever answers is foreign, whatever its MAC: no container of this host has the address, its kernel says. Two hosts give
  * containers with one address one MAC as well (Trunkline's own ones, and Docker's before 28.0). What is taken goes back to the
@@ -51,7 +58,7 @@ const justReleasedMs = 10_000;
  * the container has it: what is found then is a conflict that is shown.
  */
 export function guardedByWire(deps: WireGuardDeps): AddressBook {
-  const { book, store, wire, onChange, now, log } = deps;
+  const { book, store, wire, reachability, onChange, now, log } = deps;
   const startedAt = now();
   /** A probe that was made before a container requests the address. */
   const ahead = new Map<LeaseKey, { readonly at: number; readonly answer: Promise<ProbeAnswer> }>();
@@ -91,6 +98,7 @@ export function guardedByWire(deps: WireGuardDeps): AddressBook {
    */
   function isKnownFree({ use, since }: LeaseRecord): boolean {
     const age = since < startedAt || since > now() ? Number.POSITIVE_INFINITY : now() - since;
+    if (reachability.away() !== null) return use === 'free' && age < warmMs;
     return use === 'free' || (use === 'released' && age < justReleasedMs);
   }
 
