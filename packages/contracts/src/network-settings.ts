@@ -121,6 +121,14 @@ export const networkSettings = {
     }),
     false,
   ),
+  hostAccess: setting(
+    Type.Boolean({
+      description:
+        'Each host and its own containers on the network reach each other; the kernel keeps a macvlan and its parent apart. It costs no address and puts no new MAC on the LAN. Only with mode `bridge`. Condition `HostAccess` of a placement shows how far it is.',
+      examples: [true],
+    }),
+    false,
+  ),
   hosts: {
     create: Type.Optional(HostSelector),
     patch: Type.Optional(

@@ -142,6 +142,42 @@ export const placementConditionTable = {
       },
     },
   },
+  HostAccess: {
+    on: ['placement', 'preflight'],
+    reportedBy: ['agent'],
+    means:
+      'This host and its own containers on the network reach each other. Only for networks with `hostAccess`.',
+    good: 'True',
+    inherits: ['ParentReady', 'LinkReady', 'NetworkReady'],
+    reasons: {
+      HostAccessOn: {
+        means: 'The shim is up, and every running container of this host on the network has its routes.',
+        remedy: nothingToDo,
+      },
+      ShimMissing: {
+        means:
+          'The shim, the link of the host itself that leads to its containers, is missing, down or incomplete.',
+        remedy: agentDoesIt,
+      },
+      RoutesMissing: {
+        means: 'Routes between the host and a container are missing. `Ready` does not depend on it.',
+        remedy: agentDoesIt,
+      },
+      ShimConflict: {
+        means: 'An interface has the name of the shim and is not ours. The agent does not touch it.',
+        remedy: 'Rename or remove that interface.',
+      },
+      NoHostAddress: {
+        means:
+          'The host has no address of an IP version that the network has. `Ready` depends on it only where the host has none of any.',
+        remedy: 'Give the host an address of that version, or do without host access over it.',
+      },
+      HostAccessFailed: {
+        means: 'The kernel refused the shim, a setting of it, or a route.',
+        remedy: 'The message has the error of the kernel. The agent tries again.',
+      },
+    },
+  },
   NetworkReady: networkReadyCondition,
   AddressPool: addressPoolCondition,
   AddressConflict: {

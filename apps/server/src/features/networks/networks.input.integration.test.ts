@@ -35,6 +35,12 @@ describe('bad input', () => {
       '/mtu',
       'requires 1280 or more',
     ],
+    [
+      'host access where the mode keeps the host out',
+      { mode: 'private', hostAccess: true },
+      '/hostAccess',
+      'use mode bridge',
+    ],
     ['an unknown field', { paren: 'ens33' }, '/paren', 'not a field'],
     ['a number as text', { vlan: '12' }, '/vlan', 'integer'],
     ['null where it is not allowed', { mode: null }, '/mode', 'must be'],

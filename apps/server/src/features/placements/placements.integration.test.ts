@@ -221,7 +221,7 @@ describe('where networks are', () => {
 
   test('what a network asks of its hosts is in their documents, and changes in place under containers', async () => {
     const subnets = [freshSubnet()];
-    const asked = { vlan: 30, mtu: 1400, forwarding: true, restartBroken: true };
+    const asked = { vlan: 30, mtu: 1400, forwarding: true, restartBroken: true, hostAccess: true };
     const made = await call.make('asking', { hosts: { names: ['docker01'] }, subnets, ...asked });
     expect(made.body).toMatchObject(asked);
     expect((await call.runOn('docker01', 'asking-1', 'asking')).status).toBe(201);
@@ -232,12 +232,13 @@ describe('where networks are', () => {
       mtu: null,
       forwarding: true,
       restartBroken: false,
+      hostAccess: true,
       generation: 2,
     });
     const whole = { name: 'asking', parent: 'ens33', vlan: 30, hosts: { names: ['docker01'] }, subnets };
     expect((await call.put('asking', whole)).body).toMatchObject({ forwarding: false, generation: 3 });
     const { body } = await server.request('GET', '/v1/networks/asking');
-    expect(body).toMatchObject({ mtu: null, forwarding: false, restartBroken: false });
+    expect(body).toMatchObject({ mtu: null, forwarding: false, restartBroken: false, hostAccess: false });
   });
 
   test('what stands in the way on a host is in its placement and in the network', async () => {

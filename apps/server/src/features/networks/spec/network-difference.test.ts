@@ -38,9 +38,14 @@ test('a change that replaces the Docker network is distinguished from one that d
 });
 
 test('what hosts are asked for beyond the network changes in place', () => {
-  const patched = patchedSpec(current, { mtu: 1400, forwarding: true, restartBroken: true });
+  const patched = patchedSpec(current, {
+    mtu: 1400,
+    forwarding: true,
+    restartBroken: true,
+    hostAccess: true,
+  });
   const change = networkDifference(current, patched);
-  expect(change.fields).toEqual(['mtu', 'forwarding', 'restartBroken']);
+  expect(change.fields).toEqual(['mtu', 'forwarding', 'restartBroken', 'hostAccess']);
   expect(change.replaces).toBe(false);
   expect(patchedSpec(patched, { mtu: null })).toEqual({ ...patched, mtu: null });
   expect(patchedSpec(patched, { vlan: 10 })).toEqual({ ...patched, vlan: 10 });

@@ -60,6 +60,19 @@ test.each([
   expect(faults.map(({ pointer }) => pointer)).toEqual(pointers);
 });
 
+test.each([
+  ['bridge', true, []],
+  ['private', true, ['/hostAccess']],
+  ['vepa', true, ['/hostAccess']],
+  ['passthru', true, ['/hostAccess']],
+  ['private', false, []],
+] as const)('mode %s with hostAccess %s: only bridge lets the host in', (mode, hostAccess, pointers) => {
+  const subnets = [{ cidr: '172.16.100.0/24' }];
+  const faults = networkFaults(wholeSpec({ name: 'mac_net1', mode, hostAccess, subnets }));
+  expect(faults.map(({ pointer }) => pointer)).toEqual(pointers);
+  for (const { message } of faults) expect(message).toContain(`mode ${mode}`);
+});
+
 test('ranges and exclusions outside the subnet or of another family are refused, each where it stands', () => {
   expect(
     faultsOf([

@@ -51,7 +51,9 @@ type AddFault = (pointer: string, message: string) => void;
  * All that is wrong with a network, field by field; empty when it is valid. What a schema can say (types, names, VLAN
  * ids) has been checked before; this is what takes arithmetic.
  */
-export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu'>): FieldError[] {
+export function networkFaults(
+  spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu' | 'mode' | 'hostAccess'>,
+): FieldError[] {
   const faults: FieldError[] = [];
   const addFault: AddFault = (pointer, message) => void faults.push({ pointer, message });
   checkSelector(spec.hosts, addFault);
@@ -67,6 +69,7 @@ export function networkFaults(spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu
       );
   }
   checkMtu(spec.mtu, read, addFault);
+  checkHostAccess(spec, addFault);
   return faults;
 }
 
@@ -81,6 +84,24 @@ function checkMtu(mtu: number | null, cidrs: readonly (Cidr | undefined)[], addF
       '/mtu',
       `is ${mtu}, but ${formatCidr(ipv6)} is IPv6, which requires ${minIpv6Mtu} or more: raise the MTU, or leave the IPv6 subnet out`,
     );
+}
+
+/** What keeps a link of the host itself from the containers in a mode other than `bridge` (drivers/net/macvlan.c). */
+const keepsHostOut: Record<Exclude<NetworkSpec['mode'], 'bridge'>, string> = {
+  private: 'lets no two macvlan links of one host reach each other',
+  vepa: 'sends everything to the switch, which would have to see the host under a second MAC',
+  passthru: 'gives the interface to one container, and no other link may stand on it',
+};
+
+function checkHostAccess(
+  { mode, hostAccess }: Pick<NetworkSpec, 'mode' | 'hostAccess'>,
+  addFault: AddFault,
+): void {
+  if (!hostAccess || mode === 'bridge') return;
+  addFault(
+    '/hostAccess',
+    `cannot be true with mode ${mode}, which ${keepsHostOut[mode]}: use mode bridge, or leave host access off`,
+  );
 }
 
 function checkSelector(selector: NetworkSpec['hosts'], addFault: AddFault): void {
