@@ -57,3 +57,16 @@ it('says what is needed when ip is too old to speak JSON', () => {
   expect(() => parseLinks('1: lo: <LOOPBACK>')).toThrow(UnreadableIpOutput);
   expect(() => parseLinks('{}')).toThrow('iproute2');
 });
+
+it('tells which addresses do not last, or are not usable yet', () => {
+  const flags = [{}, { temporary: true }, { deprecated: true }, { tentative: true }, { dadfailed: true }];
+  const addr_info = flags.map((flag, n) => ({
+    ...flag,
+    family: 'inet6',
+    local: `fd00::${n}`,
+    prefixlen: 64,
+    scope: 'global',
+  }));
+  const [link] = parseLinks(JSON.stringify([{ ifname: 'ens33', ifindex: 2, addr_info }]));
+  expect(link?.addresses.map(({ passing }) => passing)).toEqual([undefined, true, true, true, true]);
+});

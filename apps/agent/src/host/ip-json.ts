@@ -58,7 +58,11 @@ function addressOf(entry: JsonRecord): LinkAddress[] {
   const prefixLength = number(entry['prefixlen']);
   const family = entry['family'] === 'inet' ? 4 : entry['family'] === 'inet6' ? 6 : undefined;
   if (address === null || prefixLength === null || family === undefined) return [];
-  return [{ family, address, prefixLength, scope: text(entry['scope']) ?? 'global' }];
+  const isPassing = ['temporary', 'deprecated', 'tentative', 'dadfailed'].some(
+    (flag) => entry[flag] === true,
+  );
+  const scope = text(entry['scope']) ?? 'global';
+  return [{ family, address, prefixLength, scope, ...(isPassing ? { passing: true } : {}) }];
 }
 
 function entries(stdout: string, what: string): readonly JsonRecord[] {

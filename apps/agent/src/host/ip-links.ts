@@ -1,7 +1,15 @@
 import type { RunCommand } from './command.ts';
 import { assertInterfaceName } from './interface-name.ts';
 import { parseLinks } from './ip-json.ts';
-import { assertAlias, assertMtu, assertVlanId, conflictOfVlan, LinkConflict, LinkNotFound } from './links.ts';
+import {
+  assertAlias,
+  assertMtu,
+  assertVlanId,
+  conflictOfShim,
+  conflictOfVlan,
+  LinkConflict,
+  LinkNotFound,
+} from './links.ts';
 import type { Link, Links } from './links.ts';
 
 /** The output of `ip -json -details address show` at the moment of the call; fails with `CommandFailed`. */
@@ -76,6 +84,26 @@ export function createLinks(run: RunCommand, show: ShowAddresses = showOnce(run)
         return refuseUnless(conflictOfVlan(now, spec), spec.name);
       }
       return true;
+    },
+    addShim: async (spec) => {
+      const { name, parent, mac } = spec;
+      await get(parent);
+      const before = await find(name);
+      if (before !== undefined) refuseUnless(conflictOfShim(before, spec), name);
+      else {
+        try {
+          const type = ['type', 'macvlan', 'mode', 'bridge'];
+          await run('ip', ['link', 'add', 'link', parent, 'name', name, 'address', mac, ...type]);
+        } catch (error) {
+          await get(parent);
+          const now = await find(name);
+          if (now === undefined) throw error;
+          refuseUnless(conflictOfShim(now, spec), name);
+        }
+      }
+      // Also where it was there: an agent that was killed may have made it and come no further.
+      await run('ip', ['link', 'set', 'dev', name, 'arp', 'off']);
+      return before === undefined;
     },
     remove: async (name, expectedAlias) => {
       const link = await find(name);

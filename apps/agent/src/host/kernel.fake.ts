@@ -38,6 +38,7 @@ export function createFakeKernel(): FakeKernel {
       note('loadModule', module);
       state = { ...state, modules: { ...state.modules, [module]: 'ready' } };
     },
+    settleShim: async (name) => note('settleShim', name),
     enableForwarding: async () => {
       note('enableForwarding');
       state = { ...state, forwarding: { ...state.forwarding, ipv4: true } };

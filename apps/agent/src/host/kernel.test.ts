@@ -122,3 +122,20 @@ test('forwarding is read, and turned on when asked', async () => {
   expect(files['/proc/sys/net/ipv4/ip_forward']).toBe('1\n');
   expect((await kernel.observe()).forwarding).toEqual({ ipv4: true, ipv6: false });
 });
+
+test('a shim takes no IPv6 address by itself and filters by its routes; nothing else is written', async () => {
+  const ipv6 = '/proc/sys/net/ipv6/conf/tlh-ens33.10';
+  const { kernel, files } = createSubject({ [`${ipv6}/addr_gen_mode`]: '0\n' });
+  await kernel.settleShim('tlh-ens33.10');
+  expect(files).toEqual({
+    '/proc/sys/net/ipv4/conf/tlh-ens33.10/rp_filter': '1\n',
+    [`${ipv6}/addr_gen_mode`]: '1\n',
+    [`${ipv6}/accept_ra`]: '0\n',
+    [`${ipv6}/autoconf`]: '0\n',
+    [`${ipv6}/disable_ipv6`]: '0\n',
+  });
+  const without = createSubject({});
+  await without.kernel.settleShim('tlh-ens33');
+  expect(Object.keys(without.files)).toEqual(['/proc/sys/net/ipv4/conf/tlh-ens33/rp_filter']);
+  await expect(without.kernel.settleShim('../all')).rejects.toThrow('is not an interface name');
+});

@@ -1,4 +1,5 @@
 import { CommandFailed, type RunCommand } from './command.ts';
+import { assertInterfaceName } from './interface-name.ts';
 
 /** A kernel module that the agent's work needs. */
 export type KernelModule = 'macvlan' | '8021q';
@@ -33,6 +34,11 @@ export interface Kernel {
   loadModule(module: KernelModule): Promise<void>;
   /** Turns IPv4 forwarding on. There is no way to turn it off: others may rely on it. */
   enableForwarding(): Promise<void>;
+  /**
+   * Makes a shim take no address by itself, and drop what comes in by it and not from one of its routes (`rp_filter`): it gets each
+   * broadcast of the wire that its parent gets. Fails as writing a file does. Nothing but this link is changed.
+   */
+  settleShim(name: string): Promise<void>;
 }
 
 /** What a kernel is looked at and changed with. */
@@ -50,6 +56,8 @@ const forwardingFile = {
   ipv4: '/proc/sys/net/ipv4/ip_forward',
   ipv6: '/proc/sys/net/ipv6/conf/all/forwarding',
 };
+/** IPv6 on a shim: routes work, and it has no address, not even a link-local one (kernel ip-sysctl, `addr_gen_mode` 1). */
+const shimIpv6 = { addr_gen_mode: 1, accept_ra: 0, autoconf: 0, disable_ipv6: 0 };
 /** A function that only this part of the kernel has (drivers/net/macvlan.c, net/8021q/vlan.c), for one that is built in. */
 const symbol: Record<KernelModule, string> = {
   macvlan: 'macvlan_common_setup',
@@ -124,6 +132,19 @@ export function createKernel(deps: KernelDeps): Kernel {
     async loadModule(module) {
       await deps.run('modprobe', [module]);
       missingSince.delete(module);
+    },
+    async settleShim(name) {
+      assertInterfaceName(name);
+      await deps.writeFile(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, '1\n');
+      const ipv6 = `/proc/sys/net/ipv6/conf/${name}`;
+      const hasIpv6 = await deps.readFile(`${ipv6}/addr_gen_mode`).then(
+        () => true,
+        () => false,
+      );
+      if (!hasIpv6) return;
+      for (const [setting, value] of Object.entries(shimIpv6)) {
+        await deps.writeFile(`${ipv6}/${setting}`, `${value}\n`);
+      }
     },
     async enableForwarding() {
       await deps.writeFile(forwardingFile.ipv4, '1\n');

@@ -11,6 +11,8 @@ export interface LinksSubject {
   readonly dispose: () => Promise<void>;
 }
 
+const shim = { parent: 'ens33', name: 'tlh-ens33', mac: 'd6:54:00:00:00:01' };
+
 /** What every `Links` promises, real kernel or fake. `noVlan` says why VLAN links cannot be tried, or null. */
 export function describeLinksContract(
   name: string,
@@ -96,6 +98,7 @@ export function describeLinksContract(
         () => links.setPromiscuous('ens34', true),
         () => links.setAlias('ens34', 'x'),
         () => links.addVlan({ parent: 'ens34', name: 'ens34.10', vlan: 10 }),
+        () => links.addShim({ ...shim, parent: 'ens34' }),
       ];
       for (const attempt of attempts) {
         const failure = await attempt().catch((error: unknown) => error);
@@ -112,6 +115,7 @@ export function describeLinksContract(
         await expect(links.addVlan({ parent: 'ens33', name: bad, vlan: 10 })).rejects.toThrow(
           InvalidInterfaceName,
         );
+        await expect(links.addShim({ ...shim, name: bad })).rejects.toThrow(InvalidInterfaceName);
       }
     });
 
@@ -125,6 +129,28 @@ export function describeLinksContract(
       await expect(links.get('mv0')).rejects.toThrow(LinkNotFound);
       expect(await links.remove('mv0', 'trunkline:other')).toBe(false);
       expect(await links.get('ens33')).toMatchObject({ name: 'ens33' });
+    });
+
+    it('makes a shim once, and finds it so the second time', async () => {
+      expect(await links.addShim(shim)).toBe(true);
+      expect(await links.get(shim.name)).toMatchObject({
+        kind: 'macvlan',
+        macvlanMode: 'bridge',
+        parent: 'ens33',
+        mac: shim.mac,
+        mtu: 1500,
+        up: false,
+        alias: null,
+        addresses: [],
+      });
+      expect(await links.addShim(shim)).toBe(false);
+    });
+
+    it('refuses a shim whose name belongs to something else, and leaves that alone', async () => {
+      await subject.addMacvlan(shim.name);
+      const before = await links.get(shim.name);
+      await expect(links.addShim(shim)).rejects.toThrow(LinkConflict);
+      expect(await links.get(shim.name)).toEqual(before);
     });
 
     it('refuses a name that belongs to something else, and what is no VLAN id', async () => {

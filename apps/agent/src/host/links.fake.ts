@@ -1,7 +1,15 @@
 import { createCallRecord } from './call-record.ts';
 import type { CallRecord } from './call-record.ts';
 import { assertInterfaceName } from './interface-name.ts';
-import { assertAlias, assertMtu, assertVlanId, conflictOfVlan, LinkConflict, LinkNotFound } from './links.ts';
+import {
+  assertAlias,
+  assertMtu,
+  assertVlanId,
+  conflictOfShim,
+  conflictOfVlan,
+  LinkConflict,
+  LinkNotFound,
+} from './links.ts';
 import type { Link, Links } from './links.ts';
 
 /** A small kernel in memory, for table tests. */
@@ -119,6 +127,17 @@ export function createFakeLinks(
       note('addVlan', spec);
       const { mac, mtu } = parent;
       put({ name: spec.name, kind: 'vlan', vlanId: spec.vlan, parent: spec.parent, mac, mtu });
+      return true;
+    },
+    addShim: async (spec) => {
+      const { name, parent, mac } = spec;
+      const { mtu } = get(parent);
+      const existing = find(name);
+      const conflict = existing === undefined ? null : conflictOfShim(existing, spec);
+      if (conflict !== null) throw new LinkConflict(name, conflict);
+      if (existing !== undefined) return false;
+      note('addShim', spec);
+      put({ name, kind: 'macvlan', macvlanMode: 'bridge', parent, mac, mtu });
       return true;
     },
     remove: async (name, expectedAlias) => {

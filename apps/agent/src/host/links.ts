@@ -6,6 +6,8 @@ export interface LinkAddress {
   readonly prefixLength: number;
   /** `global`, `link`, `host`, or a number the kernel has no word for. */
   readonly scope: string;
+  /** The kernel uses it for nothing new, or not yet: temporary (RFC 8981), deprecated, tentative. Absent for all others. */
+  readonly passing?: true;
 }
 
 /** One network interface as the kernel reports it at the moment of asking. */
@@ -48,6 +50,14 @@ export interface VlanSpec {
   readonly vlan: number;
 }
 
+/** A macvlan link of the host itself, in mode `bridge`, as it should be. */
+export interface ShimSpec {
+  readonly parent: string;
+  readonly name: string;
+  /** By it a link of ours is known that was left without its alias. */
+  readonly mac: string;
+}
+
 /**
  * The links of one network namespace. Every change is idempotent and judged by what is observed, not by what a
  * program reports: `true` when it changed something, `false` when all was so already.
@@ -75,6 +85,12 @@ export interface Links {
    * {@link LinkConflict} when the name belongs to something else.
    */
   addVlan(spec: VlanSpec): Promise<boolean>;
+  /**
+   * Makes a shim, down and without an alias; it neither asks for nor answers for neighbours (`NOARP`), so that nobody on the wire
+   * learns of its MAC. Fails with {@link LinkNotFound} for the parent and with {@link LinkConflict} when the name belongs to
+   * something else.
+   */
+  addShim(spec: ShimSpec): Promise<boolean>;
   /**
    * Removes a link that carries this alias; a link that is gone already is fine. Fails with {@link LinkConflict} when
    * it carries another or none: what the agent did not make, it does not delete.
@@ -115,6 +131,17 @@ export class LinkConflict extends Error {
 export function conflictOfVlan(link: Link, spec: VlanSpec): string | null {
   if (link.kind !== 'vlan') return `it exists and is ${link.kind ?? 'hardware'}, not a VLAN sub-interface`;
   if (link.vlanId !== spec.vlan) return `it carries VLAN ${link.vlanId ?? 'unknown'}, not ${spec.vlan}`;
+  if (link.parent !== spec.parent) {
+    return `its parent is ${link.parent ?? 'a link of another namespace'}, not ${spec.parent}`;
+  }
+  return null;
+}
+
+/** Why an existing link is not the wanted shim, or null when it is. */
+export function conflictOfShim(link: Link, spec: ShimSpec): string | null {
+  if (link.kind !== 'macvlan') return `it exists and is ${link.kind ?? 'hardware'}, not a macvlan link`;
+  if (link.macvlanMode !== 'bridge') return `its mode is ${link.macvlanMode ?? 'unknown'}, not bridge`;
+  if (link.mac !== spec.mac) return `its MAC is ${link.mac ?? 'unknown'}, not ${spec.mac}`;
   if (link.parent !== spec.parent) {
     return `its parent is ${link.parent ?? 'a link of another namespace'}, not ${spec.parent}`;
   }

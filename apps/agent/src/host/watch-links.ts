@@ -21,7 +21,7 @@ const shortestWaitMs = 500;
 const maxWaitMs = 30_000;
 
 /**
- * Calls `onChange` when something about the links changed. It does not report what: the caller looks at all of them. Calls
+ * Calls `onChange` when something about the links or their addresses changed. It does not report what: the caller looks at all of them. Calls
  * `onChange` also whenever the watch has (re)started, since changes in the gap went unseen; a change in the instant
  * before `ip` listens is missed, so the caller's own timer stays needed.
  *
@@ -36,7 +36,7 @@ export async function watchLinks(
 ): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
-    const monitor = spawn('ip', ['-json', 'monitor', 'link']);
+    const monitor = spawn('ip', ['-json', 'monitor', 'link', 'address']);
     signal.addEventListener('abort', monitor.stop, { once: true });
     onChange();
     try {
