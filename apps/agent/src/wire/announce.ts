@@ -42,7 +42,8 @@ async function announce(inside: RunCommand, { name }: Link, ip: string, signal: 
 
 /**
  * There is no program for it in every distribution, but the kernel does it when the MAC of an interface is set and
- * `ndisc_notify` is on (net/ipv6/ndisc.c, ndisc_netdev_event), also when it is set to what it is.
+ * `ndisc_notify` is on (net/ipv6/ndisc.c, ndisc_netdev_event), also when it is set to what it is. The interface loses all its
+ * neighbours by that, permanent ones too.
  */
 async function advertise(inside: RunCommand, { name, mac }: Link, signal: AbortSignal): Promise<void> {
   if (mac === null) throw new Error(`interface ${name} of the container has no MAC`);

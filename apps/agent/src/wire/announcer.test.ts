@@ -9,7 +9,7 @@ import { createAnnouncer } from './announcer.ts';
 
 const log = pino({ level: 'silent' });
 
-async function setUp(version: string, began = 0) {
+async function setUp(version: string, began = 0, ip = '172.16.100.2') {
   const docker = createFakeDockerEngine({ version });
   docker.addImage('busybox');
   await docker.createNetwork(networkOf('mac_net1', { [networkLabel]: 'n1' }));
@@ -18,7 +18,8 @@ async function setUp(version: string, began = 0) {
   let failing = false;
   const run: RunCommand = async (_, argv) => {
     if (argv.includes('address')) {
-      const addr_info = [{ family: 'inet', local: '172.16.100.2', prefixlen: 24 }];
+      const family = ip.includes(':') ? 'inet6' : 'inet';
+      const addr_info = [{ family, local: ip, prefixlen: 24 }];
       const link = {
         ifname: 'eth0',
         ifindex: 2,
@@ -32,12 +33,15 @@ async function setUp(version: string, began = 0) {
     announced.push(argv.slice(2).join(' '));
     return { stdout: '', stderr: '', code: 0 };
   };
-  const announcer = createAnnouncer({ docker, run, timing: { now: () => began }, log });
+  let lost = 0;
+  const onNeighboursLost = (): void => void (lost += 1);
+  const announcer = createAnnouncer({ docker, run, timing: { now: () => began }, log, onNeighboursLost });
   const look = async (): Promise<void> => {
     announcer.onObservation(await lookAt(docker));
     await turns();
   };
-  return { docker, announcer, announced, look, fail: (to: boolean) => void (failing = to) };
+  const fail = (to: boolean): void => void (failing = to);
+  return { docker, announcer, announced, look, fail, lost: () => lost };
 }
 
 function networkOf(name: string, labels: Record<string, string>) {
@@ -134,4 +138,20 @@ test('a container that ended while it was announced is no failure', async () => 
   docker.crash('box1', 137);
   await looking;
   expect(announcer.failures()).toEqual([]);
+});
+
+test('an IPv6 address costs the container its neighbours, which is told; an IPv4 address does not', async () => {
+  const ipv4 = await setUp('20.10.24');
+  await runBox(ipv4.docker);
+  await ipv4.look();
+  expect([ipv4.announced.length, ipv4.lost()]).toEqual([1, 0]);
+  for (const failing of [false, true]) {
+    const ipv6 = await setUp('20.10.24', 0, 'fd00:100::2');
+    ipv6.fail(failing);
+    const attachments = [{ network: 'mac_net1', ipv4: '172.16.100.2', ipv6: 'fd00:100::2' }];
+    await ipv6.docker.createContainer({ name: 'box1', image: 'busybox', attachments });
+    await ipv6.docker.startContainer('box1');
+    await ipv6.look();
+    expect(ipv6.lost()).toBe(1);
+  }
 });

@@ -15,6 +15,8 @@ export interface AnnouncerDeps {
   readonly run: RunCommand;
   readonly timing: Pick<Timing, 'now'>;
   readonly log: Logger;
+  /** An IPv6 address was announced, by which the container's interface lost all its neighbours (`announceAddress`). Default: nothing. */
+  readonly onNeighboursLost?: () => void;
 }
 
 /** Announces the addresses that containers took. */
@@ -66,7 +68,11 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
         if (pid === null) return;
         if (startedAt !== null && Date.parse(startedAt) < began - freshMs) return;
         process = pid;
-        await announceAddress(deps.run, pid, ip, ended.signal);
+        try {
+          await announceAddress(deps.run, pid, ip, ended.signal);
+        } finally {
+          if (ip.includes(':')) deps.onNeighboursLost?.();
+        }
         deps.log.debug({ container: name, ip }, 'address announced');
       });
     } catch (error) {
