@@ -76,6 +76,21 @@ test('promise 5: parent, promiscuous mode, sub-interface with alias and MTU, mod
   expect(kernel.calls.map(({ method }) => method)).toEqual(['loadModule', 'enableForwarding']);
 });
 
+test('promise 5: the shim of a network with host access is there before Docker, whole and up', async () => {
+  const { links, kernel, start } = host();
+  const open = { ...vlan10, forwarding: false, hostAccess: true };
+  expect(await start(document([open]))).toEqual({ ready: ['mac_net10'], failed: [] });
+  expect(await links.get('tlh-ens33.10')).toMatchObject({
+    kind: 'macvlan',
+    macvlanMode: 'bridge',
+    parent: 'ens33.10',
+    up: true,
+    mtu: 1400,
+    alias: `trunkline:${id(10)}`,
+  });
+  expect(kernel.calls).toEqual([{ method: 'settleShim', args: ['tlh-ens33.10'] }]);
+});
+
 test('what is there already is left as it is', async () => {
   const { links, start, changes, kernel } = host();
   await start(document([vlan10]));

@@ -7,7 +7,7 @@ import { applyLinkSteps, type LinkApplyDeps } from './reconcile/apply.ts';
 import type { ConditionDraft } from './plan/conditions.ts';
 import { servingBook, type Observed } from './observation/observed.ts';
 import { planLink, type LinkPlan } from './plan/plan-link.ts';
-import { touchesLinks } from './plan/steps.ts';
+import { touchesLinks, type LinkStep } from './plan/steps.ts';
 import { createWaker } from './lib/waker.ts';
 import type { Timing } from './lib/timing.ts';
 import { wholeWire } from './observation/wire-state.ts';
@@ -55,7 +55,7 @@ interface Problem {
 
 /**
  * Puts the links of every network that should be here back: sub-interfaces, parents up, promiscuous mode, modules,
- * forwarding. Needs neither server nor Docker, and takes nothing away. An obstacle for one network stops no other. Ends within
+ * forwarding, shims. Needs neither server nor Docker, and takes nothing away. An obstacle for one network stops no other. Ends within
  * {@link maxBootMs}. Never fails: what failed is in the result.
  */
 export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<BootResult> {
@@ -102,8 +102,8 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
   async function restore(item: Open, seen: Observed): Promise<Observed> {
     let observed = seen;
     let plan = planLink(item.network, observed, networks);
-    if (plan.steps.length > 0) {
-      const { done, failed: step } = await applyLinkSteps(plan.steps.filter(touchesLinks), deps);
+    if (stepsOf(plan).length > 0) {
+      const { done, failed: step } = await applyLinkSteps(stepsOf(plan), deps);
       if (done.length > 0) deps.log.info({ network: item.network.name, done }, 'link put back');
       if (step !== null) {
         item.problem = { reason: 'StepFailed', message: `${step.step.do}: ${messageOf(step.error)}` };
@@ -111,7 +111,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       }
       observed = await look();
       plan = planLink(item.network, observed, networks);
-      if (step === null && plan.steps.length > 0) {
+      if (step === null && stepsOf(plan).length > 0) {
         item.problem = { reason: 'DoesNotSettle', message: 'something undoes what the boot stage does' };
         item.tries += 1;
       }
@@ -121,7 +121,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
   }
 
   function settle(item: Open, plan: LinkPlan): void {
-    if (plan.steps.length > 0) {
+    if (stepsOf(plan).length > 0) {
       if (item.tries >= maxTries) giveUp(item);
     } else if (plan.usable) {
       open.delete(item.network.id);
@@ -164,6 +164,11 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
   }
   for (const item of open.values()) giveUp(item);
   return { ready, failed };
+}
+
+/** All steps of a network below Docker. */
+function stepsOf({ steps, shim }: LinkPlan): readonly LinkStep[] {
+  return [...steps, ...shim.steps].filter(touchesLinks);
 }
 
 /** Why a link cannot be used: what is wrong with itself, or with its parent. */

@@ -8,7 +8,9 @@ import { checkPreflight } from './checks/preflight.ts';
 import { readContainerFile } from './checks/resolver-files.ts';
 import { createConfirmation, type Confirmation } from './confirm/confirmation.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
+import { changeContainerHostRoutes } from './host/container-host-routes.ts';
 import { setDefaultRoute } from './host/container-routes.ts';
+import { createShimRoutes } from './host/shim-routes.ts';
 import { watchLinks } from './host/watch-links.ts';
 import { factsOfLook } from './host-facts.ts';
 import type { IpamHost } from './ipam/host-view.ts';
@@ -62,6 +64,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     detached,
     linksToRestore,
     desired: effective,
+    onNeighboursLost: () => reconciler.hostChanged(),
     onFirstWithoutDocker: () => reconciler.hostChanged(),
   });
   const { observer } = looks;
@@ -79,6 +82,8 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
       adoption,
       detached,
       linksToRestore,
+      changeShimRoutes: createShimRoutes(run).change,
+      changeHostRoutes: (pid, change) => changeContainerHostRoutes(run, pid, change),
       setDefaultRoute: (pid, family, gateway) => setDefaultRoute(run, pid, family, gateway),
       ...(agent.onStep === undefined ? {} : { onStep: agent.onStep }),
     },

@@ -1,15 +1,19 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { AgentDeps } from './agent-deps.ts';
+import { readContainerHostAccess } from './host/container-host-routes.ts';
 import { countInterfaces } from './host/container-interfaces.ts';
 import { containerRoutes, removeDefaultRoute, setDefaultRoute } from './host/container-routes.ts';
+import { createShimRoutes } from './host/shim-routes.ts';
 import { createNoGatewayRoutes } from './ipam/bindings/no-gateway-routes.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import type { AdoptionStore } from './observation/adoption.ts';
 import type { DetachedStore } from './observation/detached.ts';
 import { createFailedStarts } from './observation/failed-starts.ts';
+import { createHostAccessLook } from './observation/host-access.ts';
 import type { LinksToRestoreStore } from './observation/links-to-restore.ts';
 import { observe } from './observation/observe.ts';
 import { createObserver, type Observer } from './observation/observer.ts';
+import { isShim } from './observation/shims.ts';
 import { createAnnouncer } from './wire/announcer.ts';
 import { createToolCheck } from './wire/tools.ts';
 
@@ -21,6 +25,8 @@ export interface LooksDeps {
   readonly linksToRestore: LinksToRestoreStore;
   /** What is to be carried out now. */
   readonly desired: () => DesiredDocument | null;
+  /** A container may have lost the neighbours that the agent has set. */
+  readonly onNeighboursLost: () => void;
   /** The first look ended before Docker answered. */
   readonly onFirstWithoutDocker: () => void;
 }
@@ -45,7 +51,15 @@ export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
   const { links, docker, kernel, run, readFile, timing, log } = agent;
   const { ipam } = deps;
   const wireTools = createToolCheck(run, timing.now);
-  const announcer = createAnnouncer({ docker, run, timing, log });
+  const announcer = createAnnouncer({
+    docker,
+    run,
+    timing,
+    log,
+    onNeighboursLost: () => {
+      if (observer.latest()?.links.some(isShim) === true) deps.onNeighboursLost();
+    },
+  });
   const noGatewayRoutes = createNoGatewayRoutes({
     docker,
     routesOf: (pid) => containerRoutes(pid, readFile),
@@ -60,6 +74,8 @@ export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
     kernel,
     interfacesOf: (pid: number) => countInterfaces(pid, readFile),
     routesOf: (pid: number) => containerRoutes(pid, readFile),
+    shimRoutesOf: createShimRoutes(run).list,
+    hostAccessOf: createHostAccessLook(docker, (pid) => readContainerHostAccess(pid, readFile)),
     adopted: deps.adoption.all,
     detached: deps.detached.all,
     linksToRestore: deps.linksToRestore.all,

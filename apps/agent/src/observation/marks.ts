@@ -35,6 +35,23 @@ export function vlanLinkName(parent: string, vlan: number): string {
   return `tl${createHash('sha256').update(plain).digest('hex').slice(0, 8)}.${vlan}`;
 }
 
+/** What every MAC of a shim begins with: unicast and locally administered (IEEE 802). */
+const shimMacPrefix = 'd6:54';
+
+/** Name of the shim on a link: `tlh-ens33`; where that has more than 15 bytes, a short name that is always the same for this link. */
+export function shimName(link: string): string {
+  const plain = `tlh-${link}`;
+  if (Buffer.byteLength(plain) <= 15) return plain;
+  return `tlh-${createHash('sha256').update(link).digest('hex').slice(0, 8)}`;
+}
+
+/** MAC of the shim on a link: from the MAC of the NIC below it, which no other host has. */
+export function shimMac(link: string, nicMac: string | null): string {
+  const hash = createHash('sha256').update(`trunkline shim ${link} ${nicMac ?? ''}`);
+  const octets = hash.digest('hex').slice(0, 8).match(/../g) ?? [];
+  return [shimMacPrefix, ...octets].join(':');
+}
+
 /** What Docker cannot change about a network: another value means another Docker network. */
 export interface FixedSpec {
   readonly link: string;

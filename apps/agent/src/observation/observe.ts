@@ -1,15 +1,25 @@
 import type { DesiredDocument } from '@trunkline/contracts';
 import type { ContainerRoute } from '../host/container-routes.ts';
 import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import { CommandFailed } from '../host/command.ts';
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
-import type { Links } from '../host/links.ts';
+import type { Link, Links } from '../host/links.ts';
+import type { ShimRoute } from '../host/shim-routes.ts';
 import type { Detached } from './detached.ts';
 import { createFailedStarts, type FailedStarts } from './failed-starts.ts';
+import type { HostAccessLook } from './host-access.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
 import { containersThatShowLoss } from './lost-network.ts';
 import { containerLabel } from './marks.ts';
-import { servingBook, type DockerDown, type Observed, type ObservedBook } from './observed.ts';
+import {
+  servingBook,
+  type DockerDown,
+  type Observed,
+  type ObservedBook,
+  type ObservedDocker,
+} from './observed.ts';
+import { isShim } from './shims.ts';
 import { wholeWire, type WireState } from './wire-state.ts';
 
 /** What a look reads. */
@@ -21,6 +31,10 @@ export interface ObserveSources {
   readonly interfacesOf: (pid: number) => Promise<number | null>;
   /** Default routes in the network namespace of a process; null when it is gone. Default: nobody can look. */
   readonly routesOf?: (pid: number) => Promise<readonly ContainerRoute[] | null>;
+  /** The routes over a shim. Default: nobody can look. */
+  readonly shimRoutesOf?: (shim: string) => Promise<readonly ShimRoute[]>;
+  /** Default: nobody can look. */
+  readonly hostAccessOf?: HostAccessLook;
   readonly adopted: () => Readonly<Record<string, string>>;
   readonly detached: () => Detached;
   /** Default: none. */
@@ -57,18 +71,69 @@ export async function observe(
     withinBound(sources.dockerMs, observeDocker(sources, desired, below)),
     sources.wire?.() ?? wholeWire,
   ]);
+  const shims = links.filter(isShim);
+  const [shimRoutes, hostAccess] = await Promise.all([
+    routesOver(shims, sources.shimRoutesOf),
+    hostAccessBeside(shims, docker, sources.hostAccessOf),
+  ]);
   return {
     at,
     links,
     defaultRoute: kernel.defaultRoutes[0] ?? null,
     kernel,
-    docker,
+    docker: hostAccess === null ? docker : { ...docker, ...hostAccess },
+    shimRoutes,
     adopted: sources.adopted(),
     detached: sources.detached(),
     linksToRestore,
     wire,
     book: sources.book?.() ?? servingBook,
   };
+}
+
+/** A shim that vanished since the links were listed is left out. */
+async function routesOver(
+  shims: readonly Link[],
+  routesOf: ObserveSources['shimRoutesOf'],
+): Promise<ReadonlyMap<string, readonly ShimRoute[]>> {
+  if (routesOf === undefined) return new Map();
+  const found = await Promise.all(
+    shims.map(async ({ name }): Promise<(readonly [string, readonly ShimRoute[]])[]> => {
+      try {
+        return [[name, await routesOf(name)]];
+      } catch (error) {
+        if (error instanceof CommandFailed) return [];
+        throw error;
+      }
+    }),
+  );
+  return new Map(found.flat());
+}
+
+/** What running containers whose Docker network hangs on the parent of a shim have of the way to this host. Null: nobody looked. */
+async function hostAccessBeside(
+  shims: readonly Link[],
+  docker: Observed['docker'],
+  lookInto: HostAccessLook | undefined,
+): Promise<Pick<ObservedDocker, 'hostAccess'> | null> {
+  if (lookInto === undefined || !docker.reachable || shims.length === 0) return null;
+  const parents = new Set(shims.map(({ parent }) => parent));
+  const beside = new Set(
+    docker.networks
+      .filter(({ driver, options }) => driver === 'macvlan' && parents.has(options['parent'] ?? null))
+      .map(({ id }) => id),
+  );
+  const containers = docker.containers.filter(
+    ({ status, endpoints }) =>
+      (status === 'running' || status === 'paused') &&
+      endpoints.some(({ networkId }) => beside.has(networkId)),
+  );
+  try {
+    return { hostAccess: await lookInto(containers) };
+  } catch (error) {
+    if (error instanceof DockerError) return null;
+    throw error;
+  }
 }
 
 /** Docker's answer, or, after `boundMs`, that there is none yet. */

@@ -1,3 +1,4 @@
+import type { ContainerHostAccess } from '../host/container-host-routes.ts';
 import type { ContainerRoute } from '../host/container-routes.ts';
 import type {
   DockerContainer,
@@ -7,6 +8,7 @@ import type {
 } from '../host/docker-engine.ts';
 import type { KernelState } from '../host/kernel.ts';
 import type { Link } from '../host/links.ts';
+import type { ShimRoute } from '../host/shim-routes.ts';
 import type { Detached } from './detached.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
 import type { WireState } from './wire-state.ts';
@@ -29,6 +31,8 @@ export interface Observed {
   /** How far the wire can be asked and announced to. */
   readonly wire: WireState;
   readonly book: ObservedBook;
+  /** The routes of this host over each of its shims, by name. */
+  readonly shimRoutes?: ReadonlyMap<string, readonly ShimRoute[]>;
 }
 
 /** The address book of this host, which Docker asks for addresses. */
@@ -68,6 +72,10 @@ export interface ObservedDocker {
   readonly interfaces: ReadonlyMap<string, number>;
   /** Default routes inside running containers on several networks, by Docker's id; absent where nobody could look. */
   readonly routes: ReadonlyMap<string, readonly ContainerRoute[]>;
+  /**
+   * What running containers on the parent of a shim have of the way to this host, by Docker's id; absent where nobody could look.
+   */
+  readonly hostAccess?: ReadonlyMap<string, ContainerHostAccess>;
   /** Of the images that desired containers name, those that are here. */
   readonly images: ReadonlySet<string>;
   /**

@@ -7,11 +7,13 @@
  * | macvlan in `passthru` | takes the link and its MAC for one container: never (`planLink`) |
  * | set a link down | cuts it off: never (`planLinksToRestore`) |
  * | remove a link that the agent made | an administrator may have put an address on it: never (`leftLink`) |
+ * | shim on it | the host goes on |
  * | MTU | only of links that the agent made, never of a NIC (`planMtu`) |
  * | set up, promiscuous mode, VLAN on it, `bridge`, `private`, `vepa` | the host goes on |
  */
 import type { Link } from '../host/links.ts';
 import type { Observed } from './observed.ts';
+import { isShim } from './shims.ts';
 
 /** A link that the host needs, and what for, as a clause: `the address 172.16.1.30 of this host is on it`. */
 export interface OwnLink {
@@ -58,8 +60,8 @@ export function hasNetworkBeside(name: string, seen: Seen): boolean {
 /** Kinds of links that end on this host, or lead elsewhere over another link only. */
 const inner: ReadonlySet<string | null> = new Set(['dummy', 'ifb', 'tun', 'wireguard']);
 
-/** A bridge does by its ports: those of Docker and of virtual machines have none but theirs. */
-function leadsOut({ name, kind }: Link, links: readonly Link[]): boolean {
+/** Whether packets over a link reach other machines. A bridge does by its ports: those of Docker and of virtual machines have none but theirs. */
+export function leadsOut({ name, kind }: Link, links: readonly Link[]): boolean {
   if (kind !== 'bridge') return !inner.has(kind);
   return links.some((port) => port.master === name && port.kind !== 'veth' && !inner.has(port.kind));
 }
@@ -82,7 +84,8 @@ function above(name: string, links: readonly Link[]): readonly string[] {
   const open = [name];
   for (let below = open.shift(); below !== undefined; below = open.shift()) {
     const master = links.find((link) => link.name === below)?.master ?? null;
-    const onIt = links.filter(({ parent }) => parent === below).map((link) => link.name);
+    // A shim is ours, as the routes over it are: the host does without.
+    const onIt = links.filter((link) => link.parent === below && !isShim(link)).map((link) => link.name);
     for (const next of [...onIt, ...(master === null ? [] : [master])]) {
       if (next === name || found.has(next)) continue;
       found.add(next);

@@ -2,6 +2,7 @@ import type { DesiredNetwork } from '@trunkline/contracts';
 import { cidrsOverlap, parseCidr, type Cidr } from '@trunkline/netaddr';
 import { advises, holds, mending, type ConditionDraft } from './conditions.ts';
 import type { Observed } from '../observation/observed.ts';
+import { isShim } from '../observation/shims.ts';
 import type { Step } from './steps.ts';
 
 /** What a network needs of the host's own networking. */
@@ -40,13 +41,15 @@ function planForwarding(network: DesiredNetwork, { kernel }: Observed): Conditio
  */
 function routesCondition(
   network: DesiredNetwork,
-  { kernel }: Observed,
+  { kernel, links: all }: Observed,
   links: readonly string[],
 ): ConditionDraft {
   const subnets = network.subnets.flatMap(({ cidr }) => cidrOf(cidr));
+  const shims = all.filter(isShim).map(({ name }) => name);
   const found = kernel.routes.filter(
     ({ cidr, link }) =>
       !links.includes(link) &&
+      !shims.includes(link) &&
       cidrOf(cidr).some((route) => subnets.some((subnet) => cidrsOverlap(route, subnet))),
   );
   if (found.length === 0) {

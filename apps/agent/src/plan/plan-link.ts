@@ -1,11 +1,12 @@
 import type { DesiredNetwork, OwnReasonOf } from '@trunkline/contracts';
 import { conflictOfVlan, type Link } from '../host/links.ts';
-import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
+import { fails, holds, mending, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
 import { isMarked, linkAlias, vlanLinkName } from '../observation/marks.ts';
 import type { Observed } from '../observation/observed.ts';
 import { whyHarmful } from './passthru-harm.ts';
 import { planHostNetwork } from './plan-host-network.ts';
 import { planMtu } from './plan-mtu.ts';
+import { planShim, type ShimPlan } from './plan-shim.ts';
 import type { Step } from './steps.ts';
 
 /** What a network needs below Docker. */
@@ -16,6 +17,8 @@ export interface LinkPlan {
   readonly usable: boolean;
   readonly steps: readonly Step[];
   readonly conditions: readonly ConditionDraft[];
+  /** The shim on the link. Its steps come after all others, which do without it. */
+  readonly shim: ShimPlan;
 }
 
 /**
@@ -59,6 +62,9 @@ export function planLink(
   const usable = vlan === null || vlan.usable;
   const mtu = usable ? planMtu(network, parent, link, observed, others) : { steps: [], conditions: [] };
   const host = planHostNetwork(network, observed, [name, link]);
+  const shim = usable
+    ? planShim(network, parent, link, observed)
+    : { steps: [], problem: withoutLink(network, vlan?.condition) };
   return {
     link,
     usable,
@@ -70,7 +76,15 @@ export function planLink(
       ...(network.promiscuous ? [promiscuousCondition(parent)] : []),
       ...host.conditions,
     ],
+    shim,
   };
+}
+
+function withoutLink(
+  { hostAccess }: DesiredNetwork,
+  why: DraftOf<'LinkReady'> | undefined,
+): ConditionDraft | null {
+  return hostAccess && why !== undefined ? unknown('HostAccess', why.reason, why.message) : null;
 }
 
 function blocked(
@@ -88,6 +102,7 @@ function blocked(
       ...(network.vlan === null ? [] : [unknown('LinkReady', reason, message)]),
       ...(network.promiscuous ? [unknown('Promiscuous', reason, message)] : []),
     ],
+    shim: { steps: [], problem: network.hostAccess ? unknown('HostAccess', reason, message) : null },
   };
 }
 
@@ -128,7 +143,7 @@ export const noVlans =
 interface VlanPlan {
   readonly usable: boolean;
   readonly steps: readonly Step[];
-  readonly condition: ConditionDraft;
+  readonly condition: DraftOf<'LinkReady'>;
 }
 
 function planVlan(

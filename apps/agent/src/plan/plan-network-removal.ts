@@ -5,6 +5,7 @@ import { leftLink, linkOf } from './link-users.ts';
 import { fixedSpec, networkLabel } from '../observation/marks.ts';
 import { attachedTo, differences, isCoordinated, isOurs, namesOf } from '../observation/network-fit.ts';
 import type { NetworkPlan } from './network-plan.ts';
+import { leftShim } from './plan-shim.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import { standsFor } from '../observation/stands-for.ts';
 
@@ -48,6 +49,12 @@ export function planNetworkRemoval(
     return result(mending('NetworkReady', 'Removing', `Docker network ${network.name} is being removed`), {
       steps: [{ do: 'remove-network', dockerId: own.id, name: own.name, why: 'absent' }],
       dockerNetworkId: own.id,
+    });
+  }
+  const shim = leftShim(network, observed, others, null);
+  if (shim !== null) {
+    return result(mending('NetworkReady', 'Removing', `${shim.link} is no longer needed by it`), {
+      steps: [shim],
     });
   }
   const link = leftLink(network, observed, others, null);

@@ -3,11 +3,13 @@ import { summary } from './conditions.ts';
 import { leftLink } from './link-users.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import type { Observed } from '../observation/observed.ts';
+import { planHostAccess } from './plan-host-access.ts';
 import { planDockerNetwork } from './plan-docker-network.ts';
 import { planLinksToRestore } from './plan-links-to-restore.ts';
 import { planLink } from './plan-link.ts';
 import { planNetworkRemoval } from './plan-network-removal.ts';
 import { planReattachment } from './plan-reattachment.ts';
+import { leftShim } from './plan-shim.ts';
 
 /**
  * What to do for one network. Pure. Only what carries our mark is ever removed: when the network is absent, or to make
@@ -26,8 +28,19 @@ export function planNetwork(
   const usable = below.usable && docker.condition.status === 'True';
   const again = planReattachment(network, observed, usable);
   const left = leftLink(network, observed, others, below.link);
+  const access = planHostAccess(network, observed, others, {
+    link: below.link,
+    problem: below.shim.problem,
+  });
+  const shim = leftShim(network, observed, others, below.link);
   const book = docker.book === null ? [] : [docker.book];
-  const parts = [...below.conditions, docker.condition, ...book, ...again.conditions];
+  const parts = [
+    ...below.conditions,
+    docker.condition,
+    ...book,
+    ...again.conditions,
+    ...(access.condition === null ? [] : [access.condition]),
+  ];
   return {
     // What is taken away comes last.
     steps: [
@@ -36,6 +49,10 @@ export function planNetwork(
       ...again.steps,
       ...(left === null ? [] : [left]),
       ...planLinksToRestore(network, observed, others),
+      // Nothing else needs host access: where it fails, the rest is done.
+      ...below.shim.steps,
+      ...access.steps,
+      ...(shim === null ? [] : [shim]),
     ],
     conditions: [...parts, summary(parts, `Docker network ${network.name} exists on ${below.link ?? '?'}`)],
     link: below.link,

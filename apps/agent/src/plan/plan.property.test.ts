@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { DesiredContainer, DesiredDocument, DesiredNetwork } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import { linkOf } from './link-users.ts';
-import { containerLabel, generationLabel, networkLabel } from '../observation/marks.ts';
+import { containerLabel, generationLabel, networkLabel, shimMac, shimName } from '../observation/marks.ts';
 import type { Step } from './steps.ts';
 import {
   container,
@@ -27,6 +27,7 @@ const someNetworks = fc.uniqueArray(
     parent: fc.constantFrom(...parents),
     vlan: fc.constantFrom(null, 10, 20),
     mode: fc.constantFrom<DesiredNetwork['mode'][]>('bridge', 'private'),
+    hostAccess: fc.boolean(),
     subnet: fc.integer({ min: 100, max: 102 }),
   }),
   { selector: ({ n }) => n, maxLength: 3 },
@@ -63,6 +64,7 @@ const someLeftovers = fc.record({
     { maxLength: 4 },
   ),
   vlanAlias: fc.constantFrom(undefined, '', `trunkline:${id(1)}`, `trunkline:${id(77)}`),
+  shimAlias: fc.constantFrom(undefined, '', 'by hand', `trunkline:${id(1)}`, `trunkline:${id(77)}`),
   dockerDown: fc.boolean(),
 });
 
@@ -80,8 +82,15 @@ async function unlessRefused(work: Promise<unknown>): Promise<void> {
 
 async function build(world: typeof worlds extends fc.Arbitrary<infer T> ? T : never): Promise<World> {
   const host = createFakeHost({ version: '27.1.0', apiVersion: '1.46' });
+  const address = { family: 4, address: '172.16.1.30', prefixLength: 24, scope: 'global' } as const;
+  host.links.put({ ...(await host.links.get('ens33')), addresses: [address] });
   host.links.put({ name: 'ens34', up: false });
   const { leftovers } = world;
+  if (leftovers.shimAlias !== undefined) {
+    const shim = { name: 'tlh-ens33', kind: 'macvlan', macvlanMode: 'bridge', parent: 'ens33' };
+    const { mac } = await host.links.get('ens33');
+    host.links.put({ ...shim, mac: shimMac('ens33', mac), alias: leftovers.shimAlias || null });
+  }
   if (leftovers.vlanAlias !== undefined) {
     host.links.put({
       name: 'ens33.10',
@@ -150,8 +159,12 @@ async function mayDelete(step: Step, { desired, host }: World, all: readonly Ste
   if (step.do === 'remove-link') {
     const owner = desired.networks.find((one) => step.alias === `trunkline:${one.id}`);
     const link = (await host.links.list()).find(({ name }) => name === step.link);
-    const given = owner === undefined || linkOf(owner, 'ens33') !== step.link || owner.state === 'absent';
-    return owner !== undefined && given && link?.alias === step.alias && link.kind === 'vlan';
+    if (owner === undefined || link?.alias !== step.alias) return false;
+    const wanted = linkOf(owner, 'ens33') ?? '';
+    if (link.kind === 'macvlan') {
+      return owner.state === 'absent' || !owner.hostAccess || shimName(wanted) !== step.link;
+    }
+    return link.kind === 'vlan' && (owner.state === 'absent' || wanted !== step.link);
   }
   if (step.do === 'remove-network') {
     const docker = await host.docker.network(step.dockerId);
@@ -262,5 +275,19 @@ async function picture(host: FakeHost): Promise<unknown> {
       }))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     adopted: Object.keys(host.adopted),
+    hostAccess: await Promise.all(
+      ['tlh-ens33', 'tlh-ens34', 'tlh-ens33.10', 'tlh-ens33.20'].map(async (shim) =>
+        (await host.hostRoutes.list(shim)).toSorted((a, b) => (a.ip < b.ip ? -1 : 1)),
+      ),
+    ),
+    inside: await Promise.all(
+      containers.map(async ({ id: dockerId, name }) => {
+        const { pid } = await host.docker.container(dockerId);
+        return [
+          name,
+          pid === null ? null : host.hostRoutes.inside(pid).routes.toSorted((a, b) => (a.ip < b.ip ? -1 : 1)),
+        ];
+      }),
+    ),
   };
 }

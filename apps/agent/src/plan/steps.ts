@@ -1,10 +1,13 @@
+import { listed } from '@trunkline/log';
 import type { DockerContainerSpec, DockerNetworkSpec } from '../host/docker-engine.ts';
+import type { ContainerHostRouteChange } from '../host/container-host-routes.ts';
 import type { KernelModule } from '../host/kernel.ts';
+import type { ShimRouteChange } from '../host/shim-routes.ts';
 import type { DetachedContainer } from '../observation/detached.ts';
 
 /** One change of the host. Each is idempotent. */
 export type Step =
-  | { readonly do: 'set-link-up'; readonly link: string; readonly as: 'parent' | 'vlan' }
+  | { readonly do: 'set-link-up'; readonly link: string; readonly as: 'parent' | 'vlan' | 'shim' }
   | { readonly do: 'set-link-down'; readonly networkId: string; readonly link: string }
   | { readonly do: 'forget-link-to-restore'; readonly networkId: string; readonly link: string }
   | { readonly do: 'set-promiscuous'; readonly link: string }
@@ -17,6 +20,19 @@ export type Step =
       readonly vlan: number;
       readonly alias: string;
     }
+  | {
+      readonly do: 'add-shim';
+      readonly parent: string;
+      readonly link: string;
+      readonly mac: string;
+      readonly alias: string;
+    }
+  | ({ readonly do: 'change-shim-routes'; readonly shim: string } & ShimRouteChange)
+  | ({
+      readonly do: 'change-host-routes';
+      readonly dockerId: string;
+      readonly name: string;
+    } & ContainerHostRouteChange)
   | { readonly do: 'set-mtu'; readonly link: string; readonly mtu: number }
   | { readonly do: 'hand-over-link'; readonly link: string; readonly alias: string; readonly to: string }
   | { readonly do: 'remove-link'; readonly link: string; readonly alias: string }
@@ -82,6 +98,7 @@ export type LinkStep = Extract<
       | 'load-module'
       | 'enable-forwarding'
       | 'add-vlan'
+      | 'add-shim'
       | 'set-mtu'
       | 'hand-over-link'
       | 'remove-link';
@@ -104,6 +121,7 @@ const linkSteps: ReadonlySet<Step['do']> = new Set([
   'load-module',
   'enable-forwarding',
   'add-vlan',
+  'add-shim',
   'set-mtu',
   'hand-over-link',
   'remove-link',
@@ -155,6 +173,16 @@ function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string]
       return ['leave', `${step.container.name} alone: it is gone, or on the network again`];
     case 'add-vlan':
       return ['make', `VLAN ${step.vlan} on ${step.parent} as ${step.link}`];
+    case 'add-shim':
+      return ['make', `${step.link} on ${step.parent}, over which this host reaches its containers`];
+    case 'change-shim-routes':
+      return step.set.length > 0
+        ? ['set', `routes to ${listed(step.set.map(({ ip }) => ip))} over ${step.shim}`]
+        : ['remove', `routes to ${listed(step.remove)} over ${step.shim}`];
+    case 'change-host-routes':
+      return step.set.length > 0
+        ? ['set', `routes to this host in ${step.name}`]
+        : ['remove', `routes to this host in ${step.name}`];
     case 'remove-link':
       return ['remove', step.link];
     case 'create-network':

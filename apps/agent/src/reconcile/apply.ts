@@ -1,8 +1,11 @@
+import type { ContainerHostRouteChange } from '../host/container-host-routes.ts';
 import type { DockerEngine } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
 import { LinkConflict, type Links } from '../host/links.ts';
+import type { ShimRoutes } from '../host/shim-routes.ts';
 import type { AdoptionStore } from '../observation/adoption.ts';
+import { isMarked } from '../observation/marks.ts';
 import type { DetachedStore } from '../observation/detached.ts';
 import { attachmentOf, withAliases } from '../plan/detachment.ts';
 import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
@@ -12,9 +15,9 @@ import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Ste
 export interface ApplyDeps {
   readonly links: Pick<
     Links,
-    'setUp' | 'setDown' | 'setPromiscuous' | 'setMtu' | 'addVlan' | 'setAlias' | 'get' | 'remove'
+    'setUp' | 'setDown' | 'setPromiscuous' | 'setMtu' | 'addVlan' | 'addShim' | 'setAlias' | 'get' | 'remove'
   >;
-  readonly kernel: Pick<Kernel, 'loadModule' | 'enableForwarding'>;
+  readonly kernel: Pick<Kernel, 'loadModule' | 'enableForwarding' | 'settleShim'>;
   readonly docker: Pick<
     DockerEngine,
     | 'container'
@@ -34,6 +37,10 @@ export interface ApplyDeps {
   readonly linksToRestore: Pick<LinksToRestoreStore, 'forget'>;
   /** Sets the default route in the network namespace of a process. */
   readonly setDefaultRoute: (pid: number, family: 4 | 6, gateway: string) => Promise<void>;
+  /** Changes the routes over a shim. */
+  readonly changeShimRoutes: ShimRoutes['change'];
+  /** Changes the routes to the host in the network namespace of a process. */
+  readonly changeHostRoutes: (pid: number, change: ContainerHostRouteChange) => Promise<void>;
   /** Called around each step; one that throws ends the run there, as a killed agent would. For tests. */
   readonly onStep?: (step: Step, when: 'before' | 'after') => void;
 }
@@ -109,6 +116,12 @@ async function applyLinkStep(step: LinkStep, { links, kernel }: LinkApplyDeps): 
         await links.setAlias(step.link, step.alias);
       }
       return;
+    case 'add-shim':
+      await links.addShim({ parent: step.parent, name: step.link, mac: step.mac });
+      await kernel.settleShim(step.link);
+      // Last: what has a mark is whole. Another network on the link may have set its own meanwhile.
+      if (!isMarked((await links.get(step.link)).alias)) await links.setAlias(step.link, step.alias);
+      return;
     case 'remove-link':
       await links.remove(step.link, step.alias);
       return;
@@ -162,10 +175,38 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
       const { pid } = await docker.container(step.dockerId);
       return pid === null ? undefined : deps.setDefaultRoute(pid, step.family, step.gateway);
     }
+    case 'change-shim-routes':
+      return deps.changeShimRoutes(step.shim, step);
+    case 'change-host-routes':
+      return changeHostRoutes(step, deps);
     case 'stop-container':
       return unlessGone(docker.stopContainer(step.dockerId, stopTimeoutSeconds));
     case 'remove-container':
       return unlessGone(docker.removeContainer(step.dockerId, { force: true }));
+  }
+}
+
+/** One that ends meanwhile has no routes any more. */
+async function changeHostRoutes(
+  step: Step & { readonly do: 'change-host-routes' },
+  { docker, changeHostRoutes: change }: Pick<ApplyDeps, 'docker' | 'changeHostRoutes'>,
+): Promise<void> {
+  // Process ids are given out again: the one of this moment.
+  const pid = await pidOf(step.dockerId, docker);
+  if (pid === null) return;
+  try {
+    await change(pid, step);
+  } catch (error) {
+    if ((await pidOf(step.dockerId, docker)) === pid) throw error;
+  }
+}
+
+async function pidOf(id: string, docker: Pick<DockerEngine, 'container'>): Promise<number | null> {
+  try {
+    return (await docker.container(id)).pid;
+  } catch (error) {
+    if (error instanceof DockerNotFound) return null;
+    throw error;
   }
 }
 

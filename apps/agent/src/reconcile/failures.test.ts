@@ -37,3 +37,17 @@ test('a kernel without VLANs is not tried again, and says what to load', () => {
   expect(failure).toMatchObject({ type: 'LinkReady', reason: 'VlanUnsupported', terminal: true });
   expect(failure?.message).toContain('modprobe 8021q');
 });
+
+const shimFailures: Step[] = [
+  { do: 'add-shim', parent: 'ens33', link: 'tlh-ens33', mac: 'd6:54:00:00:00:01', alias: 'trunkline:1' },
+  { do: 'set-link-up', link: 'tlh-ens33', as: 'shim' },
+  { do: 'change-shim-routes', shim: 'tlh-ens33', set: [], remove: ['172.16.100.10'] },
+  { do: 'change-host-routes', dockerId: 'c1', name: 'box1', set: [], remove: [] },
+];
+test.each(shimFailures)('what the kernel refuses of host access is said as that: $do', (step) => {
+  const said = { reason: 'exit code 2', stdout: '', stderr: 'RTNETLINK answers: Device or resource busy' };
+  const argv = ['ip', 'link', 'add'];
+  const failure = readFailure(step, new CommandFailed({ argv, kind: 'exit', code: 2, ...said }));
+  expect(failure).toMatchObject({ type: 'HostAccess', reason: 'HostAccessFailed', terminal: false });
+  expect(failure?.message).toContain('Device or resource busy');
+});

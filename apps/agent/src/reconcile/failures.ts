@@ -50,12 +50,16 @@ export function withFailure(
   return [...replaced, summary(replaced, '')];
 }
 
+const failedUp: Record<(Step & { do: 'set-link-up' })['as'], ConditionName> = {
+  parent: { type: 'ParentReady', reason: 'ParentUpFailed' },
+  vlan: { type: 'LinkReady', reason: 'LinkUpFailed' },
+  shim: { type: 'HostAccess', reason: 'HostAccessFailed' },
+};
+
 function place(step: Step, error: unknown): ConditionName {
   switch (step.do) {
     case 'set-link-up':
-      return step.as === 'parent'
-        ? { type: 'ParentReady', reason: 'ParentUpFailed' }
-        : { type: 'LinkReady', reason: 'LinkUpFailed' };
+      return failedUp[step.as];
     case 'set-link-down':
     case 'forget-link-to-restore':
       return { type: 'LinkReady', reason: 'LinkDownFailed' };
@@ -67,6 +71,10 @@ function place(step: Step, error: unknown): ConditionName {
       return { type: 'MtuReady', reason: 'MtuRefused' };
     case 'hand-over-link':
       return { type: 'LinkReady', reason: 'LinkFailed' };
+    case 'add-shim':
+    case 'change-shim-routes':
+    case 'change-host-routes':
+      return { type: 'HostAccess', reason: 'HostAccessFailed' };
     case 'detach-containers':
       return { type: 'NetworkReady', reason: 'ReplaceFailed' };
     case 'attach-container':

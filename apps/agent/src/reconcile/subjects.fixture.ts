@@ -9,10 +9,12 @@ import {
 import type { ContainerRoute } from '../host/container-routes.ts';
 import { createFakeDockerEngine, type FakeDockerEngine } from '../host/docker-engine.fake.ts';
 import { createFakeKernel, type FakeKernel } from '../host/kernel.fake.ts';
+import { createFakeHostRoutes, type FakeHostRoutes } from '../host/host-routes.fake.ts';
 import { createFakeLinks, type FakeLinks } from '../host/links.fake.ts';
 import type { AdoptionStore } from '../observation/adoption.ts';
 import { applySteps, type ApplyDeps } from './apply.ts';
 import { withDetached, withoutDetached, type Detached, type DetachedStore } from '../observation/detached.ts';
+import { createHostAccessLook } from '../observation/host-access.ts';
 import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
 import { observe, type ObserveSources } from '../observation/observe.ts';
 import { servingBook, type ObservedBook, type Observed } from '../observation/observed.ts';
@@ -98,6 +100,10 @@ export interface FakeHost {
   readonly setRoutes: (pid: number, routes: readonly ContainerRoute[]) => void;
   readonly routesOf: (pid: number) => readonly ContainerRoute[];
   readonly setDefaultRoute: ApplyDeps['setDefaultRoute'];
+  /** Routes between the host and its containers. */
+  readonly hostRoutes: FakeHostRoutes;
+  readonly changeShimRoutes: ApplyDeps['changeShimRoutes'];
+  readonly changeHostRoutes: ApplyDeps['changeHostRoutes'];
   /** The state of the address book; at first one that serves. */
   readonly setBook: (book: ObservedBook) => void;
   readonly adopted: Record<string, string>;
@@ -145,6 +151,9 @@ export function createFakeHost(
     const others = (routes.get(pid) ?? []).filter((route) => route.family !== family);
     routes.set(pid, [...others, { family, gateway, link: 'eth0' }]);
   };
+  const hostRoutes = createFakeHostRoutes(links);
+  const changeShimRoutes = hostRoutes.change;
+  const changeHostRoutes = hostRoutes.changeInside;
   let book = servingBook;
   let clock = 0;
   const sources: ObserveSources = {
@@ -153,6 +162,8 @@ export function createFakeHost(
     kernel,
     interfacesOf: async (pid) => interfaces.get(pid) ?? null,
     routesOf: async (pid) => routes.get(pid) ?? null,
+    shimRoutesOf: hostRoutes.list,
+    hostAccessOf: createHostAccessLook(docker, async (pid) => hostRoutes.inside(pid)),
     adopted: () => ({ ...adopted }),
     detached: () => detachedNow,
     book: () => book,
@@ -174,6 +185,9 @@ export function createFakeHost(
     setRoutes: (pid, to) => void routes.set(pid, to),
     routesOf: (pid) => routes.get(pid) ?? [],
     setDefaultRoute,
+    hostRoutes,
+    changeShimRoutes,
+    changeHostRoutes,
     adopted,
     adoption,
     look,
@@ -195,6 +209,8 @@ export function createFakeHost(
             detached,
             linksToRestore,
             setDefaultRoute,
+            changeShimRoutes,
+            changeHostRoutes,
             ...(onStep === undefined ? {} : { onStep }),
           });
           taken.push(...(plan?.steps.slice(0, done.length) ?? []));
