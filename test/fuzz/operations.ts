@@ -131,6 +131,17 @@ export function agentOperations(): Operation[] {
       { 200: contracts.DesiredDocument, 304: {} },
       { query: { after: contracts.Revision, wait: { type: 'integer', minimum: 0, maximum: 1 } } },
     ),
+    operation(
+      'GET',
+      '/agent/v1/names',
+      { 200: contracts.FleetNames, 304: {} },
+      {
+        query: {
+          version: contracts.FleetNames.properties.version,
+          wait: { type: 'integer', minimum: 0, maximum: 1 },
+        },
+      },
+    ),
     operation('POST', '/agent/v1/report', { 200: contracts.ReportAnswer }, { body: contracts.Report }),
     operation('POST', '/agent/v1/checks/{id}', { 204: {} }, { body: contracts.CheckReport }),
     operation('POST', '/agent/v1/leases', { 200: contracts.LeaseSyncAnswer }, { body: contracts.LeaseSync }),

@@ -5,6 +5,7 @@ import {
   CompareAnswer,
   DesiredDocument,
   fitted,
+  FleetNames,
   JoinAnswer,
   JoinRequest,
   LeaseClaimAnswer,
@@ -52,6 +53,15 @@ export interface DesiredOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What is asked for with {@link AgentClient.names}. */
+export interface NamesOptions {
+  /** The version the agent has; left out: it has none. */
+  readonly version?: string;
+  /** How long the server may hold the answer for a change, in seconds (0 to 60). */
+  readonly wait?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** How a call about leases is bounded. */
 export interface LeaseCallOptions {
   /** All of the call, in milliseconds; left out: as any call, plus what the server may hold it. */
@@ -66,6 +76,8 @@ export interface LeaseCallOptions {
 export interface AgentClient {
   /** The host's whole desired document, or `unchanged` when it is still the revision `after`. */
   readonly desired: (options?: DesiredOptions) => Promise<DesiredDocument | 'unchanged'>;
+  /** The names of this host's networks, or `unchanged` when they are still of `version`. `wait` as for `desired`. */
+  readonly names: (options?: NamesOptions) => Promise<FleetNames | 'unchanged'>;
   /** Reports what the agent observed. */
   readonly report: (report: Report, signal?: AbortSignal) => Promise<ReportAnswer>;
   /** Reports the result of a check. */
@@ -85,6 +97,9 @@ export interface AgentClient {
 
 /** Bound of a desired document, in bytes: thousands of containers with an environment of kilobytes each. */
 const maxDocumentBytes = 64 * 1024 * 1024;
+
+/** Bound of the names of a host's networks, in bytes: 65,536 containers. */
+const maxNamesBytes = 16 * 1024 * 1024;
 
 /** Speaks for a host that has joined; signs every request (RFC 9421). */
 export function createAgentClient(options: AgentClientOptions): AgentClient {
@@ -120,6 +135,21 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
         return 'unchanged';
       }
       return parseAs(DesiredDocument, await answer.text(), 'desired document');
+    },
+    names: async ({ version, wait = 0, signal } = {}) => {
+      const answer = await send({
+        method: 'GET',
+        path: '/agent/v1/names',
+        query: { version, wait },
+        extraMs: wait * 1000,
+        maxBytes: maxNamesBytes,
+        signal,
+      });
+      if (answer.status === 304) {
+        await answer.discard();
+        return 'unchanged';
+      }
+      return parseAs(FleetNames, await answer.text(), 'names of the fleet');
     },
     report: async (report, signal) => {
       const answer = await send({

@@ -16,6 +16,7 @@ import { ConnectivityResult } from './checks.ts';
 import { containerSettings, ContainerState } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall, Revocation } from './leases.ts';
+import { Aliases } from './names.ts';
 import { networkSettings } from './network-settings.ts';
 import { AddressConflict, PreflightFindings } from './networks.ts';
 import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
@@ -344,6 +345,13 @@ export const InventoryItem = Closed(
     }),
     ipv6: Nullable(IpAddress, { description: 'As `ipv4`.', examples: [null] }),
     mac: Nullable(MacAddress),
+    aliases: Type.Optional(
+      Described(Aliases, {
+        description:
+          'Names that the container has on this network beside its own. Left out: the agent did not look, and what was reported before stays.',
+        examples: [['web']],
+      }),
+    ),
   },
   { description: 'A container seen on a managed network, whatever started it.' },
 );

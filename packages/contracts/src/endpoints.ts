@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { HostName, IpAddress, MacAddress, NetworkName, Timestamp } from './common.ts';
 import { ContainerState } from './containers.ts';
+import { Aliases } from './names.ts';
 import { Closed, Described, Nullable } from './schema.ts';
 
 export const Endpoint = Closed(
@@ -31,6 +32,11 @@ export const Endpoint = Closed(
     mac: Nullable(MacAddress, {
       description: 'Its Ethernet address on the network.',
       examples: ['02:42:ac:10:64:0a'],
+    }),
+    aliases: Described(Aliases, {
+      description:
+        'Names that it has on the network beside its own (`--network-alias`, compose services). Looked at on networks with `names` alone.',
+      examples: [['web']],
     }),
     since: Described(Timestamp, {
       description: 'When its host first saw it in this state, running or not, with these addresses.',

@@ -21,6 +21,7 @@ export * from './fit.ts';
 export * from './hosts.ts';
 export * from './leases.ts';
 export * from './machine.ts';
+export * from './names.ts';
 export * from './network-settings.ts';
 export * from './networks.ts';
 export * from './outcomes.ts';

@@ -129,6 +129,14 @@ export const networkSettings = {
     }),
     false,
   ),
+  names: setting(
+    Type.Boolean({
+      description:
+        'Containers of this network reach each other by name, over all hosts: by container name, by `<name>.<network>` and by network alias (`--network-alias`, compose services). Each agent keeps the names in a marked block of the hosts file that Docker binds into the container, and goes on without the server. Of two containers with one name, a host prefers its own, else the one that runs longest; condition `NamesUnique` names both. False: the block is removed.',
+      examples: [true],
+    }),
+    false,
+  ),
   hosts: {
     create: Type.Optional(HostSelector),
     patch: Type.Optional(

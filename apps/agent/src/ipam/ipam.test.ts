@@ -178,6 +178,7 @@ test('promise 1: an agent whose host the server knows no more gives nothing of w
   const client = heedingNotJoined(
     {
       desired: gone,
+      names: gone,
       report: gone,
       checkResult: gone,
       syncLeases: gone,

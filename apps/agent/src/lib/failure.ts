@@ -42,6 +42,7 @@ export function heedingNotJoined(client: AgentClient, onNotJoined: (why: string)
   };
   return {
     desired: (...asked) => heed(client.desired(...asked)),
+    names: (...asked) => heed(client.names(...asked)),
     report: (...asked) => heed(client.report(...asked)),
     checkResult: (...asked) => heed(client.checkResult(...asked)),
     syncLeases: (...asked) => heed(client.syncLeases(...asked)),

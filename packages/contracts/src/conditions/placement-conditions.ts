@@ -194,6 +194,43 @@ export const placementConditionTable = {
       Ended: { means: 'No other machine answers for it any more.', remedy: nothingToDo },
     },
   },
+  NamesReady: {
+    on: ['placement'],
+    reportedBy: ['agent'],
+    means:
+      'The names of the network are in the hosts files of its containers on this host. Only for networks with `names`. `Ready` does not depend on it.',
+    good: 'True',
+    reasons: {
+      NamesInPlace: { means: 'The names are in place.', remedy: nothingToDo },
+      NamesNotHeard: {
+        means: 'The agent has no names of other hosts yet. Those of this host are in place.',
+        remedy: 'Wait, or check that the agent reaches the server.',
+      },
+      NamesCut: {
+        means: 'The network has more names than fit. The names of this host come first.',
+        remedy: 'Split the network, or use a name server for it.',
+      },
+      NamesNotWritten: {
+        means: 'The hosts file of a container could not be read or written.',
+        remedy: 'The message has the file and the error. The agent tries again with the next look.',
+      },
+    },
+  },
+  NamesUnique: {
+    on: ['placement'],
+    reportedBy: ['agent'],
+    means:
+      'No two containers of the network go by one name. Only for networks with `names`. `Ready` does not depend on it.',
+    good: 'True',
+    reasons: {
+      NamesUnique: { means: 'Each name is one container.', remedy: nothingToDo },
+      NameTwice: {
+        means:
+          'Two containers go by one name. A host takes its own container, else the one that runs longest.',
+        remedy: 'Rename one of them; the message names both.',
+      },
+    },
+  },
   ContainersAttached: {
     on: ['placement', 'preflight'],
     reportedBy: ['agent'],
