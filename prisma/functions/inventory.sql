@@ -37,23 +37,35 @@ $$;
 CREATE FUNCTION put_inventory(host uuid, seen jsonb, seen_at timestamptz)
 RETURNS TABLE (kind text, network text, ip text, container text, docker_id text, mac text, generation bigint, why text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  gone uuid[];
+  put uuid[];
 BEGIN
-  DELETE FROM endpoint e WHERE e.host_id = put_inventory.host AND NOT EXISTS (
-    SELECT 1 FROM jsonb_to_recordset(seen) AS x ("networkId" uuid, "dockerId" text, ipv4 inet, ipv6 inet)
-    WHERE x."networkId" = e.network_id AND x."dockerId" = e.docker_id AND (x.ipv4, x.ipv6) IS NOT DISTINCT FROM (e.ipv4, e.ipv6)
-  );
-  INSERT INTO endpoint AS e (host_id, network_id, docker_id, name, state, ipv4, ipv6, mac, since)
-  SELECT put_inventory.host, y.*, seen_at FROM (
-    SELECT DISTINCT ON (x."networkId", x."dockerId", x.ipv4, x.ipv6) x."networkId", x."dockerId", x.name, x.state, x.ipv4, x.ipv6, x.mac
-    FROM jsonb_to_recordset(seen)
-      AS x ("networkId" uuid, "dockerId" text, name text, state text, ipv4 inet, ipv6 inet, mac text)
-    JOIN network n ON n.id = x."networkId"
-    EXCEPT
-    SELECT o.network_id, o.docker_id, o.name, o.state, o.ipv4, o.ipv6, o.mac FROM endpoint o WHERE o.host_id = put_inventory.host
-  ) AS y
-  ON CONFLICT (host_id, network_id, docker_id, ipv4, ipv6) DO UPDATE
-  SET name = EXCLUDED.name, state = EXCLUDED.state, mac = EXCLUDED.mac,
-      since = CASE WHEN (e.state IN ('running', 'paused')) = (EXCLUDED.state IN ('running', 'paused')) THEN e.since ELSE EXCLUDED.since END;
+  WITH d AS (
+    DELETE FROM endpoint e WHERE e.host_id = put_inventory.host AND NOT EXISTS (
+      SELECT 1 FROM jsonb_to_recordset(seen) AS x ("networkId" uuid, "dockerId" text, ipv4 inet, ipv6 inet)
+      WHERE x."networkId" = e.network_id AND x."dockerId" = e.docker_id AND (x.ipv4, x.ipv6) IS NOT DISTINCT FROM (e.ipv4, e.ipv6)
+    ) RETURNING e.network_id
+  ) SELECT array_agg(DISTINCT d.network_id) INTO gone FROM d;
+  -- Of a container whose aliases the agent did not look at, those of before stay.
+  WITH i AS (
+    INSERT INTO endpoint AS e (host_id, network_id, docker_id, name, state, ipv4, ipv6, mac, aliases, since)
+    SELECT put_inventory.host, y.*, seen_at FROM (
+      SELECT DISTINCT ON (x."networkId", x."dockerId", x.ipv4, x.ipv6)
+        x."networkId", x."dockerId", x.name, x.state, x.ipv4, x.ipv6, x.mac, coalesce(x.aliases, o.aliases, '{}')
+      FROM jsonb_to_recordset(seen)
+        AS x ("networkId" uuid, "dockerId" text, name text, state text, ipv4 inet, ipv6 inet, mac text, aliases text[])
+      JOIN network n ON n.id = x."networkId"
+      LEFT JOIN endpoint o ON o.host_id = put_inventory.host AND o.network_id = x."networkId" AND o.docker_id = x."dockerId"
+        AND (o.ipv4, o.ipv6) IS NOT DISTINCT FROM (x.ipv4, x.ipv6)
+      EXCEPT
+      SELECT o.network_id, o.docker_id, o.name, o.state, o.ipv4, o.ipv6, o.mac, o.aliases FROM endpoint o WHERE o.host_id = put_inventory.host
+    ) AS y
+    ON CONFLICT (host_id, network_id, docker_id, ipv4, ipv6) DO UPDATE
+    SET name = EXCLUDED.name, state = EXCLUDED.state, mac = EXCLUDED.mac, aliases = EXCLUDED.aliases,
+        since = CASE WHEN (e.state IN ('running', 'paused')) = (EXCLUDED.state IN ('running', 'paused')) THEN e.since ELSE EXCLUDED.since END
+    RETURNING e.network_id
+  ) SELECT array_agg(DISTINCT i.network_id) INTO put FROM i;
   RETURN QUERY
   SELECT 'bound', b.network, b.ip, b.container, b.docker_id, b.mac, b.generation, NULL::text FROM bind_seen(put_inventory.host) AS b;
   PERFORM put_stations(put_inventory.host);
@@ -89,6 +101,7 @@ BEGIN
   UNION ALL
   SELECT 'left', NULL, host(a.ip), NULL, NULL, NULL, a.generation, NULL
   FROM address a WHERE a.awaiting_host_id = put_inventory.host AND is_let_go(a);
+  PERFORM raise_names(gone || put);
 END $$;
 ALTER FUNCTION put_inventory SET plan_cache_mode = force_generic_plan;
 

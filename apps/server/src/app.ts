@@ -21,6 +21,8 @@ import { createJoinTokensService } from './features/join-tokens/join-tokens.serv
 import { leaseRoutes } from './features/leases/leases.routes.ts';
 import { createLeasesService } from './features/leases/leases.service.ts';
 import { onceGone } from './features/leases/recall-first.ts';
+import { namesRoutes } from './features/names/names.routes.ts';
+import { createNamesService } from './features/names/names.service.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
 import { createNetworksService } from './features/networks/networks.service.ts';
 import { placementRoutes } from './features/placements/placements.routes.ts';
@@ -111,6 +113,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       await containers.forgetHost(change, host);
       await leases.endHolds(change, host);
       await placements.forgetHost(change, host);
+      await names.forgetHost(change, host);
     },
   });
   const leases = createLeasesService(platform, {
@@ -120,6 +123,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     containers: { moveFromConflicts: (...conflicts) => containers.moveFromConflicts(...conflicts) },
   });
   const endpoints = createEndpointsService(platform, { hosts });
+  const names = createNamesService(platform);
   const placements = createPlacementsService(platform, {
     hosts,
     leases,
@@ -215,6 +219,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         },
         signedBy,
       });
+      await namesRoutes(signed, { names, signedBy });
       await compareRoutes(signed, {
         compare: async (host, { items }) => {
           await recovery.compare(host.id, readItems(items));

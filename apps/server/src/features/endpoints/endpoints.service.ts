@@ -65,7 +65,16 @@ function canonical(text: string | null, family: 4 | 6): string | null {
   return ip === undefined || ip.family !== family ? null : formatIp(ip);
 }
 
-const seenItem = ({ networkId, dockerId, name, state, ipv4, ipv6, mac }: InventoryItem): SeenItem => ({
+const seenItem = ({
+  networkId,
+  dockerId,
+  name,
+  state,
+  ipv4,
+  ipv6,
+  mac,
+  aliases,
+}: InventoryItem): SeenItem => ({
   networkId,
   dockerId,
   name,
@@ -73,6 +82,7 @@ const seenItem = ({ networkId, dockerId, name, state, ipv4, ipv6, mac }: Invento
   ipv4: canonical(ipv4, 4),
   ipv6: canonical(ipv6, 6),
   mac: mac === null ? null : parseMac(mac),
+  aliases: aliases ?? null,
 });
 
 const present = (row: EndpointRow): Endpoint => ({
@@ -85,6 +95,7 @@ const present = (row: EndpointRow): Endpoint => ({
   ipv4: row.ipv4,
   ipv6: row.ipv6,
   mac: row.mac,
+  aliases: row.aliases,
   since: row.since.toISOString(),
   observedAt: row.observedAt.toISOString(),
 });
