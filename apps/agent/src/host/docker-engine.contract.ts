@@ -59,6 +59,15 @@ export function describeDockerEngineContract(name: string, create: () => Promise
       ...change,
     });
 
+    it('has the hosts file of a running container in the folder of the container', async () => {
+      await engine.createNetwork(macvlan());
+      const { id } = await engine.createContainer(onNetwork());
+      await engine.startContainer(id);
+      expect((await engine.container(id)).hostsPath).toBe(
+        `${await engine.dataRoot()}/containers/${id}/hosts`,
+      );
+    });
+
     it('settles on an API version that both sides speak', async () => {
       await engine.ping();
       expect(await engine.version()).toMatchObject({ apiVersion: expect.stringMatching(/^1\.\d+$/) });

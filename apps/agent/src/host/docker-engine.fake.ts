@@ -37,7 +37,7 @@ export type FakeDockerEngine = DockerEngine &
  * dockerd does. `calls` has only what would have changed something, so `[]` says "touched nothing".
  */
 export function createFakeDockerEngine(
-  options: { readonly version?: string; readonly apiVersion?: string } = {},
+  options: { readonly version?: string; readonly apiVersion?: string; readonly dataRoot?: string } = {},
 ): FakeDockerEngine {
   const { calls, failNext, note, look } = createCallRecord();
   const networks = new Map<string, DockerNetwork>();
@@ -46,6 +46,7 @@ export function createFakeDockerEngine(
   const images = new Set<string>();
   const registry = new Set<string>();
   const followers = new Set<{ onEvent: (event: DockerEvent) => void; end: () => void }>();
+  const dataRoot = options.dataRoot ?? '/var/lib/docker';
   let reachable = true;
   let made = 0;
 
@@ -141,7 +142,9 @@ export function createFakeDockerEngine(
   const start = (operation: string, container: DockerContainerDetail): void => {
     const endpoints = joinAll(operation, container);
     const pid = 1000 + made;
-    change(container, { status: 'running', pid, exitCode: 0, startedAt: now(), endpoints, error: null });
+    const hostsPath = `${dataRoot}/containers/${container.id}/hosts`;
+    const runs = { status: 'running', pid, exitCode: 0, startedAt: now(), error: null } as const;
+    change(container, { ...runs, endpoints, hostsPath });
     for (const { networkId, networkName } of endpoints) {
       emit('network', 'connect', networkId, { container: container.id, name: networkName });
     }
@@ -173,6 +176,10 @@ export function createFakeDockerEngine(
         };
       },
       ping: async () => seen('ping'),
+      dataRoot: async () => {
+        seen('dataRoot');
+        return dataRoot;
+      },
       networks: async () => {
         seen('networks');
         return [...networks.values()];

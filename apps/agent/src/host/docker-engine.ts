@@ -10,6 +10,8 @@ export interface DockerEngine {
   version(): Promise<DockerVersion>;
   /** Answers when the daemon does. */
   ping(): Promise<void>;
+  /** The folder of the daemon on this host, links resolved: `/var/lib/docker`. */
+  dataRoot(): Promise<string>;
 
   /** Every network, Docker's own among them. */
   networks(): Promise<readonly DockerNetwork[]>;
@@ -198,6 +200,11 @@ export type DockerContainerDetail = DockerContainer & {
   readonly restartCount: number;
   readonly restartPolicy: DockerRestartPolicy;
   readonly hostname: string;
+  /**
+   * Docker's hosts file of it on this host, which it has as /etc/hosts; null before the first start, and where its user
+   * mounted something else there.
+   */
+  readonly hostsPath: string | null;
   readonly command: readonly string[];
   readonly entrypoint: readonly string[];
   readonly env: readonly string[];

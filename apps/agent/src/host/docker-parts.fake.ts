@@ -36,6 +36,7 @@ export function newContainer(id: string, spec: DockerContainerSpec, created: str
     networkMode: spec.networkMode ?? spec.attachments?.[0]?.network ?? 'none',
     endpoints: [],
     hostname: spec.hostname ?? id.slice(0, 12),
+    hostsPath: null,
     command: [...(spec.command ?? ['sh'])],
     entrypoint: [...(spec.entrypoint ?? [])],
     env: [...(spec.env ?? [])],

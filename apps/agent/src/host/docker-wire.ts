@@ -103,12 +103,18 @@ export function containerDetailFromWire(value: unknown): DockerContainerDetail {
     networkMode: text(hostConfig['NetworkMode']) ?? 'default',
     endpoints: endpointsFromWire(record(wire['NetworkSettings'])['Networks'], text(wire['Id']) ?? ''),
     hostname: text(config['Hostname']) ?? '',
+    hostsPath: hasOwnHosts(wire['Mounts']) ? null : text(wire['HostsPath']),
     command: texts(config['Cmd']),
     entrypoint: texts(config['Entrypoint']),
     env: texts(config['Env']),
     tty: bool(config['Tty']),
     stdinOpen: bool(config['OpenStdin']),
   };
+}
+
+/** The daemon's folder, from `GET /info`. */
+export function dataRootFromWire(value: unknown): string {
+  return text(record(value)['DockerRootDir']) ?? '/var/lib/docker';
 }
 
 /** An event of a container or a network; undefined for any other and for what is no event. */
@@ -158,6 +164,10 @@ function endpointsFromWire(networks: unknown, container: string): readonly Docke
       aliases: texts(wire['Aliases']).filter((alias) => alias !== container.slice(0, 12)),
     };
   });
+}
+
+function hasOwnHosts(mounts: unknown): boolean {
+  return list(mounts).some((mount) => record(mount)['Destination'] === '/etc/hosts');
 }
 
 function restartPolicyFromWire(value: unknown): DockerRestartPolicy {

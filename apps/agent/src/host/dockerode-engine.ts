@@ -20,6 +20,7 @@ import {
 } from './docker-networks.ts';
 import { createDockerSession } from './docker-session.ts';
 import { followEvents, pullImage } from './docker-streams.ts';
+import { dataRootFromWire } from './docker-wire.ts';
 import { trueTypes } from './dockerode-types.ts';
 import { createResponseBound } from './response-bound.ts';
 
@@ -61,6 +62,10 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     ping: async () => {
       await calls.read('ping', (docker, abortSignal) => trueTypes(docker).ping({ abortSignal }));
     },
+    dataRoot: async () =>
+      dataRootFromWire(
+        await calls.read('info', (docker, abortSignal) => trueTypes(docker).info({ abortSignal })),
+      ),
 
     networks: () => listNetworks(calls),
     network: (idOrName) => inspectNetwork(calls, idOrName),

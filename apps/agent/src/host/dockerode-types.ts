@@ -8,6 +8,7 @@ interface Abortable {
 export interface DockerodeCalls {
   version(options: Abortable): Promise<unknown>;
   ping(options: Abortable): Promise<unknown>;
+  info(options: Abortable): Promise<unknown>;
   createNetwork(options: DockerodeRequest): Promise<{ readonly id: string }>;
   createContainer(options: DockerodeRequest): Promise<{ readonly id: string }>;
   getNetwork(idOrName: string): {
