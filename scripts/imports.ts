@@ -32,6 +32,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/server/src/features/hosts': [],
   'apps/server/src/features/join-tokens': [],
   'apps/server/src/features/leases': ['addresses'],
+  'apps/server/src/features/names': [],
   'apps/server/src/features/networks': ['addresses', 'checks', 'placements'],
   'apps/server/src/features/networks/spec': [
     'platform/errors.ts',
@@ -61,6 +62,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/agent/src/ipam/driver': ['lib', 'host', 'observation', 'ipam/leases', 'ipam/allocation'],
   'apps/agent/src/confirm': ['lib', 'observation', 'plan'],
   'apps/agent/src/checks': ['lib', 'host', 'observation', 'plan'],
+  'apps/agent/src/names': ['lib', 'host', 'observation', 'plan'],
   'apps/agent/src/sync': ['lib', 'machine'],
 
   scripts: [],

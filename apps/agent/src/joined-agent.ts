@@ -23,6 +23,9 @@ import { hashedMarks } from './machine/machine-marks.ts';
 import type { StatePast } from './machine/state-past.ts';
 import { openAdoptionStore } from './observation/adoption.ts';
 import { openDetachedStore } from './observation/detached.ts';
+import { createHostsFiles } from './names/hosts-files.ts';
+import { openNamesStore } from './names/names-store.ts';
+import { createNames } from './names/names.ts';
 import type { Observer } from './observation/observer.ts';
 import { watchDocker } from './observation/watch-docker.ts';
 import { linkOf } from './plan/link-users.ts';
@@ -58,8 +61,19 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
   const { effective, linksToRestore } = confirmation;
   const client = confirmation.observing(connect(joined));
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
+  const names = createNames({
+    host: config.hostName,
+    docker,
+    store: await openNamesStore(config.stateDir, log),
+    files: createHostsFiles(timing),
+    desired: () => (isHeard ? effective() : null),
+    onNews: () => reports.changed(),
+    timing,
+    log,
+  });
   const looks = createLooks(agent, {
     ipam,
+    names,
     adoption,
     detached,
     linksToRestore,
@@ -75,6 +89,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     observer,
     around: confirmation,
     addressBook: ipam,
+    names,
     apply: {
       links,
       kernel,
@@ -110,6 +125,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
   const onDesired = (): void => {
     reconciler.desiredChanged();
     ipam.desiredChanged();
+    names.desiredChanged();
     checks.wanted(cache.current()?.checks ?? [], until);
   };
   onDesired();
@@ -138,6 +154,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     reports.run(until),
     reconciler.run(until),
     confirmation.run(until),
+    names.run(client, heartbeatMs, until),
     watchDocker({ docker, timing, log, onChange, onLost: looks.dockerLost }, until),
     watchLinks(agent.spawn, onChange, until, timing),
   ];

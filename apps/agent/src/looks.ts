@@ -6,6 +6,7 @@ import { containerRoutes, removeDefaultRoute, setDefaultRoute } from './host/con
 import { createShimRoutes } from './host/shim-routes.ts';
 import { createNoGatewayRoutes } from './ipam/bindings/no-gateway-routes.ts';
 import type { Ipam } from './ipam/ipam.ts';
+import type { Names } from './names/names.ts';
 import type { AdoptionStore } from './observation/adoption.ts';
 import type { DetachedStore } from './observation/detached.ts';
 import { createFailedStarts } from './observation/failed-starts.ts';
@@ -27,6 +28,8 @@ export interface LooksDeps {
   readonly desired: () => DesiredDocument | null;
   /** A container may have lost the neighbours that the agent has set. */
   readonly onNeighboursLost: () => void;
+  /** Those that keep the names of containers. */
+  readonly names: Pick<Names, 'onObservation'>;
   /** The first look ended before Docker answered. */
   readonly onFirstWithoutDocker: () => void;
 }
@@ -44,8 +47,8 @@ export interface Looks {
 const firstLookMs = 5_000;
 
 /**
- * Makes the looks, and hands each to those who act on it beside the plan: the address book, announcements of addresses, and
- * default routes of containers on networks without a gateway.
+ * Makes the looks, and hands each to those who act on it beside the plan: the address book, announcements of addresses, default
+ * routes of containers on networks without a gateway, and names.
  */
 export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
   const { links, docker, kernel, run, readFile, timing, log } = agent;
@@ -93,6 +96,7 @@ export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
     ipam.onObservation(observed);
     announcer.onObservation(observed);
     noGatewayRoutes.onObservation(observed);
+    deps.names.onObservation(observed);
     return observed;
   }, timing.now);
   return {

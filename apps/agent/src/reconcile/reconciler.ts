@@ -13,6 +13,8 @@ import { settleItem, type SettleDeps } from './settle-item.ts';
 export interface ReconcilerDeps extends SettleDeps {
   /** Reports the state of the addresses of this host and of its networks. */
   readonly addressBook?: ReportInput['addressBook'];
+  /** Reports the names of containers. */
+  readonly names?: ReportInput['names'];
   readonly facts: (observed: Observed) => Promise<HostFacts>;
   /** There may be something new to report. */
   readonly onNews: () => void;
@@ -130,6 +132,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         observedRevision: progress.revision(),
         memory: progress.memory,
         addressBook: deps.addressBook ?? null,
+        names: deps.names ?? null,
         before: lastReport,
       });
       return lastReport;

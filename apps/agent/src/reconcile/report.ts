@@ -13,10 +13,9 @@ import type { DockerContainerDetail, DockerContainerStatus } from '../host/docke
 import { conflictCondition, type ForeignStation } from '../plan/conflict-condition.ts';
 import { stamp, type ConditionDraft } from '../plan/conditions.ts';
 import { withFailure, type StepFailure } from './failures.ts';
-import { isCoordinated } from '../observation/network-fit.ts';
 import type { Observed } from '../observation/observed.ts';
+import { managedNetworks } from '../plan/managed-networks.ts';
 import { hostConditions, planHost, type HostPlan, type ItemKey } from '../plan/plan.ts';
-import { standsFor } from '../observation/stands-for.ts';
 
 /** What is remembered of an item between looks. */
 export interface ItemMemory {
@@ -42,6 +41,12 @@ export interface ReportInput {
     readonly hostCondition: () => ConditionDraft;
     readonly networkCondition: (network: DesiredNetwork) => ConditionDraft;
     readonly conflictsOf: (networkId: string) => readonly ForeignStation[];
+  } | null;
+  /** What is known of names; null where nobody keeps any. */
+  readonly names: {
+    readonly conditionsOf: (network: DesiredNetwork) => readonly ConditionDraft[];
+    /** Names of a container on a Docker network beside its own; null: nobody looked. */
+    readonly aliasesOf: (containerId: string, dockerNetworkId: string) => readonly string[] | null;
   } | null;
   /** The report before, for the times of its conditions. */
   readonly before: Report | null;
@@ -80,7 +85,7 @@ export function buildReport(input: ReportInput): Report {
     inventory:
       desired === null || known === null || input.withDocker === null
         ? []
-        : inventory(known, desired, input.withDocker),
+        : inventory(known, desired, input.withDocker, input.names),
   };
 }
 
@@ -107,6 +112,7 @@ function placementReport(
       ? []
       : (input.addressBook?.conflictsOf(network.id) ?? []).slice(0, maxConflicts);
   const conflict = conflictCondition(conflicts, before?.conditions ?? []);
+  const names = network.state === 'absent' ? [] : (input.names?.conditionsOf(network) ?? []);
   return {
     networkId: network.id,
     generation,
@@ -114,7 +120,12 @@ function placementReport(
     dockerNetworkId: known?.networks.get(network.id)?.().dockerNetworkId ?? null,
     link: own?.link ?? null,
     lastAction: input.memory.lastAction(key)?.slice(0, 1024) ?? null,
-    conditions: stampAll([...drafts, ...addresses, ...conflict], before?.conditions, generation, now),
+    conditions: stampAll(
+      [...drafts, ...addresses, ...conflict, ...names],
+      before?.conditions,
+      generation,
+      now,
+    ),
     conflicts: conflicts.map(({ ip, container, mac }) => ({ ip, container, mac })),
   };
 }
@@ -156,21 +167,14 @@ function containerReport(
  * Everything on our networks, whoever started it, and on others whose addresses are ours, as Docker networks made by hand for a
  * network of ours. A stopped one still keeps the address that it was made with.
  */
-function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed): InventoryItem[] {
+function inventory(
+  plan: HostPlan,
+  desired: DesiredDocument,
+  observed: Observed,
+  names: ReportInput['names'],
+): InventoryItem[] {
   if (!observed.docker.reachable) return [];
-  const managed = new Map<string, readonly string[]>();
-  const { networks } = desired;
-  for (const network of observed.docker.networks.filter(isCoordinated)) {
-    const { ids } = standsFor(network, { networks, held: [] });
-    managed.set(
-      network.id,
-      ids.filter((one) => networks.some(({ id }) => id === one)),
-    );
-  }
-  for (const [networkId, network] of plan.networks) {
-    const { dockerNetworkId } = network();
-    if (dockerNetworkId !== null) managed.set(dockerNetworkId, [networkId]);
-  }
+  const managed = managedNetworks(plan, desired, observed.docker);
   return observed.docker.containers.flatMap((container) => {
     // On several Docker networks of one network it is reported once: the book has a row for each container and network.
     const reported = new Set<string>();
@@ -186,10 +190,21 @@ function inventory(plan: HostPlan, desired: DesiredDocument, observed: Observed)
           ipv4: endpoint.ipv4 ?? endpoint.requestedIpv4,
           ipv6: endpoint.ipv6 ?? endpoint.requestedIpv6,
           mac: endpoint.mac,
+          ...aliasesOf(names, container.id, endpoint.networkId),
         };
       });
     });
   });
+}
+
+/** Left out where nobody looked: the server keeps what it has. */
+function aliasesOf(
+  names: ReportInput['names'],
+  containerId: string,
+  dockerNetworkId: string,
+): Pick<InventoryItem, 'aliases'> {
+  const aliases = names?.aliasesOf(containerId, dockerNetworkId) ?? null;
+  return aliases === null ? {} : { aliases: [...aliases] };
 }
 
 /** With nothing left to do, what is wanted is carried out, whoever did it. */

@@ -119,7 +119,7 @@ export interface FakeHost {
 
 /** Makes such a host, with no networks and no containers. */
 export function createFakeHost(
-  options: { readonly version?: string; readonly apiVersion?: string } = {},
+  options: { readonly version?: string; readonly apiVersion?: string; readonly dataRoot?: string } = {},
 ): FakeHost {
   const links = createFakeLinks([{ name: 'ens33', up: true, carrier: true, operState: 'UP' }]);
   const docker = createFakeDockerEngine(options);
