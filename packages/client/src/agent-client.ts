@@ -101,9 +101,15 @@ const maxDocumentBytes = 64 * 1024 * 1024;
 /** Bound of the names of a host's networks, in bytes: 65,536 containers. */
 const maxNamesBytes = 16 * 1024 * 1024;
 
+/**
+ * Default bound of a connection that is being made, in milliseconds. A lost SYN is sent again after one second; an agent and its server
+ * are near each other, and containers wait for them.
+ */
+const agentConnectMs = 3000;
+
 /** Speaks for a host that has joined; signs every request (RFC 9421). */
 export function createAgentClient(options: AgentClientOptions): AgentClient {
-  const transport = createTransport(options);
+  const transport = createTransport({ connectTimeoutMs: agentConnectMs, ...options });
   const clock = options.clock ?? (() => new Date());
   const bound = options.fetchTimeoutMs ?? defaultTimeoutMs;
 

@@ -12,6 +12,8 @@ export interface ServerLocation {
   readonly ca?: string;
   /** How long an answer may take, in milliseconds, on top of any `wait`. Default 30 000. */
   readonly fetchTimeoutMs?: number;
+  /** How long a connection may take to come to be, in milliseconds. Default 10 000. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** One request on the wire. */
@@ -44,7 +46,10 @@ export interface Transport {
   readonly location: ServerLocation;
   /** Builds the address of a route; values of `undefined` are left out of the query. */
   readonly url: (path: string, query?: QueryValues) => URL;
-  /** Sends; answers any status. Fails with {@link ServerUnreachable}, or with the signal's reason. */
+  /**
+   * Sends; answers any status. Fails with {@link ServerUnreachable}, or with the signal's reason as soon as it aborts, also while
+   * the connection is still being made.
+   */
   readonly send: (wire: WireRequest) => Promise<WireAnswer>;
   /** Closes its connections, running requests included. */
   readonly close: () => Promise<void>;
@@ -55,6 +60,9 @@ export type QueryValues = Readonly<Record<string, string | number | boolean | un
 
 /** Default bound of an answer, in milliseconds. */
 export const defaultTimeoutMs = 30_000;
+
+/** Default bound of a connection that is being made, in milliseconds. */
+const defaultConnectMs = 10_000;
 
 /** Default bound of an answer, in bytes: many times a full page of the largest items. */
 const defaultMaxBytes = 16 * 1024 * 1024;
@@ -69,7 +77,9 @@ export function createTransport(location: ServerLocation): Transport {
   }
   const prefix = base.pathname.replace(/\/+$/, '');
   const ca = location.ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), location.ca] };
-  const dispatcher = new Agent({ connect: { timeout: 10_000, ...ca } });
+  const dispatcher = new Agent({
+    connect: { timeout: location.connectTimeoutMs ?? defaultConnectMs, ...ca },
+  });
   return {
     location,
     url: (path, query = {}) => {
@@ -115,15 +125,18 @@ async function send(dispatcher: Dispatcher, baseUrl: string, wire: WireRequest):
   };
   try {
     wire.signal?.throwIfAborted();
-    const { statusCode, headers, body } = await request(wire.url, {
-      dispatcher,
-      method: wire.method,
-      headers: wire.headers,
-      body: wire.body === '' ? null : wire.body,
-      headersTimeout: wire.timeoutMs,
-      bodyTimeout: wire.timeoutMs,
-      ...(wire.signal === undefined ? {} : { signal: wire.signal }),
-    });
+    const { statusCode, headers, body } = await untilAborted(
+      request(wire.url, {
+        dispatcher,
+        method: wire.method,
+        headers: wire.headers,
+        body: wire.body === '' ? null : wire.body,
+        headersTimeout: wire.timeoutMs,
+        bodyTimeout: wire.timeoutMs,
+        ...(wire.signal === undefined ? {} : { signal: wire.signal }),
+      }),
+      wire.signal,
+    );
     return {
       status: statusCode,
       headers: flatHeaders(headers),
@@ -136,6 +149,31 @@ async function send(dispatcher: Dispatcher, baseUrl: string, wire: WireRequest):
     };
   } catch (error) {
     throw unreachable(error);
+  }
+}
+
+/**
+ * The answer, or a failure as soon as the signal aborts. undici notes an abort and acts on it once there is a connection: where packets
+ * are lost, that is when the connection is given up. A call that it gives up so late is never sent. An answer that comes so late is closed.
+ */
+async function untilAborted(
+  answering: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal | undefined,
+): Promise<Dispatcher.ResponseData> {
+  if (signal === undefined) return await answering;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    answering.then(
+      ({ body }) => body.on('error', () => {}).destroy(),
+      () => {},
+    );
+    aborted.reject(abortReason(signal));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([answering, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
