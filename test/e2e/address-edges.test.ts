@@ -2,6 +2,7 @@
 import { ApiError } from '@trunkline/client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
+import { patient } from '@trunkline/lab/hosts/patience.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { containerNamed, docker, must, pings } from './outside.ts';
 import { emptyFleet, macNet1, useFleet } from './setup.ts';
@@ -140,6 +141,50 @@ describe('an address that is released by force (A5)', () => {
       await startServer();
     }
   });
+});
+
+/** As a firewall or a dead switch does it: nobody answers, and no error comes back. */
+async function lose(on: string): Promise<AsyncDisposable> {
+  const { lab } = fleet();
+  const nft = (...argv: string[]) => must(host(on), 'nft', ...argv);
+  await nft('add', 'table', 'inet', 'lost');
+  await nft('add chain inet lost out { type filter hook output priority 0; policy accept; }');
+  await nft('add', 'rule', 'inet', 'lost', 'out', 'ip', 'daddr', lab.switchAddress, 'drop');
+  return { [Symbol.asyncDispose]: async () => void (await nft('delete', 'table', 'inet', 'lost')) };
+}
+
+/** `docker run`, and how long it took, in milliseconds. */
+async function timed(name: string, ...options: string[]): Promise<{ stderr: string; ms: number }> {
+  const argv = ['docker', 'run', '-d', '--name', name, '--network', network, ...options];
+  const began = performance.now();
+  const { stderr } = await host('docker01').exec([...argv, 'busybox', 'sleep', '10000']);
+  return { stderr, ms: performance.now() - began };
+}
+
+const warm = async (): Promise<number> =>
+  (await fleet().client.addresses.list(network, { state: 'leased', host: 'docker01' })).body.items.length;
+
+test('promise 5: with every packet to the server lost, and none refused, containers start from the leases of their host at once, and what cannot be proven free is refused at once', async () => {
+  const { client } = fleet();
+  const ip = '172.16.100.150';
+  await client.networks.create({ ...macNet1, warm: 4 }, { wait: '30s' });
+  await waitFor('a warm pool', async () => (await warm()) === 4, soonMs, 100);
+  {
+    await using _ = await lose('docker01');
+    const runs = await Promise.all(['b1', 'b2', 'b3', 'b4'].map((name) => timed(name)));
+    expect(runs.map(({ stderr }) => stderr)).toEqual(['', '', '', '']);
+    const named = await timed('b5', '--ip', ip);
+    expect(named.stderr).toMatch(
+      / cannot be proven free, the server (did not answer in time|cannot be reached)/,
+    );
+    for (const { ms } of [...runs, named]) expect(ms).toBeLessThan(patient(5500));
+    // By now it is known: nobody waits for the server any more.
+    await docker(host('docker01'), 'rm', '-f', 'b1');
+    const later = await timed('b6');
+    expect(later.stderr).toBe('');
+    expect(later.ms).toBeLessThan(patient(5500));
+  }
+  await waitFor('its run', async () => (await run('docker01', 'b7', '--ip', ip)) === ip, 60_000, 500);
 });
 
 test('promise 4: a container that a killed Docker does not know of when it comes back keeps its address', async () => {

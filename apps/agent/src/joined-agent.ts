@@ -15,7 +15,7 @@ import { watchLinks } from './host/watch-links.ts';
 import { factsOfLook } from './host-facts.ts';
 import type { IpamHost } from './ipam/host-view.ts';
 import type { Ipam } from './ipam/ipam.ts';
-import { heedingNotJoined } from './lib/failure.ts';
+import { heedingNotJoined, heedingServer } from './lib/failure.ts';
 import { createLooks } from './looks.ts';
 import type { JoinedIdentity } from './machine/identity.ts';
 import type { Binding } from './machine/machine-binding.ts';
@@ -131,7 +131,6 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
   onDesired();
   const onAnswer = (): void => {
     reports.serverAnswers();
-    ipam.serverAnswers();
     if (isHeard) return;
     isHeard = true;
     onDesired();
@@ -186,18 +185,22 @@ async function openState({ config, timing, log }: AgentDeps, hostId: string, onR
   return { cache, adoption, detached, confirmation };
 }
 
-/** A client that signs as this host on this machine, and that notifies the address book when the server knows no such host. */
+/**
+ * A client that signs as this host on this machine. It notifies the address book when the server knows no such host, and whether it
+ * answers.
+ */
 function connect({ server, identity, machine, ipam }: Joined): AgentClient {
   const { hostId, privateKey } = identity;
   const run = randomBytes(16).toString('base64url');
-  return heedingNotJoined(
-    createAgentClient({
-      ...server,
-      identity: { hostId, privateKey },
-      instance: instanceOf(run, hashedMarks(machine.marks), machine.accepted),
-    }),
-    ipam.disowned,
-  );
+  const client = createAgentClient({
+    ...server,
+    identity: { hostId, privateKey },
+    instance: instanceOf(run, hashedMarks(machine.marks), machine.accepted),
+  });
+  return heedingServer(heedingNotJoined(client, ipam.disowned), {
+    onAnswer: ipam.serverAnswers,
+    onSilence: ipam.serverFails,
+  });
 }
 
 /** How each kind of check is run. */

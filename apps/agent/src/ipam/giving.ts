@@ -44,6 +44,7 @@ export function createGiving(deps: GivingDeps): Serving {
     onDemand: deps.onDemand,
     live,
     flushReturns: deps.leaseSync.flush,
+    probe: deps.leaseSync.probe,
     onChange,
     now: timing.now,
     log,

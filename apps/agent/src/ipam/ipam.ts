@@ -55,6 +55,8 @@ export interface Ipam {
   readonly desiredChanged: () => void;
   /** The server answered another part of the agent. */
   readonly serverAnswers: () => void;
+  /** The server did not answer another part of the agent: whether leases can be had from it is asked at once. */
+  readonly serverFails: () => void;
   /** The server knows no such host, for this reason: nothing more is given from the disk until it confirms what this host holds. */
   readonly disowned: (why: string) => void;
   /** Why Docker cannot ask for addresses; null: it can. */
@@ -131,6 +133,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       leaseSync.wake();
     },
     serverAnswers: leaseSync.serverAnswers,
+    serverFails: leaseSync.serverFails,
     disowned: gate.disowned,
     notServing: serving.notServing,
     standIns: () =>

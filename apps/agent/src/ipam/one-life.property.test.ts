@@ -185,6 +185,7 @@ async function hostWith(folder: string) {
       onDemand,
       live,
       flushReturns: leaseSync.flush,
+      probe: leaseSync.probe,
       now: timing.now,
     });
     await leaseSync.revoke();

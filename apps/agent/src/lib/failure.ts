@@ -1,4 +1,4 @@
-import { ApiError, type AgentClient } from '@trunkline/client';
+import { ApiError, ServerUnreachable, type AgentClient } from '@trunkline/client';
 
 /** Another agent speaks for this host: this one must stop, or the two would undo each other's work. */
 export class AgentSuperseded extends Error {
@@ -49,6 +49,33 @@ export function heedingNotJoined(client: AgentClient, onNotJoined: (why: string)
     claimLease: (...asked) => heed(client.claimLease(...asked)),
     compareLeases: (...asked) => heed(client.compareLeases(...asked)),
     close: client.close,
+  };
+}
+
+/**
+ * A client whose polls, reports and checks notify whether the server answered. A refusal is an answer, and an error that the server
+ * itself reports as well; a call that was given up here is neither.
+ */
+export function heedingServer(
+  client: AgentClient,
+  { onAnswer, onSilence }: { readonly onAnswer: () => void; readonly onSilence: () => void },
+): AgentClient {
+  const heed = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      const answer = await call;
+      onAnswer();
+      return answer;
+    } catch (error) {
+      if (error instanceof ServerUnreachable) onSilence();
+      throw error;
+    }
+  };
+  return {
+    ...client,
+    desired: (...asked) => heed(client.desired(...asked)),
+    names: (...asked) => heed(client.names(...asked)),
+    report: (...asked) => heed(client.report(...asked)),
+    checkResult: (...asked) => heed(client.checkResult(...asked)),
   };
 }
 

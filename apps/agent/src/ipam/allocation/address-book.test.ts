@@ -90,6 +90,7 @@ async function rig(subnets: readonly string[] = [pool.subnet]): Promise<Rig> {
     onDemand,
     live: { of: async ({ ip }) => evidence.get(ip) ?? { kernel: null, docker: null } },
     flushReturns: leaseSync.flush,
+    probe: leaseSync.probe,
     now: timing.now,
   });
   return Object.assign(own, {
@@ -330,6 +331,91 @@ test('a return that never left stays at hand while the server is away', async ()
   expect((await it.book.request(pool, null, nobody)).ip).toBe(one.ip);
   await expect(it.book.request(pool, null, nobody)).rejects.toThrow('no address is left on this host');
   expect(two.ip).not.toBe(one.ip);
+});
+
+const timed = async <T>(work: Promise<T>): Promise<{ readonly came: T; readonly ms: number }> => {
+  const began = performance.now();
+  return { came: await work, ms: performance.now() - began };
+};
+const refusal = (work: Promise<unknown>): Promise<string> => work.then(String, String);
+
+describe('a server that takes what it is sent and never answers', () => {
+  test('costs one container a second, and the next ones nothing: they have the leases of the host', async () => {
+    await using it = await rig();
+    await it.leaseSync.flush(1000);
+    it.source.mode = 'silent';
+    const first = await timed(it.book.request(pool, null, macs[0]!));
+    expect(first.ms).toBeLessThan(2000);
+    const { claims } = it.source;
+    await it.book.request(pool, null, macs[1]!);
+    expect(it.source.claims).toBe(claims);
+    expect(uses(it.store)).toEqual({ 2: 'used', 3: 'used' });
+    expect(it.reachability.away()).toMatchObject({ why: 'the server did not answer in time' });
+    // Nothing is left: it is the server that is missed, and not the agent.
+    const none = refusal(it.book.request(pool, null, macs[2]!));
+    expect(await none).toMatch(/no address is left on this host .* the server did not answer in time/);
+  });
+
+  test.each([
+    ['not known to be away', false],
+    ['known to be away', true],
+  ])('is found out by a claim of an address that is not held, and named: %s', async (_, isKnown) => {
+    await using it = await rig();
+    await it.leaseSync.flush(1000);
+    it.source.mode = 'silent';
+    if (isKnown) it.reachability.failed(new DOMException('too late', 'TimeoutError'));
+    const { came, ms } = await timed(refusal(it.book.request(pool, '172.16.100.9', macs[0]!)));
+    expect(came).toContain('172.16.100.9 cannot be proven free, the server did not answer in time');
+    expect(ms).toBeLessThan(4000);
+  });
+
+  test('is found out by a claim that waits for a return of its address', async () => {
+    await using it = await rig();
+    await it.leaseSync.flush(1000);
+    await it.book.request(pool, '172.16.100.9', nobody);
+    await it.book.release(pool, '172.16.100.9');
+    await clearAll(it.store);
+    it.source.mode = 'cut';
+    await it.leaseSync.flush(1000);
+    expect(uses(it.store)[9]).toBe('returning');
+    it.reachability.answered();
+    it.source.mode = 'silent';
+    const { came, ms } = await timed(refusal(it.book.request(pool, '172.16.100.9', macs[0]!)));
+    expect(came).toContain('172.16.100.9 was freed a moment ago and the server has not confirmed it');
+    expect(ms).toBeLessThan(4000);
+  });
+
+  test('is known as away after a failed call of another part of the agent, and not when it still answers this one', async () => {
+    await using it = await rig();
+    await it.leaseSync.flush(1000);
+    const { calls } = it.source;
+    it.leaseSync.serverFails();
+    await expect.poll(() => it.source.calls).toBe(calls + 1);
+    await it.leaseSync.probe();
+    expect(it.reachability.away()).toBeNull();
+    it.source.mode = 'away';
+    it.leaseSync.serverFails();
+    await expect.poll(() => it.reachability.away()).not.toBeNull();
+    const { calls: once } = it.source;
+    it.leaseSync.serverFails();
+    await turns();
+    expect(it.source.calls).toBe(once);
+  });
+});
+
+test('a claim that a server holds which still answers other calls is waited for', async () => {
+  await using it = await rig();
+  await it.leaseSync.flush(1000);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  it.heldBack = promise;
+  const { calls } = it.source;
+  const claiming = it.book.request(pool, '172.16.100.9', macs[0]!);
+  // The claim, and the question whether the server still answers.
+  await expect.poll(() => it.source.calls, { timeout: 5000 }).toBe(calls + 2);
+  await turns();
+  resolve();
+  expect(await claiming).toMatchObject({ ip: '172.16.100.9' });
+  expect(it.reachability.away()).toBeNull();
 });
 
 test('what is called back goes back at once, but for what containers have', async () => {

@@ -26,17 +26,18 @@ import { addressIn, addressOf, type Pool } from './pools.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import { DriverRefusal } from './refusal.ts';
 import type { OnDemandRequests } from './on-demand.ts';
+import { whileServerAnswers, type ServerWatchDeps } from './server-watch.ts';
 
 /** What the book works with. */
-export interface AddressBookDeps extends GrantsDeps {
+export interface AddressBookDeps extends GrantsDeps, ServerWatchDeps {
   /** Subnets whose addresses Docker takes for a request to a pool. */
   readonly subnetsBeside?: (pool: Pool) => ReadonlySet<string> | null;
   /** Null until this host has joined. */
   readonly source: () => LeaseSource | null;
   readonly reachability: Reachability;
   readonly onDemand: OnDemandRequests;
-  /** Returns to the server what is on its way back. Resolves when that succeeded or failed, or after `timeoutMs`. */
-  readonly flushReturns: (timeoutMs: number) => Promise<void>;
+  /** Returns to the server what is on its way back. Resolves when that succeeded or failed, after `timeoutMs`, or when aborted. */
+  readonly flushReturns: (timeoutMs: number, signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -51,7 +52,7 @@ export const maxCallMs = 10_000;
 /** How long the start of a container waits to hear whether something is reserved for it. */
 const reservationMs = 1000;
 /** How long a call may take to a server that was away at the last one. */
-const awayMs = 2000;
+const awayMs = 1500;
 /** Room for what comes after an answer of the server: writing it down. */
 const reserveMs = 500;
 
@@ -83,6 +84,11 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return isSame ? known : { ...known, ...rightsOf(lease) };
   }
 
+  /** How long a call to the server may take, in milliseconds. */
+  function boundOf(leftMs: number): number {
+    return Math.max(1, reachability.away() === null ? leftMs : Math.min(awayMs, leftMs));
+  }
+
   /** Claims an address of the server. `isHeld`: this disk has the address, and the server is asked about the MAC only. */
   async function claim(
     request: AddressRequest,
@@ -93,17 +99,18 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     const client = deps.source();
     if (client === null) throw new Error('this host has not joined yet');
     const { pool, endpoint } = request;
-    const bound = ip === null || isHeld ? reservationMs : reachability.away() === null ? leftMs : awayMs;
-    const timeoutMs = Math.max(1, Math.min(bound, leftMs));
-    const { lease } = await client.claimLease(
-      {
-        networkId: pool.networkId,
-        family: pool.family,
-        ip,
-        mac: endpoint.mac,
-        name: ownerKey(endpoint.name),
-      },
-      { timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
+    const timeoutMs = ip === null || isHeld ? Math.min(reservationMs, boundOf(leftMs)) : boundOf(leftMs);
+    const { lease } = await whileServerAnswers(deps, timeoutMs, (signal) =>
+      client.claimLease(
+        {
+          networkId: pool.networkId,
+          family: pool.family,
+          ip,
+          mac: endpoint.mac,
+          name: ownerKey(endpoint.name),
+        },
+        { timeoutMs, signal },
+      ),
     );
     reachability.answered();
     return lease;
@@ -146,7 +153,7 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
   }
 
   async function tryAsk(request: AddressRequest, leftMs: number, tried: Tried): Promise<Grant | null> {
-    const timeoutMs = Math.max(1, Math.min(leftMs, reachability.away() === null ? leftMs : awayMs));
+    const timeoutMs = boundOf(leftMs);
     const beside = deps.subnetsBeside?.(request.pool);
     const only = !mayLieElsewhere(request.endpoint) || beside?.size === 1;
     const got = await deps.onDemand.ask(request.pool, timeoutMs, only);
@@ -224,7 +231,9 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
           break;
         case 'await-return':
           tried.awaited = true;
-          await deps.flushReturns(leftMs);
+          await whileServerAnswers(deps, boundOf(leftMs), (signal) =>
+            deps.flushReturns(boundOf(leftMs), signal),
+          );
           break;
         case 'refuse':
           throw new DriverRefusal(decision.reason);

@@ -34,12 +34,21 @@ export interface LeaseSync {
   readonly wake: () => void;
   /** The server answered another part of the agent. */
   readonly serverAnswers: () => void;
+  /** The server did not answer another part of the agent: it is asked at once whether it answers here. */
+  readonly serverFails: () => void;
+  /**
+   * Asks the server for nothing, to learn whether it can be asked; who asks at the same time shares a call. Notes it as away where no
+   * answer comes. Never fails.
+   */
+  readonly probe: () => Promise<void>;
   /** All that this host holds is to be compared with the server at the next exchange. */
   readonly compare: () => void;
   /** Takes in leases that came by another way. */
   readonly take: (leases: readonly Lease[]) => Promise<void>;
-  /** Exchanges at once what waits for an exchange. Resolves when that succeeded or failed, or after `timeoutMs`. */
-  readonly flush: (timeoutMs: number) => Promise<void>;
+  /**
+   * Exchanges at once what waits for an exchange. Resolves when that succeeded or failed, after `timeoutMs`, or when aborted.
+   */
+  readonly flush: (timeoutMs: number, signal?: AbortSignal) => Promise<void>;
   /** Pools that the server had nothing for, by network and IP version: why. */
   readonly shortages: () => ReadonlyMap<string, string>;
   /** Writes down what the server has taken away. From the call on nobody is given it; it is confirmed once it is on disk. */
@@ -50,6 +59,8 @@ export interface LeaseSync {
 
 /** How long an exchange may take, in milliseconds. */
 const exchangeMs = 10_000;
+/** How long an answer may take that says no more than that the server is there, in milliseconds. */
+const probeMs = 1500;
 /** The poll of desired state may hear the server sooner. */
 const backoff = { firstMs: 500, maxMs: 15_000 };
 /** Changes within this time go in one exchange, in milliseconds. What Docker and people wait for goes first. */
@@ -72,6 +83,7 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
   let compareAt = 0;
   let failures = 0;
   let last: Promise<unknown> = Promise.resolve();
+  let probing: Promise<void> | null = null;
 
   function backingOff(): ReadonlySet<string> {
     const now = timing.now();
@@ -85,15 +97,28 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     return next;
   }
 
+  async function askForNothing(client: LeaseSource, bound: Parameters<typeof withBound>[0]): Promise<void> {
+    await client.syncLeases({ held: null, returns: [], wants: [] }, withBound(bound));
+    reachability.answered();
+  }
+
+  function probe(): Promise<void> {
+    const client = deps.source();
+    if (client === null) return Promise.resolve();
+    probing ??= askForNothing(client, { timeoutMs: probeMs, signal: new AbortController().signal })
+      .catch((error: unknown) => reachability.failed(error))
+      .finally(() => {
+        probing = null;
+      });
+    return probing;
+  }
+
   async function exchangeNow(signal: AbortSignal): Promise<void> {
     const client = deps.source();
     if (client === null) return;
     const bounded = { timeoutMs: exchangeMs, signal };
-    if (reachability.away() !== null) {
-      // What cannot be sent is not marked as returning: it may be needed here meanwhile.
-      await client.syncLeases({ held: null, returns: [], wants: [] }, withBound(bounded));
-      reachability.answered();
-    }
+    // What cannot be sent is not marked as returning: it may be needed here meanwhile.
+    if (reachability.away() !== null) await askForNothing(client, bounded);
     const desired = deps.desired();
     await store.revoke(desired?.revocations ?? []);
     const confirms = (desired?.revocations ?? []).filter((one) => !confirmed.has(revocationKey(one)));
@@ -190,6 +215,10 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     serverAnswers: () => {
       if (reachability.away() !== null) waker.wake('soon');
     },
+    serverFails: () => {
+      if (reachability.away() === null) void probe();
+    },
+    probe,
     compare: () => {
       compareAt = 0;
       waker.wake('soon');
@@ -200,9 +229,11 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       deps.onChange();
     },
     revoke: () => store.revoke(deps.desired()?.revocations ?? []),
-    flush: async (timeoutMs) => {
-      const bound = AbortSignal.timeout(Math.max(1, timeoutMs));
-      await Promise.race([exchange(bound).catch(() => {}), timing.delay(timeoutMs, bound)]);
+    flush: async (timeoutMs, signal) => {
+      const inTime = AbortSignal.timeout(Math.max(1, timeoutMs));
+      const bound = signal === undefined ? inTime : AbortSignal.any([inTime, signal]);
+      const exchanged = exchange(bound).catch((error: unknown) => reachability.failed(error));
+      await Promise.race([exchanged, timing.delay(timeoutMs, bound)]);
     },
     shortages: () => new Map([...shortages].map(([pool, { detail }]) => [pool, detail])),
     run: async (signal) => {
