@@ -1,10 +1,11 @@
 /** The address driver against a real dockerd: every fact about a dead, slow or half-dead driver, and what becomes of it. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDockerEngine } from '../../apps/agent/src/host/dockerode-engine.ts';
+import { mustRun, run as machine } from '@trunkline/lab/hosts/commands.ts';
 import { createLab, type Lab, type LabHost } from '@trunkline/lab/hosts/lab.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
 import { desiredOf, ipamOn, smallNet, type IpamOnHost, type RunningIpam } from './ipam-host.ts';
@@ -288,6 +289,55 @@ describe('the agent', () => {
       await settled(first, second);
     }
   });
+});
+
+/** A disk of 64 KiB over the state folder, with what it holds. Calling its disposal needs an agent that is stopped. */
+async function smallDisk(): Promise<
+  { readonly fill: () => Promise<void>; readonly empty: () => Promise<void> } & AsyncDisposable
+> {
+  const leases = await readFile(path.join(folder, 'leases.jsonl'));
+  await mustRun(machine, ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'trunkline-ipam', folder]);
+  await writeFile(path.join(folder, 'leases.jsonl'), leases);
+  const filler = path.join(folder, 'filler');
+  return {
+    fill: async () => {
+      await expect(writeFile(filler, Buffer.alloc(128 * 1024))).rejects.toThrow('ENOSPC');
+    },
+    empty: () => rm(filler),
+    [Symbol.asyncDispose]: async () => void (await mustRun(machine, ['umount', folder])),
+  };
+}
+
+test('on a full disk the agent gives nothing and says so; with room again it goes on, and frees what was removed meanwhile', async () => {
+  const first = await run('box1');
+  await settled(first);
+  await running.stop();
+  {
+    await using disk = await smallDisk();
+    await disk.fill();
+    await startAgain();
+    try {
+      expect(await run('box2')).toContain('cannot write its state folder (ENOSPC');
+      const full = {
+        status: 'False',
+        reason: 'LeasesNotWritable',
+        message: expect.stringContaining('ENOSPC'),
+      };
+      expect(running.ipam.hostCondition()).toMatchObject(full);
+      expect(running.ipam.networkCondition(smallNet)).toMatchObject(full);
+      await docker(host, 'rm', '-f', 'box1', 'box2');
+      expect(held()).toContain(first);
+      await disk.empty();
+      await waitFor('the condition', () => running.ipam.hostCondition().reason === 'Serving', settleMs, 50);
+      await settled();
+      expect(running.ipam.networkCondition(smallNet)).toMatchObject({ status: 'True', reason: 'Ready' });
+      expect(await run('box3')).toMatch(/^172\.16\.100\./);
+      await docker(host, 'rm', '-f', 'box3');
+    } finally {
+      await running.stop();
+    }
+  }
+  await startAgain();
 });
 
 describe('dockerd', () => {

@@ -6,6 +6,7 @@ import { bookCondition, type BookState } from './book-conditions.ts';
 const quiet: BookState = {
   notServing: null,
   unconfirmed: null,
+  unwritable: null,
   away: null,
   records: [],
   shortages: new Map(),
@@ -34,6 +35,12 @@ test.each<[string, Partial<BookState>, string, string]>([
     'container a, b should run and could not be started',
   ],
   ['one of another network does not', { notStarted: [dead('a', id(2))] }, 'Ready', ''],
+  [
+    'the disk is full',
+    { unwritable: 'ENOSPC: no space left on device, write', notStarted: [dead('fixed')] },
+    'LeasesNotWritable',
+    'cannot be written (ENOSPC: no space left on device, write): free space on its disk',
+  ],
   ['nobody could ask the wire', { blind: new Map([[id(1), 'no probe']]) }, 'NotProbed', 'no probe'],
 ])('%s', (_, change, reason, message) => {
   const condition = bookCondition(network(), { ...quiet, ...change });

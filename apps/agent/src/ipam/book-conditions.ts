@@ -11,6 +11,8 @@ export interface BookState {
   readonly notServing: string | null;
   /** Why nothing is given from the disk of this host; null: it is. */
   readonly unconfirmed: string | null;
+  /** Why the leases of this host cannot be written to its disk; null: they can. */
+  readonly unwritable: string | null;
   readonly away: { readonly since: number; readonly why: string } | null;
   readonly records: readonly LeaseRecord[];
   readonly shortages: ReadonlyMap<string, string>;
@@ -21,7 +23,7 @@ export interface BookState {
 }
 
 /** Whether Docker can ask for addresses on this host. */
-export function driverCondition({ notServing, unconfirmed, away }: BookState): ConditionDraft {
+export function driverCondition({ notServing, unconfirmed, unwritable, away }: BookState): ConditionDraft {
   if (notServing !== null) {
     return fails(
       'AddressDriver',
@@ -29,6 +31,7 @@ export function driverCondition({ notServing, unconfirmed, away }: BookState): C
       `Docker cannot request addresses: ${notServing}; until it can, no container starts on a Trunkline network of this host`,
     );
   }
+  if (unwritable !== null) return fails('AddressDriver', 'LeasesNotWritable', notWritten(unwritable));
   if (unconfirmed !== null) {
     return fails('AddressDriver', 'StateRestored', `no address is given out: ${unconfirmed}`);
   }
@@ -42,9 +45,18 @@ export function driverCondition({ notServing, unconfirmed, away }: BookState): C
   return holds('AddressDriver', 'Serving', 'Docker gets the addresses of Trunkline networks from this agent');
 }
 
+function notWritten(why: string): string {
+  return (
+    `no address is given out, since the state folder of the agent cannot be written (${why}): free space on its disk, or make the folder ` +
+    'writable; the agent continues by itself, and then releases the addresses of containers that were removed meanwhile'
+  );
+}
+
 /** What a network's addresses are like on this host. Nothing else depends on it: what runs, runs. */
 export function bookCondition(network: DesiredNetwork, state: BookState): ConditionDraft {
   const { id } = network;
+  if (state.unwritable !== null)
+    return advises('AddressPool', 'LeasesNotWritable', notWritten(state.unwritable));
   const unheld = state.unheld.filter(({ networkId }) => networkId === id);
   const [first] = unheld;
   if (first !== undefined) {

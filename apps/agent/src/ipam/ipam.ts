@@ -19,6 +19,7 @@ import { createGiving } from './giving.ts';
 import { createHostView, type HostView, type IpamHost } from './host-view.ts';
 import { namelessGateway } from './leases/lease-record.ts';
 import { openLeaseStore, type LeaseStore } from './leases/lease-store.ts';
+import { createWriteWatch } from './leases/write-watch.ts';
 
 /** What the address book of a host is made of. */
 export interface IpamDeps {
@@ -74,9 +75,14 @@ export interface Ipam {
 export async function openIpam(deps: IpamDeps): Promise<Ipam> {
   const { timing, log } = deps;
   const past = deps.past ?? 'continued';
-  const store = await openLeaseStore(deps.stateFolder, log, timing.now);
-  if (past !== 'continued') await askAgain(store, log);
+  const store = await openLeaseStore(deps.stateFolder, log, timing.now, () => {
+    writeWatch.changed();
+    view.host()?.onNews();
+  });
   const view = createHostView(store, timing);
+  // What could not be written down meanwhile is seen again by the look.
+  const writeWatch = createWriteWatch({ store, look: async () => await view.host()?.look(), timing, log });
+  if (past !== 'continued') await askAgain(store, log);
   const { gate, comparison, reachability, leaseSync, prober, wire, conflictWatch, bindings, serving } =
     wireRooms({ ...deps, past }, store, view);
 
@@ -84,6 +90,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
     return {
       notServing: serving.notServing(),
       unconfirmed: gate.pending(),
+      unwritable: store.whyNotWritten(),
       away: reachability.away(),
       records: [...store.all().values()],
       shortages: leaseSync.shortages(),
@@ -112,6 +119,7 @@ export async function openIpam(deps: IpamDeps): Promise<Ipam> {
       writeRevocations();
       await Promise.all([
         leaseSync.run(signal),
+        writeWatch.run(signal),
         prober.run(signal),
         bindings.run(signal),
         comparison.run(signal),

@@ -30,6 +30,10 @@ export const addressPoolCondition = {
       means: 'Docker cannot reach the agent, so no container starts on the network. What runs keeps running.',
       remedy: 'The message says why. See the log of the agent.',
     },
+    LeasesNotWritable: {
+      means: 'The agent cannot write to its disk, so no container of the host gets an address.',
+      remedy: 'See `AddressDriver` of the host.',
+    },
     NotCoordinated: {
       means:
         'The Docker network was there before Trunkline and assigns addresses itself. Another host may assign the same ones.',

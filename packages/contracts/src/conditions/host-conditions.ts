@@ -149,6 +149,12 @@ export const hostConditionTable = {
         means: 'Docker cannot reach the agent. No container starts on a Trunkline network of this host.',
         remedy: 'The message says why. See the log of the agent.',
       },
+      LeasesNotWritable: {
+        means:
+          'The agent cannot write the leases of the host to its disk, so it assigns no address. What runs keeps running.',
+        remedy:
+          'Free space on the disk of the state directory, or make it writable. The agent then continues by itself.',
+      },
       StateRestored: {
         means: 'The state of the agent is older than the agent, so it assigns no address yet.',
         remedy: 'Let the agent reach the server: it compares what it holds, and then continues.',

@@ -105,7 +105,10 @@ test('a disk that takes nothing undoes what was not written, and works again whe
   await store.apply([lease(2)]);
   await store.close();
   // A file where the folder was: nothing can be written, also by root.
-  const broken = await openLeaseStore(inside, log);
+  const noted: boolean[] = [];
+  const broken = await openLeaseStore(inside, log, Date.now, () => {
+    noted.push(broken.whyNotWritten() === null);
+  });
   await rm(inside, { recursive: true });
   await writeFile(inside, '');
   const first = broken.apply([given(lease(2), nobody, 5)]);
@@ -113,9 +116,15 @@ test('a disk that takes nothing undoes what was not written, and works again whe
   await expect(first).rejects.toThrow('ENOTDIR');
   await expect(second).rejects.toThrow('ENOTDIR');
   expect([...broken.all().values()].map(({ ip, use }) => [ip, use])).toEqual([['172.16.100.2', 'probing']]);
+  await broken.writeAgain();
+  expect(broken.whyNotWritten()).toContain('ENOTDIR');
+  expect(noted).toEqual([false]);
   await rm(inside);
   await mkdir(inside);
   await chmod(inside, 0o700);
+  await broken.writeAgain();
+  expect(broken.whyNotWritten()).toBeNull();
+  expect(noted).toEqual([false, true]);
   await broken.apply([lease(3)]);
   expect((await openLeaseStore(inside, log)).all().size).toBe(2);
   await broken.close();

@@ -1,6 +1,7 @@
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HeldLease, Revocation } from '@trunkline/contracts';
+import { messageOf } from '@trunkline/log';
 import type { Logger } from 'pino';
 import { readFileIfAny, writeFileAtomically } from '../../lib/atomic-file.ts';
 import { journalLine, readJournal, type LeaseChange } from './lease-journal.ts';
@@ -24,6 +25,10 @@ export interface LeaseStore {
   readonly revoke: (revocations: readonly Revocation[]) => Promise<void>;
   /** Whether the server has taken away the hold that a record or lease stands for. */
   readonly isOver: (hold: HeldLease) => boolean;
+  /** Why the last write failed; null: it did not. */
+  readonly whyNotWritten: () => string | null;
+  /** Tries whether the disk takes a write again, where the last one failed. Never fails. */
+  readonly writeAgain: () => Promise<void>;
   /** Waits for what is on its way, and closes the file. */
   readonly close: () => Promise<void>;
 }
@@ -45,12 +50,13 @@ interface Waiting {
 
 /**
  * Opens the store of a state folder. A file that cannot be relied on is put aside and logged: the store is
- * then empty, and the server knows what this host holds.
+ * then empty, and the server knows what this host holds. `onWritable`: the disk takes no writes any more, or takes them again.
  */
 export async function openLeaseStore(
   stateFolder: string,
   log: Logger,
   now: () => number = Date.now,
+  onWritable: () => void = () => {},
 ): Promise<LeaseStore> {
   const path = join(stateFolder, fileName);
   let durable = new Map(await load(path, log, now));
@@ -61,6 +67,7 @@ export async function openLeaseStore(
   let file: FileHandle | null = null;
   let lines = 0;
   let closed = false;
+  let whyNotWritten: string | null = null;
   const revoked = new Map<LeaseKey, number>();
 
   async function rewrite(next: ReadonlyMap<LeaseKey, LeaseRecord>): Promise<void> {
@@ -91,18 +98,27 @@ export async function openLeaseStore(
     durable = next;
   }
 
+  /** Null: a write succeeded. */
+  function noteWritten(error: unknown): void {
+    const before = whyNotWritten;
+    whyNotWritten = error === null ? null : messageOf(error);
+    if ((before === null) === (error === null)) return;
+    if (error === null) log.info({ path }, 'leases can be written again');
+    else
+      log.error({ err: error, path }, 'leases cannot be written: no address is given out until they can be');
+    onWritable();
+  }
+
   async function writeAll(): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
       try {
         await write(batch.flatMap(({ changes }) => changes));
+        noteWritten(null);
         for (const { resolve } of batch) resolve();
       } catch (error) {
-        log.error(
-          { err: error, path },
-          'leases cannot be written: no address is given out until they can be',
-        );
+        noteWritten(error);
         // Those that came meanwhile were made on top of what is undone.
         const undone = [...batch, ...waiting];
         waiting = [];
@@ -130,6 +146,10 @@ export async function openLeaseStore(
     if (made.length === 0) return Promise.resolve();
     if (closed) return Promise.reject(new Error('the agent has stopped'));
     for (const change of made) put(current, change);
+    return written(made);
+  }
+
+  function written(made: readonly LeaseChange[]): Promise<void> {
     const done = new Promise<void>((resolve, reject) => waiting.push({ changes: made, resolve, reject }));
     writing ??= writeAll();
     return done;
@@ -151,6 +171,10 @@ export async function openLeaseStore(
         if (revoked.size > maxRevoked && oldest !== undefined) revoked.delete(oldest);
       }
       return apply(revokedChanges(current, revocations));
+    },
+    whyNotWritten: () => whyNotWritten,
+    writeAgain: async () => {
+      if (whyNotWritten !== null && !closed) await written([]).catch(() => {});
     },
     close: async () => {
       closed = true;

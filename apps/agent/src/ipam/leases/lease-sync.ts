@@ -1,4 +1,5 @@
 import type { DesiredDocument, Lease, LeaseSyncAnswer, LeaseWant, Revocation } from '@trunkline/contracts';
+import { messageOf } from '@trunkline/log';
 import type { Logger } from 'pino';
 import { createWaker } from '../../lib/waker.ts';
 import { fatalFailure } from '../../lib/failure.ts';
@@ -7,7 +8,7 @@ import { changesOf, familyOf, planExchange, warmKey } from './exchange-plan.ts';
 import { heldOf, keyOf, notReturned, returnOf, takenIn, type LeaseRecord } from './lease-record.ts';
 import type { LeaseSource } from './lease-source.ts';
 import type { LeaseStore } from './lease-store.ts';
-import { isAway, wasNeverSent, type Reachability } from './reachability.ts';
+import { isAway, isOfThisHost, wasNeverSent, type Reachability } from './reachability.ts';
 
 /** What leases are exchanged with. */
 export interface LeaseSyncDeps {
@@ -197,8 +198,12 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       reachability.failed(error);
       if (isAway(error))
         log.debug({ err: error, failures }, 'leases could not be exchanged, the server is not reachable');
-      else log.error({ err: error, failures }, 'the server refuses the exchange of leases');
-      deps.onFailed?.(reachability.away()?.why ?? 'the server refuses the exchange of leases');
+      else log.error({ err: error, failures }, 'leases could not be exchanged');
+      deps.onFailed?.(
+        isOfThisHost(error)
+          ? `the leases of this host cannot be written (${messageOf(error)})`
+          : (reachability.away()?.why ?? 'the server refuses the exchange of leases'),
+      );
     }
   }
 

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { createReachability } from './reachability.ts';
 
@@ -13,4 +14,15 @@ test.each([
   );
   reachability.failed(new DOMException('too late', 'TimeoutError'));
   expect(reachability.away()).toEqual({ since: 0, why });
+});
+
+test('a disk that cannot be written says nothing of the server', async () => {
+  const reachability = createReachability(
+    'nobody asked yet',
+    () => 0,
+    () => {},
+  );
+  reachability.answered();
+  reachability.failed(await writeFile('/proc/nothing', '').catch((error: unknown) => error));
+  expect(reachability.away()).toBeNull();
 });

@@ -39,10 +39,16 @@ export function createReachability(
 
 /** Whether a failure means that the server cannot be asked, and not that it refused. */
 export function isAway(error: unknown): boolean {
+  if (isOfThisHost(error)) return false;
   if (!(error instanceof ApiError)) return true;
   // It answers, and names the time of the next try.
   if (error.code === 'recovering') return false;
   return error.status >= 500 || error.code === 'unknown';
+}
+
+/** Whether a failure is one of the machine, such as a full disk, and says nothing of the server: a system call of Node failed. */
+export function isOfThisHost(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 function clauseOf(error: unknown, isRecovering: boolean): string {
