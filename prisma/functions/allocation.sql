@@ -194,7 +194,8 @@ CREATE FUNCTION allocate_batch(asked jsonb)
 RETURNS TABLE (
   pos integer, outcome text, fam integer, ip text, cidr text, network text, state text, owner text, host text,
   container text, mac text, labels jsonb, generation bigint, quarantined_until timestamptz, created_at timestamptz,
-  updated_at timestamptz, docker_id text, since timestamptz, claim text, for_host text, awaiting_host text, allocatable boolean
+  updated_at timestamptz, docker_id text, since timestamptz, claim text, for_host text, awaiting_host text, allocatable boolean,
+  requested_mac text
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -223,7 +224,7 @@ BEGIN
   SELECT r.pos, r.outcome, r.fam, host(a.ip), text(a.cidr), n.name, a.state::text, a.owner, h.name,
          COALESCE(c.name, a.container_name), COALESCE(a.seen_mac, a.mac), a.labels, a.generation, a.quarantined_until::timestamptz,
          a.created_at::timestamptz, a.updated_at::timestamptz, a.docker_id, a.since::timestamptz, a.claim,
-         (SELECT f.name FROM host f WHERE f.id = a.for_host_id), awaited_host(a.space, a.ip), is_allocatable(a.subnet_id, a.ip)
+         (SELECT f.name FROM host f WHERE f.id = a.for_host_id), awaited_host(a.space, a.ip), is_allocatable(a.subnet_id, a.ip), a.mac
   FROM unnest(results) AS r
   LEFT JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a ON true
   LEFT JOIN network n ON n.id = a.network_id

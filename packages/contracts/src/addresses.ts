@@ -65,7 +65,12 @@ export const Address = Closed(
     }),
     mac: Nullable(MacAddress, {
       description:
-        'The Ethernet address seen, else the requested one; of a conflict, that of the foreign station or of one of the containers that claim it.',
+        'The Ethernet address seen, else the requested one (`requestedMac`); of a conflict, that of the foreign station or of one of the containers that claim it.',
+      examples: ['02:42:ac:10:64:0a'],
+    }),
+    requestedMac: Nullable(MacAddress, {
+      description:
+        'The Ethernet address that it is reserved for; null: for none. A container that already uses the address keeps the one it has: `mac` shows that until its next start.',
       examples: ['02:42:ac:10:64:0a'],
     }),
     claim: AddressClaim,

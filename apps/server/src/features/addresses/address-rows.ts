@@ -15,6 +15,8 @@ export interface AddressRow {
   since?: Date | null;
   /** The Ethernet address seen on it, else the one asked for. */
   mac: string | null;
+  /** The Ethernet address that it is reserved for. */
+  requestedMac: string | null;
   labels: Record<string, string>;
   generation: string | number | bigint;
   /** Who may take the reservation, and on which host alone. */
@@ -33,7 +35,7 @@ export interface AddressRow {
 
 /** Columns of an AddressRow, from `address a` joined by `addressJoins`. */
 export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS network, a.state::text AS state, a.owner, h.name AS host,
-  COALESCE(c.name, a.container_name) AS container, a.docker_id AS "dockerId", a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.labels, a.generation, 
+  COALESCE(c.name, a.container_name) AS container, a.docker_id AS "dockerId", a.since, COALESCE(a.seen_mac, a.mac) AS mac, a.mac AS "requestedMac", a.labels, a.generation, 
   a.quarantined_until AS "quarantinedUntil", a.created_at AS "createdAt", a.updated_at AS "updatedAt", a.claim,
   (SELECT f.name FROM host f WHERE f.id = a.for_host_id) AS "forHost",
   (SELECT g.name FROM host g WHERE g.id = may_give(a)) AS giver,
@@ -59,6 +61,7 @@ export function presentAddress(row: AddressRow): Address {
     dockerId: row.dockerId ?? null,
     since: row.since?.toISOString() ?? null,
     mac: row.mac,
+    requestedMac: row.requestedMac,
     claim: row.claim,
     forHost: row.forHost,
     allocatable: row.allocatable,

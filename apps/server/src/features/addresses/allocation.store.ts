@@ -40,7 +40,7 @@ export function allocateGroups(
   return query(
     `SELECT pos, outcome, fam, ip, cidr, network, state, owner, host, container, mac, labels, generation, since, claim, allocatable,
             quarantined_until AS "quarantinedUntil", created_at AS "createdAt", updated_at AS "updatedAt",
-            docker_id AS "dockerId", for_host AS "forHost", awaiting_host AS "awaitingHost"
+            docker_id AS "dockerId", requested_mac AS "requestedMac", for_host AS "forHost", awaiting_host AS "awaitingHost"
      FROM allocate_batch($1::jsonb)`,
     [JSON.stringify(asked)],
   );

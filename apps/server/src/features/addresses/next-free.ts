@@ -81,6 +81,7 @@ export async function allocateNextFree(
       host: null,
       container: null,
       mac: null,
+      requestedMac: null,
       labels: {},
       claim: 'owner',
       forHost: null,

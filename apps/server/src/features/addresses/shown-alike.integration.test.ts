@@ -56,6 +56,22 @@ describe('POST, PUT by-owner and GET show the same address alike', () => {
     for (const item of items) expect(await net.get(item.ip)).toEqual(item);
   });
 
+  test('that a container is on while its reservation gets another MAC: the requested one, and the one seen', async () => {
+    const net = await network('remac');
+    const [seen, requested] = ['02:42:ac:10:64:99', '02:42:ac:10:64:0c'];
+    const { ip } = (await net.put('web', { claim: 'anyone' })).body as { ip: string };
+    expect(await net.get(ip)).toMatchObject({ mac: null, requestedMac: null });
+    await claimLease(at.one, net.id, { ip });
+    await reportInventory(at.one, [seenContainer(net.id, 'web-1', ip)]);
+    const changed = await net.put('web', { mac: requested });
+    expect(changed.status).toBe(200);
+    expect(changed.body).toMatchObject({ state: 'bound', mac: seen, requestedMac: requested });
+    expect(await net.get(ip)).toEqual(changed.body);
+    expect((await net.post({ owner: 'web' })).body).toEqual(changed.body);
+    const other = (await net.post({ mac: '02:42:ac:10:64:0d' })).body;
+    expect(other).toMatchObject({ mac: '02:42:ac:10:64:0d', requestedMac: '02:42:ac:10:64:0d' });
+  });
+
   test('that a container is on: its name, Docker id, MAC and since when', async () => {
     const net = await network('bound');
     const { ip } = (await net.put('web', { claim: 'anyone' })).body as { ip: string };
