@@ -12,7 +12,8 @@ import {
   Timestamp,
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
-import { ConnectivityResult } from './checks.ts';
+import { ConnectivityResult } from './checks/connectivity-result.ts';
+import { WireTask, WireTaskResult } from './checks/wire-result.ts';
 import { containerSettings, ContainerState } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall, Revocation } from './leases.ts';
@@ -185,7 +186,16 @@ export const DesiredPreflightCheck = Closed(
 );
 export type DesiredPreflightCheck = Static<typeof DesiredPreflightCheck>;
 
-export const DesiredCheck = Type.Union([DesiredConnectivityCheck, DesiredPreflightCheck], {
+export const DesiredWireCheck = Closed(
+  { id: Id, kind: Words(['wire'], { description: 'Kind of check.' }), ...WireTask.properties, expiresAt },
+  {
+    description:
+      'Puts a probe on a network for some seconds, and tries the probes of other hosts from there.',
+  },
+);
+export type DesiredWireCheck = Static<typeof DesiredWireCheck>;
+
+export const DesiredCheck = Type.Union([DesiredConnectivityCheck, DesiredPreflightCheck, DesiredWireCheck], {
   description: 'A check to run once.',
 });
 export type DesiredCheck = Static<typeof DesiredCheck>;
@@ -405,7 +415,7 @@ export type PreflightResult = Static<typeof PreflightResult>;
 export const CheckReport = Closed(
   {
     state: Words(['running', 'done', 'failed'], { description: 'Where it stands.' }),
-    result: Type.Union([ConnectivityResult, PreflightResult, Type.Null()], {
+    result: Type.Union([ConnectivityResult, PreflightResult, WireTaskResult, Type.Null()], {
       description: 'What it found, when done.',
     }),
     error: Nullable(Type.String({ maxLength: 4096 }), { description: 'Why it could not run.' }),

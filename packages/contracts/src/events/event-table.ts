@@ -226,7 +226,7 @@ export const eventTable = {
   'check.created': {
     subject: 'check',
     means: 'A check was created.',
-    data: Closed({ kind: f.kind, from: f.checkFrom, to: f.checkTo }),
+    data: Closed({ kind: f.kind, from: optional(f.checkFrom), to: optional(f.checkTo) }),
   },
   'check.running': { subject: 'check', means: 'A host began a check.', data: checkReport },
   'check.done': {
@@ -239,6 +239,11 @@ export const eventTable = {
       findings: optional(f.findings),
       message: optional(f.says),
     }),
+  },
+  'check.host-answered': {
+    subject: 'check',
+    means: 'A host ended its part of a check on several hosts.',
+    data: Closed({ error: f.error }),
   },
   'check.failed': { subject: 'check', means: 'A host could not carry out a check.', data: checkReport },
   'check.expired': { subject: 'check', means: 'A check had no result in time.', data: nothing },
