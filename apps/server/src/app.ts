@@ -138,7 +138,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     checks: { preflight: (...question) => checks.preflight(...question) },
   });
   const containers = createContainersService(platform, { addresses, hosts, networks, placements });
-  const checks = createChecksService(platform, { containers, endpoints });
+  const checks = createChecksService(platform, { containers, endpoints, hosts, addresses });
   const recovery = createRecoveryService(platform, options.pastMark);
   const agents = createAgentsService(platform, {
     recovery,

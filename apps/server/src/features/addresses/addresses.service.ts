@@ -26,8 +26,9 @@ import { releaseAddress, type ReleaseForce } from './address-release.ts';
 import { createReservations, type Reservations } from './reservations.ts';
 import { prepareSubnet, type SubnetSpec } from './subnet-ranges.ts';
 import { createContainerAddresses, type ContainerAddresses } from './container-addresses.ts';
+import { createTemporaryAddresses, type TemporaryAddresses } from './temporary-addresses.ts';
 
-export interface AddressesService extends ContainerAddresses, Reservations {
+export interface AddressesService extends ContainerAddresses, Reservations, TemporaryAddresses {
   byOwner(network: string, owner: string): Promise<Address[]>;
   list(
     network: string,
@@ -71,6 +72,7 @@ export function createAddressesService(platform: Platform): AddressesService {
   return {
     ...createContainerAddresses(),
     ...createReservations(platform),
+    ...createTemporaryAddresses(),
 
     async byOwner(network, owner) {
       const rows = await listAddresses(query, await networkId(network), { owner }, undefined, 64);

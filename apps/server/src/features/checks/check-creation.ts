@@ -1,14 +1,16 @@
-import { checkPath, type AddressesResult, type CheckCreate } from '@trunkline/contracts';
+import { checkKindTable, checkPath, type AddressesResult, type CheckCreate } from '@trunkline/contracts';
+import { listed } from '@trunkline/log';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { insertCheck, insertComparison } from './checks.store.ts';
+import { findCheck, insertCheck, insertComparison } from './checks.store.ts';
 import { defaults, present } from './check-view.ts';
+import type { WireChecks, WireChecksDeps } from './wire-checks.ts';
 
 /** What checks need of containers. */
-export interface ChecksDeps {
+export interface ChecksDeps extends WireChecksDeps {
   containers: {
     findRunning(db: TransactionClient, name: string): Promise<{ id: string; hostId: string } | undefined>;
     addressesOf(db: TransactionClient, containerId: string): Promise<string[]>;
@@ -16,26 +18,39 @@ export interface ChecksDeps {
   endpoints: { compare(db: TransactionClient, network: string | undefined): Promise<AddressesResult> };
 }
 
-/** Makes a check of each kind, within a change. */
+/** Makes checks, within a change. */
 export interface CheckCreation {
-  connect(change: Change, input: CheckCreate): Promise<Reply>;
-  compare(change: Change, input: CheckCreate): Promise<Reply>;
+  create(change: Change, input: CheckCreate): Promise<Reply>;
 }
 
-/** The two containers of a connectivity check. */
-function endsOf({ from, to, network }: CheckCreate): { from: string; to: string } {
-  if (from !== undefined && to !== undefined && network === undefined)
-    return { from: from.container, to: to.container };
-  const missing = Object.entries({ from, to }).filter(([, value]) => value === undefined);
-  throw invalidFields([
-    ...missing.map(([field]) => ({ pointer: `/${field}`, message: 'is required for connectivity' })),
-    ...(network === undefined ? [] : [{ pointer: '/network', message: 'is for kind addresses only' }]),
-  ]);
+/** The fields of a request that are for a kind of check at all. */
+const kindFields = ['from', 'to', 'network', 'count'] as const;
+
+/** Refuses what the kind does not take, and what it needs and has not. */
+function checkFields(input: CheckCreate): void {
+  const { needs, takes }: { needs: readonly string[]; takes: readonly string[] } = checkKindTable[input.kind];
+  const errors = kindFields.flatMap((field) => {
+    const isGiven = input[field] !== undefined;
+    if (!isGiven && needs.includes(field))
+      return [{ pointer: `/${field}`, message: `is required for ${input.kind}` }];
+    if (isGiven && !needs.includes(field) && !takes.includes(field))
+      return [{ pointer: `/${field}`, message: `is not for ${input.kind}: ${takenBy(field)}` }];
+    return [];
+  });
+  if (errors.length > 0) throw invalidFields(errors);
+}
+
+function takenBy(field: string): string {
+  const kinds = Object.entries(checkKindTable).filter(([, { needs, takes }]) =>
+    [...needs, ...takes].some((one) => one === field),
+  );
+  return `kind ${listed(kinds.map(([kind]) => kind))} takes it`;
 }
 
 export function createCheckCreation(
   { now }: Pick<Platform, 'now'>,
-  { containers, endpoints }: ChecksDeps,
+  { containers, endpoints }: Pick<ChecksDeps, 'containers' | 'endpoints'>,
+  wire: Pick<WireChecks, 'plan'>,
 ): CheckCreation {
   const find = async (change: Change, name: string): Promise<{ id: string; hostId: string }> => {
     const container = await containers.findRunning(change.db, name);
@@ -49,7 +64,7 @@ export function createCheckCreation(
 
   /** Asked of the host of the first container. */
   const connect = async (change: Change, input: CheckCreate): Promise<Reply> => {
-    const { from: source, to: target } = endsOf(input);
+    const [source, target] = [input.from?.container ?? '', input.to?.container ?? ''];
     const from = await find(change, source);
     const to = await find(change, target);
     const spec = {
@@ -75,11 +90,6 @@ export function createCheckCreation(
 
   /** The server has both books, so it answers at once. */
   const compare = async (change: Change, input: CheckCreate): Promise<Reply> => {
-    const extra = (['from', 'to'] as const).filter((field) => input[field] !== undefined);
-    if (extra.length > 0)
-      throw invalidFields(
-        extra.map((field) => ({ pointer: `/${field}`, message: 'is for kind connectivity only' })),
-      );
     const result = await endpoints.compare(change.db, input.network);
     const made = now();
     const row = await insertComparison(change.db, {
@@ -96,5 +106,26 @@ export function createCheckCreation(
     return { status: 200, headers: { location: checkPath(row.id) }, body: present(row, made) };
   };
 
-  return { connect, compare };
+  /** Asked of all hosts of the network. */
+  const tryWire = async (change: Change, input: CheckCreate): Promise<Reply> => {
+    const network = input.network ?? '';
+    const id = await wire.plan(change, network, input.timeoutSeconds ?? defaults.timeoutSeconds);
+    change.record({
+      type: 'check.created',
+      subject: checkPath(id),
+      network,
+      data: { kind: 'wire' },
+    });
+    const row = await findCheck(change.db, id);
+    if (row === undefined) throw new Error('the check is not there');
+    const headers = { location: checkPath(id) };
+    return { status: change.context.dryRun === true ? 200 : 202, headers, body: present(row, now()) };
+  };
+
+  return {
+    create: (change, input) => {
+      checkFields(input);
+      return { connectivity: connect, addresses: compare, wire: tryWire }[input.kind](change, input);
+    },
+  };
 }

@@ -10,17 +10,10 @@ export const expiredError =
 
 /** A check as the API shows it: one whose time is up has expired, whether or not a sweep has seen it. */
 export function present(row: CheckRow, now: Date): Check {
-  const ofKind =
-    row.kind === 'addresses'
-      ? { from: null, to: null, network: row.spec.network, ...defaults }
-      : {
-          from: { container: row.spec.from },
-          to: { container: row.spec.to },
-          network: null,
-          count: row.spec.count,
-          timeoutSeconds: row.spec.timeoutSeconds,
-        };
-  const overdue = (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
+  const ofKind = fieldsOf(row);
+  // One on several hosts ends with its parts.
+  const overdue =
+    row.kind !== 'wire' && (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
   return {
     id: row.id,
     kind: row.kind,
@@ -32,4 +25,19 @@ export function present(row: CheckRow, now: Date): Check {
     createdAt: row.createdAt.toISOString(),
     finishedAt: (overdue ? row.expiresAt : row.finishedAt)?.toISOString() ?? null,
   };
+}
+
+function fieldsOf(row: CheckRow): Pick<Check, 'from' | 'to' | 'network' | 'count' | 'timeoutSeconds'> {
+  switch (row.kind) {
+    case 'connectivity': {
+      const { from, to, count, timeoutSeconds } = row.spec;
+      return { from: { container: from }, to: { container: to }, network: null, count, timeoutSeconds };
+    }
+    case 'addresses':
+      return { from: null, to: null, network: row.spec.network, ...defaults };
+    case 'wire': {
+      const { network, timeoutSeconds } = row.spec;
+      return { from: null, to: null, network, count: defaults.count, timeoutSeconds };
+    }
+  }
 }

@@ -26,6 +26,7 @@ import {
 import { createCheckCreation, type ChecksDeps } from './check-creation.ts';
 import { expiredError, present } from './check-view.ts';
 import { createPreflights, type Preflights } from './preflights.ts';
+import { createWireChecks } from './wire-checks.ts';
 import { deletePreflightsBefore } from './preflights.store.ts';
 
 export interface ChecksService extends Preflights {
@@ -55,6 +56,7 @@ function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
   const { id } = job;
   const expiresAt = new Date(job.expiresAt).toISOString();
   if (job.kind === 'preflight') return { id, kind: 'preflight', network: job.spec.network, expiresAt };
+  if (job.kind === 'wire-part') return { ...job.spec, id, kind: 'wire', expiresAt };
   const { from, to, toAddresses, count } = job.spec;
   return { id, kind: 'connectivity', fromContainer: from, toContainer: to, toAddresses, count, expiresAt };
 }
@@ -62,8 +64,15 @@ function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
 /** A preflight has no path of its own: its events are about its network. */
 const aboutPreflight = (network: string) => ({ subject: networkPath(network), network });
 
+/** The kind of job that a result is of. */
+function kindOf(result: CheckReport['result']): OpenJob['kind'] | null {
+  if (result === null) return null;
+  if ('reachable' in result) return 'connectivity';
+  return 'pings' in result ? 'wire-part' : 'preflight';
+}
+
 function refuseWrongKind(kind: OpenJob['kind'], { state, result }: CheckReport): void {
-  const found = result === null ? null : 'reachable' in result ? 'connectivity' : 'preflight';
+  const found = kindOf(result);
   if (found === kind || (found === null && state !== 'done')) return;
   const message = `must be a result of kind ${kind}, not ${found === null ? 'null' : `one of kind ${found}`}`;
   throw invalidFields([{ pointer: '/result', message }]);
@@ -75,15 +84,13 @@ export function createChecksService(
 ): ChecksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
-  const creation = createCheckCreation(platform, deps);
+  const wire = createWireChecks(platform, deps);
+  const creation = createCheckCreation(platform, deps, wire);
 
   return {
     ...createPreflights(platform),
 
-    create: (input, context) =>
-      changes.makeOnce(context, (change) =>
-        input.kind === 'addresses' ? creation.compare(change, input) : creation.connect(change, input),
-      ),
+    create: (input, context) => changes.makeOnce(context, (change) => creation.create(change, input)),
 
     async list({ limit, cursor }) {
       const rows = await listChecks(prisma, decodeCursor('checks', cursor, isIdPosition), limit + 1);
@@ -121,8 +128,18 @@ export function createChecksService(
         error,
         ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}),
       };
-      // A preflight that begins is news to nobody.
-      if (job.kind !== 'preflight')
+      // A preflight that begins is news to nobody, nor is a part of a check.
+      if (job.kind === 'wire-part') {
+        if (state !== 'running' && job.partOf !== null) {
+          change.record({
+            type: 'check.host-answered',
+            subject: checkPath(job.partOf),
+            ...(job.host === null ? {} : { host: job.host.name }),
+            data: { error },
+          });
+          await wire.partEnded(change, job.partOf);
+        }
+      } else if (job.kind !== 'preflight')
         change.record({ type: `check.${state}`, subject: checkPath(checkId), data });
       else if (state !== 'running')
         change.record({ type: `preflight.${state}`, ...aboutPreflight(job.spec.network.name), data });
@@ -133,8 +150,16 @@ export function createChecksService(
     startSweep() {
       return startSweep('checks', sweepMs, platform.log, async () => {
         await changes.make({ actor: 'server' }, async (change) => {
-          for (const { id, hostId, network } of await expireChecks(change.db, now(), expiredError)) {
-            if (network === null) change.record({ type: 'check.expired', subject: checkPath(id) });
+          await wire.letGo(change);
+          for (const { id, hostId, partOf, network } of await expireChecks(change.db, now(), expiredError)) {
+            if (partOf !== null) {
+              change.record({
+                type: 'check.host-answered',
+                subject: checkPath(partOf),
+                data: { error: expiredError },
+              });
+              await wire.partEnded(change, partOf);
+            } else if (network === null) change.record({ type: 'check.expired', subject: checkPath(id) });
             else change.record({ type: 'preflight.expired', ...aboutPreflight(network) });
             if (hostId !== null) change.notifyHosts([hostId]);
           }

@@ -1,4 +1,13 @@
-import type { AddressesResult, CheckState, ConnectivityResult, DesiredNetwork } from '@trunkline/contracts';
+import {
+  checkKindTable,
+  type AddressesResult,
+  type CheckState,
+  type ConnectivityResult,
+  type DesiredNetwork,
+  type WireResult,
+  type WireTask,
+} from '@trunkline/contracts';
+import type { WirePlan } from './wire-plan.ts';
 import { Prisma, type PrismaClient, type TransactionClient } from '../../platform/database/database.ts';
 
 /** What a connectivity check was asked for, with what was true then. */
@@ -22,6 +31,7 @@ export type CheckRow = CheckFields &
   (
     | { kind: 'connectivity'; spec: ConnectivitySpec; result: ConnectivityResult | null }
     | { kind: 'addresses'; spec: AddressesSpec; result: AddressesResult | null }
+    | { kind: 'wire'; spec: WirePlan; result: WireResult | null }
   );
 
 interface CheckFields {
@@ -42,7 +52,7 @@ const read = ({ host, ...row }: Stored): CheckRow =>
   ({ ...row, host: host?.name ?? null }) as unknown as CheckRow;
 
 /** Kinds that a caller of the API asks for. */
-const publicKinds = { in: ['connectivity', 'addresses'] };
+const publicKinds = { in: Object.keys(checkKindTable) };
 
 export async function insertCheck(
   db: TransactionClient,
@@ -99,9 +109,11 @@ export async function listChecks(
   return rows.map(read);
 }
 
-/** A job that waits for an answer, with what its host needs to run it. */
-export type OpenJob = { id: string } & (
-  { kind: 'connectivity'; spec: ConnectivitySpec } | { kind: 'preflight'; spec: { network: DesiredNetwork } }
+/** A job that waits for an answer, with what its host needs to run it. `partOf`: the check on several hosts that it is a part of. */
+export type OpenJob = { id: string; partOf: string | null; host: { name: string } | null } & (
+  | { kind: 'connectivity'; spec: ConnectivitySpec }
+  | { kind: 'preflight'; spec: { network: DesiredNetwork } }
+  | { kind: 'wire-part'; spec: WireTask }
 );
 
 const ofHost = (hostId: string, now: Date) => ({
@@ -109,7 +121,13 @@ const ofHost = (hostId: string, now: Date) => ({
   state: { in: ['pending', 'running'] },
   expiresAt: { gt: now },
 });
-const jobFields = { id: true, kind: true, spec: true } as const;
+const jobFields = {
+  id: true,
+  kind: true,
+  spec: true,
+  partOf: true,
+  host: { select: { name: true } },
+} as const;
 
 /** Jobs of some hosts that wait for an answer and are still worth one, with their ends: up to `most` a host, the oldest first. */
 export function openJobsOf(hostIds: readonly string[], now: Date, most: number): Prisma.Sql {
@@ -158,16 +176,22 @@ export async function answerCheck(
   return count === 1;
 }
 
-/** Ends jobs whose time is up; answers them. */
-export async function expireChecks(
-  db: TransactionClient,
-  now: Date,
-  error: string,
-): Promise<{ id: string; hostId: string | null; network: string | null }[]> {
+/** A job whose time is up. */
+export interface ExpiredCheck {
+  id: string;
+  kind: string;
+  hostId: string | null;
+  partOf: string | null;
+  /** Of a preflight. */
+  network: string | null;
+}
+
+/** Ends jobs whose time is up; answers them. A check on several hosts ends with its parts. */
+export async function expireChecks(db: TransactionClient, now: Date, error: string): Promise<ExpiredCheck[]> {
   return db.$queryRaw`
     UPDATE check_job SET state = 'expired', finished_at = ${now}, error = ${error}
-    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
-    RETURNING id, host_id AS "hostId", spec #>> '{network,name}' AS network`;
+    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} AND kind <> 'wire' ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
+    RETURNING id, kind, host_id AS "hostId", part_of AS "partOf", spec #>> '{network,name}' AS network`;
 }
 
 export async function deleteChecksBefore(db: PrismaClient, before: Date): Promise<void> {
