@@ -4,6 +4,7 @@ import type { RunCommand } from './host/command.ts';
 import type { DockerEngine } from './host/docker-engine.ts';
 import type { Kernel } from './host/kernel.ts';
 import type { Links } from './host/links.ts';
+import type { OpenDialogue } from './host/resident-ip.ts';
 import type { Sandboxes } from './host/sandboxes.ts';
 import type { SpawnCommand } from './host/watch-links.ts';
 import type { Timing } from './lib/timing.ts';
@@ -21,6 +22,8 @@ export interface AgentDeps {
   /** Reads a text file as it is now. */
   readonly readFile: (path: string) => Promise<string>;
   readonly spawn: SpawnCommand;
+  /** Starts a program that holds a network namespace of the agent's own. */
+  readonly open: OpenDialogue;
   /** Asks the wire whether somebody has an address. */
   readonly probe: AddressProbe;
   /** The kernel inside the containers of this host. */

@@ -6,6 +6,7 @@ import { createCheckRunner, type CheckRunnerDeps } from './checks/check-runner.t
 import { checkConnectivity } from './checks/connectivity.ts';
 import { checkPreflight } from './checks/preflight.ts';
 import { readContainerFile } from './checks/resolver-files.ts';
+import { checkWire, type WireCheckDeps } from './checks/wire-check.ts';
 import { createConfirmation, type Confirmation } from './confirm/confirmation.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
 import { changeContainerHostRoutes } from './host/container-host-routes.ts';
@@ -31,6 +32,7 @@ import { watchDocker } from './observation/watch-docker.ts';
 import { linkOf } from './plan/link-users.ts';
 import { whyHarmfulNow } from './plan/passthru-harm.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
+import { openStation } from './wire/station.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
 import { pollDesired } from './sync/desired-poll.ts';
 import { createReportLoop } from './sync/report-loop.ts';
@@ -205,14 +207,31 @@ function connect({ server, identity, machine, ipam }: Joined): AgentClient {
 
 /** How each kind of check is run. */
 function checksOf(
-  { docker, run }: AgentDeps,
+  agent: AgentDeps,
   { effective }: Confirmation,
   observer: Observer,
 ): CheckRunnerDeps['check'] {
-  return (check, until) =>
-    check.kind === 'preflight'
-      ? checkPreflight(check, { desired: effective, look: () => observer.look() })
-      : checkConnectivity(check, { docker, run, readContainerFile, nodePath: process.execPath }, until);
+  const { docker, run, open, links, probe, timing } = agent;
+  const placeOf: WireCheckDeps['placeOf'] = (networkId) => {
+    const network = effective()?.networks.find(({ id, state }) => id === networkId && state === 'present');
+    const link = network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
+    return network === undefined || link === null ? null : { link, isPassthru: network.mode === 'passthru' };
+  };
+  const openWire: WireCheckDeps['open'] = (spec, until) => openStation({ run, open }, spec, until);
+  return (check, until) => {
+    switch (check.kind) {
+      case 'preflight':
+        return checkPreflight(check, { desired: effective, look: () => observer.look() });
+      case 'connectivity':
+        return checkConnectivity(
+          check,
+          { docker, run, readContainerFile, nodePath: process.execPath },
+          until,
+        );
+      case 'wire':
+        return checkWire(check, { placeOf, links, probe, open: openWire, timing }, until);
+    }
+  };
 }
 
 /** What the address book asks of the networks of this host. */

@@ -112,6 +112,7 @@ const agent = runAgent(
       now: Date.now,
     }),
     run,
+    open: createDialogueOpener(),
     readFile: readText,
     spawn: createProcessSpawner(),
     probe,
