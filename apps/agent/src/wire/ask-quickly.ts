@@ -40,21 +40,28 @@ export async function askQuickly(
   const dst = formatIp(ip);
   const began = timing.now();
   const moments = [...new Set([...settings.sendAt, ...settings.lookAt])].toSorted((a, b) => a - b);
-  let asked = false;
+  let hasAsked = false;
+  let isThere = false;
   try {
     for (const moment of moments) {
       await timing.delay(Math.max(0, moment - (timing.now() - began)), signal);
       signal.throwIfAborted();
-      // Looked at before it is asked again: asking forgets who answered.
-      const entry = (await space.ask([], 'neigh show')).find(
-        (one) => one['dst'] === dst && one['dev'] === link.name,
-      );
-      const mac = stationOf(entry?.['lladdr']);
-      if (mac !== null && mac !== link.mac && !known.includes(mac)) return { answer: 'taken', mac };
-      if (entry !== undefined) asked = true;
-      if (settings.sendAt.includes(moment)) await space.ask([askLine(question)], 'link show dev lo');
+      // Looked at before it is asked again: asking forgets who answered. What is there before the first question is an answer to an
+      // earlier one, from a container that may have ended since.
+      if (hasAsked) {
+        const entry = (await space.ask([], 'neigh show')).find(
+          (one) => one['dst'] === dst && one['dev'] === link.name,
+        );
+        const mac = stationOf(entry?.['lladdr']);
+        if (mac !== null && mac !== link.mac && !known.includes(mac)) return { answer: 'taken', mac };
+        if (entry !== undefined) isThere = true;
+      }
+      if (settings.sendAt.includes(moment)) {
+        await space.ask([askLine(question)], 'link show dev lo');
+        hasAsked = true;
+      }
     }
-    if (!asked) return { answer: 'unknown', reason: 'the kernel did not probe it' };
+    if (!isThere) return { answer: 'unknown', reason: 'the kernel did not probe it' };
     if (!(await space.hearing()).has(link.name)) {
       return { answer: 'unknown', reason: 'the interface went down during the probe' };
     }
