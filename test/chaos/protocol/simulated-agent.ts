@@ -178,9 +178,13 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     }
   };
 
+  /** The kernel of one host takes no second interface with a MAC on one parent. */
+  const isUp = (network: NetworkOfRun, mac: string): boolean =>
+    [...live].some(([ip, container]) => container.mac === mac && networkOf(ip) === network);
+
   const start = async (network: NetworkOfRun): Promise<void> => {
     const mac = macFor();
-    if (!(await mayHave(network, mac))) return;
+    if (isUp(network, mac) || !(await mayHave(network, mac))) return;
     const [ready] = free(network.id);
     if (ready !== undefined) return run(ready, mac);
     if (mustCompare) await sync();
@@ -193,6 +197,7 @@ export function createSimulatedAgent(deps: AgentDeps): SimulatedAgent {
     const ip = `${network.prefix}.${network.first + random.below(network.last - network.first + 1)}`;
     const here = disk.get(ip);
     const mac = macFor();
+    if (isUp(network, mac)) return;
     if (here !== undefined) {
       // Also for what it holds the MAC is asked about.
       if (!here.used && (await mayHave(network, mac)) && disk.get(ip) === here) run(here, mac);
