@@ -65,7 +65,10 @@ async function tryWire(
     .filter(({ answer }) => answer.answer !== 'taken')
     .map(({ ip, prefix }) => ({ ip, prefix }));
   const station = await deps.open({ parent, mac: check.mac, addresses }, signal);
-  const beside = await openReference(check, deps, signal);
+  const beside = await openReference(check, deps, signal).catch((error: unknown) => {
+    station.close();
+    throw error;
+  });
   try {
     const until = timing.now() + check.seconds * 1000;
     const [pings, heard, referenceHeard] = await Promise.all([

@@ -12,7 +12,7 @@ export interface NamesStanding {
   readonly cut: number;
   /** The server itself has more than it sends. */
   readonly truncated: boolean;
-  /** The server told the names of other hosts, in this run of the agent or an earlier one. */
+  /** The server has sent the names of other hosts, in this run of the agent or an earlier one. */
   readonly isHeard: boolean;
   readonly shared: readonly SharedName[];
 }

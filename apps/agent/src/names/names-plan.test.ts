@@ -91,7 +91,7 @@ describe('a name that two go by', () => {
     expect(leads('web.mac_net2', ...networks)).toEqual(['172.16.20.20']);
   });
 
-  test('is told with both, the one that is taken first', () => {
+  test('is reported with both, the one that is taken first', () => {
     expect(sharedNames(net([there, here]))).toEqual([
       {
         name: 'web',
@@ -103,7 +103,7 @@ describe('a name that two go by', () => {
     ]);
   });
 
-  test('is told of a name that is an alias elsewhere, and not of an alias that several have', () => {
+  test('is reported for a name that is an alias elsewhere, and not for an alias that several have', () => {
     const alias = (name: string) => one(name, { aliases: ['web'] });
     expect(sharedNames(net([alias('a'), there]))).toHaveLength(1);
     expect(sharedNames(net([alias('a'), alias('b')]))).toEqual([]);

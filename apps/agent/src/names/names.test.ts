@@ -196,7 +196,7 @@ test('a file that is not in the place of Docker is left alone, and so is the net
   expect([await text(other), await text(box1)]).toEqual([dockers, dockers]);
 });
 
-test('conditions say that names are in place, that nobody told those of others yet, and who shares a name', async () => {
+test('conditions say that names are in place, that those of others have not arrived yet, and who shares a name', async () => {
   const reasons = () => names.conditionsOf(named).map(({ reason }) => reason);
   await run('web', '172.16.100.10');
   await look();

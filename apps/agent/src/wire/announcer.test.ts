@@ -140,7 +140,7 @@ test('a container that ended while it was announced is no failure', async () => 
   expect(announcer.failures()).toEqual([]);
 });
 
-test('an IPv6 address costs the container its neighbours, which is told; an IPv4 address does not', async () => {
+test('an IPv6 address costs the container its neighbours, which is reported; an IPv4 address does not', async () => {
   const ipv4 = await setUp('20.10.24');
   await runBox(ipv4.docker);
   await ipv4.look();

@@ -63,7 +63,7 @@ export function createBindings(deps: BindingsDeps): Bindings {
   const waker = createWaker();
   let memory: ReadonlyMap<LeaseKey, Memory> = new Map();
   let unheld: readonly SeenAddress[] = [];
-  /** What a container may be starting on, and when the server was told last that it has its MAC. */
+  /** What a container may be starting on, and when its MAC was last claimed again. */
   let starting: readonly LeaseRecord[] = [];
   const claimedAt = new Map<LeaseKey, number>();
   let nextAt: number | null = null;

@@ -17,7 +17,7 @@ export interface NetworkContent {
 const maxCharacters = 512 * 1024;
 
 /**
- * What a host is told of a network: the containers of all other hosts, without what cannot be a name in a hosts file. Docker takes
+ * What a host gets of a network: the containers of all other hosts, without what cannot be a name in a hosts file. Docker takes
  * any text as an alias, and a report is what another host wrote. Pure.
  */
 export function namesOfNetwork(
@@ -25,15 +25,15 @@ export function namesOfNetwork(
   { containers }: NetworkContent,
   host: string,
 ): NamesOfNetwork {
-  const told: NamedContainer[] = [];
+  const sent: NamedContainer[] = [];
   let characters = 0;
   for (const container of containers) {
     if (container.host === host || !isHostsName(container.name)) continue;
     const aliases = container.aliases.filter(isHostsName);
     characters += container.name.length + aliases.reduce((sum, alias) => sum + alias.length, 0);
-    if (told.length === maxNamedContainers || characters > maxCharacters)
-      return { networkId: id, network: name, truncated: true, containers: told };
-    told.push({ ...container, aliases });
+    if (sent.length === maxNamedContainers || characters > maxCharacters)
+      return { networkId: id, network: name, truncated: true, containers: sent };
+    sent.push({ ...container, aliases });
   }
-  return { networkId: id, network: name, truncated: false, containers: told };
+  return { networkId: id, network: name, truncated: false, containers: sent };
 }

@@ -28,13 +28,13 @@ export async function namesRoutes(
     ...fleetNames,
     handler: async (request, reply) => {
       const { version, wait } = request.query;
-      const told = await names.names(signedBy(request), {
+      const answer = await names.names(signedBy(request), {
         version,
         waitSeconds: wait ?? 0,
         gone: callerGone(request),
       });
-      if (told === undefined) return reply.code(304).send(null);
-      return told;
+      if (answer === undefined) return reply.code(304).send(null);
+      return answer;
     },
   });
 }

@@ -22,7 +22,7 @@ export interface NamesService {
 }
 
 const maxWaitSeconds = 60;
-/** What is read of a network: somewhat more than is told, since a host is not told of its own. */
+/** What is read of a network: somewhat more than is sent, since a host does not get its own. */
 const maxRead = 16_384;
 /** Networks whose content is kept, those asked for last. */
 const maxKept = 64;
@@ -82,10 +82,10 @@ export function createNamesService(
   }
 
   async function answer(host: { name: string }, networks: readonly NamedNetwork[]): Promise<FleetNames> {
-    const told = [];
+    const sent = [];
     for (const network of networks)
-      told.push(namesOfNetwork(network, await contents.get(network), host.name));
-    return { version: versionOf(networks), networks: told };
+      sent.push(namesOfNetwork(network, await contents.get(network), host.name));
+    return { version: versionOf(networks), networks: sent };
   }
 
   return {
