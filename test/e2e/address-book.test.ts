@@ -158,11 +158,14 @@ const box = (name: string, attachment: object = {}) => ({
   attachments: [{ network: 'mac_net1', ...attachment }],
 });
 
-/** What a host holds for its next containers and asked the wire for, the oldest first. */
-const warmOn = async (on: string): Promise<readonly string[]> => {
+/**
+ * What a host holds for its next containers of a network and asked the wire for, the oldest first. What it held of a network that
+ * ended stays in the file until the next comparison.
+ */
+const warmOn = async (on: string, network: string): Promise<readonly string[]> => {
   const { stdout } = await host(on).exec(['cat', '/var/lib/trunkline-agent/leases.jsonl']);
   const records = [...readJournal(stdout).records.values()];
-  const free = records.filter(({ use }) => use === 'free');
+  const free = records.filter(({ use, networkId }) => use === 'free' && networkId === network);
   return free.toSorted((a, b) => a.since - b.since).map(({ ip }) => ip);
 };
 
@@ -223,14 +226,17 @@ describe('a station of somebody else on the wire (A8)', () => {
 
   test('promise 1: keeps an address of a warm pool, from who names it, and from all while the server is away', async () => {
     const { client } = fleet();
-    await client.networks.create({ ...macNet1, warm: 5 }, { wait: '30s' });
-    await waitFor(
+    const { body } = await client.networks.create({ ...macNet1, warm: 5 }, { wait: '30s' });
+    const warm = await waitFor(
       'a warm pool that was asked for',
-      async () => (await warmOn('docker01')).length === 5,
+      async () => {
+        const now = await warmOn('docker01', body.id);
+        return now.length === 5 && now;
+      },
       60_000,
       200,
     );
-    const [first = '', second = '', silent = '', spare = '', named = ''] = await warmOn('docker01');
+    const [first = '', second = '', silent = '', spare = '', named = ''] = warm;
     await plug(named, macOf(1));
     await expect(run('docker01', 'named', '--ip', named)).rejects.toThrow(
       `${named} is in use on the network by ${macOf(1)}`,
