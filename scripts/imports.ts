@@ -62,6 +62,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/agent/src/ipam/driver': ['lib', 'host', 'observation', 'ipam/leases', 'ipam/allocation'],
   'apps/agent/src/confirm': ['lib', 'observation', 'plan'],
   'apps/agent/src/checks': ['lib', 'host', 'observation', 'wire', 'plan'],
+  'apps/agent/src/diagnosis': ['lib', 'host', 'observation', 'wire', 'plan', 'checks'],
   'apps/agent/src/names': ['lib', 'host', 'observation', 'plan'],
   'apps/agent/src/sync': ['lib', 'machine'],
 

@@ -21,6 +21,8 @@ export interface AgentDeps {
   readonly run: RunCommand;
   /** Reads a text file as it is now. */
   readonly readFile: (path: string) => Promise<string>;
+  /** Names of what a folder has; empty where there is none. */
+  readonly readFolder: (path: string) => Promise<readonly string[]>;
   readonly spawn: SpawnCommand;
   /** Starts a program that holds a network namespace of the agent's own. */
   readonly open: OpenDialogue;

@@ -7,6 +7,8 @@ import { checkConnectivity } from './checks/connectivity.ts';
 import { checkPreflight } from './checks/preflight.ts';
 import { readContainerFile } from './checks/resolver-files.ts';
 import { checkWire, type WireCheckDeps } from './checks/wire-check.ts';
+import { diagnose, type DiagnosisDeps } from './diagnosis/diagnose.ts';
+import { examiners } from './diagnosis/examiners.ts';
 import { createConfirmation, type Confirmation } from './confirm/confirmation.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
 import { changeContainerHostRoutes } from './host/container-host-routes.ts';
@@ -218,10 +220,18 @@ function checksOf(
     return network === undefined || link === null ? null : { link, isPassthru: network.mode === 'passthru' };
   };
   const openWire: WireCheckDeps['open'] = (spec, until) => openStation({ run, open }, spec, until);
+  const tryWire: DiagnosisDeps['tryWire'] = (check, until) =>
+    checkWire(check, { placeOf, links, probe, open: openWire, timing }, until);
+  const look = () => observer.look();
   return (check, until) => {
     switch (check.kind) {
       case 'preflight':
-        return checkPreflight(check, { desired: effective, look: () => observer.look() });
+        return checkPreflight(check, { desired: effective, look });
+      case 'diagnose': {
+        const { readFile, readFolder } = agent;
+        const scene = { docker, desired: effective, look, run, readFile, readFolder };
+        return diagnose(check, { ...scene, examiners, tryWire, now: timing.now }, until);
+      }
       case 'connectivity':
         return checkConnectivity(
           check,
@@ -229,7 +239,7 @@ function checksOf(
           until,
         );
       case 'wire':
-        return checkWire(check, { placeOf, links, probe, open: openWire, timing }, until);
+        return tryWire(check, until);
     }
   };
 }

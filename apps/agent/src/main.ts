@@ -13,7 +13,7 @@ import { createCommandRunner } from './host/command.ts';
 import { createDockerEngine } from './host/dockerode-engine.ts';
 import { createLinks } from './host/ip-links.ts';
 import { createKernel } from './host/kernel.ts';
-import { readText } from './host/read-text.ts';
+import { readFolder, readText } from './host/read-text.ts';
 import { createSandboxes } from './host/sandboxes.ts';
 import { createResidentIp } from './host/resident-ip.ts';
 import { createSteadyClock } from './lib/steady-clock.ts';
@@ -114,6 +114,7 @@ const agent = runAgent(
     run,
     open: createDialogueOpener(),
     readFile: readText,
+    readFolder,
     spawn: createProcessSpawner(),
     probe,
     sandboxes: createSandboxes(config.netnsDir, run),

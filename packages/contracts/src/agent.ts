@@ -13,6 +13,7 @@ import {
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
 import { ConnectivityResult } from './checks/connectivity-result.ts';
+import { DiagnosisTask, DiagnosisTaskResult } from './checks/diagnosis-result.ts';
 import { WireTask, WireTaskResult } from './checks/wire-result.ts';
 import { containerSettings, ContainerState } from './containers.ts';
 import { HostFacts } from './hosts.ts';
@@ -195,9 +196,21 @@ export const DesiredWireCheck = Closed(
 );
 export type DesiredWireCheck = Static<typeof DesiredWireCheck>;
 
-export const DesiredCheck = Type.Union([DesiredConnectivityCheck, DesiredPreflightCheck, DesiredWireCheck], {
-  description: 'A check to run once.',
-});
+export const DesiredDiagnosisCheck = Closed(
+  {
+    id: Id,
+    kind: Words(['diagnose'], { description: 'Kind of check.' }),
+    ...DiagnosisTask.properties,
+    expiresAt,
+  },
+  { description: 'Looks at this host for what may keep containers from reaching each other.' },
+);
+export type DesiredDiagnosisCheck = Static<typeof DesiredDiagnosisCheck>;
+
+export const DesiredCheck = Type.Union(
+  [DesiredConnectivityCheck, DesiredPreflightCheck, DesiredWireCheck, DesiredDiagnosisCheck],
+  { description: 'A check to run once.' },
+);
 export type DesiredCheck = Static<typeof DesiredCheck>;
 
 export const DesiredDocument = Closed(
@@ -415,9 +428,12 @@ export type PreflightResult = Static<typeof PreflightResult>;
 export const CheckReport = Closed(
   {
     state: Words(['running', 'done', 'failed'], { description: 'Where it stands.' }),
-    result: Type.Union([ConnectivityResult, PreflightResult, WireTaskResult, Type.Null()], {
-      description: 'What it found, when done.',
-    }),
+    result: Type.Union(
+      [ConnectivityResult, PreflightResult, WireTaskResult, DiagnosisTaskResult, Type.Null()],
+      {
+        description: 'What it found, when done.',
+      },
+    ),
     error: Nullable(Type.String({ maxLength: 4096 }), { description: 'Why it could not run.' }),
   },
   { description: 'The result of a check.' },

@@ -9,6 +9,8 @@ export * from './bounds.ts';
 export * from './checks/addresses-result.ts';
 export * from './checks/check.ts';
 export * from './checks/connectivity-result.ts';
+export * from './checks/diagnosis-result.ts';
+export * from './checks/diagnosis-table.ts';
 export * from './checks/wire-result.ts';
 export * from './common.ts';
 export * from './conditions/condition-kind.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 /** The table of symbols has megabytes; all else that is read of /proc is small. */
 const large = '/proc/kallsyms';
@@ -11,4 +11,10 @@ const large = '/proc/kallsyms';
  */
 export async function readText(path: string): Promise<string> {
   return path.startsWith('/proc/') && path !== large ? readFileSync(path, 'utf8') : readFile(path, 'utf8');
+}
+
+/** Names of what a folder has, sorted; empty where there is no such folder, or it cannot be read. */
+export async function readFolder(path: string): Promise<readonly string[]> {
+  const names = await readdir(path).catch(() => []);
+  return names.toSorted((a, b) => (a < b ? -1 : 1));
 }

@@ -1,0 +1,126 @@
+import type {
+  CheckReport,
+  DesiredDiagnosisCheck,
+  DesiredWireCheck,
+  DiagnosisTask,
+  DiagnosisTaskResult,
+  HostFinding,
+  HostLooked,
+  WireTaskResult,
+} from '@trunkline/contracts';
+import { shortMessageOf } from '@trunkline/log';
+import { pingAddress } from '../checks/ping.ts';
+import { inContainerNetwork } from '../host/namespace.ts';
+import { finding, type Examiner, type Traffic, type TriedPing } from './examiner.ts';
+import { machineOf } from './machine.ts';
+import { openScene, type Scene, type SceneDeps } from './scene.ts';
+
+/** What a diagnosis works with. */
+export interface DiagnosisDeps extends SceneDeps {
+  /** The parts of a host that are looked at. */
+  readonly examiners: readonly Examiner[];
+  /** Puts a probe on a network; see `checkWire`. */
+  readonly tryWire: (check: DesiredWireCheck, signal: AbortSignal) => Promise<CheckReport>;
+  readonly now: () => number;
+}
+
+/** Echo requests from a container to each address. */
+const pingCount = 5;
+/** Bounds of the contract. */
+const maxFindings = 256;
+const maxDetail = 2048;
+
+/** Looks at this host, sends what the diagnosis sends, and looks again. It changes nothing that outlives it. */
+export async function diagnose(
+  check: DesiredDiagnosisCheck,
+  deps: DiagnosisDeps,
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const scene = await openScene(check, deps, signal);
+  const begun = await Promise.all(deps.examiners.map((examiner) => begin(examiner, scene)));
+  const traffic = await send(check, scene, deps, signal);
+  const examined = await Promise.all(begun.map((end) => end(traffic)));
+  signal.throwIfAborted();
+  const result: DiagnosisTaskResult = {
+    at: new Date(deps.now()).toISOString(),
+    findings: examined.flatMap(({ findings }) => findings.map(finding)).slice(0, maxFindings),
+    looked: examined.map(({ looked }) => looked),
+    machine: await machineOf(scene.readFile),
+    links: scene.networks.flatMap(({ network, link }) =>
+      link === null ? [] : [{ networkId: network.id, name: link.name, mac: link.mac, mtu: link.mtu }],
+    ),
+    pings: traffic.pings.map(({ from, to, ping }) => ({ from, to, ...ping })),
+    wire: traffic.wire,
+  };
+  return { state: 'done', error: null, result };
+}
+
+interface Outcome {
+  readonly findings: readonly HostFinding[];
+  readonly looked: HostLooked;
+}
+
+/** One area that cannot be looked at leaves the others. */
+async function begin(
+  { area, begin: look }: Examiner,
+  scene: Scene,
+): Promise<(traffic: Traffic) => Promise<Outcome>> {
+  const notLooked = (error: unknown): Outcome => ({
+    findings: [],
+    looked: { area, outcome: 'not-looked', detail: shortMessageOf(error).slice(0, maxDetail) },
+  });
+  try {
+    const end = await look(scene);
+    return async (traffic) => {
+      try {
+        const { findings, detail } = await end(traffic);
+        const outcome = findings.length === 0 ? 'clear' : 'found';
+        return { findings, looked: { area, outcome, detail: detail.slice(0, maxDetail) } };
+      } catch (error) {
+        return notLooked(error);
+      }
+    };
+  } catch (error) {
+    return async () => notLooked(error);
+  }
+}
+
+async function send(
+  task: DesiredDiagnosisCheck,
+  scene: Scene,
+  deps: DiagnosisDeps,
+  signal: AbortSignal,
+): Promise<Traffic> {
+  const [pings, wire] = await Promise.all([pingAll(task, scene, signal), tryWire(task, deps, signal)]);
+  return { pings, wire, isLost: isLost(task, pings, wire) };
+}
+
+async function pingAll(task: DiagnosisTask, scene: Scene, signal: AbortSignal): Promise<TriedPing[]> {
+  const tried = await Promise.all(
+    task.pings.map(async ({ from, to, address }): Promise<TriedPing[]> => {
+      const pid = scene.containers.find(({ name }) => name === from)?.detail?.pid ?? null;
+      // That it does not run is the finding of another.
+      if (pid === null) return [];
+      const ping = await pingAddress(address, pingCount, inContainerNetwork(scene.run, pid), signal);
+      return [{ from, to, ping }];
+    }),
+  );
+  return tried.flat();
+}
+
+async function tryWire(
+  { id, expiresAt, wire }: DesiredDiagnosisCheck,
+  deps: DiagnosisDeps,
+  signal: AbortSignal,
+): Promise<Traffic['wire']> {
+  if (wire === null) return null;
+  const { result, error } = await deps.tryWire({ ...wire, id, expiresAt, kind: 'wire' }, signal);
+  return result === null ? { failed: error ?? 'it gave no reason' } : (result as WireTaskResult);
+}
+
+function isLost(task: DiagnosisTask, pings: readonly TriedPing[], wire: Traffic['wire']): boolean {
+  if (pings.some(({ ping }) => ping.received < ping.sent || ping.sent === 0)) return true;
+  if (wire === null || 'failed' in wire) return false;
+  const unheard = wire.heard !== null && wire.heard.length < (task.wire?.listenFor.length ?? 0);
+  return unheard || wire.pings.some(({ sent, received }) => received < sent || sent === 0);
+}

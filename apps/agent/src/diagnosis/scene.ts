@@ -1,0 +1,90 @@
+import type { DesiredDocument, DesiredNetwork, DiagnosisTask } from '@trunkline/contracts';
+import type { RunCommand } from '../host/command.ts';
+import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import { DockerNotFound } from '../host/docker-errors.ts';
+import type { Link } from '../host/links.ts';
+import type { Observed } from '../observation/observed.ts';
+import { linkOf } from '../plan/link-users.ts';
+
+/** What a diagnosis is about, as this host has it now. */
+export interface Scene {
+  readonly networks: readonly SceneNetwork[];
+  readonly containers: readonly SceneContainer[];
+  /** A look at the whole host. */
+  readonly observed: Observed;
+  /** Runs a program of this host, in the network of the host. */
+  readonly run: RunCommand;
+  /** Reads a text file of this host. */
+  readonly readFile: (path: string) => Promise<string>;
+  /** Names of what a folder of this host has; empty where there is no such folder. */
+  readonly readFolder: (path: string) => Promise<readonly string[]>;
+  readonly signal: AbortSignal;
+}
+
+/** A network of the diagnosis. */
+export interface SceneNetwork {
+  readonly network: DesiredNetwork;
+  /** Name of the interface that its containers hang on; null: it names none, and there is no default route. */
+  readonly linkName: string | null;
+  /** That interface; null: the host has none of this name. */
+  readonly link: Link | null;
+}
+
+/** A container of the diagnosis. */
+export interface SceneContainer {
+  readonly name: string;
+  /** As Docker has it; null: not at all, or Docker does not answer. */
+  readonly detail: DockerContainerDetail | null;
+}
+
+/** What a scene is made from. */
+export interface SceneDeps {
+  readonly docker: Pick<DockerEngine, 'container'>;
+  readonly desired: () => DesiredDocument | null;
+  readonly look: () => Promise<Observed>;
+  readonly run: RunCommand;
+  readonly readFile: (path: string) => Promise<string>;
+  readonly readFolder: (path: string) => Promise<readonly string[]>;
+}
+
+/** Looks at this host anew. Fails as `look` does. */
+export async function openScene(task: DiagnosisTask, deps: SceneDeps, signal: AbortSignal): Promise<Scene> {
+  const observed = await deps.look();
+  const wanted = deps.desired()?.networks ?? [];
+  const networks = task.networkIds.flatMap((networkId): SceneNetwork[] => {
+    const network = wanted.find(({ id, state }) => id === networkId && state === 'present');
+    if (network === undefined) return [];
+    const linkName = linkOf(network, observed.defaultRoute);
+    return [{ network, linkName, link: observed.links.find(({ name }) => name === linkName) ?? null }];
+  });
+  const containers = await Promise.all(
+    task.containers.map(async (name) => ({ name, detail: await detailOf(name, deps.docker) })),
+  );
+  const { run, readFile, readFolder } = deps;
+  return { networks, containers, observed, run, readFile, readFolder, signal };
+}
+
+async function detailOf(name: string, docker: SceneDeps['docker']): Promise<DockerContainerDetail | null> {
+  try {
+    return await docker.container(name);
+  } catch (error) {
+    if (error instanceof DockerNotFound) return null;
+    // The examiner of Docker says that it does not answer.
+    return null;
+  }
+}
+
+/** The links that frames of a network pass on this host: its own, those below it, and the bridge or bond that it is a port of. */
+export function linksBelow({ link }: SceneNetwork, { observed }: Pick<Scene, 'observed'>): readonly Link[] {
+  const found: Link[] = [];
+  const add = (name: string | null): void => {
+    const next = observed.links.find((one) => one.name === name);
+    if (next === undefined || found.includes(next)) return;
+    found.push(next);
+    add(next.parent);
+    add(next.master);
+    for (const port of observed.links) if (port.master === next.name) add(port.name);
+  };
+  add(link?.name ?? null);
+  return found;
+}
