@@ -3,6 +3,7 @@ import { ContainerName, HostName, Id, NetworkName, Timestamp } from '../common.t
 import { Closed, Described, Nullable, Words } from '../schema.ts';
 import { AddressesResult } from './addresses-result.ts';
 import { ConnectivityResult } from './connectivity-result.ts';
+import { DiagnosisResult } from './diagnosis-result.ts';
 import { WireResult } from './wire-result.ts';
 
 /** The kinds of checks: what each is for, and which fields of a request it needs and takes beside `timeoutSeconds`. */
@@ -19,11 +20,17 @@ export const checkKindTable = {
     needs: ['network'],
     takes: [],
   },
+  diagnose: {
+    means:
+      'Why something does not work: the hosts concerned look at their interfaces, firewalls, settings, Docker and containers, before and after traffic that the diagnosis sends, and the answer is one ordered list of findings. Takes one of `network`, `host` and `container`, or `from` and `to` together.',
+    needs: [],
+    takes: ['network', 'host', 'container', 'from', 'to'],
+  },
 } as const satisfies Record<
   string,
   { means: string; needs: readonly CheckField[]; takes: readonly CheckField[] }
 >;
-type CheckField = 'from' | 'to' | 'network' | 'count';
+type CheckField = 'from' | 'to' | 'network' | 'host' | 'container' | 'count';
 export type CheckKindName = keyof typeof checkKindTable;
 const checkKinds = Object.keys(checkKindTable) as CheckKindName[];
 
@@ -33,7 +40,7 @@ export const CheckKind = Words(checkKinds, {
 });
 const Endpoint = Closed(
   { container: ContainerName },
-  { description: 'A container that Trunkline runs.', examples: [{ container: 'box1' }] },
+  { description: 'A container.', examples: [{ container: 'box1' }] },
 );
 const settings = {
   count: Type.Integer({
@@ -55,21 +62,36 @@ export const CheckCreate = Closed(
     kind: CheckKind,
     from: Type.Optional(
       Described(Endpoint, {
-        description: '`connectivity` only, and required there: the container that sends the pings.',
+        description:
+          'The container that sends the pings. `connectivity`: required. `diagnose`: together with `to`.',
         examples: [{ container: 'box1' }],
       }),
     ),
     to: Type.Optional(
       Described(Endpoint, {
-        description: '`connectivity` only, and required there: the container that the pings should reach.',
+        description:
+          'The container that the pings should reach. `connectivity`: required. `diagnose`: together with `from`.',
         examples: [{ container: 'box2' }],
       }),
     ),
     network: Type.Optional(
       Described(NetworkName, {
         description:
-          '`addresses`: the network to compare; left out: all networks. `wire`: the network to try, required.',
+          '`addresses`: the network to compare; left out: all networks. `wire`: the network to try, required. `diagnose`: the network to look at, on all of its hosts.',
         examples: ['mac_net1'],
+      }),
+    ),
+    host: Type.Optional(
+      Described(HostName, {
+        description: '`diagnose` only: the host to look at, with its networks.',
+        examples: ['docker02'],
+      }),
+    ),
+    container: Type.Optional(
+      Described(ContainerName, {
+        description:
+          '`diagnose` only: the container to look at, whether Trunkline or somebody else runs it on one of its networks.',
+        examples: ['box1'],
       }),
     ),
     count: Type.Optional({ ...settings.count, default: 5 }),
@@ -82,6 +104,7 @@ export const CheckCreate = Closed(
       { kind: 'connectivity', from: { container: 'box1' }, to: { container: 'box2' } },
       { kind: 'addresses', network: 'mac_net1' },
       { kind: 'wire', network: 'mac_net1' },
+      { kind: 'diagnose', from: { container: 'box1' }, to: { container: 'box2' } },
     ],
   },
 );
@@ -99,22 +122,28 @@ export const Check = Closed(
     id: Id,
     kind: CheckKind,
     from: Type.Union([Endpoint, Type.Null()], {
-      description: 'The container that sends the pings; null for other kinds than `connectivity`.',
+      description: 'The container that sends the pings; null: the check is not about two containers.',
     }),
     to: Type.Union([Endpoint, Type.Null()], {
-      description: 'The container that the pings should reach; null for other kinds than `connectivity`.',
+      description: 'The container that the pings should reach; null: the check is not about two containers.',
     }),
     network: Nullable(NetworkName, {
-      description: 'The network that was compared or tried; null: all, or `connectivity`.',
+      description:
+        'The network that was compared, tried or looked at; null: all, or it is about something else.',
+      examples: [null],
+    }),
+    container: Nullable(ContainerName, {
+      description: 'The container that was looked at (`diagnose`); null: it is about something else.',
       examples: [null],
     }),
     ...settings,
     host: Nullable(HostName, {
-      description: 'The host that runs it; null: the server itself, or all hosts of the network (`wire`).',
+      description:
+        'The host that runs it, or that was looked at (`diagnose`); null: the server itself, or several hosts.',
       examples: ['docker01'],
     }),
     state: CheckState,
-    result: Type.Union([ConnectivityResult, AddressesResult, WireResult, Type.Null()], {
+    result: Type.Union([ConnectivityResult, AddressesResult, WireResult, DiagnosisResult, Type.Null()], {
       description: 'What it found, when `done`.',
     }),
     error: Nullable(Type.String({ maxLength: 4096 }), {

@@ -1,4 +1,4 @@
-import { checkKindTable, checkPath, type AddressesResult, type CheckCreate } from '@trunkline/contracts';
+import { checkKindTable, checkPath, type CheckCreate } from '@trunkline/contracts';
 import { listed } from '@trunkline/log';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
@@ -7,15 +7,23 @@ import type { Reply } from '../../platform/idempotency.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { findCheck, insertCheck, insertComparison } from './checks.store.ts';
 import { defaults, present } from './check-view.ts';
+import type { Diagnoses, DiagnosesDeps } from './diagnoses.ts';
+import type { PartEnded } from './parts.ts';
 import type { WireChecks, WireChecksDeps } from './wire-checks.ts';
 
 /** What checks need of containers. */
-export interface ChecksDeps extends WireChecksDeps {
+export interface ChecksDeps extends WireChecksDeps, DiagnosesDeps {
   containers: {
     findRunning(db: TransactionClient, name: string): Promise<{ id: string; hostId: string } | undefined>;
     addressesOf(db: TransactionClient, containerId: string): Promise<string[]>;
   };
-  endpoints: { compare(db: TransactionClient, network: string | undefined): Promise<AddressesResult> };
+}
+
+/** Checks on several hosts. */
+interface SeveralHosts {
+  wire: Pick<WireChecks, 'create'>;
+  diagnoses: Pick<Diagnoses, 'create'>;
+  partEnded: PartEnded;
 }
 
 /** Makes checks, within a change. */
@@ -24,7 +32,7 @@ export interface CheckCreation {
 }
 
 /** The fields of a request that are for a kind of check at all. */
-const kindFields = ['from', 'to', 'network', 'count'] as const;
+const kindFields = ['from', 'to', 'network', 'host', 'container', 'count'] as const;
 
 /** Refuses what the kind does not take, and what it needs and has not. */
 function checkFields(input: CheckCreate): void {
@@ -38,19 +46,29 @@ function checkFields(input: CheckCreate): void {
     return [];
   });
   if (errors.length > 0) throw invalidFields(errors);
+  if (input.kind === 'diagnose') checkTarget(input);
+}
+
+/** A diagnosis is about one thing. */
+function checkTarget({ network, host, container, from, to }: CheckCreate): void {
+  const targets = [network, host, container, from ?? to].filter((one) => one !== undefined);
+  if (targets.length === 1 && (from === undefined) === (to === undefined)) return;
+  const message = 'diagnose takes one of network, host and container, or from and to together';
+  throw invalidFields([{ pointer: '', message }]);
 }
 
 function takenBy(field: string): string {
   const kinds = Object.entries(checkKindTable).filter(([, { needs, takes }]) =>
     [...needs, ...takes].some((one) => one === field),
   );
-  return `kind ${listed(kinds.map(([kind]) => kind))} takes it`;
+  const names = listed(kinds.map(([kind]) => kind));
+  return kinds.length === 1 ? `kind ${names} takes it` : `kinds ${names} take it`;
 }
 
 export function createCheckCreation(
   { now }: Pick<Platform, 'now'>,
   { containers, endpoints }: Pick<ChecksDeps, 'containers' | 'endpoints'>,
-  wire: Pick<WireChecks, 'plan'>,
+  { wire, diagnoses, partEnded }: SeveralHosts,
 ): CheckCreation {
   const find = async (change: Change, name: string): Promise<{ id: string; hostId: string }> => {
     const container = await containers.findRunning(change.db, name);
@@ -106,16 +124,22 @@ export function createCheckCreation(
     return { status: 200, headers: { location: checkPath(row.id) }, body: present(row, made) };
   };
 
-  /** Asked of all hosts of the network. */
-  const tryWire = async (change: Change, input: CheckCreate): Promise<Reply> => {
-    const network = input.network ?? '';
-    const id = await wire.plan(change, network, input.timeoutSeconds ?? defaults.timeoutSeconds);
+  /** Asked of several hosts. */
+  const askSeveral = async (change: Change, input: CheckCreate): Promise<Reply> => {
+    const { kind, network } = input;
+    const timeoutSeconds = input.timeoutSeconds ?? defaults.timeoutSeconds;
+    const id =
+      kind === 'wire'
+        ? await wire.create(change, network ?? '', timeoutSeconds)
+        : await diagnoses.create(change, input, timeoutSeconds);
     change.record({
       type: 'check.created',
       subject: checkPath(id),
-      network,
-      data: { kind: 'wire' },
+      ...(network === undefined ? {} : { network }),
+      data: { kind },
     });
+    // Where nobody could be asked, it is over.
+    await partEnded(change, id);
     const row = await findCheck(change.db, id);
     if (row === undefined) throw new Error('the check is not there');
     const headers = { location: checkPath(id) };
@@ -125,7 +149,8 @@ export function createCheckCreation(
   return {
     create: (change, input) => {
       checkFields(input);
-      return { connectivity: connect, addresses: compare, wire: tryWire }[input.kind](change, input);
+      const make = { connectivity: connect, addresses: compare, wire: askSeveral, diagnose: askSeveral };
+      return make[input.kind](change, input);
     },
   };
 }

@@ -13,12 +13,15 @@ export function present(row: CheckRow, now: Date): Check {
   const ofKind = fieldsOf(row);
   // One on several hosts ends with its parts.
   const overdue =
-    row.kind !== 'wire' && (row.state === 'pending' || row.state === 'running') && row.expiresAt <= now;
+    row.kind !== 'wire' &&
+    row.kind !== 'diagnose' &&
+    (row.state === 'pending' || row.state === 'running') &&
+    row.expiresAt <= now;
   return {
     id: row.id,
     kind: row.kind,
     ...ofKind,
-    host: row.host,
+    host: row.kind === 'diagnose' ? row.spec.target.host : row.host,
     state: overdue ? 'expired' : row.state,
     result: row.result,
     error: overdue ? expiredError : row.error,
@@ -27,17 +30,31 @@ export function present(row: CheckRow, now: Date): Check {
   };
 }
 
-function fieldsOf(row: CheckRow): Pick<Check, 'from' | 'to' | 'network' | 'count' | 'timeoutSeconds'> {
+function fieldsOf(
+  row: CheckRow,
+): Pick<Check, 'from' | 'to' | 'network' | 'container' | 'count' | 'timeoutSeconds'> {
+  const none = { from: null, to: null, network: null, container: null, count: defaults.count };
   switch (row.kind) {
     case 'connectivity': {
       const { from, to, count, timeoutSeconds } = row.spec;
-      return { from: { container: from }, to: { container: to }, network: null, count, timeoutSeconds };
+      return { ...none, from: { container: from }, to: { container: to }, count, timeoutSeconds };
     }
     case 'addresses':
-      return { from: null, to: null, network: row.spec.network, ...defaults };
+      return { ...none, network: row.spec.network, ...defaults };
     case 'wire': {
       const { network, timeoutSeconds } = row.spec;
-      return { from: null, to: null, network, count: defaults.count, timeoutSeconds };
+      return { ...none, network, timeoutSeconds };
+    }
+    case 'diagnose': {
+      const { target, timeoutSeconds } = row.spec;
+      return {
+        ...none,
+        from: target.from === null ? null : { container: target.from },
+        to: target.to === null ? null : { container: target.to },
+        network: target.network,
+        container: target.container,
+        timeoutSeconds,
+      };
     }
   }
 }

@@ -23,7 +23,8 @@ const createCheck = route({
       '`connectivity`: the host of the first container pings every address of the second from inside the first, and asks the resolver of the first for the name of the second. ' +
       '`addresses`: the server compares the recorded addresses with what the hosts last saw, and answers 200 at once. It finds addresses that are bound but not seen, seen but not bound, held twice, outside the subnet, or in conflict. ' +
       '`wire`: every host of the network puts a probe on it for some seconds, with an address of its own from the network, and tries the probes of the others and the gateways: which frames arrive in which direction, ping, and the largest packet. Of more than 17 hosts each tries 16. The verdicts name what is wrong, such as a VLAN that a switch port lacks. The addresses are released once the probes are gone. ' +
-      'Checks of kinds `connectivity` and `wire` are answered with 202 at once. Poll the Location, or wait with `?wait=30s`; 200 means that the check has ended.',
+      '`diagnose`: the hosts concerned look at what may keep containers from reaching each other, send probes and pings, and look again at what counted them. The findings come with evidence and a remedy, the most likely cause first; [/docs/diagnosis](/docs/diagnosis) lists all that may be found. It takes less than 10 seconds on two hosts and changes nothing. ' +
+      'Checks of all kinds but `addresses` are answered with 202 at once. Poll the Location, or wait with `?wait=30s`; 200 means that the check has ended.',
     headers: IdempotencyKeyHeader,
     querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }),
     body: CheckCreate,

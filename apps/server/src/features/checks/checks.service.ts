@@ -26,6 +26,8 @@ import {
 import { createCheckCreation, type ChecksDeps } from './check-creation.ts';
 import { expiredError, present } from './check-view.ts';
 import { createPreflights, type Preflights } from './preflights.ts';
+import { createDiagnoses } from './diagnoses.ts';
+import { createPartEnded } from './parts.ts';
 import { createWireChecks } from './wire-checks.ts';
 import { deletePreflightsBefore } from './preflights.store.ts';
 
@@ -57,6 +59,7 @@ function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
   const expiresAt = new Date(job.expiresAt).toISOString();
   if (job.kind === 'preflight') return { id, kind: 'preflight', network: job.spec.network, expiresAt };
   if (job.kind === 'wire-part') return { ...job.spec, id, kind: 'wire', expiresAt };
+  if (job.kind === 'diagnose-part') return { ...job.spec, id, kind: 'diagnose', expiresAt };
   const { from, to, toAddresses, count } = job.spec;
   return { id, kind: 'connectivity', fromContainer: from, toContainer: to, toAddresses, count, expiresAt };
 }
@@ -68,6 +71,7 @@ const aboutPreflight = (network: string) => ({ subject: networkPath(network), ne
 function kindOf(result: CheckReport['result']): OpenJob['kind'] | null {
   if (result === null) return null;
   if ('reachable' in result) return 'connectivity';
+  if ('looked' in result) return 'diagnose-part';
   return 'pings' in result ? 'wire-part' : 'preflight';
 }
 
@@ -85,7 +89,9 @@ export function createChecksService(
   const { changes, now } = platform;
   const { prisma } = platform.database;
   const wire = createWireChecks(platform, deps);
-  const creation = createCheckCreation(platform, deps, wire);
+  const diagnoses = createDiagnoses(platform, deps, wire);
+  const partEnded = createPartEnded(platform, wire, diagnoses);
+  const creation = createCheckCreation(platform, deps, { wire, diagnoses, partEnded });
 
   return {
     ...createPreflights(platform),
@@ -129,7 +135,7 @@ export function createChecksService(
         ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}),
       };
       // A preflight that begins is news to nobody, nor is a part of a check.
-      if (job.kind === 'wire-part') {
+      if (job.kind === 'wire-part' || job.kind === 'diagnose-part') {
         if (state !== 'running' && job.partOf !== null) {
           change.record({
             type: 'check.host-answered',
@@ -137,7 +143,7 @@ export function createChecksService(
             ...(job.host === null ? {} : { host: job.host.name }),
             data: { error },
           });
-          await wire.partEnded(change, job.partOf);
+          await partEnded(change, job.partOf);
         }
       } else if (job.kind !== 'preflight')
         change.record({ type: `check.${state}`, subject: checkPath(checkId), data });
@@ -158,7 +164,7 @@ export function createChecksService(
                 subject: checkPath(partOf),
                 data: { error: expiredError },
               });
-              await wire.partEnded(change, partOf);
+              await partEnded(change, partOf);
             } else if (network === null) change.record({ type: 'check.expired', subject: checkPath(id) });
             else change.record({ type: 'preflight.expired', ...aboutPreflight(network) });
             if (hostId !== null) change.notifyHosts([hostId]);

@@ -4,9 +4,12 @@ import {
   type CheckState,
   type ConnectivityResult,
   type DesiredNetwork,
+  type DiagnosisResult,
+  type DiagnosisTask,
   type WireResult,
   type WireTask,
 } from '@trunkline/contracts';
+import type { DiagnosisPlan } from './diagnosis-plan.ts';
 import type { WirePlan } from './wire-plan.ts';
 import { Prisma, type PrismaClient, type TransactionClient } from '../../platform/database/database.ts';
 
@@ -32,7 +35,11 @@ export type CheckRow = CheckFields &
     | { kind: 'connectivity'; spec: ConnectivitySpec; result: ConnectivityResult | null }
     | { kind: 'addresses'; spec: AddressesSpec; result: AddressesResult | null }
     | { kind: 'wire'; spec: WirePlan; result: WireResult | null }
+    | { kind: 'diagnose'; spec: DiagnosisPlan; result: DiagnosisResult | null }
   );
+
+/** What a check of a kind was asked for. */
+export type StoredSpec<K extends CheckRow['kind']> = Extract<CheckRow, { kind: K }>['spec'];
 
 interface CheckFields {
   id: string;
@@ -114,6 +121,7 @@ export type OpenJob = { id: string; partOf: string | null; host: { name: string 
   | { kind: 'connectivity'; spec: ConnectivitySpec }
   | { kind: 'preflight'; spec: { network: DesiredNetwork } }
   | { kind: 'wire-part'; spec: WireTask }
+  | { kind: 'diagnose-part'; spec: DiagnosisTask }
 );
 
 const ofHost = (hostId: string, now: Date) => ({
@@ -190,7 +198,7 @@ export interface ExpiredCheck {
 export async function expireChecks(db: TransactionClient, now: Date, error: string): Promise<ExpiredCheck[]> {
   return db.$queryRaw`
     UPDATE check_job SET state = 'expired', finished_at = ${now}, error = ${error}
-    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} AND kind <> 'wire' ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} AND kind NOT IN ('wire', 'diagnose') ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
     RETURNING id, kind, host_id AS "hostId", part_of AS "partOf", spec #>> '{network,name}' AS network`;
 }
 

@@ -126,7 +126,11 @@ test('a full network is tried without addresses, and a dry run takes none', asyn
 
 test.each([
   [{ kind: 'wire' }, '/network', 'is required for wire'],
-  [{ kind: 'wire', network: 'wired', from: { container: 'box1' } }, '/from', 'kind connectivity takes it'],
+  [
+    { kind: 'wire', network: 'wired', from: { container: 'box1' } },
+    '/from',
+    'kinds connectivity, diagnose take it',
+  ],
   [{ kind: 'addresses', count: 3 }, '/count', 'kind connectivity takes it'],
   [{ kind: 'connectivity', to: { container: 'box1' } }, '/from', 'is required for connectivity'],
 ])('%j is refused at its field', async (body, pointer, message) => {

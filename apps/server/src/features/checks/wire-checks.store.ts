@@ -1,5 +1,3 @@
-import type { WireResult, WireTask, WireTaskResult } from '@trunkline/contracts';
-import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { WirePlan } from './wire-plan.ts';
 
@@ -72,88 +70,12 @@ export async function findReference(
   return row;
 }
 
-/** Writes the check and the parts of its hosts; answers its id. */
-export async function insertWireCheck(
-  db: TransactionClient,
-  check: {
-    plan: WirePlan;
-    tasks: readonly { hostId: string; task: WireTask }[];
-    now: Date;
-    expiresAt: Date;
-    /** When the last probe is gone for certain. */
-    holdsUntil: Date;
-  },
-): Promise<string> {
-  const { plan, tasks, now, expiresAt, holdsUntil } = check;
-  const { id } = await db.checkJob.create({
-    data: {
-      kind: 'wire',
-      state: 'pending',
-      spec: plan as unknown as Prisma.InputJsonObject,
-      expiresAt: holdsUntil,
-      createdAt: now,
-      holdsAddresses: plan.stations.some(({ addresses }) => addresses.length > 0),
-    },
-    select: { id: true },
-  });
-  await db.checkJob.createMany({
-    data: tasks.map(({ hostId, task }) => ({
-      kind: 'wire-part',
-      state: 'pending',
-      hostId,
-      partOf: id,
-      spec: { ...task },
-      expiresAt,
-      createdAt: now,
-    })),
-  });
-  return id;
-}
-
-/** A part that has ended, or not. */
-export interface WirePartRow {
-  hostId: string | null;
-  state: string;
-  result: WireTaskResult | null;
-  error: string | null;
-}
-
-/** The parts of a check, where all have ended and the check has not; the check is locked then. Undefined otherwise. */
-export async function lockEndedParts(
-  query: Query,
-  id: string,
-): Promise<{ plan: WirePlan; parts: WirePartRow[] } | undefined> {
-  const [whole] = await query<{ spec: WirePlan }>(
-    `SELECT spec FROM check_job WHERE id = $1::uuid AND state IN ('pending', 'running') FOR UPDATE`,
-    [id],
-  );
-  if (whole === undefined) return undefined;
-  const parts = await query<WirePartRow>(
-    `SELECT host_id AS "hostId", state, result, error FROM check_job WHERE part_of = $1::uuid`,
-    [id],
-  );
-  if (parts.some(({ state }) => state === 'pending' || state === 'running')) return undefined;
-  return { plan: whole.spec, parts };
-}
-
-export async function endWireCheck(
-  db: TransactionClient,
-  id: string,
-  result: WireResult,
-  now: Date,
-): Promise<void> {
-  await db.checkJob.update({
-    where: { id },
-    data: { state: 'done', result: { ...result }, finishedAt: now },
-  });
-}
-
 /** Checks that are over and still have addresses; they are noted as having none. */
 export function takeHolders(query: Query, now: Date): Promise<{ id: string; plan: WirePlan }[]> {
   return query(
     `UPDATE check_job SET holds_addresses = false
      WHERE id IN (SELECT id FROM check_job WHERE holds_addresses AND expires_at <= $1 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED)
-     RETURNING id, spec AS plan`,
+     RETURNING id, COALESCE(spec -> 'wire', spec) AS plan`,
     [now],
   );
 }

@@ -1,23 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { checkPath } from '@trunkline/contracts';
+import type { WireResult, WireTask, WireTaskResult } from '@trunkline/contracts';
 import { cidrContains, parseCidr, parseIp } from '@trunkline/netaddr';
 import type { Change } from '../../platform/changes.ts';
 import { transactionQuery } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Platform } from '../../platform/platform.ts';
 import {
-  endWireCheck,
   findReference,
   findWireNetwork,
   hostsOfNetwork,
-  insertWireCheck,
-  lockEndedParts,
   takeHolders,
   type WireHostRow,
   type WireNetwork,
 } from './wire-checks.store.ts';
-import { waitSeconds, wireTask, type PlannedStation, type WirePlan } from './wire-plan.ts';
-import { wireResult, type WirePart } from './wire-verdict.ts';
+import { insertWhole, type EndedPart } from './parts.store.ts';
+import { wireTask, type PlannedStation, type WirePlan } from './wire-plan.ts';
+import { wireResult } from './wire-verdict.ts';
 
 /** What checks of the wire need of other features. */
 export interface WireChecksDeps {
@@ -35,9 +33,16 @@ export interface WireChecksDeps {
 /** Checks of the wire, on all hosts of a network at once. */
 export interface WireChecks {
   /** Writes the check down; answers its id. */
-  plan(change: Change, network: string, timeoutSeconds: number): Promise<string>;
-  /** A part of it has ended: with the last one the check is over. */
-  partEnded(change: Change, id: string): Promise<void>;
+  create(change: Change, network: string, timeoutSeconds: number): Promise<string>;
+  /** Addresses and MACs of a probe for each host that is online, of `only` or of all. Takes the addresses. */
+  plan(
+    change: Change,
+    network: WireNetwork,
+    timeoutSeconds: number,
+    only?: ReadonlySet<string>,
+  ): Promise<WirePlan>;
+  /** What the parts say together. */
+  result(plan: WirePlan, parts: readonly EndedPart[]): WireResult;
   /** Lets go of addresses whose probes are gone. */
   letGo(change: Change): Promise<void>;
 }
@@ -45,6 +50,14 @@ export interface WireChecks {
 const maxHosts = 1000;
 
 const isInside = (ip: string, cidr: string): boolean => cidrContains(parseCidr(cidr), parseIp(ip));
+
+/** What the station at `index` is asked to do. */
+export const taskOf = (plan: WirePlan, index: number, seconds?: number): WireTask =>
+  wireTask(plan, index, isInside, seconds);
+
+/** Whether its probes have addresses, which are released once they are gone. */
+export const holdsAddresses = ({ stations }: WirePlan): boolean =>
+  stations.some(({ addresses }) => addresses.length > 0);
 
 /** A MAC of a probe: its prefix is that of all probes of agents (unicast, locally administered). */
 function randomMac(): string {
@@ -122,47 +135,38 @@ export function createWireChecks({ now }: Pick<Platform, 'now'>, deps: WireCheck
   }
 
   const checks: WireChecks = {
-    async plan(change, name, timeoutSeconds) {
-      const query = transactionQuery(change.db);
-      const network = await findWireNetwork(query, name);
+    async create(change, name, timeoutSeconds) {
+      const network = await findWireNetwork(transactionQuery(change.db), name);
       if (network === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
-      const hosts = await hostsOfNetwork(query, network.id, maxHosts);
-      const plan = await planOf(change, network, hosts, timeoutSeconds);
-      const made = now();
-      const after = (seconds: number): Date => new Date(made.getTime() + seconds * 1000);
-      const id = await insertWireCheck(change.db, {
-        plan,
-        tasks: plan.stations.map(({ hostId }, index) => ({ hostId, task: wireTask(plan, index, isInside) })),
-        now: made,
-        expiresAt: after(timeoutSeconds),
-        holdsUntil: after(timeoutSeconds + waitSeconds),
+      const plan = await checks.plan(change, network, timeoutSeconds);
+      const id = await insertWhole(change.db, {
+        kind: 'wire',
+        spec: plan,
+        tasks: plan.stations.map(({ hostId }, index) => ({ hostId, task: taskOf(plan, index) })),
+        timeoutSeconds,
+        holdsAddresses: holdsAddresses(plan),
+        now: now(),
       });
       change.notifyHosts(plan.stations.map(({ hostId }) => hostId));
-      if (plan.stations.length === 0) await checks.partEnded(change, id);
       return id;
     },
 
-    async partEnded(change, id) {
-      const ended = await lockEndedParts(transactionQuery(change.db), id);
-      if (ended === undefined) return;
-      const parts = new Map<string, WirePart>();
-      for (const { hostId, state, result, error } of ended.parts) {
-        if (hostId === null) continue;
-        parts.set(
-          hostId,
-          state === 'done' && result !== null
-            ? result
-            : { failed: state === 'expired' ? 'it did not answer in time' : (error ?? 'it gave no reason') },
-        );
-      }
-      const result = wireResult(ended.plan, parts);
-      await endWireCheck(change.db, id, result, now());
-      change.record({
-        type: 'check.done',
-        subject: checkPath(id),
-        data: { kind: 'wire', findings: result.verdicts.length, message: result.message },
-      });
+    async plan(change, network, timeoutSeconds, only) {
+      const hosts = await hostsOfNetwork(transactionQuery(change.db), network.id, maxHosts);
+      const those = only === undefined ? hosts : hosts.filter(({ id }) => only.has(id));
+      return await planOf(change, network, those, timeoutSeconds);
     },
+
+    result: (plan, parts) =>
+      wireResult(
+        plan,
+        new Map(
+          parts.map((part) => [
+            part.hostId,
+            part.result === null ? { failed: part.failed } : (part.result as WireTaskResult),
+          ]),
+        ),
+      ),
 
     async letGo(change) {
       for (const { plan } of await takeHolders(transactionQuery(change.db), now())) {

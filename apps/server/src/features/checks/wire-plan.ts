@@ -45,6 +45,7 @@ export function wireTask(
   plan: WirePlan,
   index: number,
   isInside: (ip: string, cidr: string) => boolean,
+  seconds: number = waitSeconds,
 ): WireTask {
   const { stations, reference } = plan;
   const own = stations[index];
@@ -68,7 +69,7 @@ export function wireTask(
             mac: own.referenceMac,
             listenFor: near.flatMap(({ referenceMac }) => referenceMac ?? []),
           },
-    seconds: waitSeconds,
+    seconds,
   };
 }
 

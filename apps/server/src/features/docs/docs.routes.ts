@@ -1,5 +1,5 @@
 import { route, type App, type Route } from '../../platform/app-types.ts';
-import { conditionsPage, errorsPage, eventsPage } from './pages.ts';
+import { conditionsPage, diagnosisPage, errorsPage, eventsPage } from './pages.ts';
 
 const page = (url: string): Route<{ hide: true }> =>
   route({ method: 'GET', url, config: { access: 'public' }, schema: { hide: true } });
@@ -18,4 +18,5 @@ export async function docsRoutes(app: App): Promise<void> {
   serve('/docs/errors', errorsPage());
   serve('/docs/conditions', conditionsPage());
   serve('/docs/events', eventsPage());
+  serve('/docs/diagnosis', diagnosisPage());
 }

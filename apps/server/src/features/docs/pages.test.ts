@@ -1,12 +1,19 @@
-import { conditionTable, describeEventData, errorTable, eventTable } from '@trunkline/contracts';
+import {
+  conditionTable,
+  describeEventData,
+  diagnosisTable,
+  errorTable,
+  eventTable,
+} from '@trunkline/contracts';
 import { expect, test } from 'vitest';
-import { conditionsPage, errorsPage, eventsPage } from './pages.ts';
+import { conditionsPage, diagnosisPage, errorsPage, eventsPage } from './pages.ts';
 import { inHtml } from './table-page.ts';
 
-test('every error code, condition, reason and event has a row that can be linked to', () => {
+test('every error code, condition, reason, event and finding has a row that can be linked to', () => {
   const errors = errorsPage();
   const conditions = conditionsPage();
   const events = eventsPage();
+  const findings = diagnosisPage();
   const missing = [
     ...Object.keys(errorTable).filter((code) => !errors.includes(`<tr id="${code}">`)),
     ...Object.entries(conditionTable).flatMap(([type, { reasons }]) =>
@@ -15,6 +22,7 @@ test('every error code, condition, reason and event has a row that can be linked
       ),
     ),
     ...Object.keys(eventTable).filter((type) => !events.includes(`<tr id="${type}">`)),
+    ...Object.keys(diagnosisTable).filter((code) => !findings.includes(`<tr id="${code}">`)),
   ];
   expect(missing).toEqual([]);
 });

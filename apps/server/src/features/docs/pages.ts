@@ -1,6 +1,7 @@
 import {
   conditionTable,
   describeEventData,
+  diagnosisTable,
   errorTable,
   eventTable,
   eventTypes,
@@ -11,7 +12,7 @@ import {
 import { tablePage, type TableRow } from './table-page.ts';
 
 const others =
-  'See also <a href="/docs/errors">error codes</a>, <a href="/docs/conditions">conditions</a> and <a href="/docs/events">events</a>.';
+  'See also <a href="/docs/errors">error codes</a>, <a href="/docs/conditions">conditions</a>, <a href="/docs/events">events</a> and <a href="/docs/diagnosis">findings of a diagnosis</a>.';
 
 /** Every error code. */
 export const errorsPage = (): string =>
@@ -73,3 +74,15 @@ const fieldsOf = (type: EventType): string =>
   describeEventData(type)
     .map(({ name, description, always }) => `\`${name}\`${always ? '' : ' (not always)'}: ${description}`)
     .join(' ');
+
+/** Everything that a diagnosis may find. */
+export const diagnosisPage = (): string =>
+  tablePage({
+    title: 'Findings of a diagnosis',
+    intro: `<code>POST /v1/checks</code> with <code>{"kind": "diagnose"}</code> answers a list of findings, in this order: the most likely cause first. Each has the evidence that it rests on. An <em>error</em> keeps what was asked about from working; a <em>warning</em> may be the cause, or becomes one later. ${others}`,
+    columns: ['code', 'severity', 'meaning', 'what to do'],
+    rows: Object.entries(diagnosisTable).map(([code, { severity, area, means, remedy }]) => ({
+      id: code,
+      cells: [`\`${code}\``, severity, `${means} Looked for under \`${area}\`.`, remedy],
+    })),
+  });

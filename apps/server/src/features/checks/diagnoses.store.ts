@@ -1,0 +1,95 @@
+import type { Condition } from '@trunkline/contracts';
+import type { Query } from '../../platform/database/query.ts';
+
+/** A host that something asked about is on. */
+export interface HostRow {
+  id: string;
+  name: string;
+  lastSeenAt: Date | null;
+}
+
+export async function findHost(query: Query, name: string): Promise<HostRow | undefined> {
+  const [row] = await query<HostRow>(
+    `SELECT id, name, last_seen_at AS "lastSeenAt" FROM host WHERE name = $1`,
+    [name],
+  );
+  return row;
+}
+
+/** A container by its name, as the address book or a report of its host has it. */
+export interface NamedContainer extends HostRow {
+  /** Trunkline runs it. */
+  isOurs: boolean;
+  networkIds: string[];
+  addresses: string[];
+}
+
+/**
+ * Containers of this name, one for each host. Those that share a stack are on its networks with its addresses.
+ */
+export function containersNamed(query: Query, name: string): Promise<NamedContainer[]> {
+  return query<NamedContainer>(
+    `WITH named AS (
+       SELECT c.host_id, true AS ours, a.network_id, a.ipv4, a.ipv6
+       FROM container c LEFT JOIN attachment a ON a.container_id = COALESCE(c.shares_stack_of, c.id) WHERE c.name = $1
+       UNION ALL
+       SELECT e.host_id, false, e.network_id, e.ipv4, e.ipv6 FROM endpoint e WHERE e.name = $1
+     )
+     SELECT h.id, h.name, h.last_seen_at AS "lastSeenAt", bool_or(n.ours) AS "isOurs",
+            COALESCE(array_agg(DISTINCT n.network_id::text) FILTER (WHERE n.network_id IS NOT NULL), '{}') AS "networkIds",
+            COALESCE(array_agg(DISTINCT host(ip)) FILTER (WHERE ip IS NOT NULL), '{}') AS addresses
+     FROM named n JOIN host h ON h.id = n.host_id LEFT JOIN LATERAL (VALUES (n.ipv4), (n.ipv6)) AS v (ip) ON true
+     GROUP BY h.id ORDER BY h.name LIMIT 100`,
+    [name],
+  );
+}
+
+/** A network that is looked at. */
+export interface NetworkRow {
+  id: string;
+  name: string;
+  mtu: number | null;
+}
+
+/** Those of these ids that are not being removed, by name. */
+export function networksById(query: Query, ids: readonly string[]): Promise<NetworkRow[]> {
+  return query<NetworkRow>(
+    `SELECT id, name, mtu FROM network WHERE id = ANY ($1::uuid[]) AND deleting_since IS NULL ORDER BY name`,
+    [[...ids]],
+  );
+}
+
+/** Networks of a host, those on the most hosts first: the first is the one that most can be learned from. */
+export function networksOfHost(query: Query, hostId: string): Promise<NetworkRow[]> {
+  return query<NetworkRow>(
+    `SELECT n.id, n.name, n.mtu FROM placement p JOIN network n ON n.id = p.network_id
+     WHERE p.host_id = $1::uuid AND NOT p.removing AND n.deleting_since IS NULL
+     ORDER BY (SELECT count(*) FROM placement o WHERE o.network_id = n.id) DESC, n.name LIMIT 64`,
+    [hostId],
+  );
+}
+
+/** Conditions as a host last reported them. */
+export interface ReportedConditions {
+  host: string;
+  /** `network mac_net1`, `container box1`; null: the host itself. */
+  subject: string | null;
+  conditions: Condition[];
+}
+
+/** Those of some hosts, of networks on them, and of containers by name. */
+export function reportedConditions(
+  query: Query,
+  about: { hostIds: readonly string[]; networkIds: readonly string[]; containers: readonly string[] },
+): Promise<ReportedConditions[]> {
+  return query<ReportedConditions>(
+    `SELECT h.name AS host, NULL AS subject, h.conditions FROM host h WHERE h.id = ANY ($1::uuid[])
+     UNION ALL
+     SELECT h.name, 'network ' || n.name, p.conditions FROM placement p JOIN host h ON h.id = p.host_id
+       JOIN network n ON n.id = p.network_id WHERE p.host_id = ANY ($1::uuid[]) AND p.network_id = ANY ($2::uuid[])
+     UNION ALL
+     SELECT h.name, 'container ' || c.name, c.conditions FROM container c JOIN host h ON h.id = c.host_id
+       WHERE c.host_id = ANY ($1::uuid[]) AND c.name = ANY ($3::text[])`,
+    [[...about.hostIds], [...about.networkIds], [...about.containers]],
+  );
+}

@@ -1,0 +1,284 @@
+/** What several hosts found, put together: the cause first, nothing twice, and nothing out of thin air. */
+import type {
+  Condition,
+  ConditionType,
+  DiagnosisTaskResult,
+  ReasonOf,
+  WireVerdict,
+} from '@trunkline/contracts';
+import { describe, expect, test } from 'vitest';
+import { condition } from '../../platform/conditions.ts';
+import { mergeDiagnosis, type DiagnosisEvidence, type HostAnswer } from './diagnosis-merge.ts';
+import type { DiagnosisPlan } from './diagnosis-plan.ts';
+
+const networkId = '0192f0c1-6d7e-7a52-9c1b-3f7a5d0e8b11';
+const at = new Date('2026-11-30T09:00:00.000Z');
+
+const plan: DiagnosisPlan = {
+  target: { network: 'mac_net1', host: null, container: null, from: null, to: null },
+  networks: [{ id: networkId, name: 'mac_net1', mtu: null }],
+  hosts: ['docker01', 'docker02'].map((name) => ({ id: name, name, isAsked: true, containers: [] })),
+  left: [],
+  pings: [],
+  wire: null,
+  timeoutSeconds: 30,
+};
+
+function answer(host: string, change: Partial<DiagnosisTaskResult> = {}): HostAnswer {
+  const mac = host === 'docker01' ? '00:0c:29:00:00:01' : '00:0c:29:00:00:02';
+  return {
+    host,
+    isAsked: true,
+    cameAt: at,
+    result: {
+      at: at.toISOString(),
+      findings: [],
+      looked: [{ area: 'link', outcome: 'clear', detail: 'interfaces ens33' }],
+      machine: null,
+      links: [{ networkId, name: 'ens33', mac, mtu: 1500 }],
+      pings: [],
+      wire: null,
+      ...change,
+    },
+  };
+}
+
+const fine: DiagnosisEvidence = {
+  plan,
+  answers: [answer('docker01'), answer('docker02')],
+  failed: [],
+  conditions: [],
+  addresses: [],
+  wire: null,
+};
+const merged = (change: Partial<DiagnosisEvidence> = {}) => mergeDiagnosis({ ...fine, ...change });
+const codesOf = (change: Partial<DiagnosisEvidence>) =>
+  merged(change).findings.map(({ code, host }) => `${code} ${host ?? 'several'}`);
+
+const since = { generation: 1, since: at };
+const isFalse = <T extends ConditionType>(type: T, reason: ReasonOf<T>): Condition =>
+  condition(type, 'False', reason, 'as it is', since);
+const wire = (code: WireVerdict['code'], hosts: string[], unheard: string | null = null) => ({
+  ok: false,
+  hosts: [],
+  pairs: [
+    { from: 'docker01', to: 'docker02', heard: unheard !== 'docker01', pings: [] },
+    { from: 'docker02', to: 'docker01', heard: unheard !== 'docker02', pings: [] },
+  ],
+  gateways: [],
+  sampled: false,
+  verdicts: [{ code, hosts, message: 'it is so', remedy: 'mend it' }],
+  message: 'it is so',
+});
+const dropped = {
+  code: 'packets-dropped' as const,
+  subject: 'nftables',
+  message: 'a rule of this host dropped 12 packets',
+  evidence: ['a rule'],
+  remedy: 'remove it',
+};
+const guest = { machine: 'VMware, Inc. VMware Virtual Platform' };
+
+test('of what is well nothing is found, and it is said what was looked at', () => {
+  const result = merged();
+  expect(result).toMatchObject({ ok: true, findings: [] });
+  expect(result.message).toBe('nothing is wrong with mac_net1, looked at on 2 hosts');
+  expect(result.looked.map(({ host, area }) => `${area} ${host ?? 'server'}`)).toEqual([
+    'state server',
+    'link docker01',
+    'link docker02',
+  ]);
+});
+
+test('it is not ok where somebody could not look, and says who and why', () => {
+  const looked = [
+    { area: 'firewall' as const, outcome: 'not-looked' as const, detail: 'nft is not installed' },
+  ];
+  const result = merged({ answers: [answer('docker01', { looked }), answer('docker02')] });
+  expect(result).toMatchObject({ ok: false, findings: [] });
+  expect(result.message).toContain('firewall of docker01 (nft is not installed)');
+});
+
+describe('one fault', () => {
+  test.each<[string, Partial<DiagnosisEvidence>, string[]]>([
+    [
+      'a rule that dropped packets stands before what the wire shows of it',
+      {
+        answers: [answer('docker01'), answer('docker02', { findings: [dropped] })],
+        wire: wire('no-path', ['docker01', 'docker02']),
+      },
+      ['packets-dropped docker02', 'no-path several'],
+    ],
+    [
+      'a host that the server does not hear',
+      {
+        plan: { ...plan, left: [{ host: 'docker02', why: 'it has not been heard' }] },
+        answers: [answer('docker01')],
+      },
+      ['host-offline docker02'],
+    ],
+    [
+      'a host that did not answer',
+      { answers: [answer('docker01')], failed: [{ host: 'docker02', why: 'it did not answer in time' }] },
+      ['not-tried docker02'],
+    ],
+    [
+      'a condition, once, whatever Ready says of it',
+      {
+        conditions: [
+          {
+            host: 'docker02',
+            subject: 'network mac_net1',
+            conditions: [isFalse('ParentReady', 'ParentNoCarrier'), isFalse('Ready', 'ParentNoCarrier')],
+          },
+        ],
+      },
+      ['no-carrier docker02'],
+    ],
+    [
+      'what a host found and had reported before, once',
+      {
+        answers: [
+          answer('docker01'),
+          answer('docker02', {
+            findings: [
+              { ...dropped, code: 'parent-down', subject: 'interface ens33', message: 'it is down' },
+            ],
+          }),
+        ],
+        conditions: [
+          {
+            host: 'docker02',
+            subject: 'network mac_net1',
+            conditions: [isFalse('ParentReady', 'ParentDown')],
+          },
+        ],
+      },
+      ['parent-down docker02'],
+    ],
+    [
+      'a reason that has no finding of its own',
+      {
+        conditions: [
+          {
+            host: 'docker01',
+            subject: 'network mac_net1',
+            conditions: [isFalse('Ready', 'CreateRefused')],
+          },
+        ],
+      },
+      ['not-as-wanted docker01'],
+    ],
+    [
+      'what nobody knows is no finding',
+      {
+        conditions: [
+          {
+            host: 'docker01',
+            subject: 'network mac_net1',
+            conditions: [condition('Ready', 'Unknown', 'HostOffline', 'silent', since)],
+          },
+        ],
+      },
+      [],
+    ],
+    [
+      'one MAC on two hosts',
+      {
+        answers: [answer('docker01'), answer('docker02', { links: answer('docker01').result.links })],
+      },
+      ['duplicate-mac several'],
+    ],
+    [
+      'MTUs that differ',
+      {
+        answers: [
+          answer('docker01'),
+          answer('docker02', { links: [{ networkId, name: 'ens33', mac: '00:0c:29:00:00:02', mtu: 9000 }] }),
+        ],
+      },
+      ['mtu-differs several'],
+    ],
+    [
+      'a clock that is off',
+      { answers: [answer('docker01'), answer('docker02', { at: '2026-11-30T09:02:00.000Z' })] },
+      ['clock-off docker02'],
+    ],
+    [
+      'a virtual machine that is heard by nobody',
+      {
+        answers: [answer('docker01'), answer('docker02', guest)],
+        wire: wire('frames-not-sent', ['docker02']),
+      },
+      ['hypervisor-filters docker02', 'frames-not-sent docker02'],
+    ],
+    [
+      'of two hosts the virtual machine that the other does not hear',
+      {
+        answers: [answer('docker01', guest), answer('docker02', guest)],
+        wire: wire('one-way', ['docker01', 'docker02'], 'docker02'),
+      },
+      ['hypervisor-filters docker02', 'one-way several'],
+    ],
+    [
+      'hardware is not a virtual machine',
+      { wire: wire('frames-not-sent', ['docker02']) },
+      ['frames-not-sent docker02'],
+    ],
+    [
+      'a trunk that lacks a VLAN is no fault of the hypervisor',
+      {
+        answers: [answer('docker01', guest), answer('docker02', guest)],
+        wire: wire('vlan-missing', ['docker01', 'docker02']),
+      },
+      ['vlan-missing several'],
+    ],
+    [
+      'a container that does not reach the other, after all that may be its cause',
+      {
+        answers: [
+          answer('docker01', {
+            findings: [dropped],
+            pings: [
+              {
+                from: 'box1',
+                to: 'box2',
+                address: '172.16.100.20',
+                sent: 5,
+                received: 0,
+                lossPercent: 100,
+                rttMs: null,
+                mac: null,
+                error: null,
+              },
+            ],
+          }),
+        ],
+      },
+      ['packets-dropped docker01', 'no-answer docker01'],
+    ],
+  ])('%s', (_, change, expected) => {
+    expect(codesOf(change)).toEqual(expected);
+  });
+});
+
+test('two faults: both are named, the one nearer to the cause first', () => {
+  expect(
+    codesOf({
+      answers: [
+        answer('docker01', { findings: [dropped] }),
+        answer('docker02', { findings: [{ ...dropped, code: 'parent-down', subject: 'interface ens33' }] }),
+      ],
+    }),
+  ).toEqual(['parent-down docker02', 'packets-dropped docker01']);
+});
+
+test('a host that is only the far end of the probes says nothing of itself', () => {
+  const farEnd = { ...answer('docker02', { findings: [dropped] }), isAsked: false };
+  expect(merged({ answers: [answer('docker01'), farEnd] })).toMatchObject({ ok: true, findings: [] });
+});
+
+test('in the words of a host, "this host" becomes its name', () => {
+  const { findings } = merged({ answers: [answer('docker02', { findings: [dropped] })] });
+  expect(findings[0]?.message).toBe('a rule of docker02 dropped 12 packets');
+});

@@ -1,0 +1,115 @@
+import type { CheckCreate } from '@trunkline/contracts';
+import { listed } from '@trunkline/log';
+import type { Query } from '../../platform/database/query.ts';
+import { ApiError, invalidFields } from '../../platform/errors.ts';
+import {
+  containersNamed,
+  findHost,
+  networksById,
+  networksOfHost,
+  type HostRow,
+  type NamedContainer,
+  type NetworkRow,
+} from './diagnoses.store.ts';
+import type { DiagnosisPlan } from './diagnosis-plan.ts';
+import { findWireNetwork, hostsOfNetwork } from './wire-checks.store.ts';
+
+const maxHosts = 1000;
+
+/** What is asked about, before the hosts are asked. */
+export interface Scope {
+  networks: NetworkRow[];
+  /** With the containers that are asked about. */
+  hosts: (HostRow & { containers: string[] })[];
+  pings: DiagnosisPlan['pings'];
+  /** The network to put probes on; undefined: none. */
+  wire: NetworkRow | undefined;
+  /** Whether hosts that are not asked about put a probe there as well. */
+  hasFarEnds: boolean;
+}
+
+/** What a request asks about. Throws network_not_found, host_not_found, container_not_found and invalid_request. */
+export async function scopeOf(query: Query, input: CheckCreate): Promise<Scope> {
+  if (input.network !== undefined) return await scopeOfNetwork(query, input.network);
+  if (input.host !== undefined) return await scopeOfHost(query, input.host);
+  if (input.container !== undefined) return await scopeOfContainer(query, input.container);
+  return await scopeOfPair(query, input.from?.container ?? '', input.to?.container ?? '');
+}
+
+async function scopeOfNetwork(query: Query, name: string): Promise<Scope> {
+  const network = await findWireNetwork(query, name);
+  if (network === undefined) throw new ApiError('network_not_found', `there is no network ${name}`);
+  const hosts = await hostsOfNetwork(query, network.id, maxHosts);
+  return {
+    networks: [{ id: network.id, name, mtu: network.mtu }],
+    hosts: hosts.map(({ id, name: host, lastSeenAt }) => ({ id, name: host, lastSeenAt, containers: [] })),
+    pings: [],
+    wire: network,
+    hasFarEnds: false,
+  };
+}
+
+async function scopeOfHost(query: Query, name: string): Promise<Scope> {
+  const host = await findHost(query, name);
+  if (host === undefined) throw new ApiError('host_not_found', `there is no host ${name}`);
+  const networks = await networksOfHost(query, host.id);
+  return { networks, hosts: [{ ...host, containers: [] }], pings: [], wire: networks[0], hasFarEnds: true };
+}
+
+async function scopeOfContainer(query: Query, name: string): Promise<Scope> {
+  const { id, name: host, lastSeenAt, networkIds } = await oneNamed(query, name, '/container');
+  const networks = await networksById(query, networkIds);
+  return {
+    networks,
+    hosts: [{ id, name: host, lastSeenAt, containers: [name] }],
+    pings: [],
+    wire: networks[0],
+    hasFarEnds: true,
+  };
+}
+
+async function scopeOfPair(query: Query, from: string, to: string): Promise<Scope> {
+  const a = await oneNamed(query, from, '/from/container');
+  const b = await oneNamed(query, to, '/to/container');
+  const networks = await networksById(query, [...new Set([...a.networkIds, ...b.networkIds])]);
+  const common = networks.find(({ id }) => a.networkIds.includes(id) && b.networkIds.includes(id));
+  const hosts =
+    a.id === b.id
+      ? [{ ...hostOf(a), containers: [...new Set([from, to])] }]
+      : [
+          { ...hostOf(a), containers: [from] },
+          { ...hostOf(b), containers: [to] },
+        ];
+  return {
+    networks,
+    hosts,
+    pings: [
+      ...b.addresses.map((address) => ({ hostId: a.id, from, to, address })),
+      ...a.addresses.map((address) => ({ hostId: b.id, from: to, to: from, address })),
+    ],
+    wire: common ?? networks[0],
+    hasFarEnds: false,
+  };
+}
+
+const hostOf = ({ id, name, lastSeenAt }: NamedContainer): HostRow => ({ id, name, lastSeenAt });
+
+/** The container of a name. Names are unique on a host only. */
+async function oneNamed(query: Query, name: string, pointer: string): Promise<NamedContainer> {
+  const found = await containersNamed(query, name);
+  const ours = found.find(({ isOurs }) => isOurs);
+  const [first] = found;
+  if (first === undefined)
+    throw new ApiError(
+      'container_not_found',
+      `there is no container ${name}: a diagnosis is about containers that Trunkline runs, or that Docker has on one of its networks`,
+    );
+  if (ours === undefined && found.length > 1)
+    throw invalidFields([
+      {
+        pointer,
+        message: `is the name of containers on ${listed(found.map((one) => one.name))}: rename one, or ask about the network or the host`,
+      },
+    ]);
+  return ours ?? first;
+}
