@@ -1,5 +1,13 @@
+import { dockerExaminer } from './docker.ts';
 import type { Examiner } from './examiner.ts';
 import { linkExaminer } from './link.ts';
+import { securityExaminer } from './security.ts';
+import { subnetExaminer } from './subnet.ts';
 
 /** Everything that is looked at on a host, in the order of the areas. */
-export const examiners: readonly Examiner[] = [linkExaminer];
+export const examiners: readonly Examiner[] = [
+  linkExaminer,
+  subnetExaminer,
+  dockerExaminer,
+  securityExaminer,
+];

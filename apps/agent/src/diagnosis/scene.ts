@@ -1,9 +1,11 @@
 import type { DesiredDocument, DesiredNetwork, DiagnosisTask } from '@trunkline/contracts';
 import type { RunCommand } from '../host/command.ts';
-import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import type { DockerContainerDetail, DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
 import { DockerNotFound } from '../host/docker-errors.ts';
 import type { Link } from '../host/links.ts';
+import { isCoordinated } from '../observation/network-fit.ts';
 import type { Observed } from '../observation/observed.ts';
+import { standsFor } from '../observation/stands-for.ts';
 import { linkOf } from '../plan/link-users.ts';
 
 /** What a diagnosis is about, as this host has it now. */
@@ -12,6 +14,8 @@ export interface Scene {
   readonly containers: readonly SceneContainer[];
   /** A look at the whole host. */
   readonly observed: Observed;
+  /** A container as Docker has it now, by its id; null: not at all, or Docker does not answer. */
+  readonly inspect: (id: string) => Promise<DockerContainerDetail | null>;
   /** Runs a program of this host, in the network of the host. */
   readonly run: RunCommand;
   /** Reads a text file of this host. */
@@ -57,11 +61,12 @@ export async function openScene(task: DiagnosisTask, deps: SceneDeps, signal: Ab
     const linkName = linkOf(network, observed.defaultRoute);
     return [{ network, linkName, link: observed.links.find(({ name }) => name === linkName) ?? null }];
   });
+  const inspect: Scene['inspect'] = (id) => detailOf(id, deps.docker);
   const containers = await Promise.all(
-    task.containers.map(async (name) => ({ name, detail: await detailOf(name, deps.docker) })),
+    task.containers.map(async (name) => ({ name, detail: await inspect(name) })),
   );
   const { run, readFile, readFolder } = deps;
-  return { networks, containers, observed, run, readFile, readFolder, signal };
+  return { networks, containers, observed, inspect, run, readFile, readFolder, signal };
 }
 
 async function detailOf(name: string, docker: SceneDeps['docker']): Promise<DockerContainerDetail | null> {
@@ -72,6 +77,14 @@ async function detailOf(name: string, docker: SceneDeps['docker']): Promise<Dock
     // The examiner of Docker says that it does not answer.
     return null;
   }
+}
+
+/** Whether a Docker network is that of a network of the diagnosis: by its name, or because its addresses are asked for there. */
+export function standsForScene(docker: DockerNetwork, { network }: Pick<SceneNetwork, 'network'>): boolean {
+  if (docker.name === network.name) return true;
+  return (
+    isCoordinated(docker) && standsFor(docker, { networks: [network], held: [] }).ids.includes(network.id)
+  );
 }
 
 /** The links that frames of a network pass on this host: its own, those below it, and the bridge or bond that it is a port of. */

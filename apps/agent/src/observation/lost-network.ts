@@ -1,4 +1,4 @@
-import type { DockerContainer, DockerNetwork } from '../host/docker-engine.ts';
+import type { DockerContainer, DockerEndpoint, DockerNetwork } from '../host/docker-engine.ts';
 import type { DetachedContainer } from './detached.ts';
 import { containerLabel, networkLabel } from './marks.ts';
 import { attachedTo, detachedOf } from './network-fit.ts';
@@ -35,15 +35,25 @@ const isStopped = ({ status }: Pick<DockerContainer, 'status'>): boolean =>
  * stopped (`docker network prune` does). Docker starts none of them until it is connected to the present network.
  */
 export function leftBehind(
+  docker: Pick<ObservedDocker, 'containers' | 'networks'>,
+  network: Pick<DockerNetwork, 'name'>,
+): DetachedContainer[] {
+  return onRemovedNetwork(docker, network)
+    .filter(({ container }) => isStopped(container))
+    .map(({ container, endpoint }) => detachedOf(container, endpoint));
+}
+
+/** Containers, running or not, with a place on a network of this name that Docker does not have, whatever it has of that name now. */
+export function onRemovedNetwork(
   { containers, networks }: Pick<ObservedDocker, 'containers' | 'networks'>,
   { name }: Pick<DockerNetwork, 'name'>,
-): DetachedContainer[] {
+): { readonly container: DockerContainer; readonly endpoint: DockerEndpoint }[] {
   const known = new Set(networks.map(({ id }) => id));
-  return containers.filter(isStopped).flatMap((container) => {
+  return containers.flatMap((container) => {
     const endpoint = container.endpoints.find(
       ({ networkId, networkName }) => networkName === name && networkId !== '' && !known.has(networkId),
     );
-    return endpoint === undefined ? [] : [detachedOf(container, endpoint)];
+    return endpoint === undefined ? [] : [{ container, endpoint }];
   });
 }
 

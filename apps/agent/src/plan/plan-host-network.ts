@@ -1,5 +1,6 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
 import { cidrsOverlap, parseCidr, type Cidr } from '@trunkline/netaddr';
+import type { HostRoute } from '../host/kernel.ts';
 import { advises, holds, mending, type ConditionDraft } from './conditions.ts';
 import type { Observed } from '../observation/observed.ts';
 import { isShim } from '../observation/shims.ts';
@@ -41,17 +42,10 @@ function planForwarding(network: DesiredNetwork, { kernel }: Observed): Conditio
  */
 function routesCondition(
   network: DesiredNetwork,
-  { kernel, links: all }: Observed,
+  observed: Observed,
   links: readonly string[],
 ): ConditionDraft {
-  const subnets = network.subnets.flatMap(({ cidr }) => cidrOf(cidr));
-  const shims = all.filter(isShim).map(({ name }) => name);
-  const found = kernel.routes.filter(
-    ({ cidr, link }) =>
-      !links.includes(link) &&
-      !shims.includes(link) &&
-      cidrOf(cidr).some((route) => subnets.some((subnet) => cidrsOverlap(route, subnet))),
-  );
+  const found = routesElsewhere(network, observed, links);
   if (found.length === 0) {
     return holds('RoutesClear', 'NoOtherRoute', 'the host has no conflicting route for its subnets');
   }
@@ -60,6 +54,22 @@ function routesCondition(
     'RoutesClear',
     'SubnetRoutedElsewhere',
     `this host routes ${routed}: its packets to containers of ${network.name} go there; choose another subnet, or remove the route`,
+  );
+}
+
+/** The routes of the host that overlap a subnet of a network and lead over another interface than `links` and our shims. Pure. */
+export function routesElsewhere(
+  { subnets }: Pick<DesiredNetwork, 'subnets'>,
+  { kernel, links: all }: Pick<Observed, 'kernel' | 'links'>,
+  links: readonly string[],
+): readonly HostRoute[] {
+  const cidrs = subnets.flatMap(({ cidr }) => cidrOf(cidr));
+  const shims = all.filter(isShim).map(({ name }) => name);
+  return kernel.routes.filter(
+    ({ cidr, link }) =>
+      !links.includes(link) &&
+      !shims.includes(link) &&
+      cidrOf(cidr).some((route) => cidrs.some((subnet) => cidrsOverlap(route, subnet))),
   );
 }
 

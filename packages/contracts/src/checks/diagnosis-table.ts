@@ -121,6 +121,25 @@ export const diagnosisTable = {
     means: 'arp_ignore or arp_filter is set so that addresses are not answered for.',
     remedy: 'Set it to 0 where the message says.',
   },
+  'docker-network-missing': {
+    severity: 'error',
+    area: 'docker',
+    means: 'Docker has no such network on the host.',
+    remedy: 'Look at the conditions of the placement; the agent makes it again where it can.',
+  },
+  'docker-network-differs': {
+    severity: 'error',
+    area: 'docker',
+    means: 'The Docker network of the host is not what the network says: parent, subnet, gateway or mode.',
+    remedy: 'Remove its containers; the agent then replaces it. Or change the network with `?force=true`.',
+  },
+  'docker-lost-containers': {
+    severity: 'error',
+    area: 'docker',
+    means:
+      'Containers hang on a Docker network that Docker no longer has, or Docker counts endpoints that are gone.',
+    remedy: 'Restart Docker on the host.',
+  },
   'container-missing': {
     severity: 'error',
     area: 'container',
@@ -204,25 +223,6 @@ export const diagnosisTable = {
     area: 'subnet',
     means: 'The host routes the subnet, or a part of it, over another interface.',
     remedy: 'Choose another subnet, or remove the route.',
-  },
-  'docker-network-differs': {
-    severity: 'error',
-    area: 'docker',
-    means: 'The Docker network of the host is not what the network says: parent, subnet, gateway or mode.',
-    remedy: 'Remove its containers; the agent then replaces it. Or change the network with `?force=true`.',
-  },
-  'docker-network-missing': {
-    severity: 'error',
-    area: 'docker',
-    means: 'Docker has no such network on the host.',
-    remedy: 'Look at the conditions of the placement; the agent makes it again where it can.',
-  },
-  'docker-lost-containers': {
-    severity: 'error',
-    area: 'docker',
-    means:
-      'Containers hang on a Docker network that Docker no longer has, or Docker counts endpoints that are gone.',
-    remedy: 'Restart Docker on the host.',
   },
   'not-as-wanted': {
     severity: 'error',
