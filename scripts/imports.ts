@@ -64,6 +64,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/agent/src/checks': ['lib', 'host', 'observation', 'wire', 'plan'],
   'apps/agent/src/diagnosis': ['lib', 'host', 'observation', 'wire', 'plan', 'checks'],
   'apps/agent/src/names': ['lib', 'host', 'observation', 'plan'],
+  'apps/agent/src/dns': ['lib', 'plan', 'names'],
   'apps/agent/src/sync': ['lib', 'machine'],
 
   scripts: [],

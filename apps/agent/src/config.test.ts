@@ -24,6 +24,7 @@ test('only the server has to be named', () => {
     pluginSocket: '/run/docker/plugins/trunkline.sock',
     netnsDir: '/var/run/docker/netns',
     leakSeconds: 45,
+    dns: null,
     logLevel: 'info',
   });
 });
@@ -40,6 +41,8 @@ test('every variable is taken', () => {
     TRUNKLINE_PLUGIN_SOCKET: '/run/plugins/book.sock',
     TRUNKLINE_NETNS_DIR: '/srv/docker/netns',
     TRUNKLINE_LEAK_SECONDS: '5',
+    TRUNKLINE_DNS_LISTEN: '172.16.1.30:53',
+    TRUNKLINE_DNS_ZONE: 'Lan.Example.',
     TRUNKLINE_LOG_LEVEL: 'debug',
   };
   expect(readConfig(env, sources)).toEqual({
@@ -53,6 +56,7 @@ test('every variable is taken', () => {
     pluginSocket: '/run/plugins/book.sock',
     netnsDir: '/srv/docker/netns',
     leakSeconds: 5,
+    dns: { listen: { host: '172.16.1.30', port: 53 }, zone: 'lan.example' },
     logLevel: 'debug',
   });
 });
@@ -75,12 +79,35 @@ test.each([
   ['TRUNKLINE_CONFIRM_SECONDS', '6e1'],
   ['TRUNKLINE_CONFIRM_SECONDS', '60s'],
   ['TRUNKLINE_CONFIRM_SECONDS', '-60'],
+  ['TRUNKLINE_DNS_LISTEN', '53'],
+  ['TRUNKLINE_DNS_LISTEN', '172.16.1.30'],
+  ['TRUNKLINE_DNS_LISTEN', 'docker01:53'],
+  ['TRUNKLINE_DNS_LISTEN', '172.16.1.300:53'],
+  ['TRUNKLINE_DNS_LISTEN', '172.16.1.30:0'],
+  ['TRUNKLINE_DNS_LISTEN', '172.16.1.30:65536'],
+  ['TRUNKLINE_DNS_LISTEN', 'fd00::30:53'],
+  ['TRUNKLINE_DNS_LISTEN', '[172.16.1.30]:53'],
+  ['TRUNKLINE_DNS_ZONE', 'a..b'],
+  ['TRUNKLINE_DNS_ZONE', '-a.internal'],
+  ['TRUNKLINE_DNS_ZONE', 'a b'],
+  ['TRUNKLINE_DNS_ZONE', `${'a.'.repeat(60)}internal`],
+  ['TRUNKLINE_DNS_ZONE', '168.192.in-addr.arpa'],
   ['TRUNKLINE_LOG_LEVEL', 'loud'],
 ])('%s = %j is refused with its name and what to write', (name, value) => {
   const read = () => readConfig({ ...server, [name]: value }, sources);
   expect(read).toThrow(InvalidConfig);
   expect(read).toThrow(name);
   expect(read).toThrow(/write/);
+});
+
+const dnsOf = (listen: string) => readConfig({ ...server, TRUNKLINE_DNS_LISTEN: listen }, sources).dns;
+
+test('DNS over IPv6 and for all addresses, in a zone of Trunkline unless another is named', () => {
+  expect(dnsOf('[fd00::30]:5353')).toEqual({
+    listen: { host: 'fd00::30', port: 5353 },
+    zone: 'trunkline.internal',
+  });
+  expect(dnsOf('0.0.0.0:53')?.listen).toEqual({ host: '0.0.0.0', port: 53 });
 });
 
 test('the boot stage asks for nothing that it does not need', () => {

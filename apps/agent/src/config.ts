@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
 /** The settings of an agent. */
@@ -18,6 +19,11 @@ export interface AgentConfig {
   readonly netnsDir: string;
   /** Seconds after which an address given to Docker is reclaimed if no container uses it. */
   readonly leakSeconds: number;
+  /** Where names are answered over DNS, and the zone that they are in; null: nowhere. */
+  readonly dns: {
+    readonly listen: { readonly host: string; readonly port: number };
+    readonly zone: string;
+  } | null;
   readonly logLevel: LogLevel;
 }
 
@@ -55,6 +61,8 @@ export interface ConfigSources {
  * | `TRUNKLINE_PLUGIN_SOCKET` | `/run/docker/plugins/trunkline.sock` | socket of the address driver, in a folder where Docker looks for plugins; its file name is the name of the driver. Not used where systemd passes a socket |
  * | `TRUNKLINE_NETNS_DIR` | `/var/run/docker/netns` | folder with the network namespaces of the containers: `netns` in the Docker Engine's `--exec-root` |
  * | `TRUNKLINE_LEAK_SECONDS` | `45` | seconds after which an address given to Docker is reclaimed if no container uses it (at most 10 where it is reserved for an owner); 1 to 3600 |
+ * | `TRUNKLINE_DNS_LISTEN` | off | address and port at which the agent answers DNS questions about containers of networks with `names`, such as `172.16.1.30:53` or `[fd00::30]:53` |
+ * | `TRUNKLINE_DNS_ZONE` | `trunkline.internal` | DNS zone of these names |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.
@@ -81,6 +89,7 @@ export function readConfig(
     ),
     netnsDir: absolutePath('TRUNKLINE_NETNS_DIR', setting('TRUNKLINE_NETNS_DIR') ?? '/var/run/docker/netns'),
     leakSeconds: seconds('TRUNKLINE_LEAK_SECONDS', setting('TRUNKLINE_LEAK_SECONDS') ?? '45', 1),
+    dns: dns(setting('TRUNKLINE_DNS_LISTEN'), setting('TRUNKLINE_DNS_ZONE') ?? 'trunkline.internal'),
   };
 }
 
@@ -159,6 +168,37 @@ function seconds(variable: string, value: string, least: number): number {
   throw new InvalidConfig(
     `${variable} is ${JSON.stringify(value)}: write a number of seconds from ${least} to 3600`,
   );
+}
+
+function dns(listen: string | null, zone: string): AgentConfig['dns'] {
+  const name = dnsZone(zone);
+  return listen === null ? null : { listen: dnsListen(listen), zone: name };
+}
+
+function dnsListen(text: string): { host: string; port: number } {
+  const [, six, four, portText] = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(portText);
+  const host = six ?? four ?? '';
+  if (isIP(host) !== (six === undefined ? 4 : 6) || !(port >= 1 && port <= 65_535)) {
+    throw new InvalidConfig(
+      `TRUNKLINE_DNS_LISTEN is ${JSON.stringify(text)}: write address:port, such as 172.16.1.30:53 or [fd00::30]:53`,
+    );
+  }
+  return { host, port };
+}
+
+/** Leaves room for names of containers and networks, of up to 63 characters each. */
+const maxZoneLength = 120;
+
+function dnsZone(text: string): string {
+  const zone = text.toLowerCase().replace(/\.$/, '');
+  const isZone = /^(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*$/.test(zone);
+  if (!isZone || zone.length > maxZoneLength || /(^|\.)arpa$/.test(zone)) {
+    throw new InvalidConfig(
+      `TRUNKLINE_DNS_ZONE is ${JSON.stringify(text)}: write a domain name of up to ${maxZoneLength} characters that is not below arpa, such as trunkline.internal`,
+    );
+  }
+  return zone;
 }
 
 function logLevel(value: string): LogLevel {

@@ -16,6 +16,8 @@ import { setDefaultRoute } from './host/container-routes.ts';
 import { createShimRoutes } from './host/shim-routes.ts';
 import { watchLinks } from './host/watch-links.ts';
 import { factsOfLook } from './host-facts.ts';
+import { createResponder, type Responder } from './dns/responder.ts';
+import { createZoneSource } from './dns/zone-source.ts';
 import type { IpamHost } from './ipam/host-view.ts';
 import type { Ipam } from './ipam/ipam.ts';
 import { heedingNotJoined, heedingServer } from './lib/failure.ts';
@@ -28,7 +30,7 @@ import { openAdoptionStore } from './observation/adoption.ts';
 import { openDetachedStore } from './observation/detached.ts';
 import { createHostsFiles } from './names/hosts-files.ts';
 import { openNamesStore } from './names/names-store.ts';
-import { createNames } from './names/names.ts';
+import { createNames, type Names } from './names/names.ts';
 import type { Observer } from './observation/observer.ts';
 import { watchDocker } from './observation/watch-docker.ts';
 import { linkOf } from './plan/link-users.ts';
@@ -75,6 +77,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     timing,
     log,
   });
+  const responder = responderOf(agent, names, () => reports.changed());
   const looks = createLooks(agent, {
     ipam,
     names,
@@ -94,6 +97,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     around: confirmation,
     addressBook: ipam,
     names,
+    nameServer: responder,
     apply: {
       links,
       kernel,
@@ -158,6 +162,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     reconciler.run(until),
     confirmation.run(until),
     names.run(client, heartbeatMs, until),
+    ...(responder === null ? [] : [responder.run(until)]),
     watchDocker({ docker, timing, log, onChange, onLost: looks.dockerLost }, until),
     watchLinks(agent.spawn, onChange, until, timing),
   ];
@@ -205,6 +210,13 @@ function connect({ server, identity, machine, ipam }: Joined): AgentClient {
     onAnswer: ipam.serverAnswers,
     onSilence: ipam.serverFails,
   });
+}
+
+/** Null where nobody asked for one. */
+function responderOf({ config, timing, log }: AgentDeps, names: Names, onNews: () => void): Responder | null {
+  if (config.dns === null) return null;
+  const zone = createZoneSource(names.known, config.dns.zone, timing.now);
+  return createResponder({ listen: config.dns.listen, zone, onNews, timing, log });
 }
 
 /** How each kind of check is run. */

@@ -102,8 +102,12 @@ function claimsOn({ name: network, containers }: Omit<NetworkNames, 'id'>, at: n
 }
 
 function byPrecedence(a: Claim, b: Claim): number {
+  return Number(b.one.isOwn) - Number(a.one.isOwn) || byPrecedenceAnywhere(a, b);
+}
+
+/** The precedence without the host that asks. */
+function byPrecedenceAnywhere(a: Claim, b: Claim): number {
   return (
-    Number(b.one.isOwn) - Number(a.one.isOwn) ||
     a.rank - b.rank ||
     a.network - b.network ||
     a.one.since - b.one.since ||
@@ -132,5 +136,31 @@ export function sharedNames(network: NetworkNames): SharedName[] {
     // The qualified form of a name that is shared says nothing more.
     if (first === undefined || ones.length < 2 || !claims.some(({ rank }) => rank === ranks.name)) return [];
     return [{ name: first.name, containers: ones.map(({ host, name }) => ({ host, name })) }];
+  });
+}
+
+/** A name of a network as the LAN knows it, without the network behind it. */
+export interface FleetName {
+  readonly name: string;
+  /** All that go by it, each once; the name means the first. */
+  readonly ones: readonly [NamedOne, ...NamedOne[]];
+}
+
+/**
+ * Names of a network for those who ask from anywhere, so no host comes before others: each host that knows the same answers the
+ * same. Otherwise the precedence is that of {@link namesFile}, and the strongest names come first. Pure.
+ */
+export function fleetNames(network: Omit<NetworkNames, 'id'>): FleetName[] {
+  const byName = new Map<string, { name: string; ones: Set<NamedOne> }>();
+  const claims = claimsOn(network, 0).filter(({ rank }) => rank === ranks.name || rank === ranks.alias);
+  for (const { name, one } of claims.toSorted(byPrecedenceAnywhere)) {
+    const key = name.toLowerCase();
+    const known = byName.get(key);
+    if (known === undefined) byName.set(key, { name, ones: new Set([one]) });
+    else known.ones.add(one);
+  }
+  return [...byName.values()].flatMap(({ name, ones }) => {
+    const [first, ...others] = ones;
+    return first === undefined ? [] : [{ name, ones: [first, ...others] as const }];
   });
 }

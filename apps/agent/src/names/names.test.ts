@@ -219,6 +219,46 @@ test('a file that cannot be written is a condition that names the container', as
   expect(names.conditionsOf(named)[0]?.message).toMatch(/^box1: .*larger/);
 });
 
+test('what is known of names says whether it is all', async () => {
+  const known = () =>
+    names.known()?.map(({ name, isComplete, containers }) => ({
+      name,
+      isComplete,
+      containers: containers.map((one) => one.name),
+    }));
+  expect(known()).toBeUndefined();
+  serve(sent(remote('box2', '172.16.100.20')));
+  names.desiredChanged();
+  // Nobody has looked at this host yet.
+  await vi.waitFor(() =>
+    expect(known()).toEqual([{ name: 'mac_net1', isComplete: false, containers: ['box2'] }]),
+  );
+  await run('box1', '172.16.100.10');
+  await look();
+  await vi.waitFor(() =>
+    expect(known()).toEqual([{ name: 'mac_net1', isComplete: true, containers: ['box1', 'box2'] }]),
+  );
+  const before = names.known();
+  await look();
+  names.desiredChanged();
+  await vi.waitFor(() => expect(names.known()?.[0]?.subnets).toEqual(['172.16.100.0/24']));
+  expect(names.known()).toBe(before);
+});
+
+test('without the names of other hosts, those of this host are known, and not to be all', async () => {
+  await run('box1', '172.16.100.10');
+  await look();
+  await vi.waitFor(() =>
+    expect(names.known()).toMatchObject([{ isComplete: false, containers: [{ name: 'box1' }] }]),
+  );
+});
+
+test('a host without networks with names knows that there are none', async () => {
+  desired = document([network()]);
+  await look();
+  await vi.waitFor(() => expect(names.known()).toEqual([]));
+});
+
 test('aliases are known once a container was looked at, and never those that are no names', async () => {
   await run('box1', '172.16.100.10', ['web', 'a b']);
   const [container] = await host.docker.containers();

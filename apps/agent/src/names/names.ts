@@ -42,6 +42,11 @@ export interface Names {
   readonly conditionsOf: (network: DesiredNetwork) => readonly ConditionDraft[];
   /** Names of a container on a Docker network beside its own; null: nobody looked. */
   readonly aliasesOf: (containerId: string, dockerNetworkId: string) => readonly string[] | null;
+  /**
+   * The networks with names of this host as they are known now, by name; the same value as long as nothing changes. Null: it is not
+   * known which networks there are.
+   */
+  readonly known: () => readonly KnownNetwork[] | null;
   /** Takes the names of other hosts from the server until aborted, then lets the running work end. */
   readonly run: (
     client: Pick<AgentClient, 'names'>,
@@ -50,10 +55,18 @@ export interface Names {
   ) => Promise<void>;
 }
 
+/** What this host knows of the names of a network. */
+export interface KnownNetwork extends NetworkNames {
+  /** CIDRs of its subnets. */
+  readonly subnets: readonly string[];
+  /** All names are known: those of this host were seen, and the server sent all others. */
+  readonly isComplete: boolean;
+}
+
 /** Everything that names follow from. */
 interface Content {
   readonly key: string;
-  readonly networks: readonly NetworkNames[];
+  readonly networks: readonly KnownNetwork[];
   /** Blocks by the networks that a container is on; the same objects as long as nothing changes. */
   readonly files: Map<string, NamesFile>;
 }
@@ -70,6 +83,7 @@ export function createNames(deps: NamesDeps): Names {
   let standings: ReadonlyMap<string, NamesStanding> = new Map();
   let aliases: ReadonlyMap<string, readonly string[]> = new Map();
   let content = nothing;
+  let known: readonly KnownNetwork[] | null = null;
   /** The last look at which Docker answered. */
   let latest: (Observed & { readonly docker: ObservedDocker }) | null = null;
   /** Docker's folder, as of this start of Docker. */
@@ -111,15 +125,24 @@ export function createNames(deps: NamesDeps): Names {
   async function settle(): Promise<void> {
     const desired = deps.desired();
     const observed = latest;
-    if (desired === null || observed === null) return;
+    if (desired === null) return;
     const networks = wanted();
+    if (observed === null) {
+      content = contentOf(networks, null);
+      known = content.networks;
+      return;
+    }
     // Where names were never on, no file is looked at.
-    if (networks.length === 0 && !wereOn && store.current() === null) return;
+    if (networks.length === 0 && !wereOn && store.current() === null) {
+      known = nothing.networks;
+      return;
+    }
     wereOn = true;
     const managed = managedNetworks(planHost(desired, observed), desired, observed.docker);
     const locals = localContainers(observed.docker, managed, new Set(networks.map(({ id }) => id)));
     details = await inspect(locals);
     content = contentOf(networks, locals);
+    known = content.networks;
     const put = await blocks.put(
       locals.map((local) => ({ local, detail: detailOf(local), lines: fileOf(local).lines })),
       await dataRootOf(observed.docker),
@@ -150,16 +173,26 @@ export function createNames(deps: NamesDeps): Names {
     return found;
   }
 
-  /** All that runs on the networks: of this host as it was seen now, of others as the server sent it. */
-  function contentOf(networks: readonly DesiredNetwork[], locals: readonly LocalContainer[]): Content {
-    const all = networks.map(({ id, name }): NetworkNames => {
-      const own = locals.flatMap((local) => ownName(local, id, detailOf(local), deps.host) ?? []);
-      const others = (sentOf(id)?.containers ?? []).map((one) => ({
+  /**
+   * All that runs on the networks: of this host as it was seen now (null: nobody has looked yet), of others as the server sent
+   * it.
+   */
+  function contentOf(networks: readonly DesiredNetwork[], locals: readonly LocalContainer[] | null): Content {
+    const all = networks.map(({ id, name, subnets }): KnownNetwork => {
+      const own = (locals ?? []).flatMap((local) => ownName(local, id, detailOf(local), deps.host) ?? []);
+      const sent = sentOf(id);
+      const others = (sent?.containers ?? []).map((one) => ({
         ...one,
         isOwn: false,
         since: Date.parse(one.since),
       }));
-      return { id, name, containers: [...own, ...others] };
+      return {
+        id,
+        name,
+        subnets: subnets.map(({ cidr }) => cidr),
+        isComplete: locals !== null && sent?.truncated === false,
+        containers: [...own, ...others],
+      };
     });
     const key = JSON.stringify(all);
     return key === content.key ? content : { key, networks: all, files: new Map() };
@@ -222,6 +255,7 @@ export function createNames(deps: NamesDeps): Names {
       const standing = names ? standings.get(id) : undefined;
       return standing === undefined ? [] : namesConditions(standing);
     },
+    known: () => known,
     aliasesOf: (containerId, dockerNetworkId) => aliases.get(`${containerId} ${dockerNetworkId}`) ?? null,
     run: async (client, heartbeatMs, signal) => {
       try {

@@ -15,6 +15,8 @@ export interface ReconcilerDeps extends SettleDeps {
   readonly addressBook?: ReportInput['addressBook'];
   /** Reports the names of containers. */
   readonly names?: ReportInput['names'];
+  /** Reports whether names can be asked for over DNS; null where they cannot be. */
+  readonly nameServer?: ReportInput['nameServer'];
   readonly facts: (observed: Observed) => Promise<HostFacts>;
   /** There may be something new to report. */
   readonly onNews: () => void;
@@ -133,6 +135,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         memory: progress.memory,
         addressBook: deps.addressBook ?? null,
         names: deps.names ?? null,
+        nameServer: deps.nameServer ?? null,
         before: lastReport,
       });
       return lastReport;

@@ -48,6 +48,8 @@ export interface ReportInput {
     /** Names of a container on a Docker network beside its own; null: nobody looked. */
     readonly aliasesOf: (containerId: string, dockerNetworkId: string) => readonly string[] | null;
   } | null;
+  /** The DNS responder; null where there is none. */
+  readonly nameServer: { readonly condition: () => ConditionDraft | null } | null;
   /** The report before, for the times of its conditions. */
   readonly before: Report | null;
 }
@@ -66,7 +68,7 @@ export function buildReport(input: ReportInput): Report {
       hostConditions(
         observed,
         desired,
-        input.addressBook === null ? [] : [input.addressBook.hostCondition()],
+        [input.addressBook?.hostCondition() ?? [], input.nameServer?.condition() ?? []].flat(),
         input.lookingForMs ?? null,
       ),
       before?.conditions ?? [],

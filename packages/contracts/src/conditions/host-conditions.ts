@@ -138,6 +138,20 @@ export const hostConditionTable = {
       },
     },
   },
+  NameServer: {
+    on: ['host'],
+    reportedBy: ['agent'],
+    means:
+      'The agent answers DNS questions about names of containers. Shown only where TRUNKLINE_DNS_LISTEN is set. `Ready` does not depend on it.',
+    good: 'True',
+    reasons: {
+      Listening: { means: 'The agent listens for questions.', remedy: nothingToDo },
+      CannotListen: {
+        means: 'The agent cannot listen at the address and port of TRUNKLINE_DNS_LISTEN. It tries again.',
+        remedy: 'The message says why: free the port, or set TRUNKLINE_DNS_LISTEN to an address of the host.',
+      },
+    },
+  },
   AddressDriver: {
     on: ['host'],
     reportedBy: ['agent'],
