@@ -5,6 +5,7 @@ import {
   TRUNCATED_RESPONSE,
   decode,
   encode,
+  encodingLength,
 } from 'dns-packet';
 import type { Answer, OptAnswer, Packet, Question } from 'dns-packet';
 import { answer, rcodes, type Reply } from './answer.ts';
@@ -44,12 +45,12 @@ export function replyTo(message: Buffer, transport: Transport, zone: () => Zone)
   // Labels that hold dots or are no text do not come out as they came in. None of our names is among them.
   if (!isEchoed(message, question)) return bare(head, 'REFUSED');
   if (edns !== null && edns.ednsVersion !== 0)
-    return encoded(head, noAnswer, [question], edns, badVersionUpperBits);
+    return encode(packetOf(head, noAnswer, [question], edns, badVersionUpperBits));
   const reply = answer(zone(), { ...question, class: question.class ?? 'IN' });
-  const whole = encoded(head, reply, [question], edns);
-  if (transport === 'tcp' || whole.length <= udpBytes(edns)) return whole;
+  const whole = packetOf(head, reply, [question], edns);
+  if (transport === 'tcp' || encodingLength(whole) <= udpBytes(edns)) return encode(whole);
   const truncated = { ...head, flags: head.flags | TRUNCATED_RESPONSE };
-  return encoded(truncated, { ...reply, answers: [], authorities: [] }, [question], edns);
+  return encode(packetOf(truncated, { ...reply, answers: [], authorities: [] }, [question], edns));
 }
 
 interface Head {
@@ -88,16 +89,17 @@ function isEchoed(message: Buffer, question: Question): boolean {
 const udpBytes = (edns: OptAnswer | null): number =>
   Math.min(maxUdpBytes, Math.max(leastUdpBytes, edns?.udpPayloadSize ?? 0));
 
-const bare = (head: Head, rcode: Reply['rcode']): Buffer => encoded(head, { ...noAnswer, rcode }, [], null);
+const bare = (head: Head, rcode: Reply['rcode']): Buffer =>
+  encode(packetOf(head, { ...noAnswer, rcode }, [], null));
 
-function encoded(
+function packetOf(
   { id, flags }: Head,
   { rcode, isAuthoritative, answers, authorities }: Reply,
   questions: Question[],
   edns: OptAnswer | null,
   extendedRcode = 0,
-): Buffer {
-  return encode({
+): Packet {
+  return {
     type: 'response',
     id,
     flags: flags | (isAuthoritative ? AUTHORITATIVE_ANSWER : 0) | rcodes[rcode],
@@ -105,7 +107,7 @@ function encoded(
     answers: [...answers],
     authorities: [...authorities],
     additionals: edns === null ? [] : [opt(edns, extendedRcode)],
-  });
+  };
 }
 
 const opt = ({ flags }: OptAnswer, extendedRcode: number): Answer => ({

@@ -50,10 +50,12 @@ export function reverseNameOf(name: string): ReverseName | null {
 /** The reverse name of an address, or of the block of its first so many bits. Pure. */
 export function reverseName({ family, value }: Ip, prefix: number = familyBits(family)): string {
   const { suffix, bits, base } = forms[family];
-  const labels: string[] = [];
-  for (let shift = familyBits(family) - prefix; shift < familyBits(family); shift += bits)
-    labels.push(((value >> BigInt(shift)) & BigInt(2 ** bits - 1)).toString(base));
-  return [...labels, suffix].join('.');
+  const hex = value.toString(16).padStart(familyBits(family) / 4, '0');
+  const digits = bits / 4;
+  const labels: string[] = [suffix];
+  for (let at = 0; at < prefix / 4; at += digits)
+    labels.push(Number.parseInt(hex.slice(at, at + digits), 16).toString(base));
+  return labels.toReversed().join('.');
 }
 
 /**

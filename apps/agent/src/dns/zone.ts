@@ -58,23 +58,24 @@ export function zoneOf(networks: readonly ZoneNetwork[] | null, zone: string, se
   const known = (networks ?? []).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   for (const network of known) put(`${network.name.toLowerCase()}.${name}`, emptyNode);
   const owners = known.flatMap((network) =>
-    fleetNames(network).map((found) => ({ ...found, owner: `${found.name}.${network.name}.${name}` })),
+    fleetNames(network).map((one) => ({ ...one, owner: `${one.name}.${network.name}.${name}` })),
   );
   const taken = new Map<string, (typeof owners)[number]>();
-  const ownName = new Map<NamedOne, string>();
+  const found = new Map<NamedOne, Found>();
   for (const one of owners) {
     const key = one.owner.toLowerCase();
     // A container `a.b` of the network `c` and a container `a` of the network `b.c` have one name: the first network's stays.
     if (!fitsDns(one.owner) || taken.has(key)) continue;
     taken.set(key, one);
-    if (!ownName.has(one.ones[0])) ownName.set(one.ones[0], one.owner);
+    if (!found.has(one.ones[0])) found.set(one.ones[0], { owner: one.owner, ...addressesOf(one.ones[0]) });
   }
   for (const [key, { ones }] of taken) {
-    const members = ones.flatMap((one) => ownName.get(one) ?? []).slice(0, maxRecords);
-    put(key, { ...emptyNode, ...addressesOf(ones[0]), members });
+    const { ipv4 = [], ipv6 = [] } = found.get(ones[0]) ?? {};
+    const members = ones.flatMap((one) => found.get(one)?.owner ?? []).slice(0, maxRecords);
+    put(key, { ipv4, ipv6, members, pointers: [] });
   }
-  for (const [one, owner] of ownName) {
-    for (const ip of ipsOf(one)) {
+  for (const { owner, ips } of found.values()) {
+    for (const ip of ips) {
       const pointer = reverseName(ip);
       const before = nodes.get(pointer)?.pointers ?? [];
       put(pointer, { ...emptyNode, pointers: [...before, owner].slice(0, maxRecords) });
@@ -115,11 +116,15 @@ function parentOf(name: string): string | null {
 const fitsDns = (name: string): boolean =>
   name.length <= 253 && name.split('.').every((label) => label.length >= 1 && label.length <= 63);
 
-const ipsOf = ({ ipv4, ipv6 }: NamedOne): Ip[] =>
-  [ipv4, ipv6].flatMap((text) => (text === null ? [] : (tryParseIp(text) ?? [])));
+/** A container that a name leads to. */
+interface Found extends Pick<ZoneNode, 'ipv4' | 'ipv6'> {
+  /** The strongest of its names. */
+  readonly owner: string;
+  readonly ips: readonly Ip[];
+}
 
-function addressesOf(one: NamedOne): Pick<ZoneNode, 'ipv4' | 'ipv6'> {
-  const ips = ipsOf(one);
+function addressesOf({ ipv4, ipv6 }: NamedOne): Omit<Found, 'owner'> {
+  const ips = [ipv4, ipv6].flatMap((text) => (text === null ? [] : (tryParseIp(text) ?? [])));
   const of = (family: Ip['family']): string[] => ips.filter((ip) => ip.family === family).map(formatIp);
-  return { ipv4: of(4), ipv6: of(6) };
+  return { ips, ipv4: of(4), ipv6: of(6) };
 }
