@@ -1,5 +1,6 @@
 import { dockerExaminer } from './docker.ts';
 import type { Examiner } from './examiner.ts';
+import { firewallExaminer } from './firewall.ts';
 import { linkExaminer } from './link.ts';
 import { securityExaminer } from './security.ts';
 import { subnetExaminer } from './subnet.ts';
@@ -7,6 +8,7 @@ import { subnetExaminer } from './subnet.ts';
 /** Everything that is looked at on a host, in the order of the areas. */
 export const examiners: readonly Examiner[] = [
   linkExaminer,
+  firewallExaminer,
   subnetExaminer,
   dockerExaminer,
   securityExaminer,
