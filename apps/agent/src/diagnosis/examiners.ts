@@ -1,3 +1,4 @@
+import { containerExaminer } from './container.ts';
 import { dockerExaminer } from './docker.ts';
 import type { Examiner } from './examiner.ts';
 import { firewallExaminer } from './firewall.ts';
@@ -10,6 +11,7 @@ export const examiners: readonly Examiner[] = [
   linkExaminer,
   firewallExaminer,
   subnetExaminer,
+  containerExaminer,
   dockerExaminer,
   securityExaminer,
 ];

@@ -1,4 +1,4 @@
-import type { DesiredNetwork, DiagnosisTask, HostFinding } from '@trunkline/contracts';
+import type { DesiredNetwork, DiagnosisTask, HostFinding, Ping } from '@trunkline/contracts';
 import type { CommandResult, RunOptions } from '../host/command.ts';
 import { CommandFailed } from '../host/command.ts';
 import { document, type FakeHost } from '../reconcile/subjects.fixture.ts';
@@ -59,6 +59,20 @@ function answer(
       ? ({ kind: 'spawn', reason: 'not installed on this host (looked in PATH)' } as const)
       : ({ kind: 'exit', reason: `exit code ${said}` } as const);
   throw new CommandFailed({ ...failure, argv, code: said ?? null, stdout: '', stderr: '' });
+}
+
+/** A ping of a diagnosis, with how many of its five requests came back. */
+export function tried(from: string, to: string, address: string, received: number): Traffic['pings'][number] {
+  const ping: Ping = {
+    address,
+    sent: 5,
+    received,
+    lossPercent: 100 - received * 20,
+    rttMs: null,
+    mac: null,
+    error: null,
+  };
+  return { from, to, ping };
 }
 
 /** What an examiner finds around these pings. */

@@ -27,6 +27,23 @@ export async function containerRoutes(
   return [...bestOf(readIpv4(ipv4)), ...bestOf(readIpv6(ipv6))];
 }
 
+/**
+ * Every IPv4 gateway in the network namespace of a process, of default and of other routes, in canonical form. Null when the process
+ * is gone.
+ */
+export async function containerGateways(
+  pid: number,
+  readFile: (path: string) => Promise<string>,
+): Promise<readonly string[] | null> {
+  const text = await readFile(`/proc/${pid}/net/route`).catch(() => null);
+  if (text === null) return null;
+  const found = text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => gatewayOf(line.trim().split(/\s+/)[2]) ?? []);
+  return [...new Set(found)];
+}
+
 type Found = ContainerRoute & { readonly metric: number };
 
 function bestOf(routes: readonly Found[]): readonly ContainerRoute[] {
@@ -42,11 +59,17 @@ function readIpv4(text: string): readonly Found[] {
     .flatMap((line) => {
       const [link, destination, gateway, , , , metric, mask] = line.trim().split(/\s+/);
       if (link === undefined || destination !== '00000000' || mask !== '00000000') return [];
-      const bytes = gateway?.match(/../g)?.toReversed();
-      if (bytes?.length !== 4 || gateway === '00000000') return [];
-      const address = bytes.map((byte) => Number.parseInt(byte, 16)).join('.');
+      const address = gatewayOf(gateway);
+      if (address === null) return [];
       return [{ family: 4 as const, gateway: address, link, metric: Number(metric) }];
     });
+}
+
+/** Null for a route without a gateway. */
+function gatewayOf(hex: string | undefined): string | null {
+  const bytes = hex?.match(/../g)?.toReversed();
+  if (bytes?.length !== 4 || hex === '00000000') return null;
+  return bytes.map((byte) => Number.parseInt(byte, 16)).join('.');
 }
 
 function readIpv6(text: string): readonly Found[] {

@@ -182,9 +182,10 @@ export const diagnosisTable = {
   'default-route-elsewhere': {
     severity: 'warning',
     area: 'container',
-    means: 'The container is on several networks, and its default route leads over another one.',
+    means:
+      'The container is on several networks and its packets leave over another one, or it has no default route.',
     remedy:
-      'Set `defaultRoute` on the attachment that should have it, or use an Engine that knows gateway priorities (28).',
+      'Restart the container. Put the network whose gateway it should use first among its attachments, or use an Engine that knows gateway priorities (28).',
   },
   'not-forwarding': {
     severity: 'error',

@@ -1,0 +1,139 @@
+import type { HostFinding } from '@trunkline/contracts';
+import { formatIp, tryParseIp, type Family, type Ip } from '@trunkline/netaddr';
+import { plainIp } from '../observation/marks.ts';
+import type { TriedPing } from './examiner.ts';
+import { interfaceFindings, isInSubnetOf, linkAt, type Inside, type Place } from './container-place.ts';
+
+/** The way that a packet takes from a container. */
+export interface Way {
+  /** Name of the interface inside. */
+  readonly link: string;
+  readonly gateway: string | null;
+}
+
+/** What is known of the ways out of a container. */
+export interface Ways {
+  /** Echo requests that it sent. */
+  readonly pings: readonly TriedPing[];
+  /** Of addresses that were lost, the way there; null: there is none. */
+  readonly to: ReadonlyMap<string, Way | null>;
+  /** Interfaces of its IPv4 default routes, the best first. */
+  readonly defaults: readonly string[];
+}
+
+/** Reads `ip -json route get` (ip-route(8)); null where there is no way. */
+export function wayOf(stdout: string): Way | null {
+  const [entry] = JSON.parse(stdout.trim() || '[]') as {
+    type?: string;
+    dev?: string;
+    gateway?: string;
+    via?: { host?: string };
+  }[];
+  if (entry?.dev === undefined || /unreachable|blackhole|prohibit/.test(entry.type ?? '')) return null;
+  return { link: entry.dev, gateway: entry.gateway ?? entry.via?.host ?? null };
+}
+
+/** Whether all that was sent came back. */
+export function isLost({ ping }: TriedPing): boolean {
+  return ping.sent === 0 || ping.received < ping.sent;
+}
+
+/** Where packets of a container leave by another way than its networks have, or by none. Pure. */
+export function wayFindings(inside: Inside, ways: Ways): readonly HostFinding[] {
+  // Routes go with the interface and the address that they lean on, which is found by itself.
+  const sound = inside.places.filter(
+    (place) =>
+      linkAt(place, inside.links) !== undefined && interfaceFindings(place, inside, false).length === 0,
+  );
+  if (sound.length < inside.places.length || sound.length === 0) return [];
+  const lost = ways.pings.filter(isLost);
+  const strayed = lost.flatMap(({ ping }) => {
+    const ip = tryParseIp(ping.address);
+    const way = ways.to.get(ping.address);
+    return ip === undefined || way === undefined ? [] : strayOf(inside, ip, way);
+  });
+  if (strayed.length > 0) return strayed.slice(0, 1);
+  const allCame = ways.pings.length > 0 && lost.length === 0;
+  return ways.defaults.length === 0 && !allCame ? withoutDefault(inside) : [];
+}
+
+function strayOf(inside: Inside, ip: Ip, way: Way | null): HostFinding[] {
+  const { name, places, links } = inside;
+  const near = places.filter((place) => isInSubnetOf(place, ip));
+  const gateways = gatewaysOf(places, ip.family);
+  const target = formatIp(ip);
+  const direct = near.some((place) => linkAt(place, links)?.name === way?.link);
+  if (near.length > 0 ? direct : way?.gateway != null && gateways.includes(plainIp(way.gateway))) return [];
+  const evidence = [
+    `ip route get ${target} inside ${name}: ${way === null ? 'unreachable' : shown(way)}`,
+    `gateways of its networks: ${gateways.join(', ') || 'none'}`,
+  ];
+  const message =
+    way === null
+      ? `container ${name} has no route to ${target}${near.length === 0 && gateways.length === 0 ? ', and its networks have no gateway' : ''}`
+      : `packets of container ${name} to ${target} leave ${shown(way)}, and not ${near.length > 0 ? 'on the network that has this address' : `by the gateway ${gateways.join(', ') || 'of a network of this diagnosis'}`}`;
+  return [found(name, message, evidence, gateways[0])];
+}
+
+function withoutDefault({ name, places }: Inside): HostFinding[] {
+  const gateways = gatewaysOf(
+    places.filter(({ endpoint }) => endpoint.ipv4 !== null),
+    4,
+  );
+  if (gateways.length === 0) return [];
+  const evidence = [
+    `ip route show default inside ${name}: none`,
+    `gateways of its networks: ${gateways.join(', ')}`,
+  ];
+  const message = `container ${name} has no default route, though its network has the gateway ${gateways[0]}`;
+  return [found(name, message, evidence, gateways[0])];
+}
+
+const found = (
+  name: string,
+  message: string,
+  evidence: readonly string[],
+  gateway: string | undefined,
+): HostFinding => ({
+  code: 'default-route-elsewhere',
+  subject: `container ${name}`,
+  message,
+  evidence: [...evidence],
+  remedy:
+    gateway === undefined
+      ? 'give the network a gateway, or the container a network that has this address'
+      : `docker restart ${name}; where the route comes back wrong, put the network whose gateway it should use first among its attachments, or give it the highest gateway priority (Engine 28)`,
+});
+
+function shown({ link, gateway }: Way): string {
+  return gateway === null ? `over ${link}` : `over ${link} by ${gateway}`;
+}
+
+/** Gateways of an IP version that the networks of the diagnosis give to containers. */
+function gatewaysOf(places: readonly Place[], family: Family): readonly string[] {
+  return places.flatMap(({ docker, network }) => {
+    if (docker?.internal ?? network?.internal ?? false) return [];
+    return (network?.subnets ?? docker?.subnets ?? []).flatMap(({ gateway }) => {
+      const ip = gateway === null ? undefined : tryParseIp(gateway);
+      return ip?.family === family ? [formatIp(ip)] : [];
+    });
+  });
+}
+
+/** A container that others of this host route over, and that does not forward. Pure. */
+export function notForwarding(
+  name: string,
+  users: readonly { readonly name: string; readonly by: string }[],
+): HostFinding {
+  const names = users.map((user) => user.name).join(', ');
+  return {
+    code: 'not-forwarding',
+    subject: `container ${name}`,
+    message: `container ${name} does not forward, and ${names} ${users.length === 1 ? 'routes' : 'route'} over it`,
+    evidence: [
+      `net.ipv4.ip_forward inside ${name}: 0`,
+      ...users.slice(0, 16).map((user) => `ip route show inside ${user.name}: via ${user.by}`),
+    ],
+    remedy: `run ${name} with --sysctl net.ipv4.ip_forward=1`,
+  };
+}
