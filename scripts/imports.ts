@@ -32,8 +32,9 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/server/src/features/hosts': [],
   'apps/server/src/features/join-tokens': [],
   'apps/server/src/features/leases': ['addresses'],
+  'apps/server/src/features/limits': [],
   'apps/server/src/features/names': [],
-  'apps/server/src/features/networks': ['addresses', 'checks', 'placements'],
+  'apps/server/src/features/networks': ['addresses', 'checks', 'limits', 'placements'],
   'apps/server/src/features/networks/spec': [
     'platform/errors.ts',
     'platform/settings.ts',
@@ -42,7 +43,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
     'log',
     'netaddr',
   ],
-  'apps/server/src/features/placements': ['addresses'],
+  'apps/server/src/features/placements': ['addresses', 'limits'],
   'apps/server/src/features/recovery': ['addresses'],
   'apps/server/src/features/tokens': [],
 

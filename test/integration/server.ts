@@ -56,6 +56,8 @@ export interface TestServerOptions {
   trustProxy?: readonly string[];
   /** As TRUNKLINE_UNUSED_LEASES. */
   unusedLeases?: number;
+  /** As TRUNKLINE_POOL_LOW_PERCENT, TRUNKLINE_POOL_LOW_DAYS and TRUNKLINE_MANY_STATIONS. */
+  thresholds?: { poolLowPercent: number; poolLowDays: number; manyStations: number };
 }
 
 const keepNowhere = async (): Promise<void> => {};
@@ -90,6 +92,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     version: '0.0.0-test',
     pastMark: options.pastMark,
     unusedLeases: options.unusedLeases,
+    thresholds: options.thresholds,
     trustProxy: options.trustProxy,
   });
   const odd: string[] = [];

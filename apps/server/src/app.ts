@@ -21,6 +21,9 @@ import { createJoinTokensService } from './features/join-tokens/join-tokens.serv
 import { leaseRoutes } from './features/leases/leases.routes.ts';
 import { createLeasesService } from './features/leases/leases.service.ts';
 import { onceGone } from './features/leases/recall-first.ts';
+import type { LimitThresholds } from './features/limits/limit-conditions.ts';
+import { limitRoutes } from './features/limits/limits.routes.ts';
+import { createLimitsService } from './features/limits/limits.service.ts';
 import { namesRoutes } from './features/names/names.routes.ts';
 import { createNamesService } from './features/names/names.service.ts';
 import { networkRoutes } from './features/networks/networks.routes.ts';
@@ -53,6 +56,8 @@ export interface AppOptions {
   tls?: { key: Buffer; cert: Buffer } | undefined;
   /** How many addresses of a network a host may hold that no container was seen on, beside its warm pool. */
   unusedLeases?: number | undefined;
+  /** From when on limits of networks are shown as conditions. */
+  thresholds?: LimitThresholds | undefined;
   /** Proxies that are believed; see `ServerConfig`. */
   trustProxy?: readonly string[] | undefined;
   /** The mark in the data directory of a server with its own PostgreSQL. */
@@ -72,6 +77,8 @@ export interface Features {
 
 /** Enough for every container that one host starts before it has reported them. */
 const defaultUnusedLeases = 128;
+/** As `config.ts` has them. */
+const defaultThresholds: LimitThresholds = { poolLowPercent: 10, poolLowDays: 7, manyStations: 200 };
 
 /** Half a head is given up sooner than half a body; Node looks for such connections this often. */
 const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };
@@ -104,6 +111,8 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   const events = createEventsService(platform);
   const joinTokens = createJoinTokensService(platform);
   const addresses = createAddressesService(platform);
+  const thresholds = options.thresholds ?? defaultThresholds;
+  const limits = createLimitsService(platform, thresholds);
   const maxUnused = options.unusedLeases ?? defaultUnusedLeases;
   const hosts = createHostsService(platform, {
     maxUnused,
@@ -129,6 +138,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     leases,
     // Networks are placed, and leave with the last of their placements.
     finishRemoval: (change, network) => networks.finishRemoval(change, network),
+    thresholds,
   });
   const networks = createNetworksService(platform, {
     addresses,
@@ -136,6 +146,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     hosts,
     // Checks are made for containers, and containers are on networks.
     checks: { preflight: (...question) => checks.preflight(...question) },
+    thresholds,
   });
   const containers = createContainersService(platform, { addresses, hosts, networks, placements });
   const checks = createChecksService(platform, { containers, endpoints, hosts, addresses });
@@ -174,6 +185,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     },
   });
   await app.register(placementRoutes, { placements });
+  await app.register(limitRoutes, { limits });
   await app.register(addressRoutes, {
     addresses: {
       ...addresses,
@@ -237,6 +249,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     startSweeps() {
       const sweeps = [
         addresses.startSweep(),
+        limits.startSweep(),
         leases.startSweep(),
         checks.startSweep(),
         events.startSweep(),

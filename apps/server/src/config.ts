@@ -16,6 +16,15 @@ export interface ServerConfig {
   trustProxy: readonly string[];
   /** Addresses of a network that one host may hold and that no container was seen on, beside its warm pool. */
   unusedLeases: number;
+  /** From when on limits of networks are shown as conditions. */
+  thresholds: {
+    /** `PoolNearlyFull` from so many percent of the addresses left downwards. */
+    poolLowPercent: number;
+    /** `PoolNearlyFull` from so many days until full downwards; 0: whatever the trend is. */
+    poolLowDays: number;
+    /** `ManyStations` from so many MACs of a network on one host on; 0: never. */
+    manyStations: number;
+  };
   logLevel: string;
 }
 
@@ -64,10 +73,10 @@ function parseTrustProxy(text: string): string[] {
   });
 }
 
-function parseUnusedLeases(text: string): number {
-  const number = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= 16 && number <= 4096) return number;
-  throw new ConfigError(`TRUNKLINE_UNUSED_LEASES is "${text}": write a number from 16 to 4096`);
+function parseNumber(name: string, text: string, min: number, max: number): number {
+  const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  throw new ConfigError(`${name} is "${text}": write a number from ${min} to ${max}`);
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -76,6 +85,8 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
   const read = (name: string): string | undefined =>
     env[name] === undefined || env[name] === '' ? undefined : env[name];
+  const numberOf = (name: string, byDefault: number, min: number, max: number): number =>
+    parseNumber(name, read(name) ?? String(byDefault), min, max);
   const key = read('TRUNKLINE_TLS_KEY');
   const cert = read('TRUNKLINE_TLS_CERT');
   if ((key === undefined) !== (cert === undefined)) {
@@ -106,7 +117,12 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
     databaseUrl: databaseUrl === undefined ? undefined : parseDatabaseUrl(databaseUrl),
     tls: key === undefined || cert === undefined ? undefined : { keyFile: key, certFile: cert },
     trustProxy: trustProxy === undefined ? [] : parseTrustProxy(trustProxy),
-    unusedLeases: parseUnusedLeases(read('TRUNKLINE_UNUSED_LEASES') ?? '128'),
+    unusedLeases: numberOf('TRUNKLINE_UNUSED_LEASES', 128, 16, 4096),
+    thresholds: {
+      poolLowPercent: numberOf('TRUNKLINE_POOL_LOW_PERCENT', 10, 0, 100),
+      poolLowDays: numberOf('TRUNKLINE_POOL_LOW_DAYS', 7, 0, 365),
+      manyStations: numberOf('TRUNKLINE_MANY_STATIONS', 200, 0, 1_000_000),
+    },
     logLevel,
   };
 }

@@ -114,6 +114,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
       tls: await readTls(config),
       trustProxy: config.trustProxy,
       unusedLeases: config.unusedLeases,
+      thresholds: config.thresholds,
       pastMark,
     });
     let stopSweeps: (() => Promise<void>) | undefined;

@@ -18,6 +18,7 @@ import { WireTask, WireTaskResult } from './checks/wire-result.ts';
 import { containerSettings, ContainerState } from './containers.ts';
 import { HostFacts } from './hosts.ts';
 import { Recall, Revocation } from './leases.ts';
+import { Frames } from './limits.ts';
 import { Aliases } from './names.ts';
 import { networkSettings } from './network-settings.ts';
 import { AddressConflict, PreflightFindings } from './networks.ts';
@@ -317,6 +318,13 @@ export const PlacementReport = Closed(
         description:
           'Addresses of running containers that a foreign station answers for as well; left out: they were not probed.',
         examples: [[]],
+      }),
+    ),
+    frames: Type.Optional(
+      Type.Union([Frames, Type.Null()], {
+        description:
+          'Broadcast and multicast frames that the host sees there; null or left out: the network has no interface there.',
+        examples: [null],
       }),
     ),
   },

@@ -25,6 +25,7 @@ export * from './findings.ts';
 export * from './fit.ts';
 export * from './hosts.ts';
 export * from './leases.ts';
+export * from './limits.ts';
 export * from './machine.ts';
 export * from './names.ts';
 export * from './network-settings.ts';

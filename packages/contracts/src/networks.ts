@@ -12,6 +12,7 @@ import {
   Timestamp,
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
+import { Frames, Stations } from './limits.ts';
 import { networkSettings } from './network-settings.ts';
 import { Closed, Described, Nullable } from './schema.ts';
 import { propertiesFor } from './settings.ts';
@@ -101,8 +102,12 @@ export const NetworkStatus = Closed(
         }),
         free: Described(Count, { description: 'Of those, free.', examples: ['251'] }),
       },
-      { description: 'Numbers of addresses. Each address in use is one more station on the LAN.' },
+      {
+        description:
+          'Numbers of addresses. Each address in use is one more station on the LAN. `GET …/limits` has how long they last.',
+      },
     ),
+    stations: Stations,
     conditions: Conditions,
   },
   { description: 'The observed state.' },
@@ -232,6 +237,12 @@ export const Placement = Closed(
       description:
         'Addresses of running containers on this host that a foreign station answers for on the wire. Hosts probe the addresses in use in turn, 64 every half minute.',
       examples: [[]],
+    }),
+    stations: Stations,
+    frames: Type.Union([Frames, Type.Null()], {
+      description:
+        'Broadcast and multicast frames that the host sees there, as of `observedAt`; null: it reported none.',
+      examples: [null],
     }),
     conditions: Conditions,
   },

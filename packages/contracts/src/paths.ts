@@ -10,6 +10,8 @@ export const placementPath = (network: string, host: string): string =>
   `${placementsPath(network)}/${segment(host)}`;
 /** Free ranges of a network. */
 export const freePath = (network: string): string => `${networkPath(network)}/free`;
+/** What a network costs on the LAN, and how much of it is left. */
+export const limitsPath = (network: string): string => `${networkPath(network)}/limits`;
 export const addressesPath = (network: string): string => `${networkPath(network)}/addresses`;
 export const addressPath = (network: string, ip: string): string =>
   `${addressesPath(network)}/${segment(ip)}`;

@@ -1,10 +1,12 @@
 import {
   freePath,
+  limitsPath,
   networkPath,
   placementsPath,
   type FreeRange,
   type Network,
   type NetworkCreate,
+  type NetworkLimits,
   type NetworkPatch,
   type NetworkPut,
   type Placement,
@@ -44,6 +46,9 @@ export function createNetworks({ call, all }: Requester) {
     /** Every placement. */
     allPlacements: (name: string, query?: ListQuery, options?: CallOptions): AsyncIterable<Placement> =>
       all(placementsPath(name), query, options),
+    /** What it costs on the LAN, and how much is left. */
+    limits: (name: string, options?: CallOptions): Promise<Answer<NetworkLimits>> =>
+      call({ method: 'GET', path: limitsPath(name) }, options),
     /** One page of its free ranges. */
     free: (name: string, query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<FreeRange>>> =>
       call({ method: 'GET', path: freePath(name), ...(query && { query }) }, options),

@@ -49,6 +49,26 @@ export const networkConditionTable = {
       },
     },
   },
+  PoolNearlyFull: {
+    on: ['network'],
+    reportedBy: ['server'],
+    means: 'The addresses of the network run out. Shown only while they do. `Ready` does not depend on it.',
+    good: 'False',
+    reasons: {
+      FewLeft: {
+        means:
+          'Of one IP version no more addresses are left than TRUNKLINE_POOL_LOW_PERCENT of those that may be given out.',
+        remedy:
+          'Add a subnet, widen `ranges`, or release reservations that nobody needs. GET /v1/networks/{name}/limits has the numbers.',
+      },
+      FullSoon: {
+        means:
+          'At the rate of the last days, the addresses of one IP version run out within TRUNKLINE_POOL_LOW_DAYS.',
+        remedy:
+          'Add a subnet or widen `ranges` in time. GET /v1/networks/{name}/limits has the rate and the period that it is from.',
+      },
+    },
+  },
 } as const satisfies Record<string, ConditionKind>;
 
 /** Reasons that only `Ready` of a network has. */

@@ -194,6 +194,20 @@ export const placementConditionTable = {
       Ended: { means: 'No other machine answers for it any more.', remedy: nothingToDo },
     },
   },
+  ManyStations: {
+    on: ['placement'],
+    reportedBy: ['server'],
+    means:
+      'The containers of the network on this host put many MACs on the LAN. Shown only while they do. `Ready` does not depend on it.',
+    good: 'False',
+    reasons: {
+      ManyMacs: {
+        means: 'The containers have as many MACs as TRUNKLINE_MANY_STATIONS, or more.',
+        remedy:
+          'Check that the switch port and the switch learn that many MACs. Spread the containers over hosts or networks, or raise the setting.',
+      },
+    },
+  },
   NamesReady: {
     on: ['placement'],
     reportedBy: ['agent'],

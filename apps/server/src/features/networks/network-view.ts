@@ -1,6 +1,8 @@
 import type { Network } from '@trunkline/contracts';
 import { canonicalSubnet } from '../../platform/database/inet.ts';
 import { entityTag } from '../../platform/preconditions.ts';
+import { poolCondition, type LimitThresholds } from '../limits/limit-conditions.ts';
+import { poolsOf } from '../limits/pool-outlook.ts';
 import { unknownNames } from '../placements/host-selection.ts';
 import type { PlacementStandingRow } from '../placements/placement-standings.ts';
 import { standingOf, type PlacementFacts } from '../placements/placement-status.ts';
@@ -57,7 +59,13 @@ const summarize = (row: ShownNetworkRow, hosts: HostsOfNetworks): NetworkSummary
   });
 
 /** A network as the API shows it. */
-export function presentNetwork(row: ShownNetworkRow, hosts: HostsOfNetworks): Network {
+export function presentNetwork(
+  row: ShownNetworkRow,
+  hosts: HostsOfNetworks,
+  thresholds: LimitThresholds,
+): Network {
+  const { conditions, ...status } = summarize(row, hosts);
+  const pool = poolCondition(poolsOf(row.limits.pools), thresholds, row);
   const { subnets, ...spec } = specOf(row);
   const sum = (count: 'allocatable' | 'free'): string =>
     row.subnets.reduce((total, subnet) => total + BigInt(subnet[count]), 0n).toString();
@@ -79,6 +87,11 @@ export function presentNetwork(row: ShownNetworkRow, hosts: HostsOfNetworks): Ne
     deletingSince: row.deletingSince?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
-    status: { ...summarize(row, hosts), addresses: { allocatable: sum('allocatable'), free: sum('free') } },
+    status: {
+      ...status,
+      addresses: { allocatable: sum('allocatable'), free: sum('free') },
+      stations: row.limits.stations,
+      conditions: [...conditions, ...(pool === undefined ? [] : [pool])],
+    },
   };
 }

@@ -6,6 +6,7 @@ import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { WaitBudget, Preflights } from '../checks/preflights.ts';
+import type { LimitThresholds } from '../limits/limit-conditions.ts';
 import { foundNetwork } from '../placements/placed-network.ts';
 import { placementStandings } from '../placements/placement-standings.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';
@@ -25,7 +26,9 @@ import {
   findShown,
   listNetworks,
   type AttachableNetwork,
+  type LimitQuery,
   type NetworkRow,
+  type ShownNetworkRow,
 } from './networks.store.ts';
 import { wholeSpec } from './spec/network-spec.ts';
 
@@ -78,15 +81,20 @@ export function createNetworksService(
     placements: Pick<PlacementsService, 'lockSelection' | 'placeNetwork' | 'hostsOf' | 'allowForce'>;
     hosts: HostsOfNetworks;
     checks: Preflights;
+    /** From when on limits are shown as conditions. */
+    thresholds: LimitThresholds;
   },
 ): NetworksService {
   const { changes, now } = platform;
   const { prisma } = platform.database;
-  const { addresses, placements, hosts, checks } = deps;
+  const { addresses, placements, hosts, checks, thresholds } = deps;
   const writes = createNetworkWrites({ addresses, placements, now });
 
+  const limits = (): LimitQuery => ({ now: now(), lowPercent: thresholds.poolLowPercent });
+  const present = (row: ShownNetworkRow): Network => presentNetwork(row, hosts, thresholds);
+
   const read = async (db: TransactionClient, name: string): Promise<Network> =>
-    presentNetwork(foundNetwork(await findShown(db, { name }), name), hosts);
+    present(foundNetwork(await findShown(db, limits(), { name }), name));
 
   /** The network as a change would make it, and what its hosts would do. Nothing of it stays. */
   const wouldBe = async (
@@ -119,9 +127,14 @@ export function createNetworksService(
     },
 
     async list({ limit, cursor }) {
-      const rows = await listNetworks(prisma, decodeCursor('networks', cursor, isNamePosition), limit + 1);
+      const rows = await listNetworks(
+        prisma,
+        limits(),
+        decodeCursor('networks', cursor, isNamePosition),
+        limit + 1,
+      );
       const page = pageOf('networks', rows, limit, ({ name }) => name);
-      return { ...page, items: page.items.map((row) => presentNetwork(row, hosts)) };
+      return { ...page, items: page.items.map((row) => present(row)) };
     },
 
     get: (name) => read(prisma, name),
@@ -156,8 +169,8 @@ export function createNetworksService(
     finishRemoval: (change, network) => finishRemoval(change, deps, network),
 
     async find(id) {
-      const row = await findShown(prisma, { id });
-      return row === undefined ? undefined : presentNetwork(row, hosts);
+      const row = await findShown(prisma, limits(), { id });
+      return row === undefined ? undefined : present(row);
     },
 
     settled: async (id) =>

@@ -1,6 +1,7 @@
 import type { AddressState } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
+import { limitsOfNetwork, readLimits, type LimitFacts, type LimitJson } from '../limits/limit-facts.ts';
 import { columnsRead, columnsWritten } from './network-columns.ts';
 import { networkFields, type NetworkSpec, type SubnetSpec } from './spec/network-fields.ts';
 import {
@@ -34,7 +35,13 @@ export interface NetworkRow extends Omit<NetworkSpec, 'subnets'> {
 }
 
 /** A network with what its state follows from. */
-export type ShownNetworkRow = NetworkRow & { placements: PlacementStandingRow[] };
+export type ShownNetworkRow = NetworkRow & { placements: PlacementStandingRow[]; limits: LimitFacts };
+
+/** What limits are read by: the time, and the percentage from which on little is left. */
+export interface LimitQuery {
+  now: Date;
+  lowPercent: number;
+}
 
 /** A network `n` with its subnets, in one statement. */
 const columnsOfNetwork = Prisma.sql`
@@ -50,10 +57,19 @@ const columnsOfNetwork = Prisma.sql`
 const readNetworks = (db: TransactionClient, rest: Prisma.Sql): Promise<NetworkRow[]> =>
   db.$queryRaw`SELECT ${columnsOfNetwork} FROM network n ${rest}`;
 
-async function readShown(db: TransactionClient, rest: Prisma.Sql): Promise<ShownNetworkRow[]> {
-  const rows = await db.$queryRaw<(NetworkRow & { placements: StandingJson[] })[]>`
-    SELECT ${columnsOfNetwork}, ${standingsOfNetwork} AS placements FROM network n ${rest}`;
-  return rows.map((row) => ({ ...row, placements: readStandings(row.placements) }));
+async function readShown(
+  db: TransactionClient,
+  { now, lowPercent }: LimitQuery,
+  rest: Prisma.Sql,
+): Promise<ShownNetworkRow[]> {
+  const rows = await db.$queryRaw<(NetworkRow & { placements: StandingJson[]; limits: LimitJson })[]>`
+    SELECT ${columnsOfNetwork}, ${standingsOfNetwork} AS placements, ${limitsOfNetwork(now, lowPercent)} AS limits
+    FROM network n ${rest}`;
+  return rows.map((row) => ({
+    ...row,
+    placements: readStandings(row.placements),
+    limits: readLimits(row.limits),
+  }));
 }
 
 async function findNetwork(db: TransactionClient, name: string): Promise<NetworkRow | undefined> {
@@ -64,10 +80,11 @@ async function findNetwork(db: TransactionClient, name: string): Promise<Network
 /** A network by name or id, with what its state follows from. */
 export async function findShown(
   db: TransactionClient,
+  limits: LimitQuery,
   by: { name: string } | { id: string },
 ): Promise<ShownNetworkRow | undefined> {
   const which = 'id' in by ? Prisma.sql`n.id = ${by.id}::uuid` : Prisma.sql`n.name = ${by.name}`;
-  const [row] = await readShown(db, Prisma.sql`WHERE ${which}`);
+  const [row] = await readShown(db, limits, Prisma.sql`WHERE ${which}`);
   return row;
 }
 
@@ -89,11 +106,12 @@ export async function lockNetwork(db: TransactionClient, name: string): Promise<
 /** Up to `take` networks after a name, in the order of names. */
 export function listNetworks(
   db: TransactionClient,
+  limits: LimitQuery,
   after: string | undefined,
   take: number,
 ): Promise<ShownNetworkRow[]> {
   const from = after === undefined ? Prisma.empty : Prisma.sql`WHERE n.name > ${after}`;
-  return readShown(db, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
+  return readShown(db, limits, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
 }
 
 type Column = Exclude<(typeof networkFields)[keyof NetworkSpec]['column'], null>;

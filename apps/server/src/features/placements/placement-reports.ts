@@ -111,6 +111,7 @@ export async function recordPlacements(
       lastAction: report.lastAction,
       conditions: mergeConditions(row.conditions, report.conditions),
       conflicts: report.conflicts ?? [],
+      frames: report.frames ?? null,
       endsForce: endsForce(row, report),
     })),
   );

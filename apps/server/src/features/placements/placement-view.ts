@@ -1,5 +1,11 @@
-import type { AddressConflict, Condition, Placement } from '@trunkline/contracts';
+import type { AddressConflict, Condition, Frames, Placement } from '@trunkline/contracts';
 import type { TransactionClient } from '../../platform/database/database.ts';
+import {
+  stationsCondition,
+  type LimitThresholds,
+  type PlacementStations,
+} from '../limits/limit-conditions.ts';
+import { noStations } from '../limits/limit-facts.ts';
 import { disputeCondition, type Dispute } from './address-disputes.ts';
 import type { HostRef } from './host-selection.ts';
 import { parentOn, type PlacedNetwork } from './placed-network.ts';
@@ -14,17 +20,30 @@ export interface HostsOfPlacements {
   isOnline(host: { lastSeenAt: Date | null }): boolean;
 }
 
+/** What a placement is shown with, beside its own row. */
+export interface PlacementContext {
+  hosts: HostsOfPlacements;
+  disputes: readonly Dispute[];
+  /** By the id of the host. */
+  stations: ReadonlyMap<string, PlacementStations>;
+  thresholds: LimitThresholds;
+}
+
 /** A placement as the API shows it. */
 export function presentPlacement(
   network: PlacedNetwork,
   row: PlacementRow,
-  hosts: HostsOfPlacements,
-  disputes: readonly Dispute[],
+  { hosts, disputes, stations, thresholds }: PlacementContext,
 ): Placement {
   const dispute = disputeCondition(
     disputes.filter(({ hostId }) => hostId === row.hostId),
     row.observedGeneration,
   );
+  const own = stations.get(row.hostId) ?? noStations;
+  const many = stationsCondition(own, thresholds, {
+    generation: row.observedGeneration,
+    updatedAt: row.createdAt,
+  });
   const facts: PlacementFacts = {
     host: row.host.name,
     online: hosts.isOnline(row.host),
@@ -46,6 +65,8 @@ export function presentPlacement(
     lastAction: row.lastAction,
     observedAt: row.observedAt?.toISOString() ?? null,
     conflicts: row.conflicts as unknown as AddressConflict[],
-    conditions: [...placementConditions(facts), ...(dispute === undefined ? [] : [dispute])],
+    stations: { containers: own.containers, macs: own.macs },
+    frames: row.frames as unknown as Frames | null,
+    conditions: [...placementConditions(facts), dispute, many].filter((one) => one !== undefined),
   };
 }

@@ -11,12 +11,14 @@ import { lockSelection } from '../../platform/database/locks.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
+import type { LimitThresholds } from '../limits/limit-conditions.ts';
+import { stationsOnHosts } from '../limits/limit-facts.ts';
 import { disputesOf } from './address-disputes.ts';
 import { refuseWhileAttached } from './attached-containers.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
 import { foundNetwork } from './placed-network.ts';
 import { recordPlacements, type PlacementDeps } from './placement-reports.ts';
-import { presentPlacement, type HostsOfPlacements } from './placement-view.ts';
+import { presentPlacement, type HostsOfPlacements, type PlacementContext } from './placement-view.ts';
 import {
   findPlacedNetwork,
   findPlacement,
@@ -34,6 +36,8 @@ import {
 /** What placements need of other features. */
 export interface PlacementsDeps extends PlacementDeps {
   hosts: HostsOfPlacements;
+  /** From when on limits are shown as conditions. */
+  thresholds: LimitThresholds;
 }
 
 /** Where networks are, and what became of them there. */
@@ -77,7 +81,15 @@ export function createPlacementsService(
   deps: PlacementsDeps,
 ): PlacementsService {
   const { prisma } = platform.database;
-  const { hosts } = deps;
+  const { hosts, thresholds } = deps;
+
+  /** What placements of a network, on one host or on all, are shown with. */
+  const contextOf = async (networkId: string, host: string | null): Promise<PlacementContext> => ({
+    hosts,
+    thresholds,
+    disputes: await disputesOf(prisma, networkId, host),
+    stations: await stationsOnHosts(prisma, networkId, host, thresholds.manyStations),
+  });
 
   return {
     async list(name, { limit, cursor }) {
@@ -90,8 +102,8 @@ export function createPlacementsService(
         limit + 1,
       );
       const page = pageOf(list, rows, limit, ({ host }) => host.name);
-      const disputes = await disputesOf(prisma, network.id, null);
-      return { ...page, items: page.items.map((row) => presentPlacement(network, row, hosts, disputes)) };
+      const context = await contextOf(network.id, null);
+      return { ...page, items: page.items.map((row) => presentPlacement(network, row, context)) };
     },
 
     async get(name, host) {
@@ -102,7 +114,7 @@ export function createPlacementsService(
           'host_not_found',
           `network ${name} is on no host ${host}: see ${placementsPath(name)}`,
         );
-      return presentPlacement(network, row, hosts, await disputesOf(prisma, network.id, host));
+      return presentPlacement(network, row, await contextOf(network.id, host));
     },
 
     lockSelection,

@@ -1,4 +1,4 @@
-import type { AddressConflict, Condition, HostSelector } from '@trunkline/contracts';
+import type { AddressConflict, Condition, Frames, HostSelector } from '@trunkline/contracts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { PlacedNetwork } from './placed-network.ts';
 
@@ -138,6 +138,7 @@ export interface PlacementWrite {
   lastAction: string | null;
   conditions: Condition[];
   conflicts: readonly AddressConflict[];
+  frames: Frames | null;
   /** What it was allowed by force is done. */
   endsForce: boolean;
 }
@@ -156,10 +157,10 @@ export async function writePlacements(
     )
     UPDATE placement p
     SET observed_generation = s."observedGeneration", docker_network_id = s."dockerNetworkId", link = s.link,
-        last_action = s."lastAction", conditions = s.conditions, conflicts = s.conflicts, observed_at = ${observedAt},
+        last_action = s."lastAction", conditions = s.conditions, conflicts = s.conflicts, frames = nullif(s.frames, 'null'), observed_at = ${observedAt},
         force_generation = CASE WHEN s."endsForce" AND s."observedGeneration" >= p.force_generation THEN NULL ELSE p.force_generation END
     FROM jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
-      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb, conflicts jsonb, "endsForce" boolean)
+      AS s ("networkId" uuid, "observedGeneration" integer, "dockerNetworkId" text, link text, "lastAction" text, conditions jsonb, conflicts jsonb, frames jsonb, "endsForce" boolean)
     JOIN locked ON locked.network_id = s."networkId"
     WHERE p.network_id = s."networkId" AND p.host_id = ${hostId}::uuid`;
 }
