@@ -35,6 +35,7 @@ import type { Observer } from './observation/observer.ts';
 import { watchDocker } from './observation/watch-docker.ts';
 import { linkOf } from './plan/link-users.ts';
 import { whyHarmfulNow } from './plan/passthru-harm.ts';
+import { createFrameWatch } from './observation/frame-watch.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { openStation } from './wire/station.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
@@ -115,11 +116,14 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     timing,
     log,
   });
+  // Rates need a clock that nobody sets.
+  const frames = createFrameWatch({ docker, readFile: agent.readFile, now: () => performance.now() });
   const reports = createReportLoop({
     client,
     build: async (fresh) => {
       const report = await reconciler.report(fresh);
-      return report === null ? null : confirmation.annotate(report);
+      if (report === null) return null;
+      return confirmation.annotate(await frames.annotate(report, observer.latestWithDocker(), fresh));
     },
     heartbeatMs,
     timing,

@@ -7,7 +7,7 @@ export async function countInterfaces(
   readFile: (path: string) => Promise<string>,
 ): Promise<number | null> {
   const text = await readFile(`/proc/${pid}/net/dev`).catch(() => null);
-  return text === null ? null : interfaceNames(text).filter((name) => !isOwn(name)).length;
+  return text === null ? null : interfaceNames(text).filter((name) => !isKernelsOwn(name)).length;
 }
 
 /** Names of the interfaces that `/proc/net/dev` lists: two lines of heads, then `name: counters`. */
@@ -19,7 +19,7 @@ function interfaceNames(text: string): readonly string[] {
 }
 
 /** The kernel's own in every namespace: lo, and the fallback devices of tunnel modules (net/ipv4/ip_tunnel.c). */
-function isOwn(name: string): boolean {
+export function isKernelsOwn(name: string): boolean {
   return [
     'lo',
     'tunl0',
