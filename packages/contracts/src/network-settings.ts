@@ -137,6 +137,17 @@ export const networkSettings = {
     }),
     false,
   ),
+  verify: {
+    ...setting(
+      Type.Boolean({
+        description:
+          'Try the wire by itself whenever the network becomes ready on a host: as `POST /v1/checks` with kind `wire` does, with an address of the network for each host for some seconds. Condition `WireVerified` has the result. Not with mode `passthru`.',
+        examples: [true],
+      }),
+      false,
+    ),
+    document: null,
+  },
   hosts: {
     create: Type.Optional(HostSelector),
     patch: Type.Optional(

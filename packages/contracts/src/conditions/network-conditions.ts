@@ -15,6 +15,29 @@ export const networkConditionTable = {
       },
     },
   },
+  WireVerified: {
+    on: ['network'],
+    reportedBy: ['server'],
+    means:
+      'Frames pass between the hosts of the network, as it was tried when it last became ready on one of them. Only for networks with `verify`. `Ready` does not depend on it.',
+    good: 'True',
+    reasons: {
+      Verified: { means: 'Every host reached the others and the gateways.', remedy: nothingToDo },
+      WireFaulty: {
+        means: 'Frames do not pass as they should. The message has the verdict.',
+        remedy:
+          'Do what the check of the wire says, which the message names; `verify` tries again when a host becomes ready, and `POST /v1/checks` at once.',
+      },
+      HostsNotTried: {
+        means: 'A host could not take part, and nothing is wrong between the others.',
+        remedy: 'See why in the check that the message names.',
+      },
+      NotVerified: {
+        means: 'The wire has not been tried yet.',
+        remedy: 'Wait: it is tried when the network is ready on a host.',
+      },
+    },
+  },
   AddressesAgree: {
     on: ['network', 'placement'],
     reportedBy: ['server'],

@@ -28,6 +28,7 @@ import { expiredError, present } from './check-view.ts';
 import { createPreflights, type Preflights } from './preflights.ts';
 import { createDiagnoses } from './diagnoses.ts';
 import { createPartEnded } from './parts.ts';
+import { startVerifications } from './verifications.ts';
 import { createWireChecks } from './wire-checks.ts';
 import { deletePreflightsBefore } from './preflights.store.ts';
 
@@ -157,6 +158,7 @@ export function createChecksService(
       return startSweep('checks', sweepMs, platform.log, async () => {
         await changes.make({ actor: 'server' }, async (change) => {
           await wire.letGo(change);
+          await startVerifications(change, platform, creation);
           for (const { id, hostId, partOf, network } of await expireChecks(change.db, now(), expiredError)) {
             if (partOf !== null) {
               change.record({

@@ -4,6 +4,7 @@ import { transactionQuery } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Diagnoses } from './diagnoses.ts';
 import { endWhole, lockEndedParts } from './parts.store.ts';
+import { endVerification } from './verifications.ts';
 import type { WireChecks } from './wire-checks.ts';
 
 /** A part of a check on several hosts has ended: with the last one the check is over. */
@@ -23,6 +24,7 @@ export function createPartEnded(
         ? countVerdicts(wire.result(spec, parts))
         : countFindings(await diagnoses.result(change.db, spec, parts));
     await endWhole(change.db, id, result, now());
+    if ('verdicts' in result) await endVerification(change, id, result, now());
     change.record({
       type: 'check.done',
       subject: checkPath(id),

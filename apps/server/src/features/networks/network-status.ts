@@ -1,6 +1,7 @@
 import { listed } from '@trunkline/log';
-import type { Condition, ReasonOf } from '@trunkline/contracts';
+import { checkPath, type Condition, type ReasonOf } from '@trunkline/contracts';
 import { condition } from '../../platform/conditions.ts';
+import type { Verified } from './networks.store.ts';
 import { placementConditions, standingOf, type PlacementFacts } from '../placements/placement-status.ts';
 
 /** What the state of a network follows from. */
@@ -11,6 +12,8 @@ export interface NetworkFacts {
   placements: readonly PlacementFacts[];
   /** Hosts asked for by name that have not joined. */
   unknownHosts: readonly string[];
+  /** What came of trying the wire: null: nothing yet; undefined: it is not to be tried. */
+  verified?: Verified | null;
 }
 
 /** A network over all of its hosts. */
@@ -49,8 +52,34 @@ export function summarizeNetwork(facts: NetworkFacts): NetworkSummary {
   return {
     ready: verdict.status === 'True',
     hosts,
-    conditions: [condition('Ready', verdict.status, verdict.reason, verdict.message, stamp), known],
+    conditions: [
+      condition('Ready', verdict.status, verdict.reason, verdict.message, stamp),
+      known,
+      ...(facts.verified === undefined ? [] : [wireVerified(facts.verified, stamp)]),
+    ],
   };
+}
+
+function wireVerified(verified: Verified | null, stamp: { generation: number; since: Date }): Condition {
+  if (verified === null)
+    return condition(
+      'WireVerified',
+      'Unknown',
+      'NotVerified',
+      'the wire is tried when the network is ready on a host',
+      stamp,
+    );
+  const { outcome, check, message } = verified;
+  const at = { generation: stamp.generation, since: new Date(verified.at) };
+  const says = `${message} (${checkPath(check)})`;
+  switch (outcome) {
+    case 'fine':
+      return condition('WireVerified', 'True', 'Verified', says, at);
+    case 'partly':
+      return condition('WireVerified', 'Unknown', 'HostsNotTried', says, at);
+    case 'faulty':
+      return condition('WireVerified', 'False', 'WireFaulty', says, at);
+  }
 }
 
 function readiness(

@@ -56,6 +56,7 @@ const summarize = (row: ShownNetworkRow, hosts: HostsOfNetworks): NetworkSummary
       row.hosts,
       row.placements.map(({ host }) => host),
     ),
+    ...(row.verify ? { verified: row.verified } : {}),
   });
 
 /** A network as the API shows it. */

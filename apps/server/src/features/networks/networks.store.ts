@@ -22,6 +22,15 @@ export interface SubnetRow {
   free: string;
 }
 
+/** The result of trying the wire of a network with `verify`. The feature that tries it writes it. */
+export interface Verified {
+  at: string;
+  check: string;
+  /** `faulty`: something does not pass. `partly`: a host could not take part, and nothing else is wrong. */
+  outcome: 'fine' | 'partly' | 'faulty';
+  message: string;
+}
+
 /** A network with its subnets, in their order. */
 export interface NetworkRow extends Omit<NetworkSpec, 'subnets'> {
   id: string;
@@ -31,6 +40,8 @@ export interface NetworkRow extends Omit<NetworkSpec, 'subnets'> {
   deletingSince: Date | null;
   createdAt: Date;
   updatedAt: Date;
+  /** What came of trying its wire for `verify`; null: nothing yet. */
+  verified: Verified | null;
   subnets: SubnetRow[];
 }
 
@@ -46,7 +57,7 @@ export interface LimitQuery {
 /** A network `n` with its subnets, in one statement. */
 const columnsOfNetwork = Prisma.sql`
            n.id, n.name, n.space, ${columnsRead(networkFields)}, n.generation, n.deleting_since AS "deletingSince",
-           n.created_at AS "createdAt", n.updated_at AS "updatedAt", (
+           n.created_at AS "createdAt", n.updated_at AS "updatedAt", n.verified, (
              SELECT coalesce(jsonb_agg(jsonb_build_object(
                'id', s.id, 'cidr', text(s.cidr), 'gateway', host(s.gateway), 'ranges', s.ranges, 'exclude', s.exclude,
                'allocatable', text(s.allocatable), 'free', text(s.free)

@@ -54,6 +54,7 @@ export const networkFields = {
   restartBroken: { column: 'restartBroken', document: 'column', replaces: 'never' },
   hostAccess: { column: 'hostAccess', document: 'column', replaces: 'never' },
   names: { column: 'names', document: 'column', replaces: 'never' },
+  verify: { column: 'verify', document: 'none', replaces: 'never' },
   hosts: { column: 'hostSelector', document: 'none', replaces: 'never' },
   subnets: { column: null, document: 'made', replaces: subnetsDiffer },
   warm: { column: 'warm', document: 'column', replaces: 'never' },

@@ -52,7 +52,7 @@ type AddFault = (pointer: string, message: string) => void;
  * ids) has been checked before; this is what takes arithmetic.
  */
 export function networkFaults(
-  spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu' | 'mode' | 'hostAccess'>,
+  spec: Pick<NetworkSpec, 'hosts' | 'subnets' | 'mtu' | 'mode' | 'hostAccess' | 'verify'>,
 ): FieldError[] {
   const faults: FieldError[] = [];
   const addFault: AddFault = (pointer, message) => void faults.push({ pointer, message });
@@ -70,6 +70,11 @@ export function networkFaults(
   }
   checkMtu(spec.mtu, read, addFault);
   checkHostAccess(spec, addFault);
+  if (spec.verify && spec.mode === 'passthru')
+    addFault(
+      '/verify',
+      'cannot be true with mode passthru, which gives the interface to one container: no probe can stand on it',
+    );
   return faults;
 }
 
