@@ -11,7 +11,7 @@ import {
 import { callNetworks, type NetworkCalls } from '../networks/network-calls.fixture.ts';
 import { registerLimitGauges } from './limit-gauges.ts';
 import { sampledForMs } from './limit-facts.ts';
-import { sampleEveryMs } from './limits.service.ts';
+import { sampleEveryMs } from './sample-times.ts';
 import { samplePools } from './limits.store.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 

@@ -13,6 +13,7 @@ import {
   type CountedRange,
   type LimitedNetwork,
 } from './limits.store.ts';
+import { sampleTime } from './sample-times.ts';
 import { leftOf, outlookOf, poolsOf, type PoolRow } from './pool-outlook.ts';
 
 /** What networks cost on the LAN, and how much is left of them. */
@@ -23,8 +24,6 @@ export interface LimitsService {
   startSweep(): () => Promise<void>;
 }
 
-/** Samples of all servers fall together: a sample belongs to the last whole multiple of this, in milliseconds. */
-export const sampleEveryMs = 3 * 3_600_000;
 const lookEveryMs = 60_000;
 
 type Ranges = Pick<CountedRange, 'first' | 'last'> & { range: string; size: bigint };
@@ -104,8 +103,9 @@ export function createLimitsService(
 
     startSweep: () =>
       startSweep('samples of pools', lookEveryMs, platform.log, async () => {
-        const now = platform.now().getTime();
-        await samplePools(prisma, new Date(now - (now % sampleEveryMs)), new Date(now - sampledForMs));
+        const now = platform.now();
+        const at = sampleTime(now);
+        if (at !== undefined) await samplePools(prisma, at, new Date(now.getTime() - sampledForMs));
       }),
   };
 }
