@@ -194,6 +194,18 @@ describe('over TCP', () => {
     expect(quiet.answers()).toEqual([]);
   });
 
+  test('a connection with questions stays, however long', async () => {
+    const idleMs = 200;
+    const { responder } = start({ bounds: { ...bounds, idleMs } });
+    const { socket, answers } = await tcp(await portOf(responder));
+    const began = Date.now();
+    for (let asked = 1; Date.now() - began < 4 * idleMs; asked += 1) {
+      socket.write(streamEncode(question()));
+      await expect.poll(() => answers().length).toBe(asked);
+    }
+    expect(socket.destroyed).toBe(false);
+  });
+
   test('a source has so many connections and no more; one that ends makes room', async () => {
     const { responder } = start({ bounds: { ...bounds, connections: { perSource: 2, inTotal: 64 } } });
     const port = await portOf(responder);
