@@ -49,20 +49,21 @@ BEGIN
   ) SELECT array_agg(DISTINCT d.network_id) INTO gone FROM d;
   -- Of a container whose aliases the agent did not look at, those of before stay.
   WITH i AS (
-    INSERT INTO endpoint AS e (host_id, network_id, docker_id, name, state, ipv4, ipv6, mac, aliases, since)
+    INSERT INTO endpoint AS e (host_id, network_id, docker_id, name, state, ipv4, ipv6, mac, aliases, shared_by, since)
     SELECT put_inventory.host, y.*, seen_at FROM (
       SELECT DISTINCT ON (x."networkId", x."dockerId", x.ipv4, x.ipv6)
-        x."networkId", x."dockerId", x.name, x.state, x.ipv4, x.ipv6, x.mac, coalesce(x.aliases, o.aliases, '{}')
+        x."networkId", x."dockerId", x.name, x.state, x.ipv4, x.ipv6, x.mac, coalesce(x.aliases, o.aliases, '{}'), coalesce(x."sharedBy", '{}')
       FROM jsonb_to_recordset(seen)
-        AS x ("networkId" uuid, "dockerId" text, name text, state text, ipv4 inet, ipv6 inet, mac text, aliases text[])
+        AS x ("networkId" uuid, "dockerId" text, name text, state text, ipv4 inet, ipv6 inet, mac text, aliases text[], "sharedBy" text[])
       JOIN network n ON n.id = x."networkId"
       LEFT JOIN endpoint o ON o.host_id = put_inventory.host AND o.network_id = x."networkId" AND o.docker_id = x."dockerId"
         AND (o.ipv4, o.ipv6) IS NOT DISTINCT FROM (x.ipv4, x.ipv6)
       EXCEPT
-      SELECT o.network_id, o.docker_id, o.name, o.state, o.ipv4, o.ipv6, o.mac, o.aliases FROM endpoint o WHERE o.host_id = put_inventory.host
+      SELECT o.network_id, o.docker_id, o.name, o.state, o.ipv4, o.ipv6, o.mac, o.aliases, o.shared_by FROM endpoint o WHERE o.host_id = put_inventory.host
     ) AS y
     ON CONFLICT (host_id, network_id, docker_id, ipv4, ipv6) DO UPDATE
     SET name = EXCLUDED.name, state = EXCLUDED.state, mac = EXCLUDED.mac, aliases = EXCLUDED.aliases,
+        shared_by = EXCLUDED.shared_by,
         since = CASE WHEN (e.state IN ('running', 'paused')) = (EXCLUDED.state IN ('running', 'paused')) THEN e.since ELSE EXCLUDED.since END
     RETURNING e.network_id
   ) SELECT array_agg(DISTINCT i.network_id) INTO put FROM i;

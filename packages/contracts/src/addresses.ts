@@ -13,6 +13,7 @@ import {
 import { maxPage } from './bounds.ts';
 import { RangeText } from './subnets.ts';
 import { Closed, Described, Nullable, Words } from './schema.ts';
+import { SharedBy } from './stacks.ts';
 
 export const addressStates = ['reserved', 'leased', 'bound', 'quarantined', 'conflicted'] as const;
 
@@ -59,6 +60,7 @@ export const Address = Closed(
       description: "Docker's id of the container last seen on it.",
       examples: ['8e2f4a…'],
     }),
+    sharedBy: SharedBy,
     since: Nullable(Timestamp, {
       description: 'When the host first saw that container on it.',
       examples: ['2026-11-24T09:30:00.000Z'],

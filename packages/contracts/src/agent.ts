@@ -24,6 +24,7 @@ import { networkSettings } from './network-settings.ts';
 import { AddressConflict, PreflightFindings } from './networks.ts';
 import { Closed, Described, Nullable, Shaped, Words } from './schema.ts';
 import { propertiesForAgents } from './settings.ts';
+import { SharedBy } from './stacks.ts';
 
 /** Version of the protocol between agent and server. The server refuses older ones with `agent_too_old`. */
 export const agentProtocolVersion = 1;
@@ -357,6 +358,7 @@ export const ContainerReport = Closed(
       ),
       { maxItems: 32, description: 'Its interfaces.' },
     ),
+    sharedBy: Type.Optional(SharedBy),
     conditions: Conditions,
   },
   { description: 'A container as it is on this host.' },
@@ -383,6 +385,7 @@ export const InventoryItem = Closed(
         examples: [['web']],
       }),
     ),
+    sharedBy: Type.Optional(SharedBy),
   },
   { description: 'A container seen on a managed network, whatever started it.' },
 );

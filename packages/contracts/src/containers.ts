@@ -13,6 +13,7 @@ import {
 import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Shaped, Words } from './schema.ts';
 import { propertiesFor, setting, type Settings } from './settings.ts';
+import { SharedBy } from './stacks.ts';
 
 const address = {
   description: 'IPv4 address (IPv6 on a network that has no IPv4 subnet); left out: the next free one.',
@@ -186,6 +187,7 @@ export const ContainerObserved = Closed(
       description: 'Exit code, when it has ended.',
       examples: [null],
     }),
+    sharedBy: SharedBy,
     observedAt: Described(Timestamp, {
       description: 'When the agent looked.',
       examples: ['2026-11-24T09:30:00.000Z'],

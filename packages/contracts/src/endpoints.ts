@@ -3,6 +3,7 @@ import { HostName, IpAddress, MacAddress, NetworkName, Timestamp } from './commo
 import { ContainerState } from './containers.ts';
 import { Aliases } from './names.ts';
 import { Closed, Described, Nullable } from './schema.ts';
+import { SharedBy } from './stacks.ts';
 
 export const Endpoint = Closed(
   {
@@ -38,6 +39,7 @@ export const Endpoint = Closed(
         'Names that it has on the network beside its own (`--network-alias`, compose services). Looked at on networks with `names` alone.',
       examples: [['web']],
     }),
+    sharedBy: SharedBy,
     since: Described(Timestamp, {
       description: 'When its host first saw it in this state, running or not, with these addresses.',
       examples: ['2026-11-24T09:30:00.000Z'],

@@ -35,5 +35,6 @@ export * from './paths.ts';
 export * from './recovery.ts';
 export * from './schema.ts';
 export * from './settings.ts';
+export * from './stacks.ts';
 export * from './subnets.ts';
 export * from './tokens.ts';

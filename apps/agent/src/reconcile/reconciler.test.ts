@@ -108,6 +108,31 @@ test('S1: wanted network and container become real, and the report says what is'
   expect(reported.inventory).toMatchObject([{ name: 'box1', networkId: id(1), ipv4: '172.16.100.10' }]);
 });
 
+test('S3: who shares the stack of a container is reported with it, whatever made them and the container', async () => {
+  const { host, want, happen, report } = start();
+  await want(document([network()], [container()], '1'));
+  await happen();
+  const docker = host.docker.behindOurBack;
+  await docker.createContainer({ name: 'plain', image: 'busybox', attachments: [{ network: 'mac_net1' }] });
+  await docker.startContainer('plain');
+  const sharer = async (name: string, of: string) => {
+    await docker.createContainer({
+      name,
+      image: 'busybox',
+      networkMode: `container:${(await docker.container(of)).id}`,
+    });
+    await docker.startContainer(name);
+  };
+  await sharer('sidecar', 'box1');
+  await sharer('deeper', 'sidecar');
+  await sharer('beside', 'plain');
+  await happen();
+  const reported = await report();
+  expect(reported.containers).toMatchObject([{ containerId: id(101), sharedBy: ['sidecar'] }]);
+  const byName = Object.fromEntries(reported.inventory.map(({ name, sharedBy }) => [name, sharedBy]));
+  expect(byName).toEqual({ box1: ['deeper', 'sidecar'], plain: ['beside'] });
+});
+
 test.each<[string, Record<string, string>]>([
   ['names the Trunkline network', { network: 'mac_net1' }],
   ['names its id in capitals', { network: id(1).toUpperCase() }],

@@ -1,4 +1,5 @@
 import {
+  maxSharers,
   type Condition,
   type ContainerReport,
   type DesiredContainer,
@@ -9,11 +10,12 @@ import {
   type PlacementReport,
   type Report,
 } from '@trunkline/contracts';
-import type { DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
+import type { DockerContainer, DockerContainerDetail, DockerContainerStatus } from '../host/docker-engine.ts';
 import { conflictCondition, type ForeignStation } from '../plan/conflict-condition.ts';
 import { stamp, type ConditionDraft } from '../plan/conditions.ts';
 import { withFailure, type StepFailure } from './failures.ts';
 import type { Observed } from '../observation/observed.ts';
+import { stackSharing, type StackSharing } from '../observation/stack-sharing.ts';
 import { managedNetworks } from '../plan/managed-networks.ts';
 import { hostConditions, planHost, type HostPlan, type ItemKey } from '../plan/plan.ts';
 
@@ -60,6 +62,8 @@ export function buildReport(input: ReportInput): Report {
   const now = new Date(observed.at).toISOString();
   const plan = desired === null ? null : planHost(desired, observed);
   const known = desired === null || input.withDocker === null ? null : planHost(desired, input.withDocker);
+  const seen = input.withDocker?.docker;
+  const sharing = stackSharing(seen?.reachable === true ? seen.containers : []);
   return {
     observedAt: now,
     observedRevision: input.observedRevision,
@@ -82,12 +86,12 @@ export function buildReport(input: ReportInput): Report {
       const found = known?.containers.get(container.id)?.().found ?? null;
       // While Docker is silent, what was seen is repeated; that something is not there is no longer known.
       if (plan === null || (found === null && !observed.docker.reachable)) return [];
-      return [containerReport(container, found, plan, input, now)];
+      return [containerReport(container, found, plan, input, sharing, now)];
     }),
     inventory:
       desired === null || known === null || input.withDocker === null
         ? []
-        : inventory(known, desired, input.withDocker, input.names),
+        : inventory(known, desired, input.withDocker, input.names, sharing),
   };
 }
 
@@ -140,6 +144,7 @@ function containerReport(
   found: DockerContainerDetail | null,
   plan: HostPlan,
   input: ReportInput,
+  sharing: StackSharing,
   now: string,
 ): ContainerReport {
   const key: ItemKey = `container:${container.id}`;
@@ -161,6 +166,7 @@ function containerReport(
       ipv6: endpoint.ipv6,
       mac: endpoint.mac,
     })),
+    ...sharedBy(found === null ? [] : sharing.sharersOf(found.id)),
     conditions: stampAll(drafts, before?.conditions, generation, now),
   };
 }
@@ -174,6 +180,7 @@ function inventory(
   desired: DesiredDocument,
   observed: Observed,
   names: ReportInput['names'],
+  sharing: StackSharing,
 ): InventoryItem[] {
   if (!observed.docker.reachable) return [];
   const managed = managedNetworks(plan, desired, observed.docker);
@@ -193,10 +200,16 @@ function inventory(
           ipv6: endpoint.ipv6 ?? endpoint.requestedIpv6,
           mac: endpoint.mac,
           ...aliasesOf(names, container.id, endpoint.networkId),
+          ...sharedBy(sharing.allSharersOf(container.id)),
         };
       });
     });
   });
+}
+
+/** Left out where nobody shares the stack. */
+function sharedBy(sharers: readonly DockerContainer[]): Pick<InventoryItem, 'sharedBy'> {
+  return sharers.length === 0 ? {} : { sharedBy: sharers.slice(0, maxSharers).map(({ name }) => name) };
 }
 
 /** Left out where nobody looked: the server keeps what it has. */

@@ -13,6 +13,8 @@ export interface AddressRow {
   /** Docker's id of the container seen on it, and since when; left out where none can be: the address is new. */
   dockerId?: string | null;
   since?: Date | null;
+  /** Names of the containers that share the stack of what is seen on it; left out as `dockerId`. */
+  sharedBy?: string[];
   /** The Ethernet address seen on it, else the one asked for. */
   mac: string | null;
   /** The Ethernet address that it is reserved for. */
@@ -41,6 +43,9 @@ export const addressColumns = `host(a.ip) AS ip, text(a.cidr) AS cidr, n.name AS
   (SELECT g.name FROM host g WHERE g.id = may_give(a)) AS giver,
   (SELECT w.name FROM revocation v JOIN host w ON w.id = v.host_id
    WHERE v.space = a.space AND v.ip = a.ip AND (v.confirmed_at IS NULL OR v.until_unseen) ORDER BY v.created_at DESC LIMIT 1) AS "awaitingHost",
+  (SELECT coalesce(max(e.shared_by), '{}') FROM endpoint e
+   WHERE e.network_id = a.network_id AND e.host_id = COALESCE(a.host_id, c.host_id) AND (e.ipv4 = a.ip OR e.ipv6 = a.ip)
+     AND e.docker_id = COALESCE(a.docker_id, c.observed ->> 'dockerId')) AS "sharedBy",
   EXISTS (SELECT 1 FROM subnet_range g WHERE g.subnet_id = a.subnet_id AND g.kind = 'allocatable'
           AND g.first <= a.ip AND g.last >= a.ip) AS allocatable`;
 
@@ -59,6 +64,7 @@ export function presentAddress(row: AddressRow): Address {
     host: row.host,
     container: row.container,
     dockerId: row.dockerId ?? null,
+    sharedBy: row.sharedBy ?? [],
     since: row.since?.toISOString() ?? null,
     mac: row.mac,
     requestedMac: row.requestedMac,

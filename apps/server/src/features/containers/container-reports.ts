@@ -9,6 +9,7 @@ import { conditionsOf, observedOf } from './container-view.ts';
 import {
   containersOn,
   deleteContainer,
+  sharersOf,
   touchObserved,
   writeObserved,
   writeObservedMac,
@@ -57,10 +58,12 @@ export async function recordContainerReports(
     if (report === undefined) return [];
     return [{ row, report, name: `container ${row.name}`, generation: row.generation }];
   });
-  for (const { row, report } of notAhead('/containers', reported, mayBeAhead)) {
+  const taken = notAhead('/containers', reported, mayBeAhead);
+  for (const { row, report } of sharersFirst(taken)) {
     const known = knownOf(row);
     const verdict = judgeReport(known, report);
-    if (verdict.gone) {
+    // One whose stack others share stays until they are gone, whatever the order in which its host removed them.
+    if (verdict.gone && (await sharersOf(change.db, row.id)).length === 0) {
       // Addresses before containers (docs/locking.md). What is read of a container being removed does not change any more.
       await addresses.releaseOfContainer(change, row.id);
       if (await deleteContainer(change.db, row.id)) {
@@ -78,13 +81,21 @@ export async function recordContainerReports(
         if (place?.observedMac !== mac) await writeObservedMac(change.db, row.id, networkId, mac);
       }
     }
-    if (verdict.event === null && !verdict.moved && sameMessages(row, report)) {
+    if (verdict.event === null && !verdict.moved && !verdict.sharersChanged && sameMessages(row, report)) {
       unchanged.push(row.id);
       continue;
     }
-    const { state, dockerId, startedAt, exitCode, endpoints } = report;
+    const { state, dockerId, startedAt, exitCode, endpoints, sharedBy = [] } = report;
     await writeObserved(change.db, row.id, {
-      observed: { state, dockerId, startedAt, exitCode, endpoints, observedAt: observedAt.toISOString() },
+      observed: {
+        state,
+        dockerId,
+        startedAt,
+        exitCode,
+        endpoints,
+        sharedBy,
+        observedAt: observedAt.toISOString(),
+      },
       observedGeneration: report.generation,
       conditions: mergeConditions(known.conditions, report.conditions),
     });
@@ -92,6 +103,12 @@ export async function recordContainerReports(
   }
   await touchObserved(change.db, unchanged, observedAt);
 }
+
+/** What shares a stack before what has one of its own: removed together, the first keeps the second until it is dropped. */
+const sharersFirst = <T extends { row: ContainerRow }>(reported: readonly T[]): readonly T[] => [
+  ...reported.filter(({ row }) => row.sharesStackOf !== null),
+  ...reported.filter(({ row }) => row.sharesStackOf === null),
+];
 
 const sameMessages = (row: ContainerRow, report: ContainerReport): boolean => {
   const before = conditionsOf(row);

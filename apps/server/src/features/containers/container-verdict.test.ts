@@ -51,6 +51,13 @@ test('another address than the reserved one binds nothing', () => {
   expect(judgeReport(known(), seen)).toMatchObject({ bound: [], unbound: true });
 });
 
+test('who shares its stack is written down when it changes, and is not known of an earlier report (S3)', () => {
+  const shared = report({ sharedBy: ['t2'] });
+  expect(judgeReport(known(after(report())), shared)).toMatchObject({ event: null, sharersChanged: true });
+  expect(judgeReport(known(after(shared)), shared)).toMatchObject({ event: null, sharersChanged: false });
+  expect(judgeReport(known(after(shared)), report())).toMatchObject({ sharersChanged: true });
+});
+
 test('a plain heartbeat is no news', () => {
   expect(judgeReport(known(after(report())), report())).toMatchObject({
     event: null,

@@ -10,6 +10,8 @@ export interface ObservedContainer {
   exitCode: number | null;
   observedAt: string;
   endpoints: ContainerReport['endpoints'];
+  /** Containers that were made with its network stack. Left out in what an earlier version kept: not known. */
+  sharedBy?: readonly string[];
 }
 
 /** A place on a network with the addresses reserved for it, canonical. */
@@ -45,6 +47,8 @@ export interface ReportVerdict {
   unbound: boolean;
   /** The Ethernet address seen on each network. */
   macs: { networkId: string; mac: string | null }[];
+  /** Others share its network stack than before. */
+  sharersChanged: boolean;
 }
 
 const alive = new Set<ContainerReport['state']>(['running', 'paused']);
@@ -91,6 +95,7 @@ export function judgeReport(known: KnownContainer, report: ContainerReport): Rep
     bound,
     unbound,
     macs,
+    sharersChanged: JSON.stringify(before?.sharedBy ?? []) !== JSON.stringify(report.sharedBy ?? []),
   };
 }
 

@@ -60,6 +60,7 @@ export function presentContainer(row: ContainerRow, online: boolean): Container 
             dockerId: observed.dockerId,
             startedAt: observed.startedAt,
             exitCode: observed.exitCode,
+            sharedBy: [...(observed.sharedBy ?? [])],
             observedAt: observed.observedAt,
           },
     conditions: online ? seen : silentConditions(row.host.name, row.host.lastSeenAt, row.createdAt, reported),

@@ -248,6 +248,56 @@ describe('a shared network stack (S3)', () => {
     });
   });
 
+  test('is not taken from a plain docker run either: the refusal names it, and force goes on', async () => {
+    await run(onMacNet1('t4', { address: '172.16.100.74' }));
+    await carryOut(docker01);
+    const t4 = await desiredOn(docker01, 't4');
+    const seen = (sharedBy: string[]) => docker01.report({ containers: [containerDone(t4, { sharedBy })] });
+    await seen(['sidecar']);
+    expect((await get('t4')).body.observed).toMatchObject({ sharedBy: ['sidecar'] });
+    const refused = await remove('t4');
+    expect(refused.body).toMatchObject({
+      status: 409,
+      code: 'container_in_use',
+      detail: expect.stringContaining('sidecar shares the network stack of t4'),
+      data: { containers: [], others: ['sidecar'] },
+    });
+    expect((await get('t4')).body.deletingSince).toBeNull();
+    expect((await remove('t4', '?dryRun=true&force=true')).status).toBe(200);
+    expect((await remove('t4', '?force=true')).status).toBe(202);
+    await carryOut(docker01);
+    expect((await get('t4')).status).toBe(404);
+    await run(onMacNet1('t4'));
+    await carryOut(docker01);
+    // The sharer is gone: nothing is in the way any more.
+    expect((await remove('t4')).status).toBe(202);
+    await carryOut(docker01);
+  });
+
+  test('with force goes with those of the API that share it, and only after them', async () => {
+    await run(onMacNet1('t5', { address: '172.16.100.75' }));
+    await run({ name: 't6', networkMode: 'container:t5' });
+    await carryOut(docker01);
+    await docker01.report({
+      containers: [containerDone(await desiredOn(docker01, 't5'), { sharedBy: ['sidecar', 't6'] })],
+    });
+    expect((await remove('t5')).body).toMatchObject({
+      detail: expect.stringContaining('?force=true, which removes t6 too; sidecar was not made by Trunkline'),
+      data: { containers: ['/v1/containers/t6'], others: ['sidecar'] },
+    });
+    expect((await remove('t5', '?force=true')).status).toBe(202);
+    const [t5, t6] = [await desiredOn(docker01, 't5'), await desiredOn(docker01, 't6')];
+    expect([t5.state, t6.state]).toEqual(['absent', 'absent']);
+    // Somebody else removed t5 meanwhile: it is still there for the API until t6 is gone.
+    await docker01.report({
+      containers: [containerDone(t5), containerDone(t6, { state: 'running', dockerId: 'docker-t6' })],
+    });
+    expect((await get('t5')).status).toBe(200);
+    await docker01.report({ containers: [containerDone(t5), containerDone(t6)] });
+    expect([(await get('t5')).status, (await get('t6')).status]).toEqual([404, 404]);
+    expect((await address('mac_net1', '172.16.100.75')).body).toMatchObject({ state: 'quarantined' });
+  });
+
   test.each([
     ['of another host', { host: 'docker02', networkMode: 'container:box1' }, 400],
     ['that does not exist', { networkMode: 'container:nobody' }, 404],

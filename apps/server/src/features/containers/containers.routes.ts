@@ -30,6 +30,17 @@ const Filter = Closed({
   network: Type.Optional(NetworkName),
 });
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
+const Removing = Closed({
+  force: Type.Optional(
+    Type.Boolean({
+      description:
+        'Remove it although others share its network stack. Containers of the API that do so are removed too, before it. Any others are left running without a network: recreate them by hand.',
+      examples: [false],
+    }),
+  ),
+  ...WaitQuery,
+  ...DryRunQuery,
+});
 const Gone = Type.Null({ description: 'The container is gone, and its addresses are freed.' });
 
 const sendContainer = async (reply: FastifyReply, status: number, container: Container): Promise<void> => {
@@ -92,10 +103,10 @@ const deleteContainer = route({
     summary: 'Stop and remove a container',
     description:
       'Its host removes it. When the host has reported that, the container is gone and its addresses are quarantined. 202: under way, also while the host is silent. ' +
-      '204: it is gone. With `wait` the answer comes when it is gone, or when the time is up. `If-Match` is checked when sent.',
+      '204: it is gone. Refused with `container_in_use` while other containers share its network stack, whatever made them, unless `force` is set. With `wait` the answer comes when it is gone, or when the time is up. `If-Match` is checked when sent.',
     headers: IfMatchHeader,
     params: OfContainer,
-    querystring: Writing,
+    querystring: Removing,
     response: answers({ 200: Container, 202: Container, 204: Gone }),
   },
 });
@@ -137,7 +148,12 @@ export async function containerRoutes(
       const check = (tag: string): void => {
         if (request.headers['if-match'] !== undefined) checkIfMatch(request, tag);
       };
-      const container = await containers.remove(request.params.name, check, context);
+      const container = await containers.remove(
+        request.params.name,
+        request.query.force === true,
+        check,
+        context,
+      );
       if (context.dryRun === true) return sendContainer(reply, 200, container);
       const ms = waitMs(request);
       if (ms > 0)

@@ -18,6 +18,7 @@ import { moveFromConflicts, type ConflictedAddress } from './conflict-moves.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { recordContainerReports, type AddressesOfReports } from './container-reports.ts';
 import { isRunning, presentContainer } from './container-view.ts';
+import { refuseWhileShared } from './shared-removal.ts';
 import { readContainer } from './container-request.ts';
 import { containersOfHosts } from './desired-containers.ts';
 import {
@@ -26,7 +27,7 @@ import {
   findContainerById,
   forgetContainers,
   listContainers,
-  lockContainer,
+  lockWithSharers,
   markContainerDeleting,
   sharersOf,
   type ContainerFilter,
@@ -59,8 +60,16 @@ export interface ContainersService {
     page: { limit: number; cursor: string | undefined },
   ): Promise<PageOf<Container>>;
   get(name: string): Promise<Container>;
-  /** Begins to remove it; it is gone when its host reports that. `check` throws when the caller has not seen this form. */
-  remove(name: string, check: (tag: string) => void, context: ChangeContext): Promise<Container>;
+  /**
+   * Begins to remove it; it is gone when its host reports that. `check` throws when the caller has not seen this form. Throws
+   * `container_in_use` while others share its stack; with `force` those of the API are removed too, before it.
+   */
+  remove(
+    name: string,
+    force: boolean,
+    check: (tag: string) => void,
+    context: ChangeContext,
+  ): Promise<Container>;
   /** Whether waiting any longer is of no use: it runs, or is gone, or its host is silent. */
   settled(id: string): Promise<boolean>;
   isGone(id: string): Promise<boolean>;
@@ -137,27 +146,23 @@ export function createContainersService(
 
     get: async (name) => present(found(await findContainer(prisma, name), name)),
 
-    remove(name, check, context) {
+    remove(name, force, check, context) {
       return changes.make(context, async (change) => {
         const { db } = change;
-        const row = found(await lockContainer(db, name), name);
+        const row = found(await lockWithSharers(db, name), name);
         check(containerTag(row));
         if (row.deletingSince !== null) return present(row);
         const sharers = await sharersOf(db, row.id);
-        if (sharers.length > 0) {
-          throw new ApiError(
-            'container_in_use',
-            `${sharers.join(', ')} shares the network stack of ${name}: remove it first`,
-            { data: { containers: sharers.map(containerPath) } },
-          );
+        if (!force) refuseWhileShared(row, sharers);
+        for (const one of [...sharers.filter(({ deletingSince }) => deletingSince === null), row]) {
+          await markContainerDeleting(db, one.id, now());
+          change.record({
+            type: 'container.deleting',
+            subject: containerPath(one.name),
+            host: row.host.name,
+            data: { generation: one.generation + 1 },
+          });
         }
-        await markContainerDeleting(db, row.id, now());
-        change.record({
-          type: 'container.deleting',
-          subject: containerPath(name),
-          host: row.host.name,
-          data: { generation: row.generation + 1 },
-        });
         change.notifyHosts([row.hostId]);
         return present(found(await findContainer(db, name), name));
       });

@@ -19,8 +19,10 @@ export function findContainerById(db: TransactionClient, id: string): Promise<Co
   return db.container.findUnique({ where: { id }, include: whole });
 }
 
-export async function lockContainer(db: TransactionClient, name: string): Promise<ContainerRow | null> {
-  await db.$queryRaw`SELECT 1 FROM container WHERE name = ${name} FOR UPDATE`;
+/** Locks a container and those that share its stack, in the order of their ids (docs/locking.md). */
+export async function lockWithSharers(db: TransactionClient, name: string): Promise<ContainerRow | null> {
+  await db.$queryRaw`
+    SELECT 1 FROM container WHERE name = ${name} OR shares_stack_of = (SELECT id FROM container WHERE name = ${name}) ORDER BY id FOR UPDATE`;
   return findContainer(db, name);
 }
 
@@ -127,14 +129,16 @@ export async function markContainerDeleting(db: TransactionClient, id: string, n
   });
 }
 
-/** Names of the containers that share the stack of one. */
-export async function sharersOf(db: TransactionClient, id: string): Promise<string[]> {
-  const rows = await db.container.findMany({
+/** The containers that share the stack of one, by name. */
+export async function sharersOf(
+  db: TransactionClient,
+  id: string,
+): Promise<{ id: string; name: string; generation: number; deletingSince: Date | null }[]> {
+  return db.container.findMany({
     where: { sharesStackOf: id },
     orderBy: { name: 'asc' },
-    select: { name: true },
+    select: { id: true, name: true, generation: true, deletingSince: true },
   });
-  return rows.map(({ name }) => name);
 }
 
 /** Drops a container that is being removed; false when it was dropped before. */

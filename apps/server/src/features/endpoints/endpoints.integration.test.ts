@@ -150,3 +150,21 @@ test('each address of a container on two Docker networks of one network is seen 
   );
   expect(await address('twice', second.ip)).toMatchObject({ state: 'bound', container: 'web' });
 });
+
+test('an address names the containers that share the stack of the one on it, also a stopped one, until they are gone (S3)', async () => {
+  const id = await make('shared');
+  const [lease] = (await takeLeases(at.one, id, 1)).granted as [Lease];
+  const t1 = seenContainer(id, 't1', lease.ip);
+  await reportInventory(at.one, [{ ...t1, sharedBy: ['t2', 't3'] }]);
+  expect(await address('shared', lease.ip)).toMatchObject({ container: 't1', sharedBy: ['t2', 't3'] });
+  expect((await endpoints('?network=shared')).items).toMatchObject([
+    { container: 't1', sharedBy: ['t2', 't3'] },
+  ]);
+  const list = await at.server.request('GET', '/v1/networks/shared/addresses?state=bound');
+  expect(list.body.items).toMatchObject([{ ip: lease.ip, sharedBy: ['t2', 't3'] }]);
+  await reportInventory(at.one, [{ ...t1, state: 'exited', sharedBy: ['t3'] }]);
+  expect(await address('shared', lease.ip)).toMatchObject({ sharedBy: ['t3'] });
+  // An agent of an earlier version reports none.
+  await reportInventory(at.one, [t1]);
+  expect(await address('shared', lease.ip)).toMatchObject({ sharedBy: [] });
+});

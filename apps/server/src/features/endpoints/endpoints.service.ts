@@ -74,6 +74,7 @@ const seenItem = ({
   ipv6,
   mac,
   aliases,
+  sharedBy,
 }: InventoryItem): SeenItem => ({
   networkId,
   dockerId,
@@ -83,6 +84,7 @@ const seenItem = ({
   ipv6: canonical(ipv6, 6),
   mac: mac === null ? null : parseMac(mac),
   aliases: aliases ?? null,
+  sharedBy: sharedBy ?? [],
 });
 
 const present = (row: EndpointRow): Endpoint => ({
@@ -96,6 +98,7 @@ const present = (row: EndpointRow): Endpoint => ({
   ipv6: row.ipv6,
   mac: row.mac,
   aliases: row.aliases,
+  sharedBy: row.sharedBy,
   since: row.since.toISOString(),
   observedAt: row.observedAt.toISOString(),
 });

@@ -13,6 +13,7 @@ export interface SeenItem {
   mac: string | null;
   /** Null: nobody looked. */
   aliases: readonly string[] | null;
+  sharedBy: readonly string[];
 }
 
 /** What an inventory brought: see `put_inventory` in prisma/functions. */
@@ -59,6 +60,7 @@ export interface EndpointRow {
   ipv6: string | null;
   mac: string | null;
   aliases: string[];
+  sharedBy: string[];
   ours: boolean;
   since: Date;
   observedAt: Date;
@@ -82,7 +84,7 @@ export function listEndpoints(
 ): Promise<EndpointRow[]> {
   return query(
     `SELECT text(e.id) AS id, h.name AS host, n.name AS network, e.name AS container, e.docker_id AS "dockerId", e.state, host(e.ipv4) AS ipv4, host(e.ipv6) AS ipv6,
-            e.mac, e.aliases, e.since, h.observed_at AS "observedAt",
+            e.mac, e.aliases, e.shared_by AS "sharedBy", e.since, h.observed_at AS "observedAt",
             EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id) AS ours
      FROM endpoint e JOIN host h ON h.id = e.host_id JOIN network n ON n.id = e.network_id
      WHERE ($1::text IS NULL OR h.name = $1) AND ($2::text IS NULL OR n.name = $2) AND ($3::text IS NULL OR e.name = $3)
