@@ -9,6 +9,8 @@ export interface Way {
   /** Name of the interface inside. */
   readonly link: string;
   readonly gateway: string | null;
+  /** Nobody has answered for the gateway. */
+  readonly isSilent: boolean;
 }
 
 /** What is known of the ways out of a container. */
@@ -21,8 +23,8 @@ export interface Ways {
   readonly defaults: readonly string[];
 }
 
-/** Reads `ip -json route get` (ip-route(8)); null where there is no way. */
-export function wayOf(stdout: string): Way | null {
+/** Reads `ip -json route get` (ip-route(8)); null where there is no way. Who has the gateway is looked up by `isSilent`. */
+export function wayOf(stdout: string): Omit<Way, 'isSilent'> | null {
   const [entry] = JSON.parse(stdout.trim() || '[]') as {
     type?: string;
     dev?: string;
@@ -31,6 +33,18 @@ export function wayOf(stdout: string): Way | null {
   }[];
   if (entry?.dev === undefined || /unreachable|blackhole|prohibit/.test(entry.type ?? '')) return null;
   return { link: entry.dev, gateway: entry.gateway ?? entry.via?.host ?? null };
+}
+
+/** Whether `ip -json neigh show to` shows that the kernel has asked for an address and nobody has answered (ip-neighbour(8)). */
+export function isUnanswered(stdout: string): boolean {
+  const entries = JSON.parse(stdout.trim() || '[]') as { lladdr?: string; state?: string[] }[];
+  return (
+    entries.length > 0 &&
+    entries.every(
+      ({ lladdr, state }) =>
+        lladdr === undefined && state?.some((one) => one === 'FAILED' || one === 'INCOMPLETE') === true,
+    )
+  );
 }
 
 /** Whether all that was sent came back. */
@@ -62,10 +76,12 @@ function strayOf(inside: Inside, ip: Ip, way: Way | null): HostFinding[] {
   const near = places.filter((place) => isInSubnetOf(place, ip));
   const gateways = gatewaysOf(places, ip.family);
   const target = formatIp(ip);
-  const direct = near.some((place) => linkAt(place, links)?.name === way?.link);
-  if (near.length > 0 ? direct : way?.gateway != null && gateways.includes(plainIp(way.gateway))) return [];
+  if (way !== null && isRight(way, near.length > 0 ? near : places, links, gateways)) return [];
   const evidence = [
     `ip route get ${target} inside ${name}: ${way === null ? 'unreachable' : shown(way)}`,
+    ...(way?.isSilent === true
+      ? [`ip neigh show ${way.gateway} inside ${name}: nobody has answered for it`]
+      : []),
     `gateways of its networks: ${gateways.join(', ') || 'none'}`,
   ];
   const message =
@@ -73,6 +89,17 @@ function strayOf(inside: Inside, ip: Ip, way: Way | null): HostFinding[] {
       ? `container ${name} has no route to ${target}${near.length === 0 && gateways.length === 0 ? ', and its networks have no gateway' : ''}`
       : `packets of container ${name} to ${target} leave ${shown(way)}, and not ${near.length > 0 ? 'on the network that has this address' : `by the gateway ${gateways.join(', ') || 'of a network of this diagnosis'}`}`;
   return [found(name, message, evidence, gateways[0])];
+}
+
+/** Over the interface of one of these places: by a gateway of its networks, or by another that answers, such as a container that routes. */
+function isRight(
+  { link, gateway, isSilent }: Way,
+  places: readonly Place[],
+  links: Inside['links'],
+  gateways: readonly string[],
+): boolean {
+  if (!places.some((place) => linkAt(place, links)?.name === link)) return false;
+  return gateway === null || gateways.includes(plainIp(gateway)) || !isSilent;
 }
 
 function withoutDefault({ name, places }: Inside): HostFinding[] {

@@ -85,15 +85,28 @@ async function inside(
   host: FakeHost,
   name: string,
   links: readonly string[],
-  more: { routes?: string; get?: Readonly<Record<string, string | number>>; forward?: string } = {},
+  more: {
+    routes?: string;
+    get?: Readonly<Record<string, string | number>>;
+    silent?: boolean;
+    forward?: string;
+  } = {},
 ): Promise<World> {
   const enter = `nsenter --net=/proc/${await pidOf(host, name)}/ns/net --`;
   const get = Object.entries(more.get ?? {}).map(([address, way]) => [
     `${enter} ip -json route get ${address}`,
     way,
   ]);
+  const gateways = get.flatMap(([, text]) => /"gateway":"([^"]+)"/.exec(String(text))?.[1] ?? []);
+  const neigh = gateways.map((gateway) => [
+    `${enter} ip -json neigh show to ${gateway}`,
+    more.silent === true
+      ? `[{"dst":"${gateway}","dev":"eth0","state":["FAILED"]}]`
+      : `[{"dst":"${gateway}","dev":"eth0","lladdr":"02:00:00:00:00:01","state":["REACHABLE"]}]`,
+  ]);
   return {
     programs: {
+      ...(Object.fromEntries(neigh) as Record<string, string>),
       [`${enter} ip -json -details address show`]: `[${[lo, ...links].join(',')}]`,
       [`${enter} cat /proc/sys/net/ipv4/ip_forward`]: `${more.forward ?? '1'}\n`,
       ...(Object.fromEntries(get) as Record<string, string | number>),
@@ -332,6 +345,25 @@ const rows: readonly Row[] = [
       routes: head + byDefault('172.16.20.1', 'eth1'),
       get: { '10.9.0.5': way('172.16.20.1', 'eth1') },
     },
+    finds: [],
+  },
+  {
+    name: 'nothing of a way by another gateway on the network, which answers: a container may route',
+    pings: far(0),
+    more: { get: { '10.9.0.5': way('172.16.100.250') } },
+    finds: [],
+  },
+  {
+    name: 'a way by another gateway on the network, which nobody has',
+    pings: far(0),
+    more: { get: { '10.9.0.5': way('172.16.100.99') }, silent: true },
+    finds: [of('default-route-elsewhere')],
+    says: 'leave over eth0 by 172.16.100.99, and not by the gateway 172.16.100.1',
+  },
+  {
+    name: 'nothing of the right gateway, where nobody has it: the wire finds that',
+    pings: far(0),
+    more: { get: { '10.9.0.5': way('172.16.100.1') }, silent: true },
     finds: [],
   },
   {

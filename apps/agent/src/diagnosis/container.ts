@@ -10,7 +10,7 @@ import { createSlots } from '../lib/slots.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
 import { interfaceFindings, placesOf, type Inside } from './container-place.ts';
 import { missing, notAttached, notRunning } from './container-state.ts';
-import { isLost, notForwarding, wayFindings, wayOf, type Way } from './container-ways.ts';
+import { isLost, isUnanswered, notForwarding, wayFindings, wayOf, type Way } from './container-ways.ts';
 import type { Examiner, Traffic } from './examiner.ts';
 import type { Scene, SceneContainer } from './scene.ts';
 
@@ -147,7 +147,11 @@ async function wayTo(address: string, pid: number, { run, signal }: Scene): Prom
   // 2: the kernel has no way there (ip(8)).
   const options = { acceptCodes: [0, 2], signal };
   const { stdout, code } = await inside('ip', ['-json', 'route', 'get', address], options);
-  return code === 0 ? wayOf(stdout) : null;
+  const way = code === 0 ? wayOf(stdout) : null;
+  if (way === null) return null;
+  if (way.gateway === null) return { ...way, isSilent: false };
+  const neighbours = await inside('ip', ['-json', 'neigh', 'show', 'to', way.gateway], { signal });
+  return { ...way, isSilent: isUnanswered(neighbours.stdout) };
 }
 
 /**
