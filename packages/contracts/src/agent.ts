@@ -14,6 +14,7 @@ import {
 import { maxInt32 } from './bounds.ts';
 import { ConnectivityResult } from './checks/connectivity-result.ts';
 import { DiagnosisTask, DiagnosisTaskResult } from './checks/diagnosis-result.ts';
+import { MatrixTask, MatrixTaskResult } from './checks/matrix-result.ts';
 import { WireTask, WireTaskResult } from './checks/wire-result.ts';
 import { containerSettings, ContainerState } from './containers.ts';
 import { HostFacts } from './hosts.ts';
@@ -209,8 +210,25 @@ export const DesiredDiagnosisCheck = Closed(
 );
 export type DesiredDiagnosisCheck = Static<typeof DesiredDiagnosisCheck>;
 
+export const DesiredMatrixCheck = Closed(
+  {
+    id: Id,
+    kind: Words(['matrix'], { description: 'Kind of check.' }),
+    ...MatrixTask.properties,
+    expiresAt,
+  },
+  { description: 'Tries addresses, ports and names from containers of this host, or from the host itself.' },
+);
+export type DesiredMatrixCheck = Static<typeof DesiredMatrixCheck>;
+
 export const DesiredCheck = Type.Union(
-  [DesiredConnectivityCheck, DesiredPreflightCheck, DesiredWireCheck, DesiredDiagnosisCheck],
+  [
+    DesiredConnectivityCheck,
+    DesiredPreflightCheck,
+    DesiredWireCheck,
+    DesiredDiagnosisCheck,
+    DesiredMatrixCheck,
+  ],
   { description: 'A check to run once.' },
 );
 export type DesiredCheck = Static<typeof DesiredCheck>;
@@ -440,7 +458,14 @@ export const CheckReport = Closed(
   {
     state: Words(['running', 'done', 'failed'], { description: 'Where it stands.' }),
     result: Type.Union(
-      [ConnectivityResult, PreflightResult, WireTaskResult, DiagnosisTaskResult, Type.Null()],
+      [
+        ConnectivityResult,
+        PreflightResult,
+        WireTaskResult,
+        DiagnosisTaskResult,
+        MatrixTaskResult,
+        Type.Null(),
+      ],
       {
         description: 'What it found, when done.',
       },

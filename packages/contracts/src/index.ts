@@ -11,6 +11,7 @@ export * from './checks/check.ts';
 export * from './checks/connectivity-result.ts';
 export * from './checks/diagnosis-result.ts';
 export * from './checks/diagnosis-table.ts';
+export * from './checks/matrix-result.ts';
 export * from './checks/wire-result.ts';
 export * from './common.ts';
 export * from './conditions/condition-kind.ts';

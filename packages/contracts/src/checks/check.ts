@@ -1,9 +1,10 @@
 import { Type, type Static } from 'typebox';
-import { ContainerName, HostName, Id, NetworkName, Timestamp } from '../common.ts';
+import { ContainerName, HostName, Id, IpAddress, NetworkName, Timestamp } from '../common.ts';
 import { Closed, Described, Nullable, Words } from '../schema.ts';
 import { AddressesResult } from './addresses-result.ts';
 import { ConnectivityResult } from './connectivity-result.ts';
 import { DiagnosisResult } from './diagnosis-result.ts';
+import { matrixBounds, MatrixResult } from './matrix-result.ts';
 import { WireResult } from './wire-result.ts';
 
 /** The kinds of checks: what each is for, and which fields of a request it needs and takes beside `timeoutSeconds`. */
@@ -26,11 +27,17 @@ export const checkKindTable = {
     needs: [],
     takes: ['network', 'host', 'container', 'from', 'to'],
   },
+  matrix: {
+    means:
+      'Who reaches whom, by address, name and TCP port: all running containers of a network among each other, or chosen pairs, also from a host, to a host, to a gateway or to any address. Takes one of `network` and `pairs`.',
+    needs: [],
+    takes: ['network', 'pairs', 'port', 'names', 'count'],
+  },
 } as const satisfies Record<
   string,
   { means: string; needs: readonly CheckField[]; takes: readonly CheckField[] }
 >;
-type CheckField = 'from' | 'to' | 'network' | 'host' | 'container' | 'count';
+type CheckField = 'from' | 'to' | 'network' | 'host' | 'container' | 'count' | 'pairs' | 'port' | 'names';
 export type CheckKindName = keyof typeof checkKindTable;
 const checkKinds = Object.keys(checkKindTable) as CheckKindName[];
 
@@ -42,6 +49,84 @@ const Endpoint = Closed(
   { container: ContainerName },
   { description: 'A container.', examples: [{ container: 'box1' }] },
 );
+const port = Type.Integer({
+  minimum: 1,
+  maximum: 65_535,
+  description: 'A TCP port that is connected to.',
+  examples: [80],
+});
+
+const MatrixFrom = Closed(
+  {
+    container: Type.Optional(
+      Described(ContainerName, {
+        description: 'A running container, whether Trunkline or somebody else runs it.',
+        examples: ['box1'],
+      }),
+    ),
+    host: Type.Optional(
+      Described(HostName, {
+        description:
+          'A host itself. It does not reach its own macvlan containers unless their network has `hostAccess`.',
+        examples: ['docker01'],
+      }),
+    ),
+  },
+  { description: 'Where it is tried from: one of the fields.', examples: [{ container: 'box1' }] },
+);
+const MatrixTo = Closed(
+  {
+    container: Type.Optional(
+      Described(ContainerName, {
+        description:
+          'A container: its addresses on the networks that both are on, or all of them where there is none.',
+        examples: ['box2'],
+      }),
+    ),
+    host: Type.Optional(
+      Described(HostName, {
+        description: 'A host: the addresses of its interfaces that are not those of Docker.',
+        examples: ['docker02'],
+      }),
+    ),
+    gateway: Type.Optional(
+      Described(NetworkName, {
+        description: 'A network: the gateways of its subnets.',
+        examples: ['mac_net1'],
+      }),
+    ),
+    address: Type.Optional(Described(IpAddress, { description: 'Any address.', examples: ['172.16.100.1'] })),
+  },
+  { description: 'What is tried: one of the fields.', examples: [{ container: 'box2' }] },
+);
+const MatrixPair = Closed(
+  {
+    from: MatrixFrom,
+    to: MatrixTo,
+    port: Type.Optional(
+      Described(port, {
+        description: 'A TCP port for this pair; left out: that of the check, if it has one.',
+        examples: [443],
+      }),
+    ),
+  },
+  { description: 'One direction.' },
+);
+export type MatrixPair = Static<typeof MatrixPair>;
+const pairsMeaning = `Directions to try, up to ${matrixBounds.pairs}. From one host up to ${matrixBounds.triesOfHost} addresses are tried.`;
+const pairsExamples = [
+  [
+    { from: { container: 'box1' }, to: { container: 'box2' } },
+    { from: { host: 'docker01' }, to: { gateway: 'mac_net1' } },
+  ],
+];
+const Pairs = Type.Array(MatrixPair, {
+  minItems: 1,
+  maxItems: matrixBounds.pairs,
+  description: pairsMeaning,
+  examples: pairsExamples,
+});
+
 const settings = {
   count: Type.Integer({
     minimum: 1,
@@ -77,7 +162,7 @@ export const CheckCreate = Closed(
     network: Type.Optional(
       Described(NetworkName, {
         description:
-          '`addresses`: the network to compare; left out: all networks. `wire`: the network to try, required. `diagnose`: the network to look at, on all of its hosts.',
+          '`addresses`: the network to compare; left out: all networks. `wire`: the network to try, required. `diagnose`: the network to look at, on all of its hosts. `matrix`: the network whose running containers try each other.',
         examples: ['mac_net1'],
       }),
     ),
@@ -94,7 +179,27 @@ export const CheckCreate = Closed(
         examples: ['box1'],
       }),
     ),
-    count: Type.Optional({ ...settings.count, default: 5 }),
+    pairs: Type.Optional(
+      Described(Pairs, { description: `\`matrix\` only. ${pairsMeaning}`, examples: pairsExamples }),
+    ),
+    port: Type.Optional(
+      Described(port, {
+        description: '`matrix` only: a TCP port to connect to, at each address; left out: none.',
+        examples: [80],
+      }),
+    ),
+    names: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          '`matrix` only: from containers to containers, whether the name of the target resolves to it, by the hosts file and the resolver of the container that tries it.',
+        examples: [true],
+      }),
+    ),
+    count: Type.Optional({
+      ...settings.count,
+      description: 'Echo requests to each address; left out: 5, for `matrix` 3.',
+    }),
     timeoutSeconds: Type.Optional({ ...settings.timeoutSeconds, default: 30 }),
   },
   {
@@ -105,6 +210,14 @@ export const CheckCreate = Closed(
       { kind: 'addresses', network: 'mac_net1' },
       { kind: 'wire', network: 'mac_net1' },
       { kind: 'diagnose', from: { container: 'box1' }, to: { container: 'box2' } },
+      { kind: 'matrix', network: 'mac_net1', names: true },
+      {
+        kind: 'matrix',
+        pairs: [
+          { from: { container: 'box1' }, to: { container: 'box2' }, port: 80 },
+          { from: { host: 'docker01' }, to: { gateway: 'mac_net1' } },
+        ],
+      },
     ],
   },
 );
@@ -136,6 +249,14 @@ export const Check = Closed(
       description: 'The container that was looked at (`diagnose`); null: it is about something else.',
       examples: [null],
     }),
+    pairs: Type.Union([Pairs, Type.Null()], {
+      description: 'The directions that were asked for (`matrix`); null: none by name.',
+    }),
+    port: Nullable(port, {
+      description: 'The TCP port that was asked for (`matrix`); null: none.',
+      examples: [null],
+    }),
+    names: Type.Boolean({ description: 'Names were asked for (`matrix`).', examples: [false] }),
     ...settings,
     host: Nullable(HostName, {
       description:
@@ -143,9 +264,12 @@ export const Check = Closed(
       examples: ['docker01'],
     }),
     state: CheckState,
-    result: Type.Union([ConnectivityResult, AddressesResult, WireResult, DiagnosisResult, Type.Null()], {
-      description: 'What it found, when `done`.',
-    }),
+    result: Type.Union(
+      [ConnectivityResult, AddressesResult, WireResult, DiagnosisResult, MatrixResult, Type.Null()],
+      {
+        description: 'What it found, when `done`.',
+      },
+    ),
     error: Nullable(Type.String({ maxLength: 4096 }), {
       description: 'Why it could not run, when `failed` or `expired`.',
       examples: [null],

@@ -83,7 +83,7 @@ export const eventFields = {
   kind: text('The kind of the check.', 64),
   checkFrom: text('The container that the pings start from.', 256),
   checkTo: text('The container that they should reach.', 256),
-  findings: count('How many differences were found.'),
+  findings: count('How many differences or faults were found.'),
   error: Nullable(text(''), { description: 'Why the host could not do it; null: no error.' }),
   reachable: flag('Whether the target was reached.'),
   hosts: count('How many hosts were asked.'),
