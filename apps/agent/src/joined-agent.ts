@@ -3,6 +3,7 @@ import { createAgentClient, type AgentClient, type ServerLocation } from '@trunk
 import { instanceOf } from '@trunkline/contracts';
 import type { AgentDeps } from './agent-deps.ts';
 import { createCheckRunner, type CheckRunnerDeps } from './checks/check-runner.ts';
+import { createMatrixCheck } from './checks/matrix.ts';
 import { checkConnectivity } from './checks/connectivity.ts';
 import { checkPreflight } from './checks/preflight.ts';
 import { readContainerFile } from './checks/resolver-files.ts';
@@ -239,6 +240,8 @@ function checksOf(
   const tryWire: DiagnosisDeps['tryWire'] = (check, until) =>
     checkWire(check, { placeOf, links, probe, open: openWire, timing }, until);
   const look = () => observer.look();
+  const inside = { docker, run, readContainerFile, nodePath: process.execPath };
+  const matrix = createMatrixCheck({ ...inside, timing });
   return (check, until) => {
     switch (check.kind) {
       case 'preflight':
@@ -249,11 +252,9 @@ function checksOf(
         return diagnose(check, { ...scene, examiners, tryWire, now: timing.now }, until);
       }
       case 'connectivity':
-        return checkConnectivity(
-          check,
-          { docker, run, readContainerFile, nodePath: process.execPath },
-          until,
-        );
+        return checkConnectivity(check, inside, until);
+      case 'matrix':
+        return matrix(check, until);
       case 'wire':
         return tryWire(check, until);
     }

@@ -5,6 +5,7 @@ import type { DockerEngine } from '../host/docker-engine.ts';
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
 import { pingAddress, pingFailure } from './ping.ts';
+import { dnsFailure } from './resolve.ts';
 import { hostsAddresses, nameservers } from './resolver-files.ts';
 
 /** What a connectivity check works with. */
@@ -49,7 +50,7 @@ export async function checkConnectivity(
 }
 
 /** Process id of the container, or a sentence why there is none. */
-async function runningPid(name: string, docker: ConnectivityDeps['docker']): Promise<number | string> {
+export async function runningPid(name: string, docker: ConnectivityDeps['docker']): Promise<number | string> {
   try {
     const { pid, status } = await docker.container(name);
     return pid ?? `container ${name} is ${status}: start it first`;
@@ -106,20 +107,12 @@ async function resolve(
       signal,
     });
     const { addresses, error } = JSON.parse(stdout) as { addresses: string[]; error: string | null };
-    return { addresses, failure: error === null ? '' : (dnsWords[error] ?? error) };
+    return { addresses, failure: error === null ? '' : dnsFailure(error) };
   } catch (error) {
     signal.throwIfAborted();
     return { addresses: [], failure: pingFailure(error) };
   }
 }
-
-/** The DNS terms for Node's error codes (https://nodejs.org/api/dns.html). */
-const dnsWords: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'NXDOMAIN',
-  ESERVFAIL: 'SERVFAIL',
-  EREFUSED: 'REFUSED',
-  ETIMEOUT: 'no answer',
-};
 
 function sentence(
   check: DesiredConnectivityCheck,

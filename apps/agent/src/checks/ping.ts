@@ -3,14 +3,17 @@ import { shortMessageOf } from '@trunkline/log';
 import { CommandFailed, type RunCommand } from '../host/command.ts';
 import { parsePingSummary } from './ping-summary.ts';
 
-/** Pings an address from where `run` runs; says who answered ARP or ND. Fails only when `signal` aborts. */
-export async function pingAddress(
+/** What echo requests to one address found, without the MAC that answered ARP or ND. */
+export type Echoes = Omit<Ping, 'mac'>;
+
+/** Pings an address from where `run` runs. Fails only when `signal` aborts. */
+export async function sendPings(
   address: string,
   count: number,
   run: RunCommand,
   signal: AbortSignal,
-): Promise<Ping> {
-  const nothing = { address, sent: 0, received: 0, lossPercent: 100, rttMs: null, mac: null };
+): Promise<Echoes> {
+  const nothing = { address, sent: 0, received: 0, lossPercent: 100, rttMs: null };
   try {
     const family = address.includes(':') ? '-6' : '-4';
     const argv = ['-n', '-q', family, '-c', String(count), '-i', '0.2', '-W', '1', address];
@@ -23,21 +26,41 @@ export async function pingAddress(
     const summary = parsePingSummary(stdout);
     if (summary === null)
       return { ...nothing, error: `the output of ping is not readable: ${stdout.slice(0, 200)}` };
-    return { address, ...summary, mac: await neighbourMac(address, run, signal), error: null };
+    return { address, ...summary, error: null };
   } catch (error) {
     signal.throwIfAborted();
     return { ...nothing, error: pingFailure(error) };
   }
 }
 
-/** Who answered ARP or ND; null for nobody, and where the answer cannot be read. */
-async function neighbourMac(address: string, run: RunCommand, signal: AbortSignal): Promise<string | null> {
+/** Pings an address from where `run` runs; says who answered ARP or ND. Fails only when `signal` aborts. */
+export async function pingAddress(
+  address: string,
+  count: number,
+  run: RunCommand,
+  signal: AbortSignal,
+): Promise<Ping> {
+  const { error, ...found } = await sendPings(address, count, run, signal);
+  const macs = error === null ? await neighbourMacs(run, signal, ['to', address]) : new Map<string, string>();
+  return { ...found, mac: macs.get(address) ?? null, error };
+}
+
+/** Who answered ARP or ND, by address; empty where the answer cannot be read. */
+export async function neighbourMacs(
+  run: RunCommand,
+  signal: AbortSignal,
+  selector: readonly string[] = [],
+): Promise<ReadonlyMap<string, string>> {
   try {
-    const { stdout } = await run('ip', ['-json', 'neigh', 'show', 'to', address], { signal });
-    const entries = JSON.parse(stdout.trim() || '[]') as { lladdr?: string }[];
-    return entries.find(({ lladdr }) => lladdr !== undefined)?.lladdr?.toLowerCase() ?? null;
+    const { stdout } = await run('ip', ['-json', 'neigh', 'show', ...selector], { signal });
+    const entries = JSON.parse(stdout.trim() || '[]') as { dst?: string; lladdr?: string }[];
+    return new Map(
+      entries.flatMap(({ dst, lladdr }): [string, string][] =>
+        dst === undefined || lladdr === undefined ? [] : [[dst, lladdr.toLowerCase()]],
+      ),
+    );
   } catch {
-    return null;
+    return new Map();
   }
 }
 
