@@ -23,14 +23,16 @@ const bodyLimits: Readonly<Record<string, BodyLimit>> = {
   'PATCH /v1/networks/:name': { bytes: MiB, values: 20_000 },
   // Environment and arguments.
   'POST /v1/containers': { bytes: MiB, values: 2_000 },
+  // 512 pairs of a matrix with names as long as they may be.
+  'POST /v1/checks': { bytes: 256 * KiB, values: 4_000 },
   // The facts of a machine with 512 interfaces; from anybody.
   'POST /agent/v1/join': { bytes: 256 * KiB, values: 20_000 },
   // Every network, container and address of a host.
   'POST /agent/v1/report': { bytes: 32 * MiB, values: 2_000_000 },
   // 65,536 held addresses of IPv6 are about 9 MB.
   'POST /agent/v1/leases': { bytes: 16 * MiB, values: 500_000 },
-  // 256 actions and 32 conditions of a preflight.
-  'POST /agent/v1/checks/:id': { bytes: MiB, values: 5_000 },
+  // 512 tries and 512 names of a matrix, 18 values each.
+  'POST /agent/v1/checks/:id': { bytes: MiB, values: 20_000 },
 };
 
 /** How large a body a route takes. */

@@ -8,6 +8,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { findCheck, insertCheck, insertComparison } from './checks.store.ts';
 import { defaults, present } from './check-view.ts';
 import type { Diagnoses, DiagnosesDeps } from './diagnoses.ts';
+import type { Matrices } from './matrices.ts';
 import type { PartEnded } from './parts.ts';
 import type { WireChecks, WireChecksDeps } from './wire-checks.ts';
 
@@ -23,6 +24,7 @@ export interface ChecksDeps extends WireChecksDeps, DiagnosesDeps {
 interface SeveralHosts {
   wire: Pick<WireChecks, 'create'>;
   diagnoses: Pick<Diagnoses, 'create'>;
+  matrices: Pick<Matrices, 'create'>;
   partEnded: PartEnded;
 }
 
@@ -32,7 +34,7 @@ export interface CheckCreation {
 }
 
 /** The fields of a request that are for a kind of check at all. */
-const kindFields = ['from', 'to', 'network', 'host', 'container', 'count'] as const;
+const kindFields = ['from', 'to', 'network', 'host', 'container', 'pairs', 'port', 'names', 'count'] as const;
 
 /** Refuses what the kind does not take, and what it needs and has not. */
 function checkFields(input: CheckCreate): void {
@@ -47,6 +49,8 @@ function checkFields(input: CheckCreate): void {
   });
   if (errors.length > 0) throw invalidFields(errors);
   if (input.kind === 'diagnose') checkTarget(input);
+  if (input.kind === 'matrix' && (input.network === undefined) === (input.pairs === undefined))
+    throw invalidFields([{ pointer: '', message: 'matrix takes one of network and pairs' }]);
 }
 
 /** A diagnosis is about one thing. */
@@ -68,7 +72,7 @@ function takenBy(field: string): string {
 export function createCheckCreation(
   { now }: Pick<Platform, 'now'>,
   { containers, endpoints }: Pick<ChecksDeps, 'containers' | 'endpoints'>,
-  { wire, diagnoses, partEnded }: SeveralHosts,
+  { wire, diagnoses, matrices, partEnded }: SeveralHosts,
 ): CheckCreation {
   const find = async (change: Change, name: string): Promise<{ id: string; hostId: string }> => {
     const container = await containers.findRunning(change.db, name);
@@ -131,7 +135,7 @@ export function createCheckCreation(
     const id =
       kind === 'wire'
         ? await wire.create(change, network ?? '', timeoutSeconds)
-        : await diagnoses.create(change, input, timeoutSeconds);
+        : await (kind === 'matrix' ? matrices : diagnoses).create(change, input, timeoutSeconds);
     change.record({
       type: 'check.created',
       subject: checkPath(id),
@@ -149,7 +153,13 @@ export function createCheckCreation(
   return {
     create: (change, input) => {
       checkFields(input);
-      const make = { connectivity: connect, addresses: compare, wire: askSeveral, diagnose: askSeveral };
+      const make = {
+        connectivity: connect,
+        addresses: compare,
+        wire: askSeveral,
+        diagnose: askSeveral,
+        matrix: askSeveral,
+      };
       return make[input.kind](change, input);
     },
   };

@@ -15,6 +15,7 @@ export function present(row: CheckRow, now: Date): Check {
   const overdue =
     row.kind !== 'wire' &&
     row.kind !== 'diagnose' &&
+    row.kind !== 'matrix' &&
     (row.state === 'pending' || row.state === 'running') &&
     row.expiresAt <= now;
   return {
@@ -32,8 +33,20 @@ export function present(row: CheckRow, now: Date): Check {
 
 function fieldsOf(
   row: CheckRow,
-): Pick<Check, 'from' | 'to' | 'network' | 'container' | 'count' | 'timeoutSeconds'> {
-  const none = { from: null, to: null, network: null, container: null, count: defaults.count };
+): Pick<
+  Check,
+  'from' | 'to' | 'network' | 'container' | 'pairs' | 'port' | 'names' | 'count' | 'timeoutSeconds'
+> {
+  const none = {
+    from: null,
+    to: null,
+    network: null,
+    container: null,
+    pairs: null,
+    port: null,
+    names: false,
+    count: defaults.count,
+  };
   switch (row.kind) {
     case 'connectivity': {
       const { from, to, count, timeoutSeconds } = row.spec;
@@ -44,6 +57,10 @@ function fieldsOf(
     case 'wire': {
       const { network, timeoutSeconds } = row.spec;
       return { ...none, network, timeoutSeconds };
+    }
+    case 'matrix': {
+      const { network, pairs, port, names, count, timeoutSeconds } = row.spec;
+      return { ...none, network, pairs, port, names, count, timeoutSeconds };
     }
     case 'diagnose': {
       const { target, timeoutSeconds } = row.spec;

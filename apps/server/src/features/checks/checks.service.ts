@@ -27,6 +27,7 @@ import { createCheckCreation, type ChecksDeps } from './check-creation.ts';
 import { expiredError, present } from './check-view.ts';
 import { createPreflights, type Preflights } from './preflights.ts';
 import { createDiagnoses } from './diagnoses.ts';
+import { createMatrices } from './matrices.ts';
 import { createPartEnded } from './parts.ts';
 import { startVerifications } from './verifications.ts';
 import { createWireChecks } from './wire-checks.ts';
@@ -61,6 +62,7 @@ function desiredCheck(job: OpenJob & { expiresAt: string }): DesiredCheck {
   if (job.kind === 'preflight') return { id, kind: 'preflight', network: job.spec.network, expiresAt };
   if (job.kind === 'wire-part') return { ...job.spec, id, kind: 'wire', expiresAt };
   if (job.kind === 'diagnose-part') return { ...job.spec, id, kind: 'diagnose', expiresAt };
+  if (job.kind === 'matrix-part') return { ...job.spec, id, kind: 'matrix', expiresAt };
   const { from, to, toAddresses, count } = job.spec;
   return { id, kind: 'connectivity', fromContainer: from, toContainer: to, toAddresses, count, expiresAt };
 }
@@ -73,6 +75,7 @@ function kindOf(result: CheckReport['result']): OpenJob['kind'] | null {
   if (result === null) return null;
   if ('reachable' in result) return 'connectivity';
   if ('looked' in result) return 'diagnose-part';
+  if ('tries' in result) return 'matrix-part';
   return 'pings' in result ? 'wire-part' : 'preflight';
 }
 
@@ -91,8 +94,9 @@ export function createChecksService(
   const { prisma } = platform.database;
   const wire = createWireChecks(platform, deps);
   const diagnoses = createDiagnoses(platform, deps, wire);
-  const partEnded = createPartEnded(platform, wire, diagnoses);
-  const creation = createCheckCreation(platform, deps, { wire, diagnoses, partEnded });
+  const matrices = createMatrices(platform, deps);
+  const partEnded = createPartEnded(platform, wire, diagnoses, matrices);
+  const creation = createCheckCreation(platform, deps, { wire, diagnoses, matrices, partEnded });
 
   return {
     ...createPreflights(platform),
@@ -136,7 +140,7 @@ export function createChecksService(
         ...(result !== null && 'reachable' in result ? { reachable: result.reachable } : {}),
       };
       // A preflight that begins is news to nobody, nor is a part of a check.
-      if (job.kind === 'wire-part' || job.kind === 'diagnose-part') {
+      if (job.kind === 'wire-part' || job.kind === 'diagnose-part' || job.kind === 'matrix-part') {
         if (state !== 'running' && job.partOf !== null) {
           change.record({
             type: 'check.host-answered',

@@ -6,10 +6,13 @@ import {
   type DesiredNetwork,
   type DiagnosisResult,
   type DiagnosisTask,
+  type MatrixResult,
+  type MatrixTask,
   type WireResult,
   type WireTask,
 } from '@trunkline/contracts';
 import type { DiagnosisPlan } from './diagnosis-plan.ts';
+import type { MatrixPlan } from './matrix-plan.ts';
 import type { WirePlan } from './wire-plan.ts';
 import { Prisma, type PrismaClient, type TransactionClient } from '../../platform/database/database.ts';
 
@@ -36,6 +39,7 @@ export type CheckRow = CheckFields &
     | { kind: 'addresses'; spec: AddressesSpec; result: AddressesResult | null }
     | { kind: 'wire'; spec: WirePlan; result: WireResult | null }
     | { kind: 'diagnose'; spec: DiagnosisPlan; result: DiagnosisResult | null }
+    | { kind: 'matrix'; spec: MatrixPlan; result: MatrixResult | null }
   );
 
 /** What a check of a kind was asked for. */
@@ -122,6 +126,7 @@ export type OpenJob = { id: string; partOf: string | null; host: { name: string 
   | { kind: 'preflight'; spec: { network: DesiredNetwork } }
   | { kind: 'wire-part'; spec: WireTask }
   | { kind: 'diagnose-part'; spec: DiagnosisTask }
+  | { kind: 'matrix-part'; spec: MatrixTask }
 );
 
 const ofHost = (hostId: string, now: Date) => ({
@@ -198,7 +203,7 @@ export interface ExpiredCheck {
 export async function expireChecks(db: TransactionClient, now: Date, error: string): Promise<ExpiredCheck[]> {
   return db.$queryRaw`
     UPDATE check_job SET state = 'expired', finished_at = ${now}, error = ${error}
-    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} AND kind NOT IN ('wire', 'diagnose') ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running') AND expires_at <= ${now} AND kind NOT IN ('wire', 'diagnose', 'matrix') ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
     RETURNING id, kind, host_id AS "hostId", part_of AS "partOf", spec #>> '{network,name}' AS network`;
 }
 

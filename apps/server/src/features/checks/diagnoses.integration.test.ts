@@ -128,7 +128,7 @@ test.each([
   [{}, '', 'takes one of'],
   [{ network: 'sick', host: 'docker01' }, '', 'takes one of'],
   [{ from: { container: 'box1' } }, '', 'takes one of'],
-  [{ network: 'sick', count: 3 }, '/count', 'kind connectivity takes it'],
+  [{ network: 'sick', count: 3 }, '/count', 'kinds connectivity, matrix take it'],
 ])('%j is refused', async (body, pointer, message) => {
   const { status, body: problem } = await ask(body);
   expect(status).toBe(400);

@@ -1,16 +1,24 @@
-import type { DiagnosisResult, DiagnosisTask, WireResult, WireTask } from '@trunkline/contracts';
+import type {
+  DiagnosisResult,
+  DiagnosisTask,
+  MatrixResult,
+  MatrixTask,
+  WireResult,
+  WireTask,
+} from '@trunkline/contracts';
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { OpenJob, StoredSpec } from './checks.store.ts';
 import { waitSeconds } from './wire-plan.ts';
 
 /** A check that several hosts carry out: a row of its own, and one for the part of each. */
-export type WholeKind = 'wire' | 'diagnose';
+export type WholeKind = 'wire' | 'diagnose' | 'matrix';
 
-const partKinds = { wire: 'wire-part', diagnose: 'diagnose-part' } as const satisfies Record<
-  WholeKind,
-  OpenJob['kind']
->;
+const partKinds = {
+  wire: 'wire-part',
+  diagnose: 'diagnose-part',
+  matrix: 'matrix-part',
+} as const satisfies Record<WholeKind, OpenJob['kind']>;
 
 /** Writes the check and the parts of its hosts; answers its id. */
 export async function insertWhole<K extends WholeKind>(
@@ -18,7 +26,7 @@ export async function insertWhole<K extends WholeKind>(
   check: {
     kind: K;
     spec: StoredSpec<K>;
-    tasks: readonly { hostId: string; task: WireTask | DiagnosisTask }[];
+    tasks: readonly { hostId: string; task: WireTask | DiagnosisTask | MatrixTask }[];
     timeoutSeconds: number;
     holdsAddresses: boolean;
     now: Date;
@@ -91,7 +99,7 @@ export async function lockEndedParts(query: Query, id: string): Promise<EndedWho
 export async function endWhole(
   db: TransactionClient,
   id: string,
-  result: WireResult | DiagnosisResult,
+  result: WireResult | DiagnosisResult | MatrixResult,
   now: Date,
 ): Promise<void> {
   await db.checkJob.update({

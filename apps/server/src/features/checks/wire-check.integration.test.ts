@@ -131,7 +131,7 @@ test.each([
     '/from',
     'kinds connectivity, diagnose take it',
   ],
-  [{ kind: 'addresses', count: 3 }, '/count', 'kind connectivity takes it'],
+  [{ kind: 'addresses', count: 3 }, '/count', 'kinds connectivity, matrix take it'],
   [{ kind: 'connectivity', to: { container: 'box1' } }, '/from', 'is required for connectivity'],
 ])('%j is refused at its field', async (body, pointer, message) => {
   const { status, body: problem } = await ask(body);
