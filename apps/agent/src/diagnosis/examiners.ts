@@ -5,10 +5,12 @@ import { firewallExaminer } from './firewall.ts';
 import { linkExaminer } from './link.ts';
 import { securityExaminer } from './security.ts';
 import { subnetExaminer } from './subnet.ts';
+import { sysctlExaminer } from './sysctl.ts';
 
 /** Everything that is looked at on a host, in the order of the areas. */
 export const examiners: readonly Examiner[] = [
   linkExaminer,
+  sysctlExaminer,
   firewallExaminer,
   subnetExaminer,
   containerExaminer,

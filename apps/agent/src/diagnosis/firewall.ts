@@ -1,5 +1,4 @@
 import type { HostFinding } from '@trunkline/contracts';
-import { inContainerNetwork } from '../host/namespace.ts';
 import { createSlots } from '../lib/slots.ts';
 import type { Examined, Examiner, Traffic } from './examiner.ts';
 import { bridgeFindings, callingSetting, type CallingBridge } from './firewall/bridge-calls.ts';
@@ -8,6 +7,7 @@ import { lookAtRoom, type RoomLook } from './firewall/look-at-room.ts';
 import type { Passage } from './firewall/nft-rules.ts';
 import { rangeFrom, type Packets } from './firewall/packets.ts';
 import type { Room } from './firewall/room.ts';
+import { containerPlaces, hostPlace, ownGateways, type Place } from './places.ts';
 import { linksBelow, type Scene } from './scene.ts';
 
 /** Namespaces that are looked at at once. */
@@ -18,7 +18,7 @@ export const firewallExaminer: Examiner = {
   area: 'firewall',
   begin: async (scene) => {
     const bridge = await callingBridge(scene);
-    const rooms = [hostRoom(scene, bridge), ...containerRooms(scene)];
+    const rooms = [hostRoom(scene, bridge), ...containerPlaces(scene).map(containerRoom)];
     const before = await lookAtAll(rooms, scene);
     return async (traffic) =>
       conclude({ rooms, before, after: await lookAtAll(rooms, scene), bridge }, scene, traffic);
@@ -39,7 +39,7 @@ interface Looks {
 
 function conclude({ rooms, before, after, bridge }: Looks, scene: Scene, traffic: Traffic): Examined {
   const packets = packetsOf(scene, traffic);
-  const findings = rooms.flatMap(({ place }, at): readonly HostFinding[] => {
+  const findings = rooms.flatMap(({ words: place }, at): readonly HostFinding[] => {
     const first = before[at]?.points(packets) ?? [];
     const then = after[at]?.points(packets) ?? [];
     if (bridge === null || place !== '') return judgeDrops(first, then, { isLost: traffic.isLost, place });
@@ -84,7 +84,7 @@ function hostRoom(scene: Scene, bridge: CallingBridge | null): Room {
   const below = scene.networks.flatMap((one) => linksBelow(one, scene));
   const names = new Set(below.map(({ name }) => name));
   const hasBridge = below.some(({ kind }) => kind === 'bridge');
-  const isPeer = isPeerOfContainers(scene);
+  const isPeer = ownGateways(scene).size > 0 || scene.networks.some(({ network }) => network.hostAccess);
   const passage = (family: string, hook: string): Passage => {
     if (family === 'bridge') return hasBridge ? 'all' : 'none';
     const isForBridge = bridge !== null && /^(?:prerouting|forward|postrouting)$/.test(hook);
@@ -92,43 +92,19 @@ function hostRoom(scene: Scene, bridge: CallingBridge | null): Room {
   };
   const above = scene.observed.links.filter(({ parent }) => parent !== null && names.has(parent));
   return {
-    place: '',
-    run: scene.run,
-    prefix: '',
-    procNet: '/proc/net',
+    ...hostPlace(scene),
     interfaces: new Set([...names, ...above.map(({ name }) => name)]),
     passage,
     has: { iptables: bridge !== null || isPeer, ebtables: hasBridge },
   };
 }
 
-/** The host is the gateway of a network, or reaches its own containers. */
-function isPeerOfContainers({ networks, observed }: Scene): boolean {
-  const own = new Set(observed.links.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
-  return networks.some(
-    ({ network }) =>
-      network.hostAccess ||
-      network.subnets.some(({ gateway }) => gateway !== undefined && gateway !== null && own.has(gateway)),
-  );
-}
-
-function containerRooms({ containers, run }: Scene): readonly Room[] {
-  return containers.flatMap(({ name, detail }): Room[] => {
-    // What has the network of the host is looked at with it.
-    if (detail === null || detail.pid === null || detail.networkMode === 'host') return [];
-    return [
-      {
-        place: ` inside container ${name}`,
-        run: inContainerNetwork(run, detail.pid),
-        prefix: `nsenter -t ${detail.pid} -n `,
-        procNet: `/proc/${detail.pid}/net`,
-        interfaces: null,
-        passage: () => 'all',
-        has: { iptables: true, ebtables: false },
-      },
-    ];
-  });
-}
+const containerRoom = (place: Place): Room => ({
+  ...place,
+  interfaces: null,
+  passage: () => 'all',
+  has: { iptables: true, ebtables: false },
+});
 
 async function callingBridge(scene: Scene): Promise<CallingBridge | null> {
   for (const one of scene.networks) {

@@ -17,8 +17,8 @@ const spawn = createProcessSpawner();
 export const isRoot = process.getuid?.() === 0;
 
 /** Addresses on the wire: the container `box1`, and a station of somebody else. */
-export const boxIp = '172.16.100.10';
-export const stationIp = '172.16.100.20';
+const boxIp = '172.16.100.10';
+const stationIp = '172.16.100.20';
 
 /** A host with a container on `ens33`, and a station on the same wire, all in namespaces of their own. */
 export interface RealScene {
@@ -90,7 +90,7 @@ export async function openRealScene(
         name: 'box1',
         pid,
         networkMode: 'mac_net1',
-        endpoints: [{ networkName: 'mac_net1', ipv4: boxIp, ipv6: null }],
+        endpoints: [{ networkName: 'mac_net1', ipv4: boxIp, ipv4PrefixLength: 24, ipv6: null, mac: null }],
       };
       return {
         networks: [
@@ -98,6 +98,7 @@ export async function openRealScene(
         ],
         containers: [{ name: 'box1', detail: detail as unknown as DockerContainerDetail }],
         observed: { links } as unknown as Observed,
+        inspect: async () => null,
         run: host.inside,
         // /proc/sys and /proc/net show the network of who reads them.
         readFile: async (path) =>

@@ -121,6 +121,19 @@ export const diagnosisTable = {
     means: 'arp_ignore or arp_filter is set so that addresses are not answered for.',
     remedy: 'Set it to 0 where the message says.',
   },
+  'ipv6-disabled': {
+    severity: 'error',
+    area: 'sysctl',
+    means: 'A container has an IPv6 address of the network, and disable_ipv6 is set inside it.',
+    remedy: 'Run it without that sysctl.',
+  },
+  'echo-ignored': {
+    severity: 'error',
+    area: 'sysctl',
+    means:
+      'A container answers no ping, because icmp_echo_ignore_all is set inside it. Other traffic may pass.',
+    remedy: 'Set it to 0, or try with a TCP port.',
+  },
   'docker-network-missing': {
     severity: 'error',
     area: 'docker',

@@ -48,7 +48,7 @@ export async function lookAtRoom(room: Room, deps: LookDeps): Promise<RoomLook> 
       return await part;
     } catch (error) {
       deps.signal.throwIfAborted();
-      failures.push(`${shortMessageOf(error)}${room.place}`);
+      failures.push(`${shortMessageOf(error)}${room.words}`);
       return nothing;
     }
   };
