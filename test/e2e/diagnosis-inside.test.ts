@@ -54,6 +54,11 @@ async function remove(network: string): Promise<void> {
   );
 }
 
+async function signalDockerd(signal: string): Promise<void> {
+  const pid = await must(host('docker01'), 'cat', '/run/docker.pid');
+  await must(host('docker01'), 'kill', `-${signal}`, pid);
+}
+
 /** Runs a program of the host in the network of a container. */
 async function inside(on: string, name: string, ...argv: string[]): Promise<string> {
   const pid = await docker(host(on), 'inspect', '-f', '{{.State.Pid}}', name);
@@ -213,6 +218,29 @@ describe('inside a container', () => {
 });
 
 describe('on the host', () => {
+  test.each([
+    { name: 'is away', make: async () => await fleet().lab.killDockerd('docker01') },
+    { name: 'hangs', make: async () => await signalDockerd('STOP') },
+  ])('a Docker Engine that $name is named within 10 s', async ({ make }) => {
+    await runPair();
+    await diagnose(pair);
+    mended.push(async () => {
+      await signalDockerd('CONT').catch(() => undefined);
+      await fleet().lab.startDockerd('docker01');
+    });
+    await make();
+    const { body } = await fleet().client.checks.create(
+      { kind: 'diagnose', host: 'docker01' },
+      { wait: '30s' },
+    );
+    const { createdAt, finishedAt, result } = body as Check & { result: DiagnosisResult };
+    expect(result.findings[0]).toMatchObject({ code: 'docker-silent', host: 'docker01' });
+    expect(result.looked).toContainEqual(
+      expect.objectContaining({ host: 'docker01', area: 'container', outcome: 'not-looked' }),
+    );
+    expect(Date.parse(finishedAt ?? '') - Date.parse(createdAt)).toBeLessThan(10_000);
+  });
+
   test('an address of the subnet with a foreign mask', async () => {
     await must(host('docker02'), 'ip', 'address', 'add', '172.16.100.230/16', 'dev', 'ens33');
     mended.push(

@@ -10,6 +10,7 @@ import { readContainerFile } from './checks/resolver-files.ts';
 import { checkWire, type WireCheckDeps } from './checks/wire-check.ts';
 import { diagnose, type DiagnosisDeps } from './diagnosis/diagnose.ts';
 import { examiners } from './diagnosis/examiners.ts';
+import { lookWithin } from './diagnosis/look-within.ts';
 import { createConfirmation, type Confirmation } from './confirm/confirmation.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
 import { changeContainerHostRoutes } from './host/container-host-routes.ts';
@@ -247,8 +248,9 @@ function checksOf(
       case 'preflight':
         return checkPreflight(check, { desired: effective, look });
       case 'diagnose': {
-        const { readFile, readFolder } = agent;
-        const scene = { docker, desired: effective, look, run, readFile, readFolder };
+        const { readFile, readFolder, kernel } = agent;
+        const lookAtAll = () => lookWithin({ observer, links, kernel, timing });
+        const scene = { docker, desired: effective, look: lookAtAll, run, readFile, readFolder };
         return diagnose(check, { ...scene, examiners, tryWire, now: timing.now }, until);
       }
       case 'connectivity':

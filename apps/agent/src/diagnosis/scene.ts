@@ -61,7 +61,9 @@ export async function openScene(task: DiagnosisTask, deps: SceneDeps, signal: Ab
     const linkName = linkOf(network, observed.defaultRoute);
     return [{ network, linkName, link: observed.links.find(({ name }) => name === linkName) ?? null }];
   });
-  const inspect: Scene['inspect'] = (id) => detailOf(id, deps.docker);
+  // One that hangs keeps whoever asks.
+  const isThere = observed.docker.reachable;
+  const inspect: Scene['inspect'] = async (id) => (isThere ? await detailOf(id, deps.docker) : null);
   const containers = await Promise.all(
     task.containers.map(async (name) => ({ name, detail: await inspect(name) })),
   );
