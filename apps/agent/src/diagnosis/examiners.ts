@@ -1,6 +1,7 @@
 import { containerExaminer } from './container.ts';
 import { dockerExaminer } from './docker.ts';
 import type { Examiner } from './examiner.ts';
+import { filesExaminer } from './files.ts';
 import { firewallExaminer } from './firewall.ts';
 import { linkExaminer } from './link.ts';
 import { securityExaminer } from './security.ts';
@@ -16,4 +17,5 @@ export const examiners: readonly Examiner[] = [
   containerExaminer,
   dockerExaminer,
   securityExaminer,
+  filesExaminer,
 ];
