@@ -30,6 +30,7 @@ import { hashedMarks } from './machine/machine-marks.ts';
 import type { StatePast } from './machine/state-past.ts';
 import { openAdoptionStore } from './observation/adoption.ts';
 import { openDetachedStore } from './observation/detached.ts';
+import { openStackStore } from './observation/stack-memory.ts';
 import { createHostsFiles } from './names/hosts-files.ts';
 import { openNamesStore } from './names/names-store.ts';
 import { createNames, type Names } from './names/names.ts';
@@ -64,7 +65,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
   const { config, links, docker, kernel, run, timing, log } = agent;
   const { identity, ipam } = joined;
   const { hostId } = identity;
-  const { cache, adoption, detached, confirmation } = await openState(agent, hostId, () =>
+  const { cache, adoption, detached, stacks, confirmation } = await openState(agent, hostId, () =>
     reconciler.desiredChanged(),
   );
   const { effective, linksToRestore } = confirmation;
@@ -87,6 +88,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     adoption,
     detached,
     linksToRestore,
+    stacks,
     desired: effective,
     onNeighboursLost: () => reconciler.hostChanged(),
     onFirstWithoutDocker: () => reconciler.hostChanged(),
@@ -108,6 +110,7 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
       adoption,
       detached,
       linksToRestore,
+      stacks,
       changeShimRoutes: createShimRoutes(run).change,
       changeHostRoutes: (pid, change) => changeContainerHostRoutes(run, pid, change),
       setDefaultRoute: (pid, family, gateway) => setDefaultRoute(run, pid, family, gateway),
@@ -197,7 +200,8 @@ async function openState({ config, timing, log }: AgentDeps, hostId: string, onR
   });
   const adoption = await openAdoptionStore(stateFolder, log);
   const detached = await openDetachedStore(stateFolder, log);
-  return { cache, adoption, detached, confirmation };
+  const stacks = await openStackStore(stateFolder, { now: timing.now, log });
+  return { cache, adoption, detached, stacks, confirmation };
 }
 
 /**

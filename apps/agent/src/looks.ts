@@ -2,6 +2,7 @@ import type { DesiredDocument } from '@trunkline/contracts';
 import type { AgentDeps } from './agent-deps.ts';
 import { readContainerHostAccess } from './host/container-host-routes.ts';
 import { countInterfaces } from './host/container-interfaces.ts';
+import { namespaceOf, realFiles } from './host/sandbox-files.ts';
 import { containerRoutes, removeDefaultRoute, setDefaultRoute } from './host/container-routes.ts';
 import { createShimRoutes } from './host/shim-routes.ts';
 import { createNoGatewayRoutes } from './ipam/bindings/no-gateway-routes.ts';
@@ -12,6 +13,7 @@ import type { DetachedStore } from './observation/detached.ts';
 import { createFailedStarts } from './observation/failed-starts.ts';
 import { createHostAccessLook } from './observation/host-access.ts';
 import type { LinksToRestoreStore } from './observation/links-to-restore.ts';
+import type { StackStore } from './observation/stack-memory.ts';
 import { observe } from './observation/observe.ts';
 import { createObserver, type Observer } from './observation/observer.ts';
 import { isShim } from './observation/shims.ts';
@@ -24,6 +26,7 @@ export interface LooksDeps {
   readonly adoption: AdoptionStore;
   readonly detached: DetachedStore;
   readonly linksToRestore: LinksToRestoreStore;
+  readonly stacks: StackStore;
   /** What is to be carried out now. */
   readonly desired: () => DesiredDocument | null;
   /** A container may have lost the neighbours that the agent has set. */
@@ -77,6 +80,11 @@ export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
     kernel,
     interfacesOf: (pid: number) => countInterfaces(pid, readFile),
     routesOf: (pid: number) => containerRoutes(pid, readFile),
+    sandboxOf: (pid: number) => {
+      const inode = namespaceOf(String(pid), realFiles);
+      return Number.isNaN(inode) ? null : inode;
+    },
+    stackMemory: deps.stacks.all,
     shimRoutesOf: createShimRoutes(run).list,
     hostAccessOf: createHostAccessLook(docker, (pid) => readContainerHostAccess(pid, readFile)),
     adopted: deps.adoption.all,
@@ -93,6 +101,7 @@ export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
     const bound = isFirst ? { dockerMs: firstLookMs } : {};
     const observed = await observe({ ...sources, ...bound }, deps.desired(), below);
     if (isFirst && !observed.docker.reachable) deps.onFirstWithoutDocker();
+    if (observed.docker.reachable) deps.stacks.onObservation(observed.docker);
     ipam.onObservation(observed);
     announcer.onObservation(observed);
     noGatewayRoutes.onObservation(observed);

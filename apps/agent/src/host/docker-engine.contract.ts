@@ -279,6 +279,23 @@ export function describeDockerEngineContract(name: string, create: () => Promise
       });
     });
 
+    it('starts what shares the stack of another only while that one runs, and says so in the words that are known (S3)', async () => {
+      const first = await engine.createContainer(onNetwork({ attachments: [] }));
+      await engine.startContainer(first.id);
+      const second = await engine.createContainer(
+        onNetwork({ name: `${box}-2`, attachments: [], networkMode: `container:${first.id}` }),
+      );
+      await engine.startContainer(second.id);
+      await engine.stopContainer(second.id, 0);
+      await engine.stopContainer(first.id, 0);
+      await expect(engine.startContainer(second.id)).rejects.toThrow(/non running container/);
+      const failed = await engine.container(second.id);
+      expect(failed).toMatchObject({ status: 'exited' });
+      expect(failed.error).toMatch(/cannot join network (?:namespace )?of a non running container/);
+      await engine.removeContainer(first.id);
+      await expect(engine.startContainer(second.id)).rejects.toThrow(/No such container/);
+    });
+
     it('reports what happens once connected, and ends when aborted', async () => {
       const stop = new AbortController();
       const seen: DockerEvent[] = [];

@@ -139,7 +139,21 @@ export function createFakeDockerEngine(
       throw error;
     }
   };
+  /** The stack of another is there only while that one runs. */
+  const joinStack = (operation: string, container: DockerContainerDetail): void => {
+    if (!container.networkMode.startsWith('container:')) return;
+    const owner = container.networkMode.slice('container:'.length);
+    const found = containers.get(owner) ?? [...containers.values()].find(({ name }) => name === owner);
+    if (found?.status === 'running') return;
+    const said =
+      found === undefined
+        ? `No such container: ${owner}`
+        : `cannot join network of a non running container: ${owner}`;
+    change(container, { error: said });
+    throw found === undefined ? new DockerNotFound(operation, said) : new DockerRefused(operation, 500, said);
+  };
   const start = (operation: string, container: DockerContainerDetail): void => {
+    joinStack(operation, container);
     const endpoints = joinAll(operation, container);
     const pid = 1000 + made;
     const hostsPath = `${dataRoot}/containers/${container.id}/hosts`;

@@ -20,6 +20,9 @@ import {
   type ObservedDocker,
 } from './observed.ts';
 import { isShim } from './shims.ts';
+import { emptyStackMemory, type StackMemory } from './stack-memory.ts';
+import { findStackSharers, inFull as sharersInFull } from './stack-sharers.ts';
+import { joinedStack } from './stack-sharing.ts';
 import { wholeWire, type WireState } from './wire-state.ts';
 
 /** What a look reads. */
@@ -31,6 +34,10 @@ export interface ObserveSources {
   readonly interfacesOf: (pid: number) => Promise<number | null>;
   /** Default routes in the network namespace of a process; null when it is gone. Default: nobody can look. */
   readonly routesOf?: (pid: number) => Promise<readonly ContainerRoute[] | null>;
+  /** The network namespace of a process; null when it is gone. Default: nobody can look. */
+  readonly sandboxOf?: (pid: number) => number | null;
+  /** Default: nothing is remembered. */
+  readonly stackMemory?: () => StackMemory;
   /** The routes over a shim. Default: nobody can look. */
   readonly shimRoutesOf?: (shim: string) => Promise<readonly ShimRoute[]>;
   /** Default: nobody can look. */
@@ -163,9 +170,15 @@ async function observeDocker(
     docker,
     interfacesOf,
     routesOf,
+    sandboxOf = () => null,
+    adopted,
+    stackMemory = () => emptyStackMemory,
     failedStarts = createFailedStarts(),
     now,
-  }: Pick<ObserveSources, 'docker' | 'interfacesOf' | 'routesOf' | 'failedStarts' | 'now'>,
+  }: Pick<
+    ObserveSources,
+    'docker' | 'interfacesOf' | 'routesOf' | 'sandboxOf' | 'adopted' | 'stackMemory' | 'failedStarts' | 'now'
+  >,
   desired: DesiredDocument | null,
   below: Observed | null,
 ): Promise<Observed['docker']> {
@@ -180,8 +193,15 @@ async function observeDocker(
     const names = new Set(desired?.containers.map(({ name }) => name));
     const ours = containers.filter((one) => names.has(one.name) || one.labels[containerLabel] !== undefined);
     const mayHaveFailed = starts.toInspect(containers, networks);
+    const memory = stackMemory();
+    const sharers = findStackSharers({ containers, networks }, new Set(Object.values(adopted())), memory);
     const inspected = [
-      ...new Set([...ours, ...containersThatShowLoss(containers, networks), ...mayHaveFailed]),
+      ...new Set([
+        ...ours,
+        ...containersThatShowLoss(containers, networks),
+        ...mayHaveFailed,
+        ...sharers.flatMap(({ sharer, owner }) => (owner === null ? [sharer] : [sharer, owner])),
+      ]),
     ];
     const present = new Set(containers.map(({ name }) => name));
     const images = new Set(
@@ -211,6 +231,9 @@ async function observeDocker(
       failedStarts: starts.among(mayHaveFailed.flatMap(({ id }) => inFull.get(id) ?? [])),
       interfaces,
       routes,
+      stackSharers: sharersInFull(sharers, inFull),
+      restartingSharers: memory.restarting,
+      sandboxes: sandboxesOf([...inFull.values()], sandboxOf),
       images: new Set(here.flat()),
       outage: null,
       tookMs: now() - began,
@@ -220,6 +243,20 @@ async function observeDocker(
     failedStarts.forget();
     return { reachable: false, message: error.message };
   }
+}
+
+/** Of those that share a stack, and those whose stack they share. */
+function sandboxesOf(
+  containers: readonly DockerContainerDetail[],
+  sandboxOf: (pid: number) => number | null,
+): ReadonlyMap<string, number> {
+  const joined = new Set(containers.map(joinedStack));
+  const found = containers.flatMap((one): [string, number][] => {
+    const concerns = joinedStack(one) !== null || joined.has(one.id) || joined.has(one.name);
+    const sandbox = one.pid === null || !concerns ? null : sandboxOf(one.pid);
+    return sandbox === null ? [] : [[one.id, sandbox]];
+  });
+  return new Map(found);
 }
 
 /** What is found in the network namespaces of containers that run; what cannot be looked into is left out. */

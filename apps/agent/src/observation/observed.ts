@@ -11,6 +11,8 @@ import type { Link } from '../host/links.ts';
 import type { ShimRoute } from '../host/shim-routes.ts';
 import type { Detached } from './detached.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
+import type { StackMemory } from './stack-memory.ts';
+import type { StackSharer } from './stack-sharers.ts';
 import type { WireState } from './wire-state.ts';
 
 /** The state of this host, as of one look. */
@@ -76,6 +78,12 @@ export interface ObservedDocker {
    * What running containers on the parent of a shim have of the way to this host, by Docker's id; absent where nobody could look.
    */
   readonly hostAccess?: ReadonlyMap<string, ContainerHostAccess>;
+  /** Containers of others that share the network stack of a container on one of our networks. Left out: none. */
+  readonly stackSharers?: readonly StackSharer[];
+  /** Those whose restart has not come to its end: see `StackMemory`. */
+  readonly restartingSharers?: StackMemory['restarting'];
+  /** Network namespaces of running containers that share a stack or whose stack is shared, by Docker's id; absent where nobody could look. */
+  readonly sandboxes?: ReadonlyMap<string, number>;
   /** Of the images that desired containers name, those that are here. */
   readonly images: ReadonlySet<string>;
   /**

@@ -15,7 +15,7 @@ export interface StackSharing {
 const prefix = 'container:';
 
 /** The id, or name, of the container whose stack one was made for; null for one with a stack of its own. */
-function joinedStack({ networkMode }: Pick<DockerContainer, 'networkMode'>): string | null {
+export function joinedStack({ networkMode }: Pick<DockerContainer, 'networkMode'>): string | null {
   return networkMode.startsWith(prefix) ? networkMode.slice(prefix.length) : null;
 }
 

@@ -294,3 +294,39 @@ test('S3: the stack of a container that Trunkline does not run is not shared', a
   expect(kinds(plan)).toEqual([]);
   expect(ready(plan)).toMatchObject({ reason: 'TargetNotRunning' });
 });
+
+test('S3: removed together, the one that shares the stack goes first', async () => {
+  await host.settle(document([network()], [t1, t2]));
+  const [gone1, gone2] = [
+    { ...t1, state: 'absent' as const },
+    { ...t2, state: 'absent' as const },
+  ];
+  const plan = await planOf(gone1, [gone2]);
+  expect(kinds(plan)).toEqual([]);
+  expect(ready(plan)).toMatchObject({ reason: 'Removing', message: expect.stringContaining('once t2') });
+  expect(kinds(await planOf(gone2, [gone1]))).toEqual(['stop-container', 'remove-container']);
+  const steps = await host.settle(document([network()], [gone1, gone2]));
+  expect(steps.flatMap((step) => (step.do === 'remove-container' ? [step.name] : []))).toEqual(['t2', 't1']);
+});
+
+test('S3: a removal, and a replacement, say what is left without a network', async () => {
+  await host.settle(document([network()], [t1, t2]));
+  const docker = host.docker.behindOurBack;
+  for (const [name, of] of [
+    ['sidecar', 't1'],
+    ['deeper', 't2'],
+  ] as const) {
+    const { id: owner } = await docker.container(of);
+    await docker.createContainer({ name, image: 'busybox', networkMode: `container:${owner}` });
+  }
+  const removal = await planOf({ ...t1, state: 'absent' });
+  expect(kinds(removal)).toEqual(['stop-container', 'remove-container']);
+  expect(ready(removal).message).toContain('deeper, sidecar, t2, which Trunkline does not run');
+  await docker.removeContainer('t1', { force: true });
+  await host.settle(document([network()], [t1]));
+  const replacement = await planOf(t2, [t1]);
+  expect(ready(replacement)).toMatchObject({
+    reason: 'TargetReplaced',
+    message: expect.stringContaining('deeper, which Trunkline does not run'),
+  });
+});

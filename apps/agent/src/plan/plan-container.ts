@@ -5,9 +5,12 @@ import { holdsAddressOf } from './container-fit.ts';
 import { containerSpec } from './container-spec.ts';
 import { attachedCondition, shouldHaveRun, stateCondition } from './container-state.ts';
 import { containerLabel, generationLabel } from '../observation/marks.ts';
+import { namesOf } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
+import { stackSharing } from '../observation/stack-sharing.ts';
 import { planDefaultRoute } from './plan-default-route.ts';
 import { sharedStack } from './shared-stack.ts';
+import { leftBehind } from './stack-conditions.ts';
 import type { Step } from './steps.ts';
 
 /** The steps for a container, and its conditions. */
@@ -29,6 +32,8 @@ export interface ContainerSurroundings {
   readonly networkOf: (networkId: string) => DesiredNetwork | undefined;
   /** The document's container of this name. */
   readonly desiredByName: (name: string) => DesiredContainer | undefined;
+  /** The document's containers that share the stack of the one of this name. */
+  readonly desiredSharers: (name: string) => readonly DesiredContainer[];
 }
 
 /**
@@ -51,7 +56,7 @@ export function planContainer(
   const named = docker.containers.find(({ name }) => name === container.name);
   const found = named === undefined ? null : (docker.details.get(named.id) ?? null);
   const own = found !== null && found.labels[containerLabel] === container.id ? found : null;
-  if (container.state === 'absent') return planRemoval(container, docker, own);
+  if (container.state === 'absent') return planRemoval(container, docker, own, around);
   if (own !== null) return planOwn(container, docker, own, around);
   if (named !== undefined) return notReady('NameTaken', nameTakenMessage(named));
   const renamed = renamedOne(container, docker);
@@ -63,6 +68,7 @@ function planRemoval(
   container: DesiredContainer,
   docker: ObservedDocker,
   own: DockerContainerDetail | null,
+  around: Pick<ContainerSurroundings, 'desiredSharers'>,
 ): ContainerPlan {
   if (own === null) {
     const renamed = renamedOne(container, docker);
@@ -71,6 +77,16 @@ function planRemoval(
       return plan(detail, [], [fails('Ready', 'RemovalBlocked', renamedMessage(container, renamed))]);
     }
     return notReady('Removed', `container ${container.name} is not on this host`);
+  }
+  const sharers = around.desiredSharers(container.name);
+  const before = stackSharing(docker.containers)
+    .sharersOf(own.id)
+    .filter(({ labels }) =>
+      sharers.some(({ id, state }) => state === 'absent' && labels[containerLabel] === id),
+    );
+  if (before.length > 0) {
+    const why = `container ${own.name} is removed once ${namesOf(before)}, which shares its network stack, is removed`;
+    return plan(own, [], [fails('Ready', 'Removing', why)]);
   }
   const target = { dockerId: own.id, name: own.name };
   // What is paused cannot stop by itself; removing kills it.
@@ -83,7 +99,8 @@ function planRemoval(
           ...(runs ? [{ do: 'stop-container' as const, ...target }] : []),
           { do: 'remove-container', ...target, why: 'absent' },
         ];
-  return plan(own, steps, [fails('Ready', 'Removing', `container ${own.name} is being removed`)]);
+  const left = leftBehind(own, docker, new Set(sharers.map(({ name }) => name)));
+  return plan(own, steps, [fails('Ready', 'Removing', `container ${own.name} is being removed${left}`)]);
 }
 
 function planOwn(
@@ -127,7 +144,7 @@ function planOwn(
         fails(
           'Ready',
           'TargetReplaced',
-          `the container whose network stack it shared is gone; it is being created again`,
+          `the container whose network stack it shared is gone; it is being created again${leftBehind(own, docker, new Set())}`,
         ),
       ],
     );

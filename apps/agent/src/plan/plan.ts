@@ -5,7 +5,9 @@ import type { Observed } from '../observation/observed.ts';
 import { planContainer, type ContainerPlan } from './plan-container.ts';
 import { planNetwork } from './plan-network.ts';
 import { planRevivals, type RevivalPlan } from './plan-revivals.ts';
+import { planSharers } from './plan-sharers.ts';
 import { preparation } from './preparation.ts';
+import { sharedStackOfHost } from './stack-conditions.ts';
 import type { Step } from './steps.ts';
 
 /**
@@ -18,7 +20,7 @@ export type ItemKey = `network:${string}` | `container:${string}` | `revival:${s
 export interface HostPlan {
   readonly networks: ReadonlyMap<string, () => NetworkPlan>;
   readonly containers: ReadonlyMap<string, () => ContainerPlan>;
-  /** The only plans for what the document does not name; by Docker's id. */
+  /** The only plans for what the document does not name: starts that failed, and what shares a stack; by Docker's id. */
   readonly revivals: () => ReadonlyMap<string, RevivalPlan>;
   /** Every item that has a plan. */
   readonly keys: () => readonly ItemKey[];
@@ -32,7 +34,7 @@ export interface HostPlan {
 
 /**
  * What to do, as a pure function of what should be and what is. What the document does not name gets no plan, except containers
- * of others whose start failed at a network of ours. Without a document there are only those.
+ * of others whose start failed at a network of ours, or that share the stack of one there. Without a document there are only those.
  */
 export function planHost(desired: DesiredDocument | null, observed: Observed): HostPlan {
   const wanted = { networks: desired?.networks ?? [], containers: desired?.containers ?? [] };
@@ -49,6 +51,8 @@ export function planHost(desired: DesiredDocument | null, observed: Observed): H
     networkWaits: (id: string) => waitOf(networks.get(id)?.()),
     networkOf: (id: string) => wanted.networks.find((network) => network.id === id),
     desiredByName: (name: string) => byName.get(name),
+    desiredSharers: (name: string) =>
+      wanted.containers.filter(({ networkMode }) => networkMode === `container:${name}`),
   };
   const containers = new Map(
     wanted.containers.map((container) => [
@@ -56,7 +60,9 @@ export function planHost(desired: DesiredDocument | null, observed: Observed): H
       once(() => planContainer(container, observed, around)),
     ]),
   );
-  const revivals = once(() => planRevivals(observed, wanted.networks));
+  const revivals = once(
+    () => new Map([...planRevivals(observed, wanted.networks), ...planSharers(observed, wanted.networks)]),
+  );
   return {
     networks,
     containers,
@@ -94,7 +100,13 @@ export function hostConditions(
   more: readonly ConditionDraft[] = [],
   lookingForMs: number | null = null,
 ): ConditionDraft[] {
-  const parts = [docker(observed, lookingForMs), ...preparation(observed, desired), ...more];
+  const stacks = observed.docker.reachable ? sharedStackOfHost(observed.docker) : null;
+  const parts = [
+    docker(observed, lookingForMs),
+    ...preparation(observed, desired),
+    ...more,
+    ...(stacks === null ? [] : [stacks]),
+  ];
   return [...parts, summary(parts, 'the agent observes the host, and the host meets all requirements')];
 }
 

@@ -2,6 +2,7 @@ import type { DesiredContainer } from '@trunkline/contracts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
 import { containerLabel } from '../observation/marks.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
+import { isStale } from '../observation/stale-stack.ts';
 
 /** What is known of the container whose network stack another shares. */
 export type SharedStack =
@@ -35,9 +36,6 @@ export function sharedStack(
   return {
     target,
     gone: joined !== target.id && joined !== target.name,
-    stale:
-      own.startedAt !== null &&
-      target.startedAt !== null &&
-      Date.parse(own.startedAt) < Date.parse(target.startedAt),
+    stale: isStale(own, target, docker.sandboxes),
   };
 }

@@ -70,6 +70,13 @@ export type Step =
   | { readonly do: 'start-again'; readonly dockerId: string; readonly name: string }
   | { readonly do: 'restart-container'; readonly dockerId: string; readonly name: string }
   | {
+      /** Of a container of others that shares the network stack of the container `of`. */
+      readonly do: 'restart-sharer' | 'start-sharer';
+      readonly dockerId: string;
+      readonly name: string;
+      readonly of: string;
+    }
+  | {
       readonly do: 'set-default-route';
       readonly dockerId: string;
       readonly name: string;
@@ -203,6 +210,16 @@ function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string]
       return ['start', `container ${step.name} again: its start had failed at its network`];
     case 'restart-container':
       return ['restart', `container ${step.name}`];
+    case 'restart-sharer':
+      return [
+        'restart',
+        `container ${step.name}, which shares the network stack of ${step.of}: that one was started after it`,
+      ];
+    case 'start-sharer':
+      return [
+        'start',
+        `container ${step.name} again, which shares the network stack of ${step.of}: that one did not run when it was started`,
+      ];
     case 'set-default-route':
       return [
         'set',

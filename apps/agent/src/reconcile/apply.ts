@@ -9,6 +9,7 @@ import { isMarked } from '../observation/marks.ts';
 import type { DetachedStore } from '../observation/detached.ts';
 import { attachmentOf, withAliases } from '../plan/detachment.ts';
 import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
+import type { StackStore } from '../observation/stack-memory.ts';
 import { describeStep, stopTimeoutSeconds, touchesLinks, type LinkStep, type Step } from '../plan/steps.ts';
 
 /** What steps are carried out with. */
@@ -35,6 +36,7 @@ export interface ApplyDeps {
   readonly adoption: Pick<AdoptionStore, 'adopt' | 'forget'>;
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
   readonly linksToRestore: Pick<LinksToRestoreStore, 'forget'>;
+  readonly stacks: Pick<StackStore, 'begin' | 'end'>;
   /** Sets the default route in the network namespace of a process. */
   readonly setDefaultRoute: (pid: number, family: 4 | 6, gateway: string) => Promise<void>;
   /** Changes the routes over a shim. */
@@ -170,6 +172,14 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
       return docker.startContainer(step.dockerId);
     case 'restart-container':
       return docker.restartContainer(step.dockerId, stopTimeoutSeconds);
+    case 'restart-sharer':
+      // On disk before Docker stops it: whatever its policy, it is started again, also by the agent after this one.
+      await deps.stacks.begin(step.dockerId);
+      await docker.restartContainer(step.dockerId, stopTimeoutSeconds);
+      return deps.stacks.end(step.dockerId);
+    case 'start-sharer':
+      await docker.startContainer(step.dockerId);
+      return deps.stacks.end(step.dockerId);
     case 'set-default-route': {
       // Process ids are given out again: the one of this moment.
       const { pid } = await docker.container(step.dockerId);

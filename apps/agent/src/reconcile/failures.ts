@@ -24,7 +24,7 @@ export type StepFailure = ConditionName & {
  * others there is nothing but the failure to report.
  */
 export function readFailure(step: Step, error: unknown): StepFailure | null {
-  if (error instanceof DockerUnreachable && step.do !== 'start-again') return null;
+  if (error instanceof DockerUnreachable && !startsOthers.has(step.do)) return null;
   const message = messageOf(error);
   const name = place(step, error);
   const { reason } = name;
@@ -32,6 +32,8 @@ export function readFailure(step: Step, error: unknown): StepFailure | null {
     error instanceof LinkConflict || error instanceof DockerUnsupported || reason === 'VlanUnsupported';
   return { step: step.do, ...name, message: advise(step, reason, message), terminal };
 }
+
+const startsOthers: ReadonlySet<Step['do']> = new Set(['start-again', 'restart-sharer', 'start-sharer']);
 
 /** Puts a failure into conditions whose plan still wants the step that failed. */
 export function withFailure(
@@ -101,6 +103,8 @@ function place(step: Step, error: unknown): ConditionName {
     case 'restart-container':
       return { type: 'Ready', reason: 'StartFailed' };
     case 'start-again':
+    case 'restart-sharer':
+    case 'start-sharer':
       return { type: 'AddressPool', reason: 'ContainerNotStarted' };
     case 'set-default-route':
       return { type: 'DefaultRoute', reason: 'RouteRefused' };

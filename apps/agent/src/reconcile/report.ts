@@ -18,6 +18,7 @@ import type { Observed } from '../observation/observed.ts';
 import { stackSharing, type StackSharing } from '../observation/stack-sharing.ts';
 import { managedNetworks } from '../plan/managed-networks.ts';
 import { hostConditions, planHost, type HostPlan, type ItemKey } from '../plan/plan.ts';
+import { sharedStackOf } from '../plan/stack-conditions.ts';
 
 /** What is remembered of an item between looks. */
 export interface ItemMemory {
@@ -152,6 +153,8 @@ function containerReport(
   const before = input.before?.containers.find(({ containerId }) => containerId === container.id);
   const generation = carriedOut(container.generation, own?.steps ?? [], key, input.memory);
   const drafts = withFailure(own?.conditions ?? [], own?.steps ?? [], input.memory.failure(key));
+  const docker = input.withDocker?.docker;
+  const shared = docker?.reachable === true ? sharedStackOf(container.name, found, docker) : null;
   const ended = found !== null && (found.status === 'exited' || found.status === 'dead');
   return {
     containerId: container.id,
@@ -167,7 +170,12 @@ function containerReport(
       mac: endpoint.mac,
     })),
     ...sharedBy(found === null ? [] : sharing.sharersOf(found.id)),
-    conditions: stampAll(drafts, before?.conditions, generation, now),
+    conditions: stampAll(
+      [...(shared === null ? [] : [shared]), ...drafts],
+      before?.conditions,
+      generation,
+      now,
+    ),
   };
 }
 

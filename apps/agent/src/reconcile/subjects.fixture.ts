@@ -16,6 +16,12 @@ import { applySteps, type ApplyDeps } from './apply.ts';
 import { withDetached, withoutDetached, type Detached, type DetachedStore } from '../observation/detached.ts';
 import { createHostAccessLook } from '../observation/host-access.ts';
 import type { LinksToRestoreStore } from '../observation/links-to-restore.ts';
+import {
+  emptyStackMemory,
+  remembered,
+  type StackMemory,
+  type StackStore,
+} from '../observation/stack-memory.ts';
 import { observe, type ObserveSources } from '../observation/observe.ts';
 import { servingBook, type ObservedBook, type Observed } from '../observation/observed.ts';
 import { planHost } from '../plan/plan.ts';
@@ -92,6 +98,9 @@ export interface FakeHost {
   readonly detached: Pick<DetachedStore, 'add' | 'forget'>;
   /** Of changes that were undone: none. */
   readonly linksToRestore: Pick<LinksToRestoreStore, 'forget'>;
+  readonly stacks: Pick<StackStore, 'begin' | 'end'>;
+  /** What is remembered of shared stacks. */
+  readonly stackMemory: () => StackMemory;
   /** What a look is taken from. */
   readonly sources: ObserveSources;
   /** Sets the number of interfaces of a running container, as when the link below them vanished. */
@@ -145,6 +154,16 @@ export function createFakeHost(
     },
   };
   const linksToRestore: FakeHost['linksToRestore'] = { forget: async () => {} };
+  let stackMemory = emptyStackMemory;
+  const stacks: FakeHost['stacks'] = {
+    begin: async (sharer) => {
+      stackMemory = { ...stackMemory, restarting: { ...stackMemory.restarting, [sharer]: Date.now() } };
+    },
+    end: async (sharer) => {
+      const { [sharer]: _, ...restarting } = stackMemory.restarting;
+      stackMemory = { ...stackMemory, restarting };
+    },
+  };
   const interfaces = new Map<number, number>();
   const routes = new Map<number, readonly ContainerRoute[]>();
   const setDefaultRoute: FakeHost['setDefaultRoute'] = async (pid, family, gateway) => {
@@ -166,10 +185,15 @@ export function createFakeHost(
     hostAccessOf: createHostAccessLook(docker, async (pid) => hostRoutes.inside(pid)),
     adopted: () => ({ ...adopted }),
     detached: () => detachedNow,
+    stackMemory: () => stackMemory,
     book: () => book,
     now: () => (clock += 1),
   };
-  const look = (desired: DesiredDocument) => observe(sources, desired);
+  const look = async (desired: DesiredDocument) => {
+    const observed = await observe(sources, desired);
+    if (observed.docker.reachable) stackMemory = remembered(stackMemory, observed.docker);
+    return observed;
+  };
   const steps = async (desired: DesiredDocument) => wantedSteps(desired, await look(desired));
   return {
     links,
@@ -177,6 +201,8 @@ export function createFakeHost(
     kernel,
     detached,
     linksToRestore,
+    stacks,
+    stackMemory: () => stackMemory,
     sources,
     setBook: (to) => {
       book = to;
@@ -208,6 +234,7 @@ export function createFakeHost(
             adoption,
             detached,
             linksToRestore,
+            stacks,
             setDefaultRoute,
             changeShimRoutes,
             changeHostRoutes,

@@ -51,6 +51,33 @@ export const containerConditionTable = {
       },
     },
   },
+  SharedStack: {
+    on: ['container', 'host'],
+    reportedBy: ['agent'],
+    means:
+      'Containers that Trunkline does not run and that share the network stack of a container (`docker run --network container:<name>`) follow it. Shown only where there are any. `Ready` does not depend on it.',
+    good: 'True',
+    reasons: {
+      Shared: {
+        means: 'The containers that the message names share a network stack, and are restarted with it.',
+        remedy: nothingToDo,
+      },
+      SharersRestarting: {
+        means: 'The container was restarted. What shares its network stack is being started again.',
+        remedy: agentDoesIt,
+      },
+      OwnerNotRunning: {
+        means:
+          'The container does not run. What shares its network stack has no network, or could not start.',
+        remedy: 'Start the container. The agent then starts what shares its stack.',
+      },
+      MadeForEarlier: {
+        means:
+          'Containers were made for the network stack of a container that is gone. Docker starts them with no other, also with one of the same name.',
+        remedy: 'Remove them by hand, and make them again with `--network container:<name>`.',
+      },
+    },
+  },
 } as const satisfies Record<string, ConditionKind>;
 
 /** Reasons that only `Ready` of a container has, or that mean something else there. */
