@@ -19,10 +19,11 @@ export function findContainerById(db: TransactionClient, id: string): Promise<Co
   return db.container.findUnique({ where: { id }, include: whole });
 }
 
-/** Locks a container and those that share its stack, in the order of their ids (docs/locking.md). */
+/** Locks those that share the stack of a container, and then the container (docs/locking.md). */
 export async function lockWithSharers(db: TransactionClient, name: string): Promise<ContainerRow | null> {
   await db.$queryRaw`
-    SELECT 1 FROM container WHERE name = ${name} OR shares_stack_of = (SELECT id FROM container WHERE name = ${name}) ORDER BY id FOR UPDATE`;
+    SELECT 1 FROM container WHERE name = ${name} OR shares_stack_of = (SELECT id FROM container WHERE name = ${name})
+    ORDER BY shares_stack_of IS NULL, id FOR UPDATE`;
   return findContainer(db, name);
 }
 
