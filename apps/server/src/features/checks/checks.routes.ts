@@ -44,7 +44,8 @@ const listChecks = route({
     tags,
     operationId: 'listChecks',
     summary: 'List the checks of the last 7 days',
-    description: 'Newest first.',
+    description:
+      'Newest first. Where results are large, a page has fewer than `limit`: read on while there is a `nextCursor`.',
     querystring: Type.Object(PageQuery),
     response: answers({ 200: Page(Check, 'A page of checks.') }),
   },

@@ -10,7 +10,7 @@ import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
-import { decodeCursor, isIdPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
+import { decodeCursor, encodeCursor, isIdPosition, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { startSweep } from '../../platform/sweep.ts';
 import {
@@ -104,9 +104,13 @@ export function createChecksService(
     create: (input, context) => changes.makeOnce(context, (change) => creation.create(change, input)),
 
     async list({ limit, cursor }) {
-      const rows = await listChecks(prisma, decodeCursor('checks', cursor, isIdPosition), limit + 1);
-      const page = pageOf('checks', rows, limit, (row) => row.id);
-      return { ...page, items: page.items.map((row) => present(row, now())) };
+      const before = decodeCursor('checks', cursor, isIdPosition);
+      const { rows, hasMore } = await listChecks(prisma, before, limit);
+      const last = rows.at(-1);
+      return {
+        items: rows.map((row) => present(row, now())),
+        nextCursor: hasMore && last !== undefined ? encodeCursor('checks', last.id) : null,
+      };
     },
 
     async get(id) {

@@ -105,19 +105,28 @@ export async function findCheck(db: TransactionClient, id: string): Promise<Chec
   return row === null ? undefined : read(row);
 }
 
-/** Newest first; ids are time-ordered (UUID version 7). */
+/** Bytes of results and plans on one page, as the database stores them: compressed, some five times less than what is read. */
+const pageBytes = 1024 * 1024;
+
+/** Newest first; ids are time-ordered (UUID version 7). Fewer than `limit`, but at least one, where results are large. */
 export async function listChecks(
   db: PrismaClient,
   before: string | undefined,
   limit: number,
-): Promise<CheckRow[]> {
-  const rows = await db.checkJob.findMany({
-    where: { kind: publicKinds, ...(before === undefined ? {} : { id: { lt: before } }) },
-    orderBy: { id: 'desc' },
-    take: limit,
-    include,
-  });
-  return rows.map(read);
+): Promise<{ rows: CheckRow[]; hasMore: boolean }> {
+  const found = await db.$queryRaw<{ id: string; fits: boolean }[]>`
+    SELECT id, row_number() OVER byId = 1
+             OR sum(COALESCE(pg_column_size(result), 0) + pg_column_size(spec)) OVER byId <= ${pageBytes} AS fits
+    FROM (SELECT id, spec, result FROM check_job
+          WHERE kind = ANY (${publicKinds.in}) AND (${before ?? null}::uuid IS NULL OR id < ${before ?? null}::uuid)
+          ORDER BY id DESC LIMIT ${limit + 1}) page
+    WINDOW byId AS (ORDER BY id DESC) ORDER BY id DESC`;
+  const ids = found
+    .slice(0, limit)
+    .filter(({ fits }) => fits)
+    .map(({ id }) => id);
+  const rows = await db.checkJob.findMany({ where: { id: { in: ids } }, orderBy: { id: 'desc' }, include });
+  return { rows: rows.map(read), hasMore: found.length > ids.length };
 }
 
 /** A job that waits for an answer, with what its host needs to run it. `partOf`: the check on several hosts that it is a part of. */

@@ -3,7 +3,7 @@ import type { Change } from '../../platform/changes.ts';
 import { transactionQuery } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { WireChecksDeps } from './wire-checks.ts';
-import { hostTask, type MatrixPlan } from './matrix-plan.ts';
+import { hostTasks, type MatrixPlan } from './matrix-plan.ts';
 import { planMatrix } from './matrix-scope.ts';
 import { matrixResult, type MatrixPart } from './matrix-verdict.ts';
 import { insertWhole, type EndedPart } from './parts.store.ts';
@@ -35,9 +35,11 @@ export function createMatrices(
           kept.has(host.id) ? host : { ...host, left: 'it has been retired' },
         ),
       };
-      const tasks = plan.hosts.flatMap(({ id, left }, place) => {
-        const { task } = hostTask(plan, place);
-        return left !== null || task.tries.length === 0 ? [] : [{ hostId: id, task }];
+      const tasks = hostTasks(plan).flatMap(({ task }, place) => {
+        const host = plan.hosts[place];
+        return host === undefined || host.left !== null || task.tries.length === 0
+          ? []
+          : [{ hostId: host.id, task }];
       });
       const check = await insertWhole(change.db, {
         kind: 'matrix',

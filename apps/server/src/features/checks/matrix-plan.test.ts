@@ -2,7 +2,7 @@ import { matrixBounds } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import {
   acrossHosts,
-  hostTask,
+  hostTasks,
   ringOf,
   ringPairs,
   type MatrixMember,
@@ -90,7 +90,7 @@ const plan: MatrixPlan = {
 };
 
 test('a host is asked for its own tries, and for each name once; names are for containers', () => {
-  expect(hostTask(plan, 0)).toEqual({
+  expect(hostTasks(plan)[0]).toEqual({
     task: {
       sources: ['box1', null],
       tries: [
@@ -105,7 +105,7 @@ test('a host is asked for its own tries, and for each name once; names are for c
     tries: [0, 2, 3],
     names: ['0 box1'],
   });
-  expect(hostTask(plan, 1).task).toMatchObject({ sources: ['box2'], names: [] });
+  expect(hostTasks(plan)[1]?.task).toMatchObject({ sources: ['box2'], names: [] });
 });
 
 test.each([
@@ -115,7 +115,7 @@ test.each([
 ])(
   'the last try ends before the check does, where there is time at all: %i s, %i echoes',
   (timeoutSeconds, count) => {
-    const { seconds } = hostTask({ ...plan, timeoutSeconds, count }, 0).task;
+    const seconds = hostTasks({ ...plan, timeoutSeconds, count })[0]?.task.seconds ?? 0;
     expect(seconds).toBeGreaterThanOrEqual(1);
     if (timeoutSeconds > 10) expect(seconds + count * 0.2 + 1).toBeLessThan(timeoutSeconds);
   },

@@ -130,8 +130,13 @@ export const nameKey = (container: string | null, target: number): string => `${
 export const asksName = (plan: MatrixPlan, one: MatrixTry): boolean =>
   plan.names && one.container !== null && (plan.targets[one.target]?.container ?? null) !== null;
 
-/** What the host at a place of the plan is asked to do. Pure, and the same each time. */
-export function hostTask(plan: MatrixPlan, host: number): HostTask {
+/** What each host of the plan is asked to do, in its order. Pure, and the same each time. */
+export function hostTasks(plan: MatrixPlan): HostTask[] {
+  const byHost = Map.groupBy(plan.tries.entries(), ([, { host }]) => host);
+  return plan.hosts.map((_, place) => hostTask(plan, byHost.get(place) ?? []));
+}
+
+function hostTask(plan: MatrixPlan, ofHost: readonly [index: number, one: MatrixTry][]): HostTask {
   const sources = new Map<string | null, number>();
   const placeOf = (container: string | null): number => {
     const place = sources.get(container) ?? sources.size;
@@ -141,8 +146,8 @@ export function hostTask(plan: MatrixPlan, host: number): HostTask {
   const tries: number[] = [];
   const asked: MatrixTask['tries'] = [];
   const names = new Map<string, MatrixTask['names'][number]>();
-  for (const [index, one] of plan.tries.entries()) {
-    if (one.host !== host || one.address === null) continue;
+  for (const [index, one] of ofHost) {
+    if (one.address === null) continue;
     const from = placeOf(one.container);
     tries.push(index);
     asked.push({ from, address: one.address, port: one.port });

@@ -1,6 +1,6 @@
 import type { MatrixDirection, MatrixResult, MatrixTaskResult, MatrixVerdict } from '@trunkline/contracts';
 import { listed } from '@trunkline/log';
-import { asksName, hostTask, nameKey, type MatrixPlan, type MatrixTry } from './matrix-plan.ts';
+import { asksName, hostTasks, nameKey, type MatrixPlan, type MatrixTry } from './matrix-plan.ts';
 
 /** What became of the part of one host: its result, or why there is none. */
 export type MatrixPart = MatrixTaskResult | { failed: string };
@@ -24,10 +24,10 @@ export const isFine = ({ verdict }: MatrixDirection): boolean =>
 export function matrixResult(plan: MatrixPlan, parts: ReadonlyMap<string, MatrixPart>): MatrixResult {
   const answers = new Map<number, Answer>();
   const names = new Map<string, MatrixTaskResult['resolved'][number]>();
+  const tasks = hostTasks(plan);
   for (const [place, { id, name }] of plan.hosts.entries()) {
-    const part = parts.get(id);
-    if (part === undefined || 'failed' in part) continue;
-    const asked = hostTask(plan, place);
+    const [part, asked] = [parts.get(id), tasks[place]];
+    if (part === undefined || asked === undefined || 'failed' in part) continue;
     for (const [at, index] of asked.tries.entries()) {
       const answer = part.tries[at];
       // What an agent answers to something else is no answer to this.

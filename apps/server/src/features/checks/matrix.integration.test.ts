@@ -1,8 +1,10 @@
 /** A connectivity matrix: who is asked to try what, and what becomes of the answers. */
+import { randomBytes } from 'node:crypto';
 import {
   matrixBounds,
   type DesiredMatrixCheck,
   type MatrixDirection,
+  type MatrixResult,
   type MatrixTaskResult,
 } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
@@ -342,6 +344,61 @@ test('the largest request is taken, and one whose host would try more is refused
   expect((await ask({ pairs: gateways })).body.errors).toMatchObject([
     { pointer: '/pairs', message: expect.stringContaining('600 addresses from docker01') },
   ]);
+});
+
+/** A result that the database cannot make smaller: 2000 directions with texts by chance. */
+const large = (): MatrixResult => ({
+  ok: true,
+  sampled: false,
+  message: 'all 2000 directions work',
+  directions: Array.from({ length: 2000 }, () => ({
+    from: { host: 'docker01', container: 'box1' },
+    to: { container: 'box2', host: 'docker02', gateway: null, address: ip(21) },
+    sent: 3,
+    received: 3,
+    lossPercent: 0,
+    rttMs: null,
+    mac: null,
+    tcp: null,
+    name: null,
+    verdict: 'ok',
+    message: randomBytes(480).toString('base64'),
+  })),
+});
+
+test('checks with large results are listed on small pages, each once, the newest first', async () => {
+  const { prisma } = at.server.platform.database;
+  const stored = await prisma.checkJob.createManyAndReturn({
+    data: Array.from({ length: 4 }, () => ({
+      kind: 'matrix',
+      state: 'done',
+      spec: { network: 'lan', pairs: null, port: null, names: false, count: 3, timeoutSeconds: 30 },
+      result: large(),
+      createdAt: at.server.clock.now(),
+      expiresAt: at.server.clock.now(),
+    })),
+    select: { id: true },
+  });
+  const pages: string[][] = [];
+  let cursor = '';
+  do {
+    const page = await get(`/v1/checks?limit=1000${cursor}`);
+    pages.push(page.items.map((one: { id: string }) => one.id));
+    cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor as string}`;
+  } while (cursor !== '');
+  const newest = stored
+    .map(({ id: one }) => one)
+    .toSorted()
+    .toReversed();
+  expect(pages.slice(0, 4)).toEqual([
+    ...newest.slice(0, 3).map((one) => [one]),
+    [newest[3], ...(pages[3]?.slice(1) ?? [])],
+  ]);
+  expect(pages.length).toBeLessThan(7);
+  const all = pages.flat();
+  expect(new Set(all).size).toBe(all.length);
+  expect(all).toEqual(all.toSorted().toReversed());
+  await prisma.checkJob.deleteMany({ where: { id: { in: newest } } });
 });
 
 test('a dry run asks nobody', async () => {
