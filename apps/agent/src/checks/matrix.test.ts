@@ -88,9 +88,9 @@ test('each source is tried from its own network, and answers come in the order o
     { address: '10.0.0.9', received: 0, rttMs: null, mac: null, tried: true },
   ]);
   expect(resolved).toEqual([
-    { addresses: ['10.0.0.2'], error: null },
-    { addresses: [], error: 'NXDOMAIN' },
-    { addresses: [], error: 'container gone is not on this host' },
+    { addresses: ['10.0.0.2'], error: null, tried: true },
+    { addresses: [], error: 'NXDOMAIN', tried: true },
+    { addresses: [], error: 'container gone is not on this host', tried: false },
   ]);
   const lines = runs.map(({ line }) => line);
   const ping = 'ping -n -q -4 -c 3 -i 0.2 -W 1 10.0.0.2';
@@ -155,7 +155,27 @@ test('where the program inside cannot be run, the tries of ports say why', async
   const { tries, resolved } = await go();
   expect(tries[0]).toMatchObject({ tried: false, error: expect.stringContaining('no answer within 1 ms') });
   expect(tries[1]).toMatchObject({ tried: true, received: 3 });
-  expect(resolved[1]?.error).toContain('no answer within 1 ms');
+  expect(resolved[1]).toMatchObject({
+    tried: false,
+    error: expect.stringContaining('no answer within 1 ms'),
+  });
+});
+
+test('a port or a name that the program inside had no time for was not tried, whatever ping found', async () => {
+  const { go, time } = await setup(async ({ line }) => {
+    if (line.includes('ping ')) await time.advance(10_000);
+  });
+  const one = { ...check, sources: ['box1'], tries: check.tries.slice(0, 1), names: check.names.slice(0, 2) };
+  const { tries, resolved } = await go({ ...one, seconds: 5 });
+  expect(tries[0]).toMatchObject({
+    tried: false,
+    error: expect.stringContaining('the time of the check was up'),
+  });
+  // What the hosts file has needs no program.
+  expect(resolved).toMatchObject([
+    { addresses: ['10.0.0.2'], tried: true },
+    { addresses: [], tried: false },
+  ]);
 });
 
 async function listening(): Promise<{ server: Server; port: number }> {

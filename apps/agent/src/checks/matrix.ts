@@ -67,7 +67,7 @@ export function createMatrixCheck(deps: MatrixDeps): MatrixCheck {
       error: null,
       result: {
         tries: check.tries.map(({ address }, index) => tries.get(index) ?? notTried(address, timeUp)),
-        resolved: check.names.map((_, index) => names.get(index) ?? { addresses: [], error: timeUp }),
+        resolved: check.names.map((_, index) => names.get(index) ?? notLookedUp(timeUp)),
       },
     };
   };
@@ -98,21 +98,12 @@ async function trySource(source: Source, work: Work): Promise<Found> {
     Promise.all(source.tries.map(({ address }) => pingInTime(address, run, work))),
   ]);
   const macs = await work.slots.ping(() => neighbourMacs(run, work.signal));
-  const tries = source.tries.map(({ index, address }, place): [number, Try] => {
+  const tries = source.tries.map(({ index, address, port }, place): [number, Try] => {
     const [ping, tcp] = [echoes[place] ?? null, inside.ports.get(index) ?? null];
-    if (ping === null && tcp === null) return [index, notTried(address, timeUp)];
-    const nothing = { address, sent: 0, received: 0, lossPercent: 100, rttMs: null, error: timeUp };
-    const error = inside.error ?? ping?.error ?? null;
-    return [
-      index,
-      {
-        ...(ping ?? nothing),
-        mac: macs.get(address) ?? null,
-        tcp,
-        tried: inside.error === null,
-        error: error?.slice(0, maxText) ?? null,
-      },
-    ];
+    const tried = ping !== null && (port === null || tcp !== null);
+    if (!tried) return [index, notTried(address, port === null ? timeUp : (inside.error ?? timeUp))];
+    const error = ping.error?.slice(0, maxText) ?? null;
+    return [index, { ...ping, mac: macs.get(address) ?? null, tcp, tried, error }];
   });
   // A process id may be another's by now: what was silent may have been tried from nowhere.
   if (tries.some(([, { received }]) => received === 0) && pid !== (await pidOf(source, work)))
@@ -135,7 +126,7 @@ async function pidOf(
 function failed({ tries, names }: Source, why: string): Found {
   return {
     tries: tries.map(({ index, address }) => [index, notTried(address, why)]),
-    names: names.map(({ index }) => [index, { addresses: [], error: why.slice(0, maxText) }]),
+    names: names.map(({ index }) => [index, notLookedUp(why)]),
   };
 }
 
@@ -202,20 +193,22 @@ async function tryInside(
   const answers = typeof answer === 'string' ? null : answer;
   const resolved = asked.map(({ index }, place): [number, Name] => {
     const one = answers?.names[place];
-    if (one === undefined || one === null) return [index, nameOf([], failure ?? timeUp)];
+    if (one === undefined || one === null) return [index, notLookedUp(failure ?? timeUp)];
     return [index, nameOf(one.addresses, one.error === null ? null : dnsFailure(one.error))];
   });
   return {
     names: [...known, ...(servers.length === 0 ? noServer : []), ...resolved],
     ports: new Map(ports.map(({ index }, place) => [index, answers?.ports[place] ?? null])),
-    error: ports.length === 0 ? null : failure,
+    error: failure,
   };
 }
 
 const nameOf = (addresses: readonly string[], error: string | null): Name => ({
   addresses: addresses.slice(0, maxAddresses),
   error: error?.slice(0, maxText) ?? null,
+  tried: true,
 });
+const notLookedUp = (why: string): Name => ({ addresses: [], error: why.slice(0, maxText), tried: false });
 
 /** What the program inside says, or why it says nothing. */
 async function askInside(

@@ -247,7 +247,7 @@ export const MatrixTaskResult = Closed(
             description: 'The attempt to connect; null: no port was asked for, or it was not tried.',
           }),
           tried: Type.Boolean({
-            description: 'It was tried; false: `error` says why not.',
+            description: 'All that was asked for was tried; false: `error` says why not.',
             examples: [true],
           }),
         },
@@ -264,8 +264,12 @@ export const MatrixTaskResult = Closed(
             examples: [['172.16.100.20']],
           }),
           error: Nullable(Type.String({ maxLength: 256 }), {
-            description: 'Why it does not resolve; null: it does.',
+            description: 'Why it does not resolve, or was not looked up; null: it resolves.',
             examples: ['NXDOMAIN'],
+          }),
+          tried: Type.Boolean({
+            description: 'It was looked up; false: `error` says why not.',
+            examples: [true],
           }),
         },
         { description: 'A name as the container resolves it.' },

@@ -23,7 +23,7 @@ const tcp = (outcome: TcpTry['outcome'], error: string | null = null): TcpTry =>
   ms: outcome === 'no-answer' ? null : 0.4,
   error,
 });
-const found: Resolved = { addresses: ['10.0.0.2'], error: null };
+const found: Resolved = { addresses: ['10.0.0.2'], error: null, tried: true };
 
 function judge(answer: Answer, change: Partial<MatrixTry> = {}, name?: Resolved) {
   const plan: MatrixPlan = {
@@ -52,7 +52,7 @@ test.each<[string, Answer, Partial<MatrixTry>, Resolved | undefined, string, str
     'the name leads to all of its addresses',
     answered,
     {},
-    { addresses: ['10.0.0.2', 'fd00::2'], error: null },
+    { addresses: ['10.0.0.2', 'fd00::2'], error: null, tried: true },
     'ok',
     'box1 reaches box2',
   ],
@@ -118,7 +118,7 @@ test.each<[string, Answer, Partial<MatrixTry>, Resolved | undefined, string, str
     'the name is not known',
     answered,
     {},
-    { addresses: [], error: 'NXDOMAIN' },
+    { addresses: [], error: 'NXDOMAIN', tried: true },
     'name-unknown',
     'box2 does not resolve there (NXDOMAIN)',
   ],
@@ -126,7 +126,7 @@ test.each<[string, Answer, Partial<MatrixTry>, Resolved | undefined, string, str
     'the name leads elsewhere too',
     answered,
     {},
-    { addresses: ['10.0.0.2', '10.0.0.9'], error: null },
+    { addresses: ['10.0.0.2', '10.0.0.9'], error: null, tried: true },
     'name-elsewhere',
     'box2 leads to 10.0.0.2, 10.0.0.9',
   ],
@@ -140,6 +140,15 @@ test.each<[string, Answer, Partial<MatrixTry>, Resolved | undefined, string, str
     'not-tried',
     'box1 did not try box2 at 10.0.0.2: container box1 is exited',
   ],
+  [
+    'the name was not looked up',
+    answered,
+    {},
+    { addresses: [], error: 'the time was up', tried: false },
+    'not-tried',
+    'box1 reaches box2 at 10.0.0.2, and did not look up its name: the time was up',
+  ],
+  ['the port was not tried', answered, { port: 80 }, undefined, 'not-tried', 'box1 did not try box2'],
   ['it has no address', answered, { address: null }, undefined, 'no-address', 'box2 has no address'],
   [
     'the host answers to something else',

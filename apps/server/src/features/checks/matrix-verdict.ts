@@ -41,14 +41,7 @@ export function matrixResult(plan: MatrixPlan, parts: ReadonlyMap<string, Matrix
   const directions = plan.tries.map((one, index) => {
     const host = plan.hosts[one.host];
     const resolved = names.get(`${host?.name ?? ''} ${nameKey(one.container, one.target)}`);
-    return directionOf(
-      plan,
-      one,
-      answers.get(index),
-      nameOf(plan, one, resolved),
-      resolved?.error ?? null,
-      parts,
-    );
+    return directionOf(plan, one, answers.get(index), lookupOf(plan, one, resolved), parts);
   });
   return {
     ok: directions.length > 0 && directions.every(isFine),
@@ -62,34 +55,39 @@ export function matrixResult(plan: MatrixPlan, parts: ReadonlyMap<string, Matrix
   };
 }
 
-function nameOf(
+/** What became of the name of a target. */
+interface Lookup {
+  /** Null: it was not looked up. */
+  name: Name | null;
+  /** Why it was not looked up, or does not resolve; null: neither, or nobody asked. */
+  error: string | null;
+}
+
+function lookupOf(
   plan: MatrixPlan,
   one: MatrixTry,
   found: MatrixTaskResult['resolved'][number] | undefined,
-): Name | null {
+): Lookup {
   const target = plan.targets[one.target];
-  if (found === undefined || target === undefined || target.container === null || !asksName(plan, one))
-    return null;
-  return {
-    name: target.container,
-    resolved: [...found.addresses],
-    matches:
-      found.addresses.length > 0 && found.addresses.every((address) => target.addresses.includes(address)),
-  };
+  if (target === undefined || target.container === null || !asksName(plan, one))
+    return { name: null, error: null };
+  if (found?.tried !== true) return { name: null, error: found?.error ?? 'it gave no answer' };
+  const { addresses, error } = found;
+  const matches = addresses.length > 0 && addresses.every((address) => target.addresses.includes(address));
+  return { name: { name: target.container, resolved: [...addresses], matches }, error };
 }
 
 function directionOf(
   plan: MatrixPlan,
   one: MatrixTry,
   answer: Answer | undefined,
-  name: Name | null,
-  nameError: string | null,
+  lookup: Lookup,
   parts: ReadonlyMap<string, MatrixPart>,
 ): MatrixDirection {
   const host = plan.hosts[one.host];
   const target = plan.targets[one.target];
   const words = { from: one.container ?? host?.name ?? '', to: wordsOf(target, one.address) };
-  const { verdict, message } = verdictOf(one, answer, name, nameError, words, whyNot(host, parts));
+  const { verdict, message } = verdictOf(one, answer, lookup, words, whyNot(host, parts));
   const { sent = 0, received = 0, lossPercent = 100, rttMs = null, mac = null, tcp = null } = answer ?? {};
   return {
     from: { host: host?.name ?? '', container: one.container },
@@ -105,7 +103,7 @@ function directionOf(
     rttMs,
     mac,
     tcp: tcp === null || one.port === null ? null : { port: one.port, ...tcp },
-    name,
+    name: lookup.name,
     verdict,
     message: message.slice(0, maxMessage),
   };
@@ -137,22 +135,21 @@ interface Verdict {
 function verdictOf(
   one: MatrixTry,
   answer: Answer | undefined,
-  name: Name | null,
-  nameError: string | null,
+  lookup: Lookup,
   { from, to }: Words,
   why: string,
 ): Verdict {
   if (one.address === null)
     return { verdict: 'no-address', message: `${to} has no address that ${from} could try` };
   if (answer === undefined) return { verdict: 'not-tried', message: `${from} to ${to}: ${why}` };
-  if (!answer.tried)
+  if (!answer.tried || (one.port !== null && answer.tcp === null))
     return {
       verdict: 'not-tried',
       message: `${from} did not try ${to}: ${answer.error ?? 'it gave no reason'}`,
     };
   return (
     trafficVerdict(one, answer, { from, to }) ??
-    nameVerdict(name, nameError, { from, to }) ??
+    nameVerdict(lookup, { from, to }) ??
     reached(one, answer, { from, to })
   );
 }
@@ -199,7 +196,9 @@ function trafficVerdict(
   return null;
 }
 
-function nameVerdict(name: Name | null, error: string | null, { from, to }: Words): Verdict | null {
+function nameVerdict({ name, error }: Lookup, { from, to }: Words): Verdict | null {
+  if (name === null && error !== null)
+    return { verdict: 'not-tried', message: `${from} reaches ${to}, and did not look up its name: ${error}` };
   if (name === null || name.matches) return null;
   if (name.resolved.length === 0)
     return {

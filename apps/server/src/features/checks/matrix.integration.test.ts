@@ -53,7 +53,7 @@ const fine = ({ tries, names }: DesiredMatrixCheck): MatrixTaskResult => ({
     tcp: port === null ? null : { outcome: 'open', ms: 0.4, error: null },
     tried: true,
   })),
-  resolved: names.map(() => ({ addresses: [], error: 'NXDOMAIN' })),
+  resolved: names.map(() => ({ addresses: [], error: 'NXDOMAIN', tried: true })),
 });
 const done = (result: MatrixTaskResult) => ({ state: 'done' as const, result, error: null });
 
@@ -130,6 +130,7 @@ test('all running containers of a network try each other, each from its own host
       resolved: one.names.map((asked_) => ({
         addresses: [asked_.name === 'box2' ? ip(21) : asked_.name === 'box1' ? ip(11) : ip(12)],
         error: null,
+        tried: true,
       })),
     }),
   );
