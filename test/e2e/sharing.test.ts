@@ -63,6 +63,23 @@ describe("S3: a container shares another's network stack", () => {
     expect((await containerNamed(host(), 't1'))?.State.Running).toBe(true);
   });
 
+  test('with force both are removed, t2 before t1, and the address is free', async () => {
+    const { client } = fleet();
+    const ids = {
+      t1: (await containerNamed(host(), 't1'))!.Id,
+      t2: (await containerNamed(host(), 't2'))!.Id,
+    };
+    const since = String(Math.floor(Date.now() / 1000) - 1);
+    await client.containers.remove('t1', { force: true, wait: '60s' });
+    await expect(client.containers.get('t2')).rejects.toMatchObject({ status: 404 });
+    const until = String(Math.ceil(Date.now() / 1000) + 1);
+    const events = ['events', '--since', since, '--until', until, '--format', '{{.ID}}'];
+    const destroyed = await docker(host(), ...events, '--filter', 'event=destroy');
+    expect(destroyed.split('\n')).toEqual([ids.t2, ids.t1]);
+    const { items } = (await client.addresses.list('mac_net1')).body;
+    expect(items.filter(({ ip, state }) => ip === '172.16.100.30' && state !== 'quarantined')).toEqual([]);
+  });
+
   test('when t1 is removed behind our back both come back, sharing again', async () => {
     const before = await containerNamed(host(), 't1');
     await docker(host(), 'rm', '-f', 't1');

@@ -2,6 +2,7 @@ import type { DesiredContainer } from '@trunkline/contracts';
 import { listed } from '@trunkline/log';
 import type { DockerContainerDetail } from '../host/docker-engine.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
+import { failedToJoin } from '../observation/stale-stack.ts';
 import { fails, holds, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
 import { addressMismatches } from './container-fit.ts';
 
@@ -23,13 +24,15 @@ export function attachedCondition(
   );
 }
 
-/** Whether it ended although its policy is to run, and not by anybody's hand. */
+/** Whether it ended although its policy is to run, or could not join the stack that it shares, and not by anybody's hand. */
 export function shouldHaveRun(
   container: DesiredContainer,
   own: DockerContainerDetail,
   { outage }: ObservedDocker,
 ): boolean {
   if (own.status !== 'exited') return false;
+  // Whoever started or restarted it wanted it to run, whatever its policy.
+  if (failedToJoin(own)) return true;
   if (container.restart !== 'always' && container.restart !== 'unless-stopped') return false;
   const endedAt = own.finishedAt === null ? null : Date.parse(own.finishedAt);
   const inOutage = outage !== null && endedAt !== null && endedAt >= outage.from && endedAt <= outage.to;

@@ -330,3 +330,16 @@ test('S3: a removal, and a replacement, say what is left without a network', asy
     message: expect.stringContaining('deeper, which Trunkline does not run'),
   });
 });
+
+test('S3: one without a restart policy whose restart failed half way is started once the other runs', async () => {
+  const once = { ...t2, restart: 'no' as const };
+  await host.settle(document([network()], [t1, once]));
+  const docker = host.docker.behindOurBack;
+  await docker.stopContainer('t2', 0);
+  expect(kinds(await planOf(once, [t1]))).toEqual([]);
+  host.docker.crash('t1', 1);
+  await expect(docker.restartContainer('t2', 0)).rejects.toThrow(/cannot join/);
+  expect(ready(await planOf(once, [t1]))).toMatchObject({ reason: 'TargetNotRunning' });
+  await docker.startContainer('t1');
+  expect(kinds(await planOf(once, [t1]))).toEqual(['start-container']);
+});
