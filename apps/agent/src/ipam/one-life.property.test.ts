@@ -229,6 +229,11 @@ async function ask(host: Host, ip: string | null, endpoint: Endpoint): Promise<v
     const grant = await host.agent().book.request(pool, ip, endpoint);
     const why = host.forbidden(grant.ip);
     if (why !== undefined) throw new Error(`${grant.ip} was granted, though ${why}`);
+    const twin = host.owners.find(
+      (one) => mac !== null && one.mac === mac && (one.state === 'live' || one.state === 'starting'),
+    );
+    if (twin !== undefined)
+      throw new Error(`${grant.ip} was granted to ${mac}, which box${twin.number} has with ${twin.ip}`);
     if (mac !== null && isAskable && host.source.stations.has(mac))
       throw new Error(`${grant.ip} was granted to ${mac}, which another host has`);
     const holder = host.owners.find((one) => one.ip === grant.ip && ['starting', 'live'].includes(one.state));
@@ -387,7 +392,7 @@ test('no address is granted while somebody has it, and none is lost', async () =
           await host.look();
           await host.timing.advance(graceMs);
         }
-        for (const ip of ips) await ask(host, ip, { mac: macs[0] ?? null, name: null });
+        for (const [n, ip] of ips.entries()) await ask(host, ip, { mac: `02:42:00:00:01:0${n}`, name: null });
         const having = host.owners.filter(({ state }) => state === 'starting').map(({ ip }) => ip);
         expect(having.toSorted()).toEqual(ips);
       } finally {

@@ -273,6 +273,28 @@ test('an Ethernet address that another container has is refused, also without an
   expect(await it.book.request(pool, '172.16.100.3', macs[1] ?? nobody)).toMatchObject({});
 });
 
+test('an Ethernet address is granted once, whichever Docker networks two containers start on at once', async () => {
+  await using it = await rig();
+  await it.leaseSync.flush(1000);
+  const [first] = macs;
+  const started = await Promise.allSettled([
+    it.book.request(pool, null, first!),
+    it.book.request(pool, null, first!),
+    it.book.request(pool, '172.16.100.9', first!),
+  ]);
+  expect(started.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  await expect(it.book.request(pool, null, first!)).rejects.toThrow(
+    `the Ethernet address ${first!.mac} was granted 0 s ago with 172.16.100.2 to a container of this host that has not appeared yet`,
+  );
+  // The grant was for that very container, as far as Docker names containers.
+  const named = { mac: '02:42:00:00:00:77', name: 'box7' };
+  await it.book.request(pool, null, named);
+  await expect(it.book.request(pool, null, { ...named, name: 'box8' })).rejects.toThrow(
+    'has not appeared yet',
+  );
+  expect(await it.book.request(pool, null, named)).toMatchObject({ subnet: pool.subnet });
+});
+
 test('an address that this host holds, and the server gives to others by now, is refused', async () => {
   await using it = await rig();
   await it.leaseSync.flush(1000);
@@ -459,7 +481,7 @@ describe('what a container may have is granted to no other by an answer of the s
     it.source.reserved.set(mac, '172.16.100.9');
     const got = [await tryFor(it), ...(await Promise.all([tryFor(it), tryFor(it)])), await tryFor(it)];
     expect(got[0]).toBe('172.16.100.9');
-    expect(new Set(got).size).toBe(got.length);
+    expect(got.slice(1)).not.toContain('172.16.100.9');
   });
 
   test.each(['claimed for a MAC', 'asked for at once', 'come for the warm pool'])(
@@ -504,9 +526,9 @@ describe('what a container may have is granted to no other by an answer of the s
     it.source.reserved.set(mac, '172.16.100.9');
     const docker = { holder: { name: 'box7', mac }, at: 0 };
     it.evidence.set('172.16.100.9', { kernel: 'unknown', docker });
-    const got = [await tryFor(it), await tryFor(it, '172.16.100.9'), await tryFor(it)];
+    const got = [await tryFor(it, '172.16.100.9'), await tryFor(it)];
     expect(got).not.toContain('172.16.100.9');
-    expect(got[1]).toContain('172.16.100.9 is on container box7');
+    expect(got[0]).toContain('172.16.100.9 is on container box7');
   });
 });
 
@@ -603,8 +625,9 @@ test('an Ethernet address is on one container of a host, also where NICs of thei
   await it.leaseSync.flush(1000);
   const [first, second] = macs;
   await it.book.request(pool, '172.16.100.2', first!);
+  await it.book.release(pool, '172.16.100.2');
   const retried = await it.book.request(pool, '172.16.100.3', first!);
-  // The start of the first has failed: nothing of the host has it.
+  // The start of the first has failed, and Docker gave its address back.
   expect(retried.ip).toBe('172.16.100.3');
   it.evidence.set('172.16.100.3', { kernel: { name: 'box1', mac: first!.mac }, docker: null });
   for (const ip of [null, '172.16.100.9'])

@@ -22,6 +22,7 @@ import {
   type LeaseRecord,
 } from '../leases/lease-record.ts';
 import type { LeaseSource } from '../leases/lease-source.ts';
+import { whyTwin } from './grantable.ts';
 import { addressIn, addressOf, type Pool } from './pools.ts';
 import type { Reachability } from '../leases/reachability.ts';
 import { DriverRefusal } from './refusal.ts';
@@ -180,24 +181,21 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
     return ip === null ? new Map([...all].filter(([key]) => !grants.isBusy(key))) : all;
   }
 
-  /** Refuses a MAC that a container of this host has on the network. The kernel refuses it on one NIC, and not across two of them. */
-  async function refuseTwin({ pool, ip: asked, endpoint: { mac } }: AddressRequest): Promise<void> {
+  /** Refuses a MAC that another container of this host has on the network, or may have: as for an address, see `whyNot`. */
+  async function refuseTwin({ pool, ip: asked, endpoint }: AddressRequest): Promise<void> {
+    const { mac } = endpoint;
     if (mac === null) return;
     const alike = [...store.all().values()].filter(
-      ({ networkId, ip, use, lastMac }) =>
+      ({ networkId, ip, lastMac }) =>
         networkId === pool.networkId &&
         familyOf(ip) === pool.family &&
         // Whoever has the address itself is found by that.
         ip !== asked &&
-        use === 'used' &&
         lastMac === mac,
     );
     for (const record of alike) {
-      const { kernel } = await deps.live.of(record);
-      if (kernel === null || kernel === 'unknown' || kernel.mac !== mac) continue;
-      throw new DriverRefusal(
-        `the Ethernet address ${mac} is on container ${kernel.name ?? record.ip} of this host, with ${record.ip}: stop that one, or choose another --mac-address`,
-      );
+      const why = whyTwin(record, endpoint, await deps.live.of(record), now());
+      if (why !== null) throw new DriverRefusal(why);
     }
   }
 
@@ -248,8 +246,14 @@ export function createAddressBook(deps: AddressBookDeps): AddressBook {
       const ip = text === null ? null : addressIn(pool, text);
       // The wall clock may be set back meanwhile; the bound of the call itself is the server's of the socket.
       const until = now() + maxCallMs - reserveMs;
-      const work = (): Promise<Grant> => answer({ pool, ip, endpoint }, until);
-      return ip === null ? await work() : await grants.inTurn(keyOf({ networkId: pool.networkId, ip }), work);
+      const { networkId, family } = pool;
+      const decided = (): Promise<Grant> => answer({ pool, ip, endpoint }, until);
+      const work = (): Promise<Grant> =>
+        ip === null ? decided() : grants.inTurn(keyOf({ networkId, ip }), decided);
+      // A MAC is granted once as well: two containers that start at once are seen nowhere yet. MACs first, then addresses.
+      return await (endpoint.mac === null
+        ? work()
+        : grants.inTurn(`${networkId} ${family} ${endpoint.mac}`, work));
     },
     release: async (pool, text) => {
       // Docker names the pool that it asked, and the address may be of another subnet of the same network.

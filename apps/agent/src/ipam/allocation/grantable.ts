@@ -39,19 +39,45 @@ export function whyNot(record: LeaseRecord, evidence: Evidence, now: number): Wh
     return `${ip} belongs to a Docker network of this host (its gateway or an --aux-address): choose another address, or leave ${ipOption(ip)} out`;
   }
   if (isOpen(record)) {
-    const ago = Math.max(0, Math.round((now - record.since) / 1000));
-    return `${ip} was granted ${ago} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave ${ipOption(ip)} out; if that start failed, the address is free again within two minutes`;
+    return `${ip} was granted ${secondsSince(record, now)} s ago to ${describe({ name: record.lastName, mac: record.lastMac })} that has not appeared yet: choose another address, or leave ${ipOption(ip)} out; if that start failed, the address is free again within two minutes`;
   }
   if (use === 'suspect') {
     return `${ip} belongs to this host, and it is not known yet whether a container uses it: try again in a minute`;
   }
-  // Somebody was granted it, and only a look shows that this has ended: the kernel's now, or one that ended since.
-  const wasGranted = use === 'used' || ((use === 'released' || use === 'kept') && !record.cleared);
-  if (wasGranted && evidence.kernel === 'unknown') {
+  if (mayBeInUse(record) && evidence.kernel === 'unknown') {
     return `${ip} was given to a container of this host, and it is not known yet whether that container has ended: try again in a few seconds, choose another address, or leave ${ipOption(ip)} out`;
   }
   return null;
 }
+
+/**
+ * What stands against the MAC of a container, on account of an address that a container with this MAC was granted last. The kernel
+ * refuses a MAC twice on one NIC, and not across two of them. Pure.
+ */
+export function whyTwin(
+  record: LeaseRecord,
+  { mac, name }: Endpoint,
+  { kernel }: Pick<Evidence, 'kernel'>,
+  now: number,
+): WhyNot {
+  const { ip } = record;
+  if (kernel !== null && kernel !== 'unknown' && kernel.mac === mac)
+    return `the Ethernet address ${mac} is on container ${kernel.name ?? ip} of this host, with ${ip}: stop that one, or choose another --mac-address`;
+  // A container that starts again is not its own twin.
+  if (name !== null && name === record.lastName) return null;
+  if (isOpen(record))
+    return `the Ethernet address ${mac} was granted ${secondsSince(record, now)} s ago with ${ip} to a container of this host that has not appeared yet: choose another --mac-address; if that start failed, it is free again within two minutes`;
+  if (mayBeInUse(record) && kernel === 'unknown')
+    return `the Ethernet address ${mac} was given to a container of this host with ${ip}, and it is not known yet whether that container has ended: try again in a few seconds, or choose another --mac-address`;
+  return null;
+}
+
+const secondsSince = ({ since }: LeaseRecord, now: number): number =>
+  Math.max(0, Math.round((now - since) / 1000));
+
+/** Somebody was granted it, and only a look shows that this has ended: the kernel's now, or one that ended since. */
+const mayBeInUse = ({ use, cleared }: LeaseRecord): boolean =>
+  use === 'used' || ((use === 'released' || use === 'kept') && !cleared);
 
 function describe({ name, mac }: Holder): string {
   const who = name === null ? 'a container of this host' : `container ${name}`;
