@@ -1,4 +1,4 @@
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfAny } from '../lib/atomic-file.ts';
 
@@ -36,7 +36,8 @@ export async function startTimeOf(pid: number): Promise<string | null> {
 
 /**
  * Takes a state folder for this process alone, and answers what gives it back. The lock of a process that is gone is
- * taken over: process id and start time show whether it is. Fails with {@link StateFolderBusy}.
+ * taken over: process id and start time show whether it is. It is a symbolic link that leads nowhere and has both in its
+ * target: made at once or not at all (symlink(2)), it needs no block of a disk that is full. Fails with {@link StateFolderBusy}.
  */
 export async function lockStateFolder(
   folder: string,
@@ -44,34 +45,25 @@ export async function lockStateFolder(
   lookUp: StartTimeOf = startTimeOf,
 ): Promise<() => Promise<void>> {
   const path = join(folder, 'agent.lock');
-  const own = `${path}.${pid}`;
-  const mark: ProcessMark = { pid, startTime: (await lookUp(pid)) ?? 'unknown' };
-  const content = JSON.stringify(mark);
-  await rm(own, { force: true });
-  await writeFile(own, content, { mode: 0o600 });
-  try {
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      // A hard link appears with its content or not at all, and fails where the name is taken (link(2)).
-      if (await linked(own, path)) return () => release(path, content);
-      const holder = readMark(await readFileIfAny(path));
-      if (holder !== null && (await lookUp(holder.pid)) === holder.startTime) {
-        throw new StateFolderBusy(folder, holder.pid);
-      }
-      await rm(path, { force: true });
+  const mark = markOf({ pid, startTime: (await lookUp(pid)) ?? 'unknown' });
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    if (await linked(mark, path)) return () => release(path, mark);
+    const holder = await holderOf(path);
+    if (holder !== null && (await lookUp(holder.pid)) === holder.startTime) {
+      throw new StateFolderBusy(folder, holder.pid);
     }
-    throw new Error(`${path} keeps changing; are several agents starting with this folder?`);
-  } finally {
-    await rm(own, { force: true });
+    await rm(path, { force: true });
   }
+  throw new Error(`${path} keeps changing; are several agents starting with this folder?`);
 }
 
-async function release(path: string, content: string): Promise<void> {
-  if ((await readFileIfAny(path)) === content) await rm(path, { force: true });
+async function release(path: string, mark: string): Promise<void> {
+  if ((await targetOf(path)) === mark) await rm(path, { force: true });
 }
 
-async function linked(from: string, to: string): Promise<boolean> {
+async function linked(target: string, path: string): Promise<boolean> {
   try {
-    await link(from, to);
+    await symlink(target, path);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
@@ -79,7 +71,27 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-function readMark(text: string | null): ProcessMark | null {
+/** Null: there is none, or it is no link. */
+async function targetOf(path: string): Promise<string | null> {
+  return await readlink(path).catch(() => null);
+}
+
+/** Who has the lock; null: nobody that can be told. */
+async function holderOf(path: string): Promise<ProcessMark | null> {
+  const target = await targetOf(path);
+  if (target !== null) return readMark(target);
+  // As earlier agents wrote it: a file.
+  return readOldMark(await readFileIfAny(path));
+}
+
+const markOf = ({ pid, startTime }: ProcessMark): string => `${pid}:${startTime}`;
+
+function readMark(text: string): ProcessMark | null {
+  const [, pid, startTime] = /^(\d+):(.+)$/.exec(text) ?? [];
+  return pid === undefined || startTime === undefined ? null : { pid: Number(pid), startTime };
+}
+
+function readOldMark(text: string | null): ProcessMark | null {
   if (text === null) return null;
   try {
     const { pid, startTime } = JSON.parse(text) as Partial<ProcessMark>;

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DesiredDocument } from '@trunkline/contracts';
 import { pino } from 'pino';
@@ -51,6 +51,17 @@ test('two agents on one state folder are refused; the lock of a dead one, or of 
   await expect(lockStateFolder(folder.path, 1004, lookUp)).rejects.toBeInstanceOf(StateFolderBusy);
   await unlockThird();
   await lockStateFolder(folder.path, 1004, lookUp);
+  expect(await readdir(folder.path)).toEqual(['agent.lock']);
+});
+
+test('the lock that an earlier version wrote is respected while its process runs', async () => {
+  await using folder = await temporaryFolder();
+  await writeFile(join(folder.path, 'agent.lock'), JSON.stringify({ pid: 1001, startTime: 'a' }));
+  const alive = new Map([[1001, 'a']]);
+  const lookUp = (pid: number) => Promise.resolve(alive.get(pid) ?? null);
+  await expect(lockStateFolder(folder.path, 1002, lookUp)).rejects.toBeInstanceOf(StateFolderBusy);
+  alive.clear();
+  await lockStateFolder(folder.path, 1002, lookUp);
 });
 
 test('a process is distinguished from a later one by its start time', async () => {
