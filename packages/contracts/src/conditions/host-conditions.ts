@@ -13,6 +13,11 @@ export const hostConditionTable = {
         means: 'The server has not heard from the agent for a while. What runs on the host keeps running.',
         remedy: 'Check that the host is up, that the agent runs there, and that it reaches the server.',
       },
+      ClockOff: {
+        means:
+          'The agent is heard and refused, because the clock of the host differs too much from that of the server. What runs on the host keeps running.',
+        remedy: 'Set the clock of the host, and run a time service (NTP) there.',
+      },
     },
   },
   IdentityUnique: {

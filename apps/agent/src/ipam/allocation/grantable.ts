@@ -1,5 +1,11 @@
 import { ipOption } from './ip-option.ts';
-import { isNetworksOwn, isOpen, namelessGateway, type LeaseRecord } from '../leases/lease-record.ts';
+import {
+  isNetworksOwn,
+  isOpen,
+  namelessGateway,
+  type Endpoint,
+  type LeaseRecord,
+} from '../leases/lease-record.ts';
 import type { Evidence, Holder } from '../bindings/live-addresses.ts';
 
 /*

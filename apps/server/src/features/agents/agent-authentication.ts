@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { hostPath, instanceHeader, signatureLifetimeSeconds } from '@trunkline/contracts';
 import { transactionQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -14,8 +15,9 @@ import {
   takeNonce,
   type AgentRow,
 } from './agents.store.ts';
+import type { SignatureParameters } from './signature-input.ts';
 import { machineAfter } from './machine-of-host.ts';
-import { checkSignature, openSignature, type ReceivedRequest } from './signature.ts';
+import { ageOf, checkAge, checkSignature, openSignature, type ReceivedRequest } from './signature.ts';
 
 /** Who sends a request, by its signature and its instance. */
 export interface AgentAuthentication {
@@ -28,14 +30,17 @@ export interface AgentAuthentication {
 
 /** Starts of the agent of a host: so many at once, and a second. More is no agent. */
 const starts = { burst: 120, perSecond: 1 };
+/** How often it is noted that the clock of a host is off. An old request that somebody sends again is noted no more often. */
+const clockNotes = { burst: 1, perSecond: 1 / 30 };
 /** Nonces outlive their requests by more than the clocks of replicas may differ, in milliseconds. */
 const keepNoncesMs = 5 * 60_000;
 
 export function createAgentAuthentication(
   { changes, now, query }: Pick<Platform, 'changes' | 'now'> & { query: Query },
-  hosts: Pick<HostsService, 'recordConflict'>,
+  hosts: Pick<HostsService, 'recordConflict' | 'recordClock'>,
 ): AgentAuthentication {
   const keys = createAgentKeys((hostId) => findPublicKey(query, hostId));
+  const clocks = createRate(clockNotes, () => performance.now());
   const started = createRate(starts, () => performance.now());
 
   /** A process that was not heard before speaks for the host from now on. */
@@ -67,9 +72,24 @@ export function createAgentAuthentication(
     throw new ApiError('agent_superseded', `another agent became active for ${host.name}; ${message}`);
   };
 
+  /** Of a host whose clock is off it is said that it is. Only its own agent can bring it about. */
+  const noteClock = async (
+    request: ReceivedRequest,
+    parameters: SignatureParameters,
+    key: KeyObject,
+    seconds: number,
+  ): Promise<void> => {
+    const hostId = parameters.keyid;
+    if (clocks.waitSeconds(hostId) > 0) return;
+    clocks.count(hostId);
+    await checkSignature(request, parameters, key);
+    await changes.make({ actor: 'server' }, (change) => hosts.recordClock(change, hostId, seconds));
+  };
+
   return {
     async authenticate(request, requestId) {
-      const parameters = openSignature(request, now());
+      const parameters = openSignature(request);
+      const age = ageOf(parameters, now());
       const instance = request.headers[instanceHeader];
       if (typeof instance !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(instance)) {
         throw new ApiError(
@@ -80,6 +100,8 @@ export function createAgentAuthentication(
       const { keyid: hostId, nonce, created } = parameters;
       const key = await keys.get(hostId);
       if (key === undefined) throw unknownHost(hostId);
+      if (age.isOver) await noteClock(request, parameters, key, -age.seconds);
+      checkAge(parameters, now());
       await checkSignature(request, parameters, key);
       const expiresAt = new Date((created + signatureLifetimeSeconds) * 1000 + keepNoncesMs);
       const found = await takeNonce(query, { hostId, instance, nonce, expiresAt });

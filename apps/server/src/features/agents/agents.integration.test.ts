@@ -247,6 +247,41 @@ describe('a signed request', () => {
     }
   });
 
+  test('of a host whose clock is off is refused, and the host is said to have that clock, and not to be silent', async () => {
+    const connected = async () =>
+      (await server.request('GET', `/v1/hosts/${agent.name}`)).body.conditions.find(
+        ({ type }: { type: string }) => type === 'AgentConnected',
+      ) as { status: string; reason: string; message: string };
+    await agent.report();
+    const late = async (ms: number) => {
+      const created = new Date(server.clock.now().getTime() + ms);
+      return await accepted(await agent.sign('GET', '/agent/v1/desired', undefined, { created }));
+    };
+    // An old request that somebody sends again says nothing of a host that reports.
+    expect(await late(-3_600_000)).toBe('signature_expired');
+    expect((await connected()).status).toBe('True');
+
+    const other = await server.joinHost('wrongclock');
+    await other.report();
+    server.clock.advance(31_000);
+    const created = new Date(server.clock.now().getTime() + 3_600_000);
+    const signed = await other.sign('GET', '/agent/v1/desired', undefined, { created });
+    expect(await accepted(signed)).toBe('signature_expired');
+    const { body } = await server.request('GET', '/v1/hosts/wrongclock');
+    expect(body.conditions).toContainEqual(
+      expect.objectContaining({
+        type: 'AgentConnected',
+        status: 'Unknown',
+        reason: 'ClockOff',
+        message: expect.stringMatching(/(3599|3600) s ahead of that of the server/),
+      }),
+    );
+    await other.report();
+    expect((await server.request('GET', '/v1/hosts/wrongclock')).body.conditions).toContainEqual(
+      expect.objectContaining({ type: 'AgentConnected', status: 'True' }),
+    );
+  });
+
   test('of an agent opens nothing of the public API', async () => {
     const answer = await agent.send('GET', '/v1/hosts');
     expect([answer.status, answer.body.code]).toEqual([401, 'unauthenticated']);

@@ -14,21 +14,30 @@ export interface ReceivedRequest {
 
 const howAgentsSign = 'docs/agent-protocol.md describes what an agent signs';
 
-/** Reads the parameters of the signature. Throws signature_invalid, and signature_expired outside of its lifetime. */
-export function openSignature(request: ReceivedRequest, now: Date): SignatureParameters {
+/** Reads the parameters of the signature. Throws signature_invalid. */
+export function openSignature(request: ReceivedRequest): SignatureParameters {
   const parameters = readSignatureInput(request.headers['signature-input']);
   if (parameters === undefined || !isSignature(request.headers['signature'])) {
     throw new ApiError('signature_invalid', `the request has no signature of an agent: ${howAgentsSign}`);
   }
-  const ageSeconds = Math.round(now.getTime() / 1000 - parameters.created);
-  if (Math.abs(ageSeconds) > signatureLifetimeSeconds) {
-    throw new ApiError(
-      'signature_expired',
-      `the request was signed ${Math.abs(ageSeconds)} s ${ageSeconds > 0 ? 'ago' : 'in the future'}, ${signatureLifetimeSeconds} s are allowed: synchronize the clocks of agent and server (NTP)`,
-      { data: { serverTime: now.toISOString() } },
-    );
-  }
   return parameters;
+}
+
+/** How long ago a request was signed, by both clocks; negative: in the future. */
+export function ageOf({ created }: SignatureParameters, now: Date): { seconds: number; isOver: boolean } {
+  const seconds = Math.round(now.getTime() / 1000 - created);
+  return { seconds, isOver: Math.abs(seconds) > signatureLifetimeSeconds };
+}
+
+/** Throws signature_expired outside of the lifetime of a signature. */
+export function checkAge(parameters: SignatureParameters, now: Date): void {
+  const { seconds, isOver } = ageOf(parameters, now);
+  if (!isOver) return;
+  throw new ApiError(
+    'signature_expired',
+    `the request was signed ${Math.abs(seconds)} s ${seconds > 0 ? 'ago' : 'in the future'}, ${signatureLifetimeSeconds} s are allowed: synchronize the clocks of agent and server (NTP)`,
+    { data: { serverTime: now.toISOString() } },
+  );
 }
 
 /** Raw Ed25519 public key, 32 bytes, as node:crypto takes it. */

@@ -48,6 +48,18 @@ export function agentSilent(host: Omit<HostStanding, 'conditions'>, at: Date): C
   );
 }
 
+/** `seconds`: by how much the clock of the host is ahead. */
+export function clockOff(host: Pick<HostStanding, 'name' | 'version'>, at: Date, seconds: number): Condition {
+  const off = `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'}`;
+  return condition(
+    'AgentConnected',
+    'Unknown',
+    'ClockOff',
+    `the agent of ${host.name} is heard and refused, because the clock of that host is ${off} that of the server: set it, and run a time service (NTP) there; what runs there keeps running`,
+    { generation: host.version, since: at },
+  );
+}
+
 export function identityShared(version: number, at: Date, message: string): Condition {
   return condition('IdentityUnique', 'False', 'TwoAgents', message, { generation: version, since: at });
 }
@@ -100,12 +112,13 @@ export function presentConditions(host: HostStanding, online: boolean, now: Date
   const own = find(host.conditions, 'AgentConnected');
   const seen = host.lastSeenAt ?? host.createdAt;
   const age = Math.max(0, Math.round((now.getTime() - seen.getTime()) / 1000));
-  const base = online ? agentConnected(host.version, seen) : agentSilent(host, seen);
+  const refused = own?.reason === 'ClockOff' ? own : undefined;
+  const base = online ? agentConnected(host.version, seen) : (refused ?? agentSilent(host, seen));
   const connected: Condition = {
     ...base,
     message: online
       ? `last heard ${age} s ago, at ${seen.toISOString()}`
-      : `silent for ${age} s: ${base.message}`,
+      : `${refused === undefined ? 'silent' : 'no report'} for ${age} s: ${base.message}`,
     lastTransitionTime: own?.status === base.status ? own.lastTransitionTime : base.lastTransitionTime,
   };
   const rest = host.conditions.filter(({ type }) => type !== 'AgentConnected');

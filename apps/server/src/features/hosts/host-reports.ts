@@ -3,7 +3,7 @@ import { hostPath, type Report } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { heartbeatsToSilence, type Fleet } from './fleet.ts';
-import { afterReport, agentSilent, identityShared, withCondition } from './host-conditions.ts';
+import { afterReport, agentSilent, clockOff, identityShared, withCondition } from './host-conditions.ts';
 import {
   silentHosts,
   lockHostReport,
@@ -33,11 +33,15 @@ export interface HostReports {
   recordReport(change: Change, hostId: string, lock: ReportLock, report: HostReport): Promise<void>;
   /** Another live agent has the same identity. Recorded once, until it has been quiet for a while. */
   recordConflict(change: Change, hostId: string, message: string): Promise<void>;
+  /** The agent is heard and refused: the clock of its host is ahead by so many seconds. Recorded once, until it reports. */
+  recordClock(change: Change, hostId: string, seconds: number): Promise<void>;
   /** Marks hosts that fell silent. A server that has just started first gives them the time to be heard. */
   sweepSilent(): Promise<void>;
 }
 
 /** Of what this database never gave the host, nothing is known. */
+/** Who was heard so lately is not silent, in milliseconds. */
+const heardMs = 20_000;
 const upTo = (known: bigint, reported: bigint): bigint => (reported > known ? known : reported);
 const maxSilentARound = 200;
 
@@ -92,6 +96,23 @@ export function createHostReports(
         subject: hostPath(row.name),
         host: row.name,
         data: { message },
+      });
+    },
+
+    async recordClock(change, hostId, seconds) {
+      const row = await lockHostReport(change.db, hostId);
+      // Who reports has a clock that is right: an old request was sent again.
+      const isHeard = row?.lastSeenAt != null && now().getTime() - row.lastSeenAt.getTime() < heardMs;
+      if (row === undefined || isHeard) return;
+      const next = clockOff(row, now(), seconds);
+      if (row.conditions.some(({ type, reason }) => type === next.type && reason === next.reason)) return;
+      await writeConditions(change.db, hostId, withCondition(row.conditions, next));
+      const { type, status, reason, message } = next;
+      change.record({
+        type: 'host.condition-changed',
+        subject: hostPath(row.name),
+        host: row.name,
+        data: { type, status, reason, message },
       });
     },
 
