@@ -7,10 +7,12 @@ import { macNet1, removeAll, useFleet } from './setup.ts';
 const fleet = useFleet('diagnosis');
 const host = (name: string) => fleet().lab.host(name);
 const mended: (() => Promise<unknown>)[] = [];
+const routerAt = { ip: '172.16.100.1', mac: '02:00:00:00:00:01' };
+let router: string;
 
 beforeAll(async () => {
   const { client, lab } = fleet();
-  await lab.addStation({ ip: '172.16.100.1', mac: '02:00:00:00:00:01' });
+  router = (await lab.addStation(routerAt)).name;
   await client.networks.create({ ...macNet1, quarantineSeconds: 0 }, { wait: '30s' });
   for (const [name, on] of [
     ['box1', 'docker01'],
@@ -79,16 +81,15 @@ describe('what does not work', () => {
     await expect(diagnose({})).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
-  test('the gateway that is silent is a warning, and names the hosts', async () => {
-    const { client } = fleet();
-    await client.networks.create(
-      { ...macNet1, name: 'silent', subnets: [{ cidr: '172.16.77.0/24', gateway: '172.16.77.1' }] },
-      { wait: '30s' },
-    );
-    mended.push(async () => await client.networks.remove('silent', { wait: '30s' }));
-    const { findings } = await diagnose({ network: 'silent' });
+  test('the gateway that is silent is a warning, and what was tried is shown', async () => {
+    const { lab } = fleet();
+    await lab.removeStation(router);
+    mended.push(async () => {
+      router = (await lab.addStation(routerAt)).name;
+    });
+    const { findings } = await diagnose({ network: 'mac_net1' });
     expect(findings).toMatchObject([{ code: 'gateway-silent', severity: 'warning' }]);
-    expect(findings[0]?.evidence.join(' ')).toContain('to gateway 172.16.77.1: 0 of');
+    expect(findings[0]?.evidence.join(' ')).toContain('to gateway 172.16.100.1: 0 of');
   });
 
   test('a host whose agent is away is found as that', async () => {
@@ -104,4 +105,23 @@ describe('what does not work', () => {
     expect(ok).toBe(false);
     expect(findings[0]).toMatchObject({ code: 'host-offline', host: 'docker02' });
   });
+});
+
+test('a container without a network is found as that on the host that is named', async () => {
+  await docker(
+    host('docker02'),
+    'run',
+    '-d',
+    '--name',
+    'lonely',
+    '--network',
+    'none',
+    'busybox',
+    'sleep',
+    '9999',
+  );
+  mended.push(async () => await docker(host('docker02'), 'rm', '-f', 'lonely'));
+  await expect(diagnose({ container: 'lonely' })).rejects.toMatchObject({ code: 'container_not_found' });
+  const { findings } = await diagnose({ container: 'lonely', host: 'docker02' });
+  expect(findings[0]).toMatchObject({ code: 'container-not-attached', host: 'docker02' });
 });

@@ -168,7 +168,8 @@ export const CheckCreate = Closed(
     ),
     host: Type.Optional(
       Described(HostName, {
-        description: '`diagnose` only: the host to look at, with its networks.',
+        description:
+          '`diagnose` only: the host to look at, with its networks. With `container`: the host that this container is on, which also finds one that is on none of our networks.',
         examples: ['docker02'],
       }),
     ),

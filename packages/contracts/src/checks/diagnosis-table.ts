@@ -134,6 +134,13 @@ export const diagnosisTable = {
       'A container answers no ping, because icmp_echo_ignore_all is set inside it. Other traffic may pass.',
     remedy: 'Set it to 0, or try with a TCP port.',
   },
+  'not-as-wanted': {
+    severity: 'error',
+    area: 'state',
+    means:
+      'The agent reports that the network or container is not as it should be, for the reason in the message.',
+    remedy: 'The evidence has the condition with its reason; /docs/conditions says what to do for each.',
+  },
   'docker-network-missing': {
     severity: 'error',
     area: 'docker',
@@ -237,13 +244,6 @@ export const diagnosisTable = {
     area: 'subnet',
     means: 'The host routes the subnet, or a part of it, over another interface.',
     remedy: 'Choose another subnet, or remove the route.',
-  },
-  'not-as-wanted': {
-    severity: 'error',
-    area: 'state',
-    means:
-      'The agent reports that the network or container is not as it should be, for the reason in the message.',
-    remedy: 'The evidence has the condition with its reason; /docs/conditions says what to do for each.',
   },
   'promiscuous-off': {
     severity: 'warning',

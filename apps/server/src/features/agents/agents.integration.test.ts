@@ -261,11 +261,11 @@ describe('a signed request', () => {
     expect(await late(-3_600_000)).toBe('signature_expired');
     expect((await connected()).status).toBe('True');
 
-    const other = await server.joinHost('wrongclock');
-    await other.report();
+    const wrong = await server.joinHost('wrongclock');
+    await wrong.report();
     server.clock.advance(31_000);
     const created = new Date(server.clock.now().getTime() + 3_600_000);
-    const signed = await other.sign('GET', '/agent/v1/desired', undefined, { created });
+    const signed = await wrong.sign('GET', '/agent/v1/desired', undefined, { created });
     expect(await accepted(signed)).toBe('signature_expired');
     const { body } = await server.request('GET', '/v1/hosts/wrongclock');
     expect(body.conditions).toContainEqual(
@@ -276,7 +276,7 @@ describe('a signed request', () => {
         message: expect.stringMatching(/(3599|3600) s ahead of that of the server/),
       }),
     );
-    await other.report();
+    await wrong.report();
     expect((await server.request('GET', '/v1/hosts/wrongclock')).body.conditions).toContainEqual(
       expect.objectContaining({ type: 'AgentConnected', status: 'True' }),
     );

@@ -55,9 +55,12 @@ function checkFields(input: CheckCreate): void {
 
 /** A diagnosis is about one thing. */
 function checkTarget({ network, host, container, from, to }: CheckCreate): void {
-  const targets = [network, host, container, from ?? to].filter((one) => one !== undefined);
-  if (targets.length === 1 && (from === undefined) === (to === undefined)) return;
-  const message = 'diagnose takes one of network, host and container, or from and to together';
+  // With a container, the host is where it is.
+  const targets = [network, container ?? host, from ?? to].filter((one) => one !== undefined);
+  const isHostOf = host === undefined || network === undefined;
+  if (targets.length === 1 && isHostOf && (from === undefined) === (to === undefined)) return;
+  const message =
+    'diagnose takes one of network, host and container (with the host that it is on, where there are several of its name or Trunkline does not know it), or from and to together';
   throw invalidFields([{ pointer: '', message }]);
 }
 

@@ -139,10 +139,20 @@ test.each([
   [{ network: 'nowhere' }, 'network_not_found'],
   [{ host: 'nobody' }, 'host_not_found'],
   [{ container: 'nothing' }, 'container_not_found'],
+  [{ container: 'nothing', host: 'nobody' }, 'host_not_found'],
   [{ from: { container: 'nothing' }, to: { container: 'less' } }, 'container_not_found'],
 ])('%j: what is not there is named', async (body, code) => {
   const { status, body: problem } = await ask(body);
   expect([status, problem.code]).toEqual([404, code]);
+});
+
+test('a container that the server does not know is asked about on the host that is named', async () => {
+  for (const agent of [at.one, at.two]) await agent.report();
+  const { status } = await ask({ container: 'lonely', host: 'docker02' });
+  expect(status).toBe(202);
+  expect((await at.two.document()).checks.find(({ kind }) => kind === 'diagnose')).toMatchObject({
+    containers: ['lonely'],
+  });
 });
 
 test('a dry run asks nobody and takes no address', async () => {

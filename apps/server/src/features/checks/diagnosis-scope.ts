@@ -31,8 +31,8 @@ export interface Scope {
 /** What a request asks about. Throws network_not_found, host_not_found, container_not_found and invalid_request. */
 export async function scopeOf(query: Query, input: CheckCreate): Promise<Scope> {
   if (input.network !== undefined) return await scopeOfNetwork(query, input.network);
+  if (input.container !== undefined) return await scopeOfContainer(query, input.container, input.host);
   if (input.host !== undefined) return await scopeOfHost(query, input.host);
-  if (input.container !== undefined) return await scopeOfContainer(query, input.container);
   return await scopeOfPair(query, input.from?.container ?? '', input.to?.container ?? '');
 }
 
@@ -56,9 +56,16 @@ async function scopeOfHost(query: Query, name: string): Promise<Scope> {
   return { networks, hosts: [{ ...host, containers: [] }], pings: [], wire: networks[0], hasFarEnds: true };
 }
 
-async function scopeOfContainer(query: Query, name: string): Promise<Scope> {
-  const { id, name: host, lastSeenAt, networkIds } = await oneNamed(query, name, '/container');
-  const networks = await networksById(query, networkIds);
+async function scopeOfContainer(query: Query, name: string, on: string | undefined): Promise<Scope> {
+  const {
+    id,
+    name: host,
+    lastSeenAt,
+    networkIds,
+  } = on === undefined ? await oneNamed(query, name, '/container') : await namedOn(query, name, on);
+  // A container on none of our networks is asked about because it should be on one.
+  const networks =
+    networkIds.length === 0 ? await networksOfHost(query, id) : await networksById(query, networkIds);
   return {
     networks,
     hosts: [{ id, name: host, lastSeenAt, containers: [name] }],
@@ -94,6 +101,14 @@ async function scopeOfPair(query: Query, from: string, to: string): Promise<Scop
 
 const hostOf = ({ id, name, lastSeenAt }: NamedContainer): HostRow => ({ id, name, lastSeenAt });
 
+/** The container of a name on a host, which knows of it what the server does not. */
+async function namedOn(query: Query, name: string, on: string): Promise<NamedContainer> {
+  const host = await findHost(query, on);
+  if (host === undefined) throw new ApiError('host_not_found', `there is no host ${on}`);
+  const known = (await containersNamed(query, name)).find(({ id }) => id === host.id);
+  return known ?? { ...host, isOurs: false, networkIds: [], addresses: [] };
+}
+
 /** The container of a name. Names are unique on a host only. */
 async function oneNamed(query: Query, name: string, pointer: string): Promise<NamedContainer> {
   const found = await containersNamed(query, name);
@@ -102,13 +117,13 @@ async function oneNamed(query: Query, name: string, pointer: string): Promise<Na
   if (first === undefined)
     throw new ApiError(
       'container_not_found',
-      `there is no container ${name}: a diagnosis is about containers that Trunkline runs, or that Docker has on one of its networks`,
+      `no container ${name} is known: name its host as well, {"container": "${name}", "host": …}, where it is on none of Trunkline's networks`,
     );
   if (ours === undefined && found.length > 1)
     throw invalidFields([
       {
         pointer,
-        message: `is the name of containers on ${listed(found.map((one) => one.name))}: rename one, or ask about the network or the host`,
+        message: `is the name of containers on ${listed(found.map((one) => one.name))}: say on which with host, or ask about the network or the host`,
       },
     ]);
   return ours ?? first;
