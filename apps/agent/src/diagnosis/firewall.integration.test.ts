@@ -197,4 +197,12 @@ describe.skipIf(!isRoot)('with a bridge below (needs root)', () => {
     await scene.type(findings[0]!.remedy);
     expect(await scene.examine(firewallExaminer)).toMatchObject({ findings: [], isLost: false });
   });
+
+  it('blames no policy of FORWARD that dropped nothing: what a macvlan on a bridge sends is not forwarded by it', async () => {
+    await scene.type('sysctl -w net.bridge.bridge-nf-call-iptables=1 && iptables-nft -P FORWARD DROP');
+    await scene.forget();
+    expect(await scene.examine(firewallExaminer)).toMatchObject({ findings: [], isLost: false });
+    await scene.inBox('ip', ['link', 'set', 'eth0', 'down']);
+    expect(await scene.examine(firewallExaminer)).toMatchObject({ findings: [], isLost: true });
+  });
 });
