@@ -146,6 +146,24 @@ describe('what drops packets between two containers', () => {
     expect(findings[0]?.evidence.join('; ')).toMatch(evidence);
   });
 
+  test('a rule is named first also where only a network is asked about', async () => {
+    await onHost(ingress('arp operation request counter drop'), noIngress);
+    const { findings } = await diagnose({ network: 'mac_net1' });
+    expect(findings[0]).toMatchObject({
+      host: 'docker02',
+      subject: 'nftables netdev guard, chain in, handle 2',
+    });
+  });
+
+  test('a rule is named first also on the host whose own pings pass it', async () => {
+    await onHost(ingress('icmp type echo-request counter drop'), noIngress);
+    const { findings } = await diagnose();
+    expect(findings[0]).toMatchObject({
+      host: 'docker02',
+      subject: 'nftables netdev guard, chain in, handle 2',
+    });
+  });
+
   test('two at once are both named, the one that drops packets first', async () => {
     await onHost(file, `rm ${promiscOff}`);
     await inBox('iptables-nft -A OUTPUT -p icmp -j REJECT', 'iptables-nft -F OUTPUT');
