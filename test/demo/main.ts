@@ -5,6 +5,7 @@ import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
 import { ensureInstalled } from '@trunkline/lab/hosts/install.ts';
 import { kernelHasVlan } from '@trunkline/lab/vm/kernel-has-vlan.ts';
 import { vmCommand } from '@trunkline/lab/vm/vm-command.ts';
+import { goBeyond } from './beyond.ts';
 import { createNarrator } from './narrator.ts';
 import { createProgress } from './progress.ts';
 import { expectedOf, runScenario, s1, s2, type Scenario } from './scenario.ts';
@@ -14,7 +15,8 @@ const usage = `usage: npm run demo [-- --once] [--vlan]
 
 Builds two Docker hosts on this machine (network namespaces with a real dockerd each), starts the server and
 an agent on each host, makes one macvlan network over both and a container on each, and lets them ping each
-other: all through the REST API, step by step on the screen. Needs Linux and root; installs docker.io,
+other. Then names over hosts, host access, a shared network stack, and a fault that is made and found by its
+name: all through the REST API, step by step on the screen. Needs Linux and root; installs docker.io,
 iproute2, busybox-static and iputils from the distribution when they are missing.
 
   --once       end when it is done: exit code 0 only if the scenario passed
@@ -66,8 +68,10 @@ function showInvitation({ url, token, lab }: Fleet, wanted: number): void {
 /** A scenario on a fleet that is up; false when something of it did not hold, which is then on the screen. */
 async function perform(fleet: Fleet, scenario: Scenario, signal: AbortSignal): Promise<boolean> {
   try {
-    const seen = await runScenario(createNarrator(fleet.client, write), scenario);
-    const held = showFindings(judge(seen, expectedOf(scenario)));
+    const narrator = createNarrator(fleet.client, write);
+    const seen = await runScenario(narrator, scenario);
+    const beyond = scenario === s1 ? await goBeyond(narrator, fleet.lab.host('docker02')) : [];
+    const held = showFindings([...judge(seen, expectedOf(scenario)), ...beyond]);
     write('');
     write(held ? `Scenario ${scenario.name} passed.` : `Scenario ${scenario.name} failed.`);
     if (!held) process.stderr.write(`${fleet.logs()}\n`);

@@ -230,7 +230,9 @@ function summary(
   const good = directions.length - bad.length - limits;
   const parts = [
     good === directions.length
-      ? `all ${good} directions${where} work`
+      ? good === 1
+        ? `the one direction${where} works`
+        : `all ${good} directions${where} work`
       : `${good} of ${directions.length} directions${where} work`,
     ...(limits === 0 ? [] : [`${limits} cannot, which is no fault`]),
     ...(bad[0] === undefined ? [] : [bad[0].message]),
