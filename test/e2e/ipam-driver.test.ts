@@ -265,8 +265,10 @@ describe('the agent', () => {
     const first = await run('box1');
     const second = await run('box2');
     await running.stop();
-    await docker(host, 'rm', '-f', 'box1');
+    // Docker waits 15 s for a driver that is away, and may give the removal up over it.
+    await host.exec(['docker', 'rm', '-f', 'box1']);
     await startAgain();
+    await waitFor('box1 gone', async () => await isRemoved('box1'), settleMs, 500);
     await settled(second);
     expect(held()).not.toContain(first);
     expect(await addressOf('box2')).toBe(second);
@@ -290,6 +292,13 @@ describe('the agent', () => {
     }
   });
 });
+
+/** Removes a container that is still there; whether there is none. */
+async function isRemoved(name: string): Promise<boolean> {
+  if ((await docker(host, 'ps', '-aq', '--filter', `name=^${name}$`)) === '') return true;
+  await host.exec(['docker', 'rm', '-f', name]);
+  return false;
+}
 
 /** A disk of 64 KiB over the state folder, with what it holds. Calling its disposal needs an agent that is stopped. */
 async function smallDisk(): Promise<
