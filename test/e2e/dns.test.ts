@@ -28,7 +28,7 @@ async function run(on: LabHost, name: string, ...options: string[]): Promise<voi
   await docker(on, 'run', '-d', '--name', name, '--network', network.name, ...options, ...image);
 }
 
-/** What dig on docker02 prints, which asks docker01 unless told otherwise. */
+/** What dig on docker02 prints; it asks docker01 by default. */
 async function dig(question: readonly string[], { at = on1().address, port = 53 } = {}): Promise<string> {
   const { stdout } = await on2().exec([
     'dig',

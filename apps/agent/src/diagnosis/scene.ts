@@ -1,7 +1,6 @@
 import type { DesiredDocument, DesiredNetwork, DiagnosisTask } from '@trunkline/contracts';
 import type { RunCommand } from '../host/command.ts';
 import type { DockerContainerDetail, DockerEngine, DockerNetwork } from '../host/docker-engine.ts';
-import { DockerNotFound } from '../host/docker-errors.ts';
 import type { Link } from '../host/links.ts';
 import { isCoordinated } from '../observation/network-fit.ts';
 import type { Observed } from '../observation/observed.ts';
@@ -51,7 +50,7 @@ export interface SceneDeps {
   readonly readFolder: (path: string) => Promise<readonly string[]>;
 }
 
-/** Looks at this host anew. Fails as `look` does. */
+/** Looks at this host again. Fails when `look` fails. */
 export async function openScene(task: DiagnosisTask, deps: SceneDeps, signal: AbortSignal): Promise<Scene> {
   const observed = await deps.look();
   const wanted = deps.desired()?.networks ?? [];
@@ -61,24 +60,15 @@ export async function openScene(task: DiagnosisTask, deps: SceneDeps, signal: Ab
     const linkName = linkOf(network, observed.defaultRoute);
     return [{ network, linkName, link: observed.links.find(({ name }) => name === linkName) ?? null }];
   });
-  // One that hangs keeps whoever asks.
+  // A Docker that hangs would keep whoever asks. That it does not answer is the finding of its own examiner.
   const isThere = observed.docker.reachable;
-  const inspect: Scene['inspect'] = async (id) => (isThere ? await detailOf(id, deps.docker) : null);
+  const inspect: Scene['inspect'] = async (id) =>
+    isThere ? await deps.docker.container(id).catch(() => null) : null;
   const containers = await Promise.all(
     task.containers.map(async (name) => ({ name, detail: await inspect(name) })),
   );
   const { run, readFile, readFolder } = deps;
   return { networks, containers, observed, inspect, run, readFile, readFolder, signal };
-}
-
-async function detailOf(name: string, docker: SceneDeps['docker']): Promise<DockerContainerDetail | null> {
-  try {
-    return await docker.container(name);
-  } catch (error) {
-    if (error instanceof DockerNotFound) return null;
-    // The examiner of Docker says that it does not answer.
-    return null;
-  }
 }
 
 /** Whether a Docker network is that of a network of the diagnosis: by its name, or because its addresses are asked for there. */

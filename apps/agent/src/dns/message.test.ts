@@ -52,7 +52,7 @@ const rcodeOf = (message: Buffer): string | null => {
   return reply === null ? null : (decode(reply) as unknown as Decoded).rcode;
 };
 
-test('an answer has the number, the question and the wish of who asked, and is authoritative', () => {
+test('a response has the id, the question and the RD flag of its query, and is authoritative', () => {
   expect(ask(query())).toMatchObject({
     id: 4711,
     type: 'response',

@@ -76,7 +76,7 @@ async function targetOf(path: string): Promise<string | null> {
   return await readlink(path).catch(() => null);
 }
 
-/** Who has the lock; null: nobody that can be told. */
+/** The process that the lock names; null where there is no lock, or an unreadable one. */
 async function holderOf(path: string): Promise<ProcessMark | null> {
   const target = await targetOf(path);
   if (target !== null) return readMark(target);

@@ -113,7 +113,7 @@ function metaField(key: string, packets: Packets): Field | null {
   }
 }
 
-/** A source or destination of one family. Those of neighbour discovery outside the subnets are not told apart. */
+/** A source or destination address of one IP version, compared with the addresses of the packets. */
 function addressField(family: 4 | 6, packets: Packets): Field {
   const within = { ...packets, cidrs: packets.cidrs.filter((cidr) => cidr.family === family) };
   return {

@@ -14,6 +14,7 @@ import { hostTask, probeSeconds, type DiagnosisPlan, type PlannedHost } from './
 import { scopeOf, type Scope } from './diagnosis-scope.ts';
 import { insertWhole, type EndedPart } from './parts.store.ts';
 import { keepHosts } from './preflights.store.ts';
+import { whySilent } from './why-silent.ts';
 import { findWireNetwork, type WireNetwork } from './wire-checks.store.ts';
 import { holdsAddresses, taskOf, type WireChecks } from './wire-checks.ts';
 
@@ -84,7 +85,7 @@ export function createDiagnoses(
           .filter((host) => !deps.hosts.isOnline(host))
           .map(({ name, lastSeenAt }) => ({
             host: name,
-            why: `it has not been heard since ${lastSeenAt?.toISOString() ?? 'it joined'}`,
+            why: whySilent(lastSeenAt),
           })),
         pings: scope.pings,
         wire: wirePlan,

@@ -28,6 +28,7 @@ import {
 
 type IsOnline = (host: { lastSeenAt: Date | null }) => boolean;
 type Asked = Omit<MatrixPlan, 'hosts' | 'targets' | 'tries' | 'sample'>;
+import { whySilent } from './why-silent.ts';
 
 /** What a request asks to try. Throws network_not_found, host_not_found, container_not_found and invalid_request. */
 export async function planMatrix(
@@ -57,8 +58,7 @@ function collectHosts(isOnline: IsOnline): { hosts: MatrixHost[]; placeOf: (host
     const known = places.get(id);
     if (known !== undefined) return known;
     places.set(id, hosts.length);
-    const since = lastSeenAt?.toISOString() ?? 'it joined';
-    hosts.push({ id, name, left: isOnline({ lastSeenAt }) ? null : `it has not been heard since ${since}` });
+    hosts.push({ id, name, left: isOnline({ lastSeenAt }) ? null : whySilent(lastSeenAt) });
     return hosts.length - 1;
   };
   return { hosts, placeOf };

@@ -14,6 +14,7 @@ import {
   type WireNetwork,
 } from './wire-checks.store.ts';
 import { insertWhole, type EndedPart } from './parts.store.ts';
+import { whySilent } from './why-silent.ts';
 import { wireTask, type PlannedStation, type WirePlan } from './wire-plan.ts';
 import { wireResult } from './wire-verdict.ts';
 
@@ -121,7 +122,7 @@ export function createWireChecks({ now }: Pick<Platform, 'now'>, deps: WireCheck
         .filter((host) => !online.includes(host))
         .map(({ name, lastSeenAt }) => ({
           host: name,
-          why: `it has not been heard since ${lastSeenAt?.toISOString() ?? 'it joined'}`,
+          why: whySilent(lastSeenAt),
         })),
       gateways: network.subnets.flatMap(({ cidr, gateway }) =>
         gateway === null ? [] : [{ cidr, ip: gateway }],

@@ -53,7 +53,7 @@ const many = (item: { conditions: { type: string }[] }) =>
 const scrape = async (target = server): Promise<string[]> =>
   ((await target.request('GET', '/metrics')).body as string).split('\n');
 
-test('what is left of a subnet is what a container can still get, and it is told apart by range', async () => {
+test('what is left of a subnet is what a container can still get, and each range has a count of its own', async () => {
   const { body } = await call.make('left', {
     subnets: [
       {
