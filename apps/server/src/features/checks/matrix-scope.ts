@@ -25,10 +25,10 @@ import {
   type MatrixContainer,
   type MatrixNetwork,
 } from './matrix.store.ts';
+import { whySilent } from './why-silent.ts';
 
 type IsOnline = (host: { lastSeenAt: Date | null }) => boolean;
 type Asked = Omit<MatrixPlan, 'hosts' | 'targets' | 'tries' | 'sample'>;
-import { whySilent } from './why-silent.ts';
 
 /** What a request asks to try. Throws network_not_found, host_not_found, container_not_found and invalid_request. */
 export async function planMatrix(
