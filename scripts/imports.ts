@@ -68,6 +68,24 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/agent/src/dns': ['lib', 'plan', 'names'],
   'apps/agent/src/sync': ['lib', 'machine'],
 
+  'apps/cli/src': ['client', 'contracts'],
+  'apps/cli/src/format': [],
+  'apps/cli/src/lib': ['format', 'client'],
+  'apps/cli/src/contexts': ['lib', 'client'],
+  'apps/cli/src/kinds': ['lib', 'format', 'client', 'contracts', 'netaddr'],
+  'apps/cli/src/documents': ['lib', 'format', 'kinds', 'client', 'contracts', 'netaddr'],
+  'apps/cli/src/completion': ['lib', 'kinds', 'client', 'contracts'],
+  'apps/cli/src/commands': [
+    'lib',
+    'format',
+    'contexts',
+    'kinds',
+    'documents',
+    'completion',
+    'client',
+    'contracts',
+  ],
+
   scripts: [],
 };
 
