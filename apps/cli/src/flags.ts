@@ -22,3 +22,23 @@ export function revision(text: string): string {
   if (/^(0|[1-9]\d{0,17})$/.test(text)) return text;
   throw new InvalidArgumentError('It is a revision, such as 1042.');
 }
+
+/** Seconds that `--wait` alone stands for. */
+const defaultWait = 60;
+
+export const waitFlag = (): Option =>
+  new Option(
+    '--wait <seconds>',
+    `wait until it is real on its hosts; --wait alone is --wait=${defaultWait}`,
+  ).argParser(wholeNumber(0, 86_400));
+
+/**
+ * Arguments in which `--wait` alone has its seconds. Commander takes the word after a flag with an optional value for that value, and so
+ * the name in `delete --wait network mac_net1`.
+ */
+export const withWaitSeconds = (argv: readonly string[]): string[] => {
+  const end = argv.indexOf('--');
+  return argv.map((word, at) =>
+    word === '--wait' && (end === -1 || at < end) ? `--wait=${defaultWait}` : word,
+  );
+};

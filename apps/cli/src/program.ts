@@ -1,11 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import type { ApplyFlags, DiffFlags } from './commands/apply.ts';
+import type { DeleteFlags } from './commands/delete.ts';
 import type { EventFlags } from './commands/events.ts';
 import type { GetFlags } from './commands/get.ts';
 import type { LoginFlags } from './commands/login.ts';
 import type { WhoFlags } from './commands/who.ts';
 import type { ServerFlags } from './contexts/open-server.ts';
-import { contextFlag, outputFlag, revision, wholeNumber } from './flags.ts';
+import { contextFlag, outputFlag, revision, waitFlag, wholeNumber, withWaitSeconds } from './flags.ts';
 import { plain } from './format/plain.ts';
 import { filterNames, kindNames, kindTable, type FilterName } from './kinds/kind-table.ts';
 import type { Ending } from './lib/exit-codes.ts';
@@ -18,7 +20,7 @@ export async function runProgram(io: Io, argv: readonly string[]): Promise<Endin
     ending = ended;
   });
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(withWaitSeconds(argv), { from: 'user' });
     return ending;
   } catch (error) {
     io.endProgress();
@@ -52,6 +54,7 @@ function createProgram(io: Io, end: End): Command {
     );
   addContexts(program, io, end);
   addReading(program, io, end);
+  addWriting(program, io, end);
   return program;
 }
 
@@ -142,6 +145,49 @@ function addReading(program: Command, io: Io, end: End): void {
     .action(async (flags: EventFlags) => {
       const { showEvents } = await import('./commands/events.ts');
       end(await showEvents(io, flags));
+    });
+}
+
+const fileHelp = 'YAML or JSON documents; - for stdin';
+
+function addWriting(program: Command, io: Io, end: End): void {
+  program
+    .command('apply')
+    .description('Create or change what documents describe. What would change is shown first.')
+    .requiredOption('-f, --file <file>', fileHelp)
+    .option('--dry-run', 'change nothing, and ask the agents what they would do')
+    .option('--force', 'also where containers are disconnected for a moment')
+    .addOption(waitFlag())
+    .addOption(contextFlag())
+    .action(async (flags: ApplyFlags) => {
+      const { apply } = await import('./commands/apply.ts');
+      end(await apply(io, flags));
+    });
+  program
+    .command('diff')
+    .description('Show what `apply` would change; ends with 5 where something differs.')
+    .requiredOption('-f, --file <file>', fileHelp)
+    .option('--force', 'as for `apply`')
+    .addOption(contextFlag())
+    .action(async (flags: DiffFlags) => {
+      const { diff } = await import('./commands/apply.ts');
+      end(await diff(io, flags));
+    });
+  program
+    .command('delete')
+    .argument('[kind]', 'network, host, address or container')
+    .argument('[names...]')
+    .description(
+      'Delete resources by name, or those that documents name. A host is retired, an address is released.',
+    )
+    .option('-f, --file <file>', fileHelp)
+    .option('--dry-run', 'change nothing')
+    .option('--force', 'although it is in use; docs/cli.md says what that means for each kind')
+    .addOption(waitFlag())
+    .addOption(contextFlag())
+    .action(async (kind: string | undefined, names: string[], flags: DeleteFlags) => {
+      const { deleteResources } = await import('./commands/delete.ts');
+      end(await deleteResources(io, kind, names, flags));
     });
 }
 

@@ -2,7 +2,8 @@
 export const documentKinds = ['host', 'network', 'address', 'container'] as const;
 export type DocumentKind = (typeof documentKinds)[number];
 
-const isDocumentKind = (word: unknown): word is DocumentKind => documentKinds.some((one) => one === word);
+export const isDocumentKind = (word: unknown): word is DocumentKind =>
+  documentKinds.some((one) => one === word);
 
 /** What the API answers, as a document: with its kind in front where documents may be of that kind. */
 export const asDocument = (kindName: string, item: object): object =>

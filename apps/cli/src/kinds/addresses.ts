@@ -47,7 +47,10 @@ export const addresses = kind<Address>('address', {
 });
 
 /** The network and the address that `NETWORK/ADDRESS` or an address alone names. */
-async function placeOfAddress(client: ApiClient, name: string): Promise<{ network: string; ip: string }> {
+export async function placeOfAddress(
+  client: ApiClient,
+  name: string,
+): Promise<{ network: string; ip: string }> {
   const slash = name.lastIndexOf('/');
   const ip = name.slice(slash + 1);
   if (tryParseIp(ip) === undefined)

@@ -1,0 +1,50 @@
+import type { ApiClient } from '@trunkline/client';
+import { ApiError } from '@trunkline/client';
+import type { HostPreflight } from '@trunkline/contracts';
+import type { WantedDocument } from './parse-documents.ts';
+
+/** What is asked of the server beside the documents. */
+export interface PlanOptions {
+  /** Allow what disconnects containers. */
+  readonly force: boolean;
+  /** Ask the agents what they would do. */
+  readonly asksAgents: boolean;
+}
+
+/** What planning one document may need to know. */
+export interface Planning {
+  readonly client: ApiClient;
+  readonly options: PlanOptions;
+  /** Networks and containers that documents before it make, as `network/a`. */
+  readonly made: ReadonlySet<string>;
+}
+
+/** What a document comes to. */
+export interface Plan {
+  /** `network/mac_net1`. */
+  readonly ref: string;
+  readonly action: 'create' | 'change' | 'none';
+  /** What requests may write of it, as it is; null: it is not there. */
+  readonly before: object | null;
+  /** The same, as it would be. */
+  readonly after: object;
+  /** What the agents said that they would do. */
+  readonly preflight: readonly HostPreflight[];
+  /** Why it cannot be made so, and what to do; left out: it can. */
+  readonly refusal?: string;
+  /** Makes it so. */
+  readonly write: () => Promise<unknown>;
+}
+
+/** How documents of one kind are planned. */
+export type PlanDocument = (document: WantedDocument, planning: Planning) => Promise<Plan>;
+
+/** What a request answers, or undefined where there is no such thing. */
+export async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Container, Network, Placement } from '@trunkline/contracts';
+import { expect, test } from 'vitest';
+import { containerStanding, networkStanding } from './standing.ts';
+
+const network = (ready: number, total: number) =>
+  ({ name: 'a', status: { ready: ready === total, hosts: { ready, total } } }) as Network;
+const ready = (status: string, reason: string) => [{ type: 'Ready', status, reason, message: 'says why' }];
+const placement = (host: string, status: string, reason: string) =>
+  ({ host, conditions: ready(status, reason) }) as unknown as Placement;
+const good = placement('docker01', 'True', 'Ready');
+const silent = placement('docker02', 'Unknown', 'HostOffline');
+const failed = placement('docker03', 'False', 'ParentMissing');
+
+test.each([
+  [network(1, 1), [good], 'real', 'network a is in place on 1 of 1 hosts'],
+  [network(0, 0), [], 'real', 'network a is in place on 0 of 0 hosts'],
+  [network(1, 2), [good, silent], 'stuck', 'docker02: HostOffline, says why'],
+  [network(1, 3), [good, silent, failed], 'under way', 'docker03: ParentMissing, says why'],
+  [network(0, 1), [], 'under way', '0 of 1 hosts'],
+] as const)(
+  'a network waits for what may still come, not for silent hosts alone: %#',
+  (one, placements, state, says) => {
+    const standing = networkStanding(one, placements);
+    expect(standing.state).toBe(state);
+    expect(standing.says).toContain(says);
+  },
+);
+
+const container = (running: boolean, conditions: unknown[]) =>
+  ({ name: 'box1', host: 'docker01', running, conditions }) as Container;
+
+test('a container is real when it was seen running', () => {
+  expect(containerStanding(container(true, [])).state).toBe('real');
+  expect(containerStanding(container(false, []))).toEqual({
+    state: 'under way',
+    says: 'container box1 does not run on docker01 yet: its agent has not looked yet',
+  });
+  expect(containerStanding(container(false, ready('Unknown', 'HostOffline'))).state).toBe('stuck');
+});
