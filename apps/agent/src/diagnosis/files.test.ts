@@ -1,55 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { network } from '../reconcile/subjects.fixture.ts';
-import type { Observed } from '../observation/observed.ts';
 import { filesExaminer } from './files.ts';
+import { ens33, found, observedWith, sceneWith, type Row } from './files/files.fixture.ts';
 import { examine } from './scene.fixture.ts';
-import type { Scene } from './scene.ts';
-
-const vlan10 = network({ name: 'mac_net10', parent: 'ens33', vlan: 10, mtu: 1500 });
-
-/** A host with these files; `ens33` is the parent, `ens33.10` carries VLAN 10 of it. */
-function sceneWith(files: Readonly<Record<string, string>>, change: Partial<Scene> = {}): Scene {
-  const links = [
-    { name: 'ens33', mac: '00:0c:29:00:00:01', master: null },
-    { name: 'ens33.10', mac: '00:0c:29:00:00:01', master: null },
-  ];
-  return {
-    networks: [{ network: vlan10, linkName: 'ens33.10', link: null }],
-    containers: [],
-    observed: { links, defaultRoute: 'ens33' } as unknown as Observed,
-    inspect: async () => null,
-    run: async () => {
-      throw new Error('it reads files alone');
-    },
-    readFile: async (path) => {
-      const text = files[path];
-      if (text === undefined) throw new Error('ENOENT');
-      return text;
-    },
-    readFolder: async (folder) =>
-      Object.keys(files)
-        .filter((path) => path.slice(0, path.lastIndexOf('/')) === folder)
-        .map((path) => path.slice(folder.length + 1))
-        .toSorted(),
-    signal: new AbortController().signal,
-    ...change,
-  };
-}
-const found = async (
-  files: Readonly<Record<string, string>>,
-  change: Partial<Scene> = {},
-): Promise<string[]> =>
-  (await examine(filesExaminer, sceneWith(files, change))).findings.map(
-    ({ evidence, message }) =>
-      `${evidence[0]} -> ${/ (?:interface .*), because/.exec(message)?.[0].slice(1, -9)}`,
-  );
 
 const ifcfg = '/etc/sysconfig/network-scripts/ifcfg-';
 const keyfile = '/etc/NetworkManager/system-connections/';
 const networkd = '/etc/systemd/network/';
 
 /** What undoes, and what an operator writes who did it right (S1 and S2 of the scenarios). */
-const cases: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[]])[] = [
+const cases: readonly Row[] = [
   [
     'ifcfg',
     {
@@ -72,41 +32,6 @@ const cases: readonly (readonly [string, Readonly<Record<string, string>>, reado
     {
       [`${ifcfg}ens33`]: 'TYPE=Ethernet\nDEVICE=ens33\nONBOOT=yes\nPROMISC=yes\nMTU=9000\n',
       [`${ifcfg}ens33.10`]: 'DEVICE=ens33.10\nVLAN=yes\nONBOOT=yes\nPHYSDEV=ens33\n',
-    },
-    [],
-  ],
-  [
-    'ifupdown',
-    {
-      '/etc/network/interfaces':
-        'auto lo\niface lo inet loopback\n\niface ens33 inet dhcp\n  up ip link set ens33 promisc off\n  mtu 1280\n',
-      '/etc/network/interfaces.d/vlan':
-        'auto ens33.10\niface ens33.10 inet manual\n  vlan-raw-device ens34\n  vlan_id 20\n',
-    },
-    [
-      '/etc/network/interfaces, line 6: mtu 1280 -> interface ens33 will have an MTU of 1280',
-      '/etc/network/interfaces.d/vlan, line 3: vlan-raw-device ens34 -> interface ens33.10 will stand on ens34',
-      '/etc/network/interfaces.d/vlan, line 4: vlan_id 20 -> interface ens33.10 will carry VLAN 20',
-      '/etc/network/interfaces, line 5: up ip link set ens33 promisc off -> interface ens33 will not be promiscuous',
-    ],
-  ],
-  [
-    'ifupdown without auto',
-    { '/etc/network/interfaces': 'auto lo\niface lo inet loopback\n\niface ens33 inet dhcp\n' },
-    [
-      '/etc/network/interfaces, line 4: iface ens33 inet dhcp -> interface ens33 will not be set up, since no line "auto ens33" names it',
-    ],
-  ],
-  [
-    'ifupdown with a bridge',
-    { '/etc/network/interfaces': 'auto br0\niface br0 inet dhcp\n  bridge_ports ens33 ens34\n' },
-    ['/etc/network/interfaces, line 3: bridge_ports ens33 ens34 -> interface ens33 will be a port of br0'],
-  ],
-  [
-    'ifupdown as it should be',
-    {
-      '/etc/network/interfaces':
-        'auto ens33 ens33.10\niface ens33 inet dhcp\n  up ip link set ens33 promisc on\niface ens33.10 inet manual\n  vlan-raw-device ens33\n',
     },
     [],
   ],
@@ -196,24 +121,85 @@ const cases: readonly (readonly [string, Readonly<Record<string, string>>, reado
     [],
   ],
   [
-    'scripts',
+    'ifcfg of wicked, and one that names an interface after its MAC',
     {
-      '/etc/rc.local': '#!/bin/sh\nip link set ens33 promisc on\nip link set dev ens33 up promisc off\n',
-      '/etc/network/if-up.d/quiet': '#!/bin/sh\nifconfig ens33 -promisc\n',
-      '/etc/systemd/system/quiet.service': '[Service]\nExecStart=/sbin/ip link set ens33 promisc off\n',
+      '/etc/sysconfig/network/ifcfg-ens33': "STARTMODE='manual'\nMTU='1400'\n",
+      '/etc/sysconfig/network/ifcfg-br0': "STARTMODE='auto'\nBRIDGE_PORTS='ens33 ens34'\n",
+      '/etc/sysconfig/network/ifcfg-ens33.10': "ETHERDEVICE='ens34'\nVLAN_ID='10'\n",
+      [`${ifcfg}lan0`]: 'DEVICE=lan0\nHWADDR=00:0C:29:00:00:01\nMTU=1400\n',
     },
     [
-      '/etc/network/if-up.d/quiet, line 2: ifconfig ens33 -promisc -> interface ens33 will not be promiscuous',
-      '/etc/systemd/system/quiet.service, line 2: ExecStart=/sbin/ip link set ens33 promisc off -> interface ens33 will not be promiscuous',
-      '/etc/rc.local, line 3: ip link set dev ens33 up promisc off -> interface ens33 will not be promiscuous',
+      `${ifcfg}lan0, line 1: DEVICE=lan0 -> interface ens33 will be named lan0`,
+      "/etc/sysconfig/network/ifcfg-br0, line 2: BRIDGE_PORTS='ens33 ens34' -> interface ens33 will be a port of br0",
+      "/etc/sysconfig/network/ifcfg-ens33, line 1: STARTMODE='manual' -> interface ens33 will not be set up",
+      "/etc/sysconfig/network/ifcfg-ens33, line 2: MTU='1400' -> interface ens33 will have an MTU of 1400",
+      "/etc/sysconfig/network/ifcfg-ens33.10, line 1: ETHERDEVICE='ens34' -> interface ens33.10 will stand on ens34",
     ],
   ],
   [
-    'scripts that turn it on again, that are commented out, or for another interface',
+    'ifcfg of wicked as it should be, and the MAC of another',
     {
-      '/etc/rc.local':
-        '#!/bin/sh\nip link set ens33 promisc off\nip link set ens33 promisc on\n# ip link set ens33 promisc off\nip link set ens330 promisc off\n',
+      '/etc/sysconfig/network/ifcfg-ens33': "STARTMODE='auto'\nMTU='9000'\n",
+      '/etc/sysconfig/network/ifcfg-br0': "BRIDGE_PORTS='ens34'\n",
+      [`${ifcfg}lan0`]: 'DEVICE=lan0\nHWADDR=00:0C:29:00:00:09\n',
+      [`${ifcfg}lan1`]: 'DEVICE=ens33\nHWADDR=00:0C:29:00:00:01\n',
     },
+    [],
+  ],
+  [
+    'netplan that matches by MAC, and in braces',
+    {
+      '/etc/netplan/50-cloud.yaml':
+        'network:\n  ethernets:\n    lan:\n      match: {macaddress: "00:0C:29:00:00:01"}\n      set-name: lan0\n      mtu: 1280\n    ens33: {dhcp4: true, mtu: 1400}\n',
+    },
+    [
+      '/etc/netplan/50-cloud.yaml, line 5: set-name: lan0 -> interface ens33 will be named lan0',
+      '/etc/netplan/50-cloud.yaml, line 6: mtu: 1280 -> interface ens33 will have an MTU of 1280',
+      '/etc/netplan/50-cloud.yaml, line 7: ens33: {dhcp4: true, mtu: 1400} -> interface ens33 will have an MTU of 1400',
+    ],
+  ],
+  [
+    'netplan that matches another, or names ours as it is',
+    {
+      '/etc/netplan/50-cloud.yaml':
+        'network:\n  ethernets:\n    ens33:\n      match: {macaddress: "00:0c:29:00:00:09"}\n      set-name: lan0\n      mtu: 1280\n    lan:\n      match:\n        macaddress: 00:0c:29:00:00:01\n      set-name: ens33\n      mtu: 1500\n',
+    },
+    [],
+  ],
+  [
+    'drop-ins of systemd-networkd, which count after the unit',
+    {
+      [`${networkd}10-ens.network`]: '[Match]\nName=ens33\n[Link]\nMTUBytes=1500\nPromiscuous=yes\n',
+      [`${networkd}10-ens.network.d/mtu.conf`]: '[Link]\nMTUBytes=1400\n',
+      '/run/systemd/network/10-ens.network.d/promiscuous.conf':
+        '[Link]\nPromiscuous=no\n[Network]\nVRF=blue\n',
+    },
+    [
+      `${networkd}10-ens.network.d/mtu.conf, line 2: MTUBytes=1400 -> interface ens33 will have an MTU of 1400`,
+      '/run/systemd/network/10-ens.network.d/promiscuous.conf, line 2: Promiscuous=no -> interface ens33 will not be promiscuous',
+      '/run/systemd/network/10-ens.network.d/promiscuous.conf, line 4: VRF=blue -> interface ens33 will be a port of blue',
+    ],
+  ],
+  [
+    'drop-ins of systemd-networkd that mend the unit, or are of another',
+    {
+      [`${networkd}10-ens.network`]: '[Match]\nName=ens33\n[Link]\nMTUBytes=1400\nPromiscuous=no\n',
+      [`${networkd}10-ens.network.d/mend.conf`]: '[Link]\nMTUBytes=1500\nPromiscuous=yes\n',
+      [`${networkd}20-wifi.network.d/mtu.conf`]: '[Link]\nMTUBytes=1400\n',
+    },
+    [],
+  ],
+  [
+    'NetworkManager with a pattern of names',
+    {
+      [`${keyfile}any.nmconnection`]:
+        '[connection]\ntype=ethernet\n[match]\ninterface-name=ens*;\n[ethernet]\nmtu=1400\n',
+    },
+    [`${keyfile}any.nmconnection, line 6: mtu=1400 -> interface ens33 will have an MTU of 1400`],
+  ],
+  [
+    'NetworkManager with a pattern of other names',
+    { [`${keyfile}any.nmconnection`]: '[match]\ninterface-name=eth*;\n[ethernet]\nmtu=1400\n' },
     [],
   ],
 ];
@@ -226,12 +212,29 @@ describe('files that set up interfaces at boot', () => {
   it('undo no promiscuous mode that nobody asked for', async () => {
     const plain = network({ parent: 'ens33', promiscuous: false });
     const networks = [{ network: plain, linkName: 'ens33', link: null }];
-    expect(await found({ [`${ifcfg}ens33`]: 'PROMISC=no\nMTU=1400\n' }, { networks })).toEqual([]);
+    expect(await found({ [`${ifcfg}ens33`]: 'PROMISC=no\n' }, { networks })).toEqual([]);
   });
 
+  it.each([
+    [
+      '/etc/NetworkManager/system-connections/x.nmconnection',
+      '[connection]\ninterface-name=ens33\n[ethernet]\nmtu=',
+    ],
+    ['/etc/network/interfaces', 'auto ens33\niface ens33 inet dhcp\n  mtu '],
+    [`${ifcfg}ens33`, 'MTU='],
+  ])(
+    'change the MTU of %s also where no network asks for one, and not where it is the same',
+    async (path, text) => {
+      const networks = [{ network: network({ parent: 'ens33' }), linkName: 'ens33', link: null }];
+      expect(await found({ [path]: `${text}1400\n` }, { networks })).toEqual([
+        expect.stringContaining('interface ens33 will have an MTU of 1400'),
+      ]);
+      expect(await found({ [path]: `${text}1500\n` }, { networks })).toEqual([]);
+    },
+  );
+
   it('make no port of an interface that is one already', async () => {
-    const links = [{ name: 'ens33', mac: null, master: 'br0' }];
-    const observed = { links, defaultRoute: null } as unknown as Observed;
+    const observed = observedWith([{ ...ens33, master: 'br0' }], null);
     expect(await found({ [`${ifcfg}ens33`]: 'BRIDGE=br0\n' }, { observed })).toEqual([]);
   });
 

@@ -8,7 +8,8 @@ export const diagnosisAreaTable = {
   container: 'Interfaces, addresses and routes inside the containers.',
   docker: 'The Docker Engine: whether it answers, what it lost, and how it is set.',
   security: 'Denials of SELinux and AppArmor in the log of the kernel.',
-  files: 'Files of the host that set up its interfaces at the next boot.',
+  files:
+    'Files of the host that set up its interfaces, or the kernel below them, at the next boot or after it.',
   wire: 'Frames between the hosts and to the gateways, tried with probes that have addresses of their own.',
   traffic: 'Echo requests between the two containers.',
 } as const satisfies Record<string, string>;
@@ -365,7 +366,8 @@ export const diagnosisTable = {
   'undone-at-boot': {
     severity: 'warning',
     area: 'files',
-    means: 'A file of the host will undo an interface of ours, or its promiscuous mode, at the next boot.',
+    means:
+      'A file of the host will undo an interface of ours at the next boot: set it down, remove or rename it, make it a port of another, take its MTU, VLAN or promiscuous mode; or it keeps a module from being loaded, or sets the kernel so that nothing answers.',
     remedy: 'Change the line that the evidence names, or leave the interface to the agent.',
   },
 } as const satisfies Record<string, DiagnosisKind>;

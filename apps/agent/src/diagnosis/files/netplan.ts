@@ -1,12 +1,19 @@
-import { does, isMtuWrong, isNo, type HostFile, type Undoing, type WantedLink } from './undoing.ts';
+import {
+  does,
+  isLike,
+  isMtuWrong,
+  isNo,
+  undoing,
+  type HostFile,
+  type Place,
+  type Undoing,
+  type WantedLink,
+} from './undoing.ts';
 
 /** A value of a netplan file by its keys: `network`, `vlans`, `ens33.10`, `id`. */
-interface Entry {
+interface Entry extends Place {
   readonly keys: readonly string[];
   readonly value: string;
-  readonly path: string;
-  readonly line: number;
-  readonly text: string;
 }
 
 /** Files of netplan (netplan(5)), in the order in which it reads them: where two say something of one key, the later one counts. */
@@ -18,33 +25,50 @@ export function undoneByNetplan(
   const last = new Map(
     entries.map((entry) => [[...entry.keys, isItem(entry) ? entry.value : ''].join('\n'), entry]),
   );
-  return [...last.values()].flatMap((entry) => undone(entry, wanted));
+  const all = [...last.values()];
+  return all.flatMap((entry) => undone(entry, all, wanted));
 }
 
 const isItem = ({ keys }: Entry): boolean => keys.at(-1) === '-';
 
-function undone(entry: Entry, wanted: readonly WantedLink[]): readonly Undoing[] {
+function undone(entry: Entry, all: readonly Entry[], wanted: readonly WantedLink[]): readonly Undoing[] {
   const [, kind, name, key] = entry.keys;
-  const say = (link: WantedLink, what: string): Undoing[] => [
-    { path: entry.path, line: entry.line, text: entry.text, link: link.name, does: what },
-  ];
-  if ((kind === 'bridges' || kind === 'bonds') && key === 'interfaces' && name !== undefined) {
+  if (/^(?:bridges|bonds|vrfs)$/.test(kind ?? '') && key === 'interfaces' && name !== undefined) {
     const ports = namesIn(entry.value);
     return wanted.flatMap((link) =>
       link.vlan === null && ports.includes(link.name) && link.master !== name
-        ? say(link, does.joins(name))
+        ? [undoing(entry, link, does.joins(name))]
         : [],
     );
   }
-  const link = wanted.find((one) => one.name === name);
-  if (link === undefined || key === undefined) return [];
-  const { value } = entry;
-  if (key === 'mtu' && isMtuWrong(link, value)) return say(link, does.hasMtu(value));
-  if (key === 'activation-mode' && link.vlan === null && (value === 'manual' || isNo(value)))
-    return say(link, does.staysDown);
-  if (kind !== 'vlans' || link.vlan === null) return [];
-  if (key === 'id' && Number(value) !== link.vlan.id) return say(link, does.hasVlan(value));
-  return key === 'link' && value !== link.vlan.parent ? say(link, does.standsOn(value)) : [];
+  if (kind === undefined || name === undefined || key === undefined) return [];
+  return wanted.flatMap((link) => {
+    const what = isOf(kind, name, link, all) ? effectOf(kind, key, entry.value, link) : null;
+    return what === null ? [] : [undoing(entry, link, what)];
+  });
+}
+
+/** Whether a definition is for an interface: its `match` says for which, else its name. */
+function isOf(kind: string, name: string, link: WantedLink, all: readonly Entry[]): boolean {
+  const tests = all.filter(
+    ({ keys }) => keys[1] === kind && keys[2] === name && keys[3] === 'match' && keys.length > 4,
+  );
+  if (tests.length === 0) return name === link.name;
+  return tests.every(({ keys, value }) => {
+    if (keys[4] === 'macaddress') return link.vlan === null && value.toLowerCase() === link.mac;
+    return keys[4] === 'name' && isLike(value, link.name);
+  });
+}
+
+function effectOf(kind: string, key: string, value: string, link: WantedLink): string | null {
+  if (key === 'mtu') return isMtuWrong(link, value) ? does.hasMtu(value) : null;
+  if (link.vlan === null) {
+    if (key === 'set-name') return value === link.name ? null : does.isNamed(value);
+    return key === 'activation-mode' && (value === 'manual' || isNo(value)) ? does.staysDown : null;
+  }
+  if (kind !== 'vlans') return null;
+  if (key === 'id') return Number(value) === link.vlan.id ? null : does.hasVlan(value);
+  return key === 'link' && value !== link.vlan.parent ? does.standsOn(value) : null;
 }
 
 /** `[ens33, ens34]`, or one name. */
@@ -57,8 +81,8 @@ const namesIn = (value: string): readonly string[] =>
 const bare = (text: string): string => text.trim().replace(/^(["'])(.*)\1$/, '$2');
 
 /**
- * Mappings, lists of names and lists in brackets, by their indentation: what netplan's own documentation uses. A mapping in braces is
- * not read, so nothing is said of it.
+ * Mappings, lists of names and lists in brackets, by their indentation: what netplan's own documentation uses, and mappings
+ * in braces on one line. Nothing is said of others.
  */
 function entriesOf({ path, text }: HostFile): readonly Entry[] {
   const open: { readonly indent: number; readonly key: string }[] = [];
@@ -75,6 +99,26 @@ function entriesOf({ path, text }: HostFile): readonly Entry[] {
     const [, key, value = ''] = /^("[^"]*"|'[^']*'|[^\s"':{[][^:]*?)\s*:(?:\s+(.*))?$/.exec(content) ?? [];
     if (key === undefined) return [];
     open.push({ indent, key: bare(key) });
-    return value === '' ? [] : [{ ...place, keys: [...keys, bare(key)], value: bare(value) }];
+    const inner = [...keys, bare(key)];
+    if (value === '') return [];
+    const braces = pairsIn(value);
+    return braces === null
+      ? [{ ...place, keys: inner, value: bare(value) }]
+      : braces.map((pair) => ({ ...place, keys: [...inner, ...pair.keys], value: pair.value }));
+  });
+}
+
+/** `{mtu: 1400, match: {macaddress: "02:…"}}`; null: it is no such mapping. */
+function pairsIn(value: string): readonly Pick<Entry, 'keys' | 'value'>[] | null {
+  const [, inside] = /^\{(.*)\}$/.exec(value.trim()) ?? [];
+  if (inside === undefined) return null;
+  const pairs = inside.match(/(?:"[^"]*"|'[^']*'|\{[^{}]*\}|\[[^\]]*\]|[^,])+/g) ?? [];
+  return pairs.flatMap((pair) => {
+    const [, key, text] = /^\s*([\w.-]+|"[^"]*"|'[^']*')\s*:\s*(.*)$/.exec(pair) ?? [];
+    if (key === undefined || text === undefined) return [];
+    const nested = pairsIn(text);
+    return nested === null
+      ? [{ keys: [bare(key)], value: bare(text) }]
+      : nested.map((one) => ({ ...one, keys: [bare(key), ...one.keys] }));
   });
 }

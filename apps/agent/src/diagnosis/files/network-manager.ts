@@ -1,8 +1,10 @@
 import {
   does,
+  isLike,
   isMtuWrong,
   isNo,
   settingsOf,
+  undoing,
   type HostFile,
   type Setting,
   type Undoing,
@@ -24,9 +26,7 @@ export function undoneByNetworkManager(
         ? []
         : profile.settings.flatMap((setting): Undoing[] => {
             const what = effectOf(setting, link);
-            return what === null
-              ? []
-              : [{ path: profile.path, line: setting.line, text: setting.text, link: link.name, does: what }];
+            return what === null ? [] : [undoing({ ...setting, path: profile.path }, link, what)];
           }),
     );
   });
@@ -37,12 +37,19 @@ const startsItself = ({ settings }: { readonly settings: readonly Setting[] }): 
     ({ section, key, value }) => section === 'connection' && key === 'autoconnect' && isNo(value),
   );
 
-function isOf(settings: readonly Setting[], { name, mac }: WantedLink): boolean {
+/** Whether a connection is for an interface: by its name, its MAC, or a pattern of names; one for any is for none. */
+function isOf(settings: readonly Setting[], { name, mac, vlan }: WantedLink): boolean {
   const valueOf = (section: string, key: string): string | undefined =>
     settings.find((one) => one.section === section && one.key === key)?.value;
+  const type = valueOf('connection', 'type');
+  if (type !== undefined && (type === 'vlan') !== (vlan !== null)) return false;
   const named = valueOf('connection', 'interface-name');
+  if (named !== undefined) return named === name;
   const hardware = valueOf('ethernet', 'mac-address') ?? valueOf('802-3-ethernet', 'mac-address');
-  return named === undefined ? hardware !== undefined && hardware.toLowerCase() === mac : named === name;
+  // A VLAN has the MAC of what it is on.
+  if (hardware !== undefined) return vlan === null && hardware.toLowerCase() === mac;
+  const patterns = (valueOf('match', 'interface-name') ?? '').split(/[;\s]+/).filter((one) => one !== '');
+  return patterns.some((one) => isLike(one, name)) && !patterns.includes(`!${name}`);
 }
 
 function effectOf({ section, key, value }: Setting, link: WantedLink): string | null {

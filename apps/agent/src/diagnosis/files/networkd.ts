@@ -1,22 +1,28 @@
 import {
   does,
+  isLike,
   isMtuWrong,
   isNo,
   settingsOf,
+  undoing,
   type HostFile,
   type Setting,
   type Undoing,
   type WantedLink,
 } from './undoing.ts';
 
-interface Unit extends HostFile {
+interface Unit {
   readonly name: string;
-  readonly settings: readonly Setting[];
+  readonly settings: readonly Placed[];
 }
+
+/** A setting with the file that it stands in: the unit's own, or a drop-in. */
+type Placed = Setting & { readonly path: string };
 
 /**
  * Files of systemd-networkd and of udev's links, those that count first: systemd.network(5), systemd.netdev(5), systemd.link(5). Of two
- * with one name the first hides the other; of those that match an interface, the first by name counts.
+ * with one name the first hides the other; of those that match an interface, the first by name counts. What drop-ins say
+ * (`10-lan.network.d/mtu.conf`) counts after the unit itself.
  */
 export function undoneByNetworkd(
   files: readonly HostFile[],
@@ -32,13 +38,27 @@ export function undoneByNetworkd(
 }
 
 function unitsOf(files: readonly HostFile[]): readonly Unit[] {
-  const units = new Map<string, Unit>();
+  const units = new Map<string, HostFile>();
+  const dropIns = new Map<string, Map<string, HostFile>>();
   for (const file of files) {
-    const name = file.path.split('/').at(-1) ?? '';
-    if (!units.has(name)) units.set(name, { ...file, name, settings: settingsOf(file.text) });
+    const names = file.path.split('/');
+    const name = names.at(-1) ?? '';
+    const [, unit] = /^(.+)\.d$/.exec(names.at(-2) ?? '') ?? [];
+    const group = unit === undefined ? units : (dropIns.get(unit) ?? new Map<string, HostFile>());
+    if (unit !== undefined) dropIns.set(unit, group);
+    if (!group.has(name)) group.set(name, file);
   }
-  return [...units.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return [...units.entries()].toSorted(byName).map(([name, file]) => {
+    const parts = [...(dropIns.get(name) ?? [])].toSorted(byName).map(([, part]) => part);
+    const settings = [file, ...parts].flatMap(({ path, text }) =>
+      settingsOf(text).map((setting) => ({ ...setting, path })),
+    );
+    return { name, settings };
+  });
 }
+
+const byName = ([a]: readonly [string, HostFile], [b]: readonly [string, HostFile]): number =>
+  a < b ? -1 : 1;
 
 /** The one that counts; undefined: none, or none that is known to. */
 function first(units: readonly Unit[], link: WantedLink): Unit | undefined {
@@ -68,20 +88,16 @@ function isMatch(key: string, value: string, { name, mac, vlan }: WantedLink): b
   }
 }
 
-/** A shell pattern of `*` and `?`. */
-function isLike(pattern: string, name: string): boolean {
-  const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
-}
-
 type Effect = (setting: Setting, link: WantedLink) => string | null;
 
+/** Of two settings of one key the later one counts. */
 function effects(unit: Unit | undefined, link: WantedLink, effect: Effect): readonly Undoing[] {
-  return (unit?.settings ?? []).flatMap((setting): Undoing[] => {
+  const settings = unit?.settings ?? [];
+  const isLast = ({ section, key }: Placed, at: number): boolean =>
+    !settings.some((other, later) => later > at && other.section === section && other.key === key);
+  return settings.filter(isLast).flatMap((setting): Undoing[] => {
     const what = effect(setting, link);
-    return what === null || unit === undefined
-      ? []
-      : [{ path: unit.path, line: setting.line, text: setting.text, link: link.name, does: what }];
+    return what === null ? [] : [undoing(setting, link, what)];
   });
 }
 
@@ -95,6 +111,7 @@ const effectOfNetwork: Effect = ({ section, key, value }, link) => {
       return link.vlan === null && /^(?:down|always-down|manual)$/.test(value) ? does.staysDown : null;
     case 'network.bridge':
     case 'network.bond':
+    case 'network.vrf':
       return link.vlan === null && value !== '' && value !== link.master ? does.joins(value) : null;
     default:
       return null;
