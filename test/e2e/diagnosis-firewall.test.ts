@@ -172,6 +172,27 @@ describe('what drops packets between two containers', () => {
     expect(findings.map(({ code }) => code)).toContain('undone-at-boot');
   });
 
+  test('files of several kinds that undo at the next boot are each named by their line', async () => {
+    const mac = await must(on2(), 'cat', '/sys/class/net/ens33/address');
+    const files = {
+      '/run/NetworkManager/system-connections/x.nmconnection':
+        '[connection]\\ntype=ethernet\\ninterface-name=ens33\\n[ethernet]\\nmtu=1400\\n',
+      '/run/udev/rules.d/70-net.rules': `SUBSYSTEM=="net", ACTION=="add", ATTR{address}=="${mac}", NAME="eth7"\\n`,
+      '/run/modprobe.d/x.conf': 'blacklist macvlan\\n',
+      '/run/sysctl.d/99.conf': 'net.ipv4.conf.all.arp_ignore = 8\\n',
+    };
+    for (const [path, text] of Object.entries(files))
+      await onHost(`mkdir -p $(dirname ${path}) && printf '${text}' > ${path}`, `rm ${path}`);
+    const { findings } = await diagnose({ host: 'docker02' });
+    const subjects = findings.map(({ code, subject }) => `${code}: ${subject}`);
+    expect(subjects.toSorted()).toEqual([
+      'undone-at-boot: /run/NetworkManager/system-connections/x.nmconnection line 5',
+      'undone-at-boot: /run/modprobe.d/x.conf line 1',
+      'undone-at-boot: /run/sysctl.d/99.conf line 1',
+      'undone-at-boot: /run/udev/rules.d/70-net.rules line 1',
+    ]);
+  });
+
   test('rules for other traffic are not blamed, and of all that was made nothing is left', async () => {
     await onHost(
       `${ingress('tcp dport 22 counter drop; ip saddr 10.9.9.0/24 drop')} && iptables-nft -P FORWARD DROP && iptables-nft -A INPUT -p icmp -j DROP`,
