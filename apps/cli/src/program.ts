@@ -1,12 +1,17 @@
-import { Command, CommanderError } from 'commander';
+import type { CheckKindName } from '@trunkline/contracts';
+import { Argument, Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { ApplyFlags, DiffFlags } from './commands/apply.ts';
+import type { CheckFlags } from './commands/check.ts';
 import type { DeleteFlags } from './commands/delete.ts';
 import type { EventFlags } from './commands/events.ts';
 import type { GetFlags } from './commands/get.ts';
+import type { JoinFlags } from './commands/join-command.ts';
 import type { LoginFlags } from './commands/login.ts';
 import type { WhoFlags } from './commands/who.ts';
 import type { ServerFlags } from './contexts/open-server.ts';
+import type { CommandShape } from './completion/command-shape.ts';
+import { completionScript, shells, type Shell } from './completion/scripts.ts';
 import { contextFlag, outputFlag, revision, waitFlag, wholeNumber, withWaitSeconds } from './flags.ts';
 import { plain } from './format/plain.ts';
 import { filterNames, kindNames, kindTable, type FilterName } from './kinds/kind-table.ts';
@@ -37,7 +42,7 @@ export async function runProgram(io: Io, argv: readonly string[]): Promise<Endin
 type End = (ending: Ending) => void;
 
 /** The whole command line. What a command does is loaded when it runs: `--help` needs no client of the API. */
-function createProgram(io: Io, end: End): Command {
+export function createProgram(io: Io, end: End): Command {
   const program = new Command('trunkline')
     .description('Networks, addresses and containers of a Trunkline server.')
     .version(packageJson.version)
@@ -55,6 +60,9 @@ function createProgram(io: Io, end: End): Command {
   addContexts(program, io, end);
   addReading(program, io, end);
   addWriting(program, io, end);
+  addChecks(program, io, end);
+  addJoining(program, io, end);
+  addCompletion(program, io, end);
   return program;
 }
 
@@ -189,6 +197,103 @@ function addWriting(program: Command, io: Io, end: End): void {
       const { deleteResources } = await import('./commands/delete.ts');
       end(await deleteResources(io, kind, names, flags));
     });
+}
+
+/** What a check is about, as its arguments; the same words as in the table of the contract. */
+function addChecks(program: Command, io: Io, end: End): void {
+  const checks = program
+    .command('check')
+    .description('Run a check and show what it found; ends with 6 where something is wrong.');
+  const add = (kind: CheckKindName, description: string, words: readonly string[]): Command => {
+    const command = checks.command(kind).description(description);
+    for (const word of words) command.argument(word);
+    command
+      .option('--timeout <seconds>', 'give up after so long (default: 30)', wholeNumber(5, 120))
+      .addOption(outputFlag())
+      .addOption(contextFlag())
+      .action(async (...given: unknown[]) => {
+        const { check } = await import('./commands/check.ts');
+        const names = words.map((_, at) => given[at] as string | undefined);
+        end(await check(io, kind, names, given[words.length] as CheckFlags));
+      });
+    return command;
+  };
+  const count = ['--count <count>', 'echo requests to each address', wholeNumber(1, 20)] as const;
+  add('connectivity', 'Whether one container reaches another.', ['<from>', '<to>']).option(...count);
+  add('addresses', 'Whether what is recorded matches what the hosts see.', ['[network]']);
+  add('wire', 'Whether frames pass between the hosts of a network, tried without containers.', ['<network>']);
+  add(
+    'diagnose',
+    'Why something does not work: of a network, a host, a container, or between two containers.',
+    ['[network]'],
+  )
+    .option('--host <host>', 'look at this host')
+    .option('--container <container>', 'look at this container')
+    .option('--from <container>', 'with --to: between these two')
+    .option('--to <container>', 'with --from');
+  add('matrix', 'Who reaches whom: all containers of a network, or pairs.', ['[network]'])
+    .option(
+      '--pair <from,to[,port]>',
+      'such as box1,box2 or host:docker01,gateway:mac_net1 or box1,address:172.16.100.1,443; may be repeated',
+      (pair: string, before: readonly string[] | undefined) => [...(before ?? []), pair],
+    )
+    .option('--port <port>', 'also connect to this TCP port', wholeNumber(1, 65_535))
+    .option('--names', 'also look up names')
+    .option(...count);
+}
+
+function addJoining(program: Command, io: Io, end: End): void {
+  program
+    .command('join-command')
+    .argument('[host]', 'name that the host will have; left out: any one host')
+    .description('Make a join token and write the line that lets a host join with it.')
+    .option('--expires <seconds>', 'how long it can be used (default: 3600)', wholeNumber(60, 3600))
+    .option('--server <url>', 'the server as the host reaches it, where that is another URL')
+    .addOption(outputFlag(['table', 'json', 'yaml']))
+    .addOption(contextFlag())
+    .action(async (host: string | undefined, flags: JoinFlags) => {
+      const { joinCommand } = await import('./commands/join-command.ts');
+      end(await joinCommand(io, host, flags));
+    });
+}
+
+function addCompletion(program: Command, io: Io, end: End): void {
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>').choices(shells))
+    .description('Write what teaches a shell to complete: `source <(trunkline completion bash)`.')
+    .action((shell: Shell) => io.write(completionScript(shell)));
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: string[]) => {
+      const { completeWords } = await import('./commands/complete-words.ts');
+      end(await completeWords(io, shapeOf(program), words));
+    });
+}
+
+/** A command line as completion sees it; hidden commands are left out. */
+export function shapeOf(command: Command): CommandShape {
+  return {
+    name: command.name(),
+    commands: command
+      .createHelp()
+      .visibleCommands(command)
+      .map((inner) => shapeOf(inner)),
+    options: command
+      .createHelp()
+      .visibleOptions(command)
+      .map(({ long, short, required, flags, argChoices }) => ({
+        flags: [long, short].filter((flag) => flag !== undefined && flag !== null),
+        value: required ? (/<(.+)>/.exec(flags)?.[1] ?? '') : null,
+        choices: argChoices ?? [],
+      })),
+    words: command.registeredArguments.map((argument) => ({
+      name: argument.name(),
+      choices: argument.argChoices ?? [],
+      isRepeated: argument.variadic,
+    })),
+  };
 }
 
 function filterHelp(name: FilterName): string {

@@ -24,7 +24,7 @@ function aboutOf({ from, to, network, container, host, pairs }: Check): string {
 }
 
 /** Whether a check that ended found everything in order; undefined where it has no result. */
-function isInOrder({ result }: Pick<Check, 'result'>): boolean | undefined {
+export function isInOrder({ result }: Pick<Check, 'result'>): boolean | undefined {
   if (result === null) return undefined;
   if ('reachable' in result) return result.reachable;
   return 'ok' in result ? result.ok : result.findings.length === 0;

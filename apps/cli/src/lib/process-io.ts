@@ -32,7 +32,7 @@ export function createProcessIo(): Io {
     },
     progress: (line) => {
       if (!stderr.isTTY || env['TERM'] === 'dumb') return;
-      const shown = Array.from(plain(line)).slice(0, Math.max(20, (stderr.columns ?? 80) - 1));
+      const shown = Array.from(plain(line)).slice(0, (stderr.columns > 0 ? stderr.columns : 80) - 1);
       stderr.write(`\r\u001b[K${shown.join('')}`);
       isProgressShown = true;
     },
@@ -67,8 +67,9 @@ async function readAll(stream: Readable, name: string): Promise<string> {
 /** Reads keys in raw mode, which shows none of them. */
 async function readSecret(prompt: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(prompt);
+  // Before the prompt: what is typed at once is not shown either.
   stdin.setRawMode(true);
+  stderr.write(prompt);
   stdin.setEncoding('utf8');
   let typed = '';
   try {
