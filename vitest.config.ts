@@ -12,10 +12,13 @@ const pollMs = 10_000;
 /** A test on real parts that fails is tried once more, and the run names it (docs/decisions/0046-a-second-try-is-named.md). */
 const retry = 1;
 
+/** Labs do not see each other, and a test with one waits more than it works: two fill a machine of two processors. */
+const labsAtOnce = 2;
+
 /**
  * Projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the embedded
- * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `vm` boots VMs, `vlan` needs a kernel with 8021q and
- * goes into the VM if need be; the last three one file at a time.
+ * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `vm` boots VMs,
+ * `vlan` needs a kernel with 8021q and goes into the VM if need be; `e2e` two files at a time, the last two one.
  */
 export default defineConfig({
   test: {
@@ -58,7 +61,7 @@ export default defineConfig({
             'packages/lab/src/hosts/**/*.test.ts',
             'test/chaos/**/*.e2e.test.ts',
           ],
-          fileParallelism: false,
+          maxWorkers: labsAtOnce,
           testTimeout: 120_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 2 },
