@@ -1,6 +1,11 @@
 /** Scenario S2: several networks across hosts, one VLAN each. Runs where VLANs can be made, in the VM if need be. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectivityOf, type ConnectivityResult } from '@trunkline/contracts';
+import {
+  connectivityOf,
+  type ConnectivityResult,
+  type DiagnosisResult,
+  type WireResult,
+} from '@trunkline/contracts';
 import { s2 } from '../demo/scenario.ts';
 import { networkNames, must, linksOf } from '../e2e/outside.ts';
 import { removeAll } from '../e2e/setup.ts';
@@ -110,6 +115,35 @@ test('what crosses the trunk is tagged: only the link of its VLAN receives it', 
   expect((await received('docker02', 'ens33.10')) - before.ten).toBeGreaterThanOrEqual(5);
   // The other VLAN hears nothing of it but its own neighbour discovery.
   expect((await received('docker02', 'ens33.20')) - before.twenty).toBeLessThan(5);
+});
+
+/** What is wrong between the hosts: the lab has no router. */
+const paths = ({ verdicts }: WireResult) => verdicts.filter(({ code }) => code !== 'gateway-silent');
+
+test('a VLAN that one switch port lacks is named: by a check of the wire, and first by a diagnosis', async () => {
+  const { client, lab } = fleet;
+  const asked = { network: 'mac_net20', timeoutSeconds: 120 };
+  const wire = async () =>
+    (await client.checks.create({ kind: 'wire', ...asked }, longest)).body.result as WireResult;
+  const findings = async () => {
+    const { body } = await client.checks.create({ kind: 'diagnose', ...asked }, longest);
+    return (body.result as DiagnosisResult).findings;
+  };
+  await lab.setVlan('docker02', 20, 'missing');
+  try {
+    expect(paths(await wire())).toMatchObject([
+      {
+        code: 'vlan-missing',
+        hosts: hostNames,
+        message: expect.stringContaining('VLAN 20 does not pass between docker01 and docker02, VLAN 10 does'),
+      },
+    ]);
+    expect((await findings())[0]).toMatchObject({ code: 'vlan-missing', severity: 'error' });
+  } finally {
+    await lab.setVlan('docker02', 20, 'carried');
+  }
+  expect(paths(await wire())).toEqual([]);
+  expect((await findings()).filter(({ severity }) => severity === 'error')).toEqual([]);
 });
 
 test('a VLAN link deleted by hand is back, and so is one that was set down', async () => {

@@ -24,7 +24,7 @@ import {
 } from './names.ts';
 import { addStation, removeStation, type Station, type StationOptions } from './station.ts';
 import type { LabState } from './state.ts';
-import { setPort } from './switch.ts';
+import { setPort, setVlan } from './switch.ts';
 
 /** One Docker host of a lab. */
 export interface LabHost {
@@ -70,6 +70,8 @@ export interface Lab {
   cut(host: string): Promise<void>;
   /** Plugs the cable back in. */
   mend(host: string): Promise<void>;
+  /** Whether the host's port of the switch carries a VLAN; see `setVlan` of switch.ts. */
+  setVlan(host: string, vlan: number, state: 'carried' | 'missing'): Promise<void>;
   /** SIGKILL to dockerd; its containers stay. */
   killDockerd(host: string): Promise<void>;
   /** Stops dockerd and its containers in order. */
@@ -156,6 +158,9 @@ export function labHandle(root: string, state: LabState): Lab {
     },
     mend: async (name) => {
       await setPort(act, names, find(name).port, 'up');
+    },
+    setVlan: async (name, vlan, carries) => {
+      await setVlan(act, names, find(name).port, vlan, carries);
     },
     killDockerd: async (name) => {
       await killDockerd(find(name));

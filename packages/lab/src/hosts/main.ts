@@ -16,6 +16,7 @@ const USAGE = `usage: npm run lab -- COMMAND [--lab NAME] [--json]
   exec HOST -- CMD [ARG...]         run CMD inside a host
   expose PORT [TARGET-PORT]         hosts reach the machine's 127.0.0.1:TARGET-PORT on 172.16.1.1:PORT
   cut HOST | mend HOST              pull a host's cable, plug it back in
+  drop-vlan HOST VLAN | carry-vlan HOST VLAN  whether the host's switch port carries a VLAN
   kill-dockerd HOST | stop-dockerd HOST | start-dockerd HOST
   reboot HOST [--no-docker]         power off and on; only its disk stays
   add-station IP MAC                a foreign machine on the switch
@@ -28,6 +29,8 @@ const ON_A_LAB = new Set([
   'expose',
   'cut',
   'mend',
+  'drop-vlan',
+  'carry-vlan',
   'kill-dockerd',
   'stop-dockerd',
   'start-dockerd',
@@ -114,6 +117,10 @@ async function change(
       return 0;
     case 'mend':
       await lab.mend(first);
+      return 0;
+    case 'drop-vlan':
+    case 'carry-vlan':
+      await lab.setVlan(first, Number(second), verb === 'drop-vlan' ? 'missing' : 'carried');
       return 0;
     case 'kill-dockerd':
       await lab.killDockerd(first);

@@ -70,3 +70,38 @@ export async function unplug(run: Run, lab: LabNames, port: string): Promise<voi
 export async function setPort(run: Run, lab: LabNames, port: string, state: 'up' | 'down'): Promise<void> {
   await mustRun(run, ['ip', '-n', lab.switchNetns, 'link', 'set', port, state]);
 }
+
+/**
+ * Whether a port carries a VLAN, as on a switch whose trunks list what they carry. The first call makes the switch look at tags;
+ * until then, and for all VLANs that were never named, every port carries everything.
+ */
+export async function setVlan(
+  run: Run,
+  lab: LabNames,
+  port: string,
+  vlan: number,
+  state: 'carried' | 'missing',
+): Promise<void> {
+  const netns = lab.switchNetns;
+  const shown = await mustRun(run, ['ip', '-n', netns, '-json', '-details', 'link', 'show', BRIDGE]);
+  if (!isFiltering(shown)) {
+    for (const one of await portsOf(run, netns))
+      await mustRun(run, ['bridge', '-n', netns, 'vlan', 'add', 'dev', one, 'vid', '2-4094']);
+    await mustRun(run, ['ip', '-n', netns, 'link', 'set', BRIDGE, 'type', 'bridge', 'vlan_filtering', '1']);
+  }
+  const verb = state === 'carried' ? 'add' : 'delete';
+  await mustRun(run, ['bridge', '-n', netns, 'vlan', verb, 'dev', port, 'vid', String(vlan)]);
+}
+
+interface SeenLink {
+  readonly ifname: string;
+  readonly linkinfo?: { readonly info_data?: { readonly vlan_filtering?: number } };
+}
+
+const isFiltering = (json: string): boolean =>
+  (JSON.parse(json) as SeenLink[]).some((link) => link.linkinfo?.info_data?.vlan_filtering === 1);
+
+async function portsOf(run: Run, netns: string): Promise<string[]> {
+  const shown = await mustRun(run, ['ip', '-n', netns, '-json', 'link', 'show', 'master', BRIDGE]);
+  return (JSON.parse(shown === '' ? '[]' : shown) as SeenLink[]).map(({ ifname }) => ifname);
+}
