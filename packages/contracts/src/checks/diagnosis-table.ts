@@ -97,7 +97,7 @@ export const diagnosisTable = {
     severity: 'warning',
     area: 'firewall',
     means:
-      'A rule or policy without a counter drops packets on the path of this traffic, and packets were lost.',
+      'A rule or policy on the path of this traffic drops packets. Packets were lost and it has no counter, or it counted some and nothing was seen to be lost.',
     remedy: 'Take it out for a moment, or give it a counter, and run the diagnosis again.',
   },
   'bridge-calls-iptables': {

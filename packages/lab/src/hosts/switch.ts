@@ -50,12 +50,13 @@ export async function createSwitch(run: Run, lab: LabNames): Promise<void> {
   await mustRun(run, ['ip', '-n', netns, 'link', 'delete', 'probe0']);
 }
 
-/** Lays a cable from a new port of the switch into a namespace; the far end is still down. */
+/** Lays a cable from a new port of the switch, which carries every VLAN, into a namespace; the far end is still down. */
 export async function plugIn(run: Run, lab: LabNames, port: string, end: CableEnd): Promise<void> {
   const netns = lab.switchNetns;
   const peer = ['peer', 'name', end.name, 'address', end.mac, 'netns', end.netns];
   await addLink(run, ['ip', '-n', netns, 'link', 'add', port, 'type', 'veth', ...peer], 'veth');
   await mustRun(run, ['ip', '-n', netns, 'link', 'set', port, 'master', BRIDGE, 'up']);
+  if (await looksAtTags(run, netns)) await carryEveryVlan(run, netns, port);
 }
 
 /** Takes a cable away with both its ends; one that is not there is fine. */
@@ -72,8 +73,8 @@ export async function setPort(run: Run, lab: LabNames, port: string, state: 'up'
 }
 
 /**
- * Whether a port carries a VLAN, as on a switch whose trunks list what they carry. The first call makes the switch look at tags;
- * until then, and for all VLANs that were never named, every port carries everything.
+ * Whether a port carries a VLAN, as on a switch whose trunks list what they carry. The first call makes the switch look at tags.
+ * A port carries every VLAN that was never named for it.
  */
 export async function setVlan(
   run: Run,
@@ -83,10 +84,8 @@ export async function setVlan(
   state: 'carried' | 'missing',
 ): Promise<void> {
   const netns = lab.switchNetns;
-  const shown = await mustRun(run, ['ip', '-n', netns, '-json', '-details', 'link', 'show', BRIDGE]);
-  if (!isFiltering(shown)) {
-    for (const one of await portsOf(run, netns))
-      await mustRun(run, ['bridge', '-n', netns, 'vlan', 'add', 'dev', one, 'vid', '2-4094']);
+  if (!(await looksAtTags(run, netns))) {
+    for (const one of await portsOf(run, netns)) await carryEveryVlan(run, netns, one);
     await mustRun(run, ['ip', '-n', netns, 'link', 'set', BRIDGE, 'type', 'bridge', 'vlan_filtering', '1']);
   }
   const verb = state === 'carried' ? 'add' : 'delete';
@@ -98,8 +97,14 @@ interface SeenLink {
   readonly linkinfo?: { readonly info_data?: { readonly vlan_filtering?: number } };
 }
 
-const isFiltering = (json: string): boolean =>
-  (JSON.parse(json) as SeenLink[]).some((link) => link.linkinfo?.info_data?.vlan_filtering === 1);
+async function looksAtTags(run: Run, netns: string): Promise<boolean> {
+  const shown = await mustRun(run, ['ip', '-n', netns, '-json', '-details', 'link', 'show', BRIDGE]);
+  return (JSON.parse(shown) as SeenLink[]).some((link) => link.linkinfo?.info_data?.vlan_filtering === 1);
+}
+
+async function carryEveryVlan(run: Run, netns: string, port: string): Promise<void> {
+  await mustRun(run, ['bridge', '-n', netns, 'vlan', 'add', 'dev', port, 'vid', '2-4094']);
+}
 
 async function portsOf(run: Run, netns: string): Promise<string[]> {
   const shown = await mustRun(run, ['ip', '-n', netns, '-json', 'link', 'show', 'master', BRIDGE]);

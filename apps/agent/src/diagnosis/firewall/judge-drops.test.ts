@@ -45,7 +45,7 @@ describe('a point that drops packets', () => {
   it.each<[string, DropPoint[], DropPoint, boolean, string[]]>([
     ['counted nothing', isStill, point(), true, []],
     ['was set back', [point({ packets: 40 })], point(), true, []],
-    ['counted, and nothing was lost', rose, point(), false, ['packets-may-be-dropped']],
+    ['counted, and nothing was lost here', rose, point(), false, ['packets-dropped']],
     ['was made in between', [], point(), true, ['packets-dropped']],
     [
       'has no counter, and something was lost',

@@ -4,7 +4,10 @@ import type { DropPoint } from './drop-point.ts';
 /** Findings about what may have dropped packets, at most; a long list names no cause. */
 const maxUncertain = 8;
 
-/** What took packets away between two looks, that which took most first. */
+/**
+ * What took packets away between two looks, that which took most first. `isLost`: something that this host sent, or was to hear, was
+ * lost. What stands on the path is named without that, too: whether another host misses packets, the server knows.
+ */
 export function judgeDrops(
   before: readonly DropPoint[],
   after: readonly DropPoint[],
@@ -27,7 +30,7 @@ export function judgeDrops(
       `${point.subject}: ${point.text}`,
       `${packetsOf(from)} before the traffic of this diagnosis, ${point.packets} after it`,
     ];
-    if (isLost && (point.isOnPath || point.fit === 'named')) {
+    if (isLost ? point.isOnPath || point.fit === 'named' : point.isOnPath && point.isOrdinary !== true) {
       certain.push(
         found(
           'packets-dropped',
@@ -37,11 +40,9 @@ export function judgeDrops(
           evidence,
         ),
       );
-    } else if ((isLost || point.isOnPath) && point.isOrdinary !== true) {
-      const why = isLost ? 'they need not be of this diagnosis' : 'nothing that this host sent was lost';
-      uncertain.push(
-        found('packets-may-be-dropped', point, place, `dropped ${packetsOf(rise)}; ${why}`, evidence),
-      );
+    } else if (isLost && point.isOrdinary !== true) {
+      const did = `dropped ${packetsOf(rise)}; they need not be of this diagnosis`;
+      uncertain.push(found('packets-may-be-dropped', point, place, did, evidence));
     }
   }
   if (isLost) {

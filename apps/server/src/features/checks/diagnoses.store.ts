@@ -16,34 +16,6 @@ export async function findHost(query: Query, name: string): Promise<HostRow | un
   return row;
 }
 
-/** A container by its name, as the address book or a report of its host has it. */
-export interface NamedContainer extends HostRow {
-  /** Trunkline runs it. */
-  isOurs: boolean;
-  networkIds: string[];
-  addresses: string[];
-}
-
-/**
- * Containers of this name, one for each host. Those that share a stack are on its networks with its addresses.
- */
-export function containersNamed(query: Query, name: string): Promise<NamedContainer[]> {
-  return query<NamedContainer>(
-    `WITH named AS (
-       SELECT c.host_id, true AS ours, a.network_id, a.ipv4, a.ipv6
-       FROM container c LEFT JOIN attachment a ON a.container_id = COALESCE(c.shares_stack_of, c.id) WHERE c.name = $1
-       UNION ALL
-       SELECT e.host_id, false, e.network_id, e.ipv4, e.ipv6 FROM endpoint e WHERE e.name = $1
-     )
-     SELECT h.id, h.name, h.last_seen_at AS "lastSeenAt", bool_or(n.ours) AS "isOurs",
-            COALESCE(array_agg(DISTINCT n.network_id::text) FILTER (WHERE n.network_id IS NOT NULL), '{}') AS "networkIds",
-            COALESCE(array_agg(DISTINCT host(ip)) FILTER (WHERE ip IS NOT NULL), '{}') AS addresses
-     FROM named n JOIN host h ON h.id = n.host_id LEFT JOIN LATERAL (VALUES (n.ipv4), (n.ipv6)) AS v (ip) ON true
-     GROUP BY h.id ORDER BY h.name LIMIT 100`,
-    [name],
-  );
-}
-
 /** A network that is looked at. */
 export interface NetworkRow {
   id: string;

@@ -58,12 +58,22 @@ const codesOf = (change: Partial<DiagnosisEvidence>) =>
 const since = { generation: 1, since: at };
 const isFalse = <T extends ConditionType>(type: T, reason: ReasonOf<T>): Condition =>
   condition(type, 'False', reason, 'as it is', since);
+const lostPing = {
+  address: '172.16.100.20',
+  sent: 5,
+  received: 0,
+  lossPercent: 100,
+  rttMs: null,
+  mac: null,
+  error: null,
+  packetBytes: null,
+};
 const wire = (code: WireVerdict['code'], hosts: string[], unheard: string | null = null) => ({
   ok: false,
   hosts: [],
   pairs: [
-    { from: 'docker01', to: 'docker02', heard: unheard !== 'docker01', pings: [] },
-    { from: 'docker02', to: 'docker01', heard: unheard !== 'docker02', pings: [] },
+    { from: 'docker01', to: 'docker02', heard: unheard !== 'docker01', pings: [lostPing] },
+    { from: 'docker02', to: 'docker01', heard: unheard !== 'docker02', pings: [lostPing] },
   ],
   gateways: [],
   sampled: false,
@@ -269,8 +279,23 @@ test('two faults: both are named, the one nearer to the cause first', () => {
         answer('docker01', { findings: [dropped] }),
         answer('docker02', { findings: [{ ...dropped, code: 'parent-down', subject: 'interface ens33' }] }),
       ],
+      wire: wire('no-path', ['docker01', 'docker02']),
     }),
-  ).toEqual(['parent-down docker02', 'packets-dropped docker01']);
+  ).toEqual(['parent-down docker02', 'packets-dropped docker01', 'no-path several']);
+});
+
+test('a rule that dropped packets is the cause where another host misses them, and may be it where nobody does', () => {
+  const answers = [answer('docker01'), answer('docker02', { findings: [dropped] })];
+  expect(
+    merged({ answers, wire: wire('one-way', ['docker01', 'docker02'], 'docker02') }).findings[0],
+  ).toMatchObject({ code: 'packets-dropped', severity: 'error' });
+  expect(merged({ answers }).findings).toMatchObject([
+    {
+      code: 'packets-may-be-dropped',
+      severity: 'warning',
+      message: 'a rule of docker02 dropped 12 packets; nothing that was sent was lost',
+    },
+  ]);
 });
 
 test('a host that is only the far end of the probes says nothing of itself', () => {
@@ -279,6 +304,8 @@ test('a host that is only the far end of the probes says nothing of itself', () 
 });
 
 test('in the words of a host, "this host" becomes its name', () => {
-  const { findings } = merged({ answers: [answer('docker02', { findings: [dropped] })] });
+  const { findings } = merged({
+    answers: [answer('docker02', { findings: [{ ...dropped, code: 'parent-down' }] })],
+  });
   expect(findings[0]?.message).toBe('a rule of docker02 dropped 12 packets');
 });

@@ -12,6 +12,7 @@ import {
 import { listed } from '@trunkline/log';
 import type { ReportedConditions } from './diagnoses.store.ts';
 import { conditionFindings } from './diagnosis-conditions.ts';
+import { withDoubts } from './diagnosis-losses.ts';
 import { targetWords, type DiagnosisPlan } from './diagnosis-plan.ts';
 import { findingOf } from './diagnosis-words.ts';
 
@@ -44,7 +45,7 @@ const maxFindings = 1000;
 /** One ordered list of what is wrong, the most likely cause first. Pure. */
 export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
   const { plan } = evidence;
-  const own = evidence.answers.flatMap(ownFindings);
+  const own = withDoubts(evidence.answers.flatMap(ownFindings), evidence);
   const found = [
     ...offlineFindings(evidence),
     ...own,

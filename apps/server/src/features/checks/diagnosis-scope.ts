@@ -2,15 +2,8 @@ import type { CheckCreate } from '@trunkline/contracts';
 import { listed } from '@trunkline/log';
 import type { Query } from '../../platform/database/query.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
-import {
-  containersNamed,
-  findHost,
-  networksById,
-  networksOfHost,
-  type HostRow,
-  type NamedContainer,
-  type NetworkRow,
-} from './diagnoses.store.ts';
+import { containersNamed, type NamedContainer } from './containers-named.store.ts';
+import { findHost, networksById, networksOfHost, type HostRow, type NetworkRow } from './diagnoses.store.ts';
 import type { DiagnosisPlan } from './diagnosis-plan.ts';
 import { findWireNetwork, hostsOfNetwork } from './wire-checks.store.ts';
 
@@ -57,12 +50,9 @@ async function scopeOfHost(query: Query, name: string): Promise<Scope> {
 }
 
 async function scopeOfContainer(query: Query, name: string, on: string | undefined): Promise<Scope> {
-  const {
-    id,
-    name: host,
-    lastSeenAt,
-    networkIds,
-  } = on === undefined ? await oneNamed(query, name, '/container') : await namedOn(query, name, on);
+  const found = on === undefined ? await oneNamed(query, name, '/container') : await namedOn(query, name, on);
+  const { id, name: host, lastSeenAt } = found;
+  const networkIds = networkIdsOf(found);
   // A container on none of our networks is asked about because it should be on one.
   const networks =
     networkIds.length === 0 ? await networksOfHost(query, id) : await networksById(query, networkIds);
@@ -78,8 +68,9 @@ async function scopeOfContainer(query: Query, name: string, on: string | undefin
 async function scopeOfPair(query: Query, from: string, to: string): Promise<Scope> {
   const a = await oneNamed(query, from, '/from/container');
   const b = await oneNamed(query, to, '/to/container');
-  const networks = await networksById(query, [...new Set([...a.networkIds, ...b.networkIds])]);
-  const common = networks.find(({ id }) => a.networkIds.includes(id) && b.networkIds.includes(id));
+  const [ofA, ofB] = [networkIdsOf(a), networkIdsOf(b)];
+  const networks = await networksById(query, [...new Set([...ofA, ...ofB])]);
+  const common = networks.find(({ id }) => ofA.includes(id) && ofB.includes(id));
   const hosts =
     a.id === b.id
       ? [{ ...hostOf(a), containers: [...new Set([from, to])] }]
@@ -91,8 +82,8 @@ async function scopeOfPair(query: Query, from: string, to: string): Promise<Scop
     networks,
     hosts,
     pings: [
-      ...b.addresses.map((address) => ({ hostId: a.id, from, to, address })),
-      ...a.addresses.map((address) => ({ hostId: b.id, from: to, to: from, address })),
+      ...addressesOf(b).map((address) => ({ hostId: a.id, from, to, address })),
+      ...addressesOf(a).map((address) => ({ hostId: b.id, from: to, to: from, address })),
     ],
     wire: common ?? networks[0],
     hasFarEnds: false,
@@ -100,18 +91,24 @@ async function scopeOfPair(query: Query, from: string, to: string): Promise<Scop
 }
 
 const hostOf = ({ id, name, lastSeenAt }: NamedContainer): HostRow => ({ id, name, lastSeenAt });
+const networkIdsOf = ({ attached }: NamedContainer): string[] => [
+  ...new Set(attached.map(({ networkId }) => networkId)),
+];
+const addressesOf = ({ attached }: NamedContainer): string[] => [
+  ...new Set(attached.flatMap(({ address }) => address ?? [])),
+];
 
 /** The container of a name on a host, which knows of it what the server does not. */
 async function namedOn(query: Query, name: string, on: string): Promise<NamedContainer> {
   const host = await findHost(query, on);
   if (host === undefined) throw new ApiError('host_not_found', `there is no host ${on}`);
-  const known = (await containersNamed(query, name)).find(({ id }) => id === host.id);
-  return known ?? { ...host, isOurs: false, networkIds: [], addresses: [] };
+  const found = await containersNamed(query, [name], { isLive: false });
+  return found.find(({ id }) => id === host.id) ?? { ...host, container: name, isOurs: false, attached: [] };
 }
 
 /** The container of a name. Names are unique on a host only. */
 async function oneNamed(query: Query, name: string, pointer: string): Promise<NamedContainer> {
-  const found = await containersNamed(query, name);
+  const found = await containersNamed(query, [name], { isLive: false });
   const ours = found.find(({ isOurs }) => isOurs);
   const [first] = found;
   if (first === undefined)

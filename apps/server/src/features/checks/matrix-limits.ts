@@ -1,6 +1,6 @@
 import type { HostFacts } from '@trunkline/contracts';
 import { parseCidr, tryParseIp, cidrContains } from '@trunkline/netaddr';
-import type { Attached } from './matrix.store.ts';
+import type { Attached } from './containers-named.store.ts';
 
 /** What is tried from: a container with where it is attached, or a host itself. */
 export interface LimitedSource {

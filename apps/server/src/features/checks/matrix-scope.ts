@@ -3,6 +3,7 @@ import { formatIp, parseIp, tryParseIp } from '@trunkline/netaddr';
 import { listed } from '@trunkline/log';
 import type { Query } from '../../platform/database/query.ts';
 import { ApiError, invalidFields, type FieldError } from '../../platform/errors.ts';
+import { containersNamed, type Attached, type NamedContainer } from './containers-named.store.ts';
 import type { HostRow } from './diagnoses.store.ts';
 import { addressesOfHost, knownLimit, whyNotTried, type AddressHolder } from './matrix-limits.ts';
 import {
@@ -15,16 +16,7 @@ import {
   type MatrixTarget,
   type MatrixTry,
 } from './matrix-plan.ts';
-import {
-  holdersOf,
-  matrixContainers,
-  matrixHosts,
-  membersOf,
-  networksNamed,
-  type Attached,
-  type MatrixContainer,
-  type MatrixNetwork,
-} from './matrix.store.ts';
+import { holdersOf, matrixHosts, membersOf, networksNamed, type MatrixNetwork } from './matrix.store.ts';
 import { whySilent } from './why-silent.ts';
 
 type IsOnline = (host: { lastSeenAt: Date | null }) => boolean;
@@ -130,7 +122,7 @@ function sampleOf(found: number, taken: number, others: number): string | null {
 
 /** What the names of a request mean. */
 interface Known {
-  containers: Map<string, MatrixContainer[]>;
+  containers: Map<string, NamedContainer[]>;
   hosts: Map<string, HostRow & { addresses: string[] }>;
   networks: Map<string, MatrixNetwork>;
   /** Who has an address, by its canonical text. */
@@ -203,7 +195,10 @@ const canonical = (address: string): string => formatIp(parseIp(address));
 
 async function lookUp(query: Query, pairs: readonly MatrixPair[]): Promise<Known> {
   const containerNames = given(pairs.flatMap(({ from, to }) => [from.container, to.container]));
-  const containers = Map.groupBy(await matrixContainers(query, containerNames), ({ container }) => container);
+  const containers = Map.groupBy(
+    await containersNamed(query, containerNames, { isLive: true }),
+    ({ container }) => container,
+  );
   const sources = given(pairs.map(({ from }) => from.container)).flatMap(
     (name) => containers.get(name) ?? [],
   );
@@ -257,7 +252,7 @@ function hostNamed(name: string, { hosts }: Known): HostRow & { addresses: strin
 }
 
 /** The container of a name. Names of containers that Trunkline does not run are unique on a host only. */
-function oneNamed(name: string, { containers }: Known, pointer: string): MatrixContainer {
+function oneNamed(name: string, { containers }: Known, pointer: string): NamedContainer {
   const found = containers.get(name) ?? [];
   const ours = found.find(({ isOurs }) => isOurs);
   const [first] = found;

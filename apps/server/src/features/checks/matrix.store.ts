@@ -1,5 +1,6 @@
 import type { HostFacts } from '@trunkline/contracts';
 import type { Query } from '../../platform/database/query.ts';
+import type { Attached } from './containers-named.store.ts';
 import type { HostRow } from './diagnoses.store.ts';
 import type { MatrixMember } from './matrix-plan.ts';
 
@@ -38,43 +39,6 @@ export function membersOf(
            GROUP BY e.host_id, e.docker_id) m
      JOIN host h ON h.id = m.host_id WHERE m.place <= $3 ORDER BY m.place, h.name LIMIT $2`,
     [networkId, most, mostOfHost],
-  );
-}
-
-/** An address of a container on a network. */
-export interface Attached {
-  network: string;
-  mode: string;
-  hostAccess: boolean;
-  address: string | null;
-}
-
-/** A container that is named, on one host. */
-export interface MatrixContainer extends HostRow {
-  container: string;
-  /** Trunkline runs it. */
-  isOurs: boolean;
-  attached: Attached[];
-}
-
-/** Containers of some names: those that Trunkline runs, and others while they run; one for each name and host. */
-export function matrixContainers(query: Query, names: readonly string[]): Promise<MatrixContainer[]> {
-  return query<MatrixContainer>(
-    `WITH named AS (
-       SELECT c.name, c.host_id, true AS ours, a.network_id, a.ipv4, a.ipv6
-       FROM container c LEFT JOIN attachment a ON a.container_id = COALESCE(c.shares_stack_of, c.id)
-       WHERE c.name = ANY ($1::text[]) AND c.deleting_since IS NULL
-       UNION ALL
-       SELECT e.name, e.host_id, false, e.network_id, e.ipv4, e.ipv6 FROM endpoint e
-       WHERE e.name = ANY ($1::text[]) AND e.state = 'running'
-     )
-     SELECT n.name AS container, h.id, h.name, h.last_seen_at AS "lastSeenAt", bool_or(n.ours) AS "isOurs",
-            COALESCE(jsonb_agg(DISTINCT jsonb_build_object('network', w.name, 'mode', w.mode, 'hostAccess', w.host_access,
-              'address', host(v.ip))) FILTER (WHERE w.id IS NOT NULL), '[]') AS attached
-     FROM named n JOIN host h ON h.id = n.host_id LEFT JOIN network w ON w.id = n.network_id
-       LEFT JOIN LATERAL (VALUES (n.ipv4), (n.ipv6)) AS v (ip) ON v.ip IS NOT NULL
-     GROUP BY n.name, h.id ORDER BY n.name, h.name LIMIT 4096`,
-    [[...names]],
   );
 }
 
