@@ -2,7 +2,8 @@ import type { Answer } from 'dns-packet';
 import { describe, expect, test } from 'vitest';
 import { answer, ttl } from './answer.ts';
 import { maxRecords, zoneOf, type ZoneNetwork } from './zone.ts';
-import { named, namedNetwork } from './zone.fixture.ts';
+import { named } from '../names/named.fixture.ts';
+import { namedNetwork } from './zone.fixture.ts';
 
 const zoneName = 'trunkline.internal';
 const lan = namedNetwork(

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { maxQuestionBytes, replyTo, type Transport } from './message.ts';
 import { zoneOf } from './zone.ts';
-import { named, namedNetwork } from './zone.fixture.ts';
+import { named } from '../names/named.fixture.ts';
+import { namedNetwork } from './zone.fixture.ts';
 
 const many = Array.from({ length: 60 }, (_, at) =>
   named(`c${at}`, { ipv4: `172.16.100.${at + 100}`, aliases: ['all'], since: at }),

@@ -8,7 +8,8 @@ import { realTiming } from '../host/spawn.ts';
 import { createManualTime } from '../lib/manual-time.fake.ts';
 import { createResponder, type Responder, type ResponderDeps } from './responder.ts';
 import { zoneOf, type Zone } from './zone.ts';
-import { named, namedNetwork } from './zone.fixture.ts';
+import { named } from '../names/named.fixture.ts';
+import { namedNetwork } from './zone.fixture.ts';
 
 const many = Array.from({ length: 60 }, (_, at) =>
   named(`c${at}`, { ipv4: `172.16.100.${at + 100}`, aliases: ['all'], since: at }),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { named, namedNetwork } from './zone.fixture.ts';
+import { named } from '../names/named.fixture.ts';
+import { namedNetwork } from './zone.fixture.ts';
 import { createZoneSource } from './zone-source.ts';
 import type { ZoneNetwork } from './zone.ts';
 

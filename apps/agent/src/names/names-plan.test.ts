@@ -7,20 +7,11 @@ import {
   type NamedOne,
   type NetworkNames,
 } from './names-plan.ts';
+import { named } from './named.fixture.ts';
 
-function one(name: string, change: Partial<NamedOne> = {}): NamedOne {
-  return {
-    host: 'docker02',
-    isOwn: false,
-    name,
-    aliases: [],
-    ipv4: '172.16.100.20',
-    ipv6: null,
-    since: 1000,
-    ...change,
-  };
-}
 const net = (containers: NamedOne[], name = 'mac_net1'): NetworkNames => ({ id: name, name, containers });
+/** A container of a name that has the alias `web`. */
+const alias = (name: string): NamedOne => named(name, { aliases: ['web'] });
 const own = { host: 'docker01', isOwn: true } as const;
 const linesOf = (...networks: NetworkNames[]): string[] =>
   namesFile(networks).lines.map(({ ip, names }) => [ip, ...names].join(' '));
@@ -30,13 +21,13 @@ const leads = (name: string, ...networks: NetworkNames[]): string[] =>
 
 describe('the names of a container', () => {
   test('are its name, its aliases, and both with the network behind', () => {
-    expect(linesOf(net([one('box2', { aliases: ['web'] })]))).toEqual([
+    expect(linesOf(net([named('box2', { aliases: ['web'] })]))).toEqual([
       '172.16.100.20 box2 box2.mac_net1 web web.mac_net1',
     ]);
   });
 
   test('lead to each of its addresses', () => {
-    expect(linesOf(net([one('box2', { ipv6: 'fd00::20' })]))).toEqual([
+    expect(linesOf(net([named('box2', { ipv6: 'fd00::20' })]))).toEqual([
       '172.16.100.20 box2 box2.mac_net1',
       'fd00::20 box2 box2.mac_net1',
     ]);
@@ -56,19 +47,19 @@ describe('the names of a container', () => {
     'localhost',
     'LocalHost',
   ])('one that is no host name does not get into a file: %j', (bad) => {
-    expect(linesOf(net([one(bad, { aliases: [bad] })])).join('\n')).not.toContain(`${bad} `);
-    expect(leads(bad, net([one('box2', { aliases: [bad] })]))).toEqual([]);
+    expect(linesOf(net([named(bad, { aliases: [bad] })])).join('\n')).not.toContain(`${bad} `);
+    expect(leads(bad, net([named('box2', { aliases: [bad] })]))).toEqual([]);
   });
 
   test('an address that is none does not get into a file', () => {
-    expect(linesOf(net([one('box2', { ipv4: '1.2.3.4 evil\n' })]))).toEqual([]);
+    expect(linesOf(net([named('box2', { ipv4: '1.2.3.4 evil\n' })]))).toEqual([]);
   });
 });
 
 describe('a name that two go by', () => {
-  const here = one('web', { ...own, ipv4: '172.16.100.10', since: 9000 });
-  const there = one('web', { ipv4: '172.16.100.20', since: 5000 });
-  const elsewhere = one('web', { host: 'docker03', ipv4: '172.16.100.30', since: 1000 });
+  const here = named('web', { ...own, ipv4: '172.16.100.10', since: 9000 });
+  const there = named('web', { ipv4: '172.16.100.20', since: 5000 });
+  const elsewhere = named('web', { host: 'docker03', ipv4: '172.16.100.30', since: 1000 });
 
   test("is the host's own container, whichever runs longer", () => {
     expect(leads('web', net([there, here]))).toEqual(['172.16.100.10']);
@@ -79,13 +70,13 @@ describe('a name that two go by', () => {
   });
 
   test('is the one whose name it is, before one whose alias it is', () => {
-    const alias = one('a', { aliases: ['web'], since: 1, ipv4: '172.16.100.40' });
+    const alias = named('a', { aliases: ['web'], since: 1, ipv4: '172.16.100.40' });
     expect(leads('web', net([alias, there]))).toEqual(['172.16.100.20']);
     expect(linesOf(net([alias, there]))).toContain('172.16.100.40 a a.mac_net1');
   });
 
   test('on two networks is one address, and each network has its own', () => {
-    const beside = one('web', { ipv4: '172.16.20.20' });
+    const beside = named('web', { ipv4: '172.16.20.20' });
     const networks = [net([there]), net([beside], 'mac_net2')];
     expect(leads('web', ...networks)).toEqual(['172.16.100.20']);
     expect(leads('web.mac_net2', ...networks)).toEqual(['172.16.20.20']);
@@ -104,21 +95,20 @@ describe('a name that two go by', () => {
   });
 
   test('is reported for a name that is an alias elsewhere, and not for an alias that several have', () => {
-    const alias = (name: string) => one(name, { aliases: ['web'] });
     expect(sharedNames(net([alias('a'), there]))).toHaveLength(1);
     expect(sharedNames(net([alias('a'), alias('b')]))).toEqual([]);
-    expect(sharedNames(net([one('web', { aliases: ['web'] })]))).toEqual([]);
+    expect(sharedNames(net([named('web', { aliases: ['web'] })]))).toEqual([]);
   });
 });
 
 test('a block is bounded in lines and bytes, what is cut is counted, and own containers come first', () => {
-  const many = Array.from({ length: maxLines + 10 }, (_, at) => one(`c${at}`, { since: at }));
-  const mine = one('mine', { ...own, since: 99_999 });
+  const many = Array.from({ length: maxLines + 10 }, (_, at) => named(`c${at}`, { since: at }));
+  const mine = named('mine', { ...own, since: 99_999 });
   const file = namesFile([net([...many, mine])]);
   expect(file.lines).toHaveLength(maxLines);
   expect(file.cut).toBe(11);
   expect(file.lines[0]?.names).toContain('mine');
-  const long = Array.from({ length: 2000 }, (_, at) => one(`${'x'.repeat(200)}${at}`, { since: at }));
+  const long = Array.from({ length: 2000 }, (_, at) => named(`${'x'.repeat(200)}${at}`, { since: at }));
   const cut = namesFile([net(long)]);
   expect(cut.lines.map(({ ip, names }) => `${ip} ${names.join(' ')}\n`).join('').length).toBeLessThanOrEqual(
     maxBytes,

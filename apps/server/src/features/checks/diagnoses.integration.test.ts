@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { TestAgent } from '@trunkline/test/integration/server.ts';
 import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
+import { wellProbe } from './probe.fixture.ts';
 
 const at = useTwoHosts();
 const ask = (body: object, query = '') =>
@@ -24,25 +25,7 @@ const fine = ({ wire }: DesiredDiagnosisCheck): DiagnosisTaskResult => ({
   machine: null,
   links: [],
   pings: [],
-  wire:
-    wire === null
-      ? null
-      : {
-          mtu: 1500,
-          taken: [],
-          heard: wire.listenFor,
-          pings: wire.targets.map((address) => ({
-            address,
-            sent: 5,
-            received: 5,
-            lossPercent: 0,
-            rttMs: { min: 0.1, avg: 0.1, max: 0.1 },
-            mac: '02:00:00:00:00:01',
-            error: null,
-            packetBytes: 1500,
-          })),
-          referenceHeard: null,
-        },
+  wire: wire === null ? null : wellProbe(wire),
 });
 
 test('every host of a network is asked once, and the last answer ends it; addresses of the probes are released', async () => {

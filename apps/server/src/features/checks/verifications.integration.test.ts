@@ -1,9 +1,10 @@
 /** `verify`: the wire of a network is tried by itself when it becomes ready on a host. */
-import type { Condition, DesiredWireCheck, WireTaskResult } from '@trunkline/contracts';
+import type { Condition, DesiredWireCheck } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import type { TestAgent } from '@trunkline/test/integration/server.ts';
 import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
+import { deafProbe, wellProbe } from './probe.fixture.ts';
 
 const at = useTwoHosts();
 const soon = { timeout: 15_000 };
@@ -14,22 +15,6 @@ async function partFor(agent: TestAgent): Promise<DesiredWireCheck> {
   await expect.poll(async () => (await partsOf(agent)).length, soon).toBe(1);
   return (await partsOf(agent))[0]!;
 }
-const found = ({ targets }: DesiredWireCheck, heard: string[]): WireTaskResult => ({
-  mtu: 1500,
-  taken: [],
-  heard,
-  pings: targets.map((address) => ({
-    address,
-    sent: 5,
-    received: heard.length === 0 ? 0 : 5,
-    lossPercent: heard.length === 0 ? 100 : 0,
-    rttMs: null,
-    mac: '02:00:00:00:00:01',
-    error: null,
-    packetBytes: heard.length === 0 ? null : 1500,
-  })),
-  referenceHeard: null,
-});
 const verified = async (name: string): Promise<Condition | undefined> => {
   const { body } = await at.server.request('GET', `/v1/networks/${name}`);
   return (body.status as { conditions: Condition[] }).conditions.find(({ type }) => type === 'WireVerified');
@@ -37,7 +22,7 @@ const verified = async (name: string): Promise<Condition | undefined> => {
 async function answerAll(hears: boolean): Promise<void> {
   for (const agent of [at.one, at.two]) {
     const part = await partFor(agent);
-    const result = found(part, hears ? part.listenFor : []);
+    const result = hears ? wellProbe(part) : deafProbe(part);
     await agent.checkResult(part.id, { state: 'done', result, error: null });
   }
 }

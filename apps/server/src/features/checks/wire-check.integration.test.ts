@@ -1,9 +1,10 @@
 /** A check on several hosts: its parts, its end, and the addresses that it takes for a while. */
-import type { CheckReport, DesiredWireCheck, WireTaskResult } from '@trunkline/contracts';
+import type { CheckReport, DesiredWireCheck } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import type { TestAgent } from '@trunkline/test/integration/server.ts';
 import { useTwoHosts } from '@trunkline/test/integration/two-hosts.ts';
 import { carryOut } from '../networks/reports.fixture.ts';
+import { wellProbe } from './probe.fixture.ts';
 
 const at = useTwoHosts();
 const ask = (body: object, query = '') => at.server.request('POST', `/v1/checks${query}`, body);
@@ -16,23 +17,6 @@ async function partOf(agent: TestAgent, network: string): Promise<DesiredWireChe
   return part;
 }
 
-/** What a host finds that hears all others and is answered by all. */
-const fine = ({ targets, listenFor, reference }: DesiredWireCheck): WireTaskResult => ({
-  mtu: 1500,
-  taken: [],
-  heard: listenFor,
-  pings: targets.map((address) => ({
-    address,
-    sent: 5,
-    received: 5,
-    lossPercent: 0,
-    rttMs: { min: 0.1, avg: 0.1, max: 0.1 },
-    mac: '02:00:00:00:00:01',
-    error: null,
-    packetBytes: 1500,
-  })),
-  referenceHeard: reference === null ? null : reference.listenFor,
-});
 const answer = (agent: TestAgent, id: string, report: CheckReport) => agent.checkResult(id, report);
 const done = (result: CheckReport['result']): CheckReport => ({ state: 'done', result, error: null });
 const addressesOf = async (network: string) => {
@@ -63,15 +47,15 @@ test('every host of the network is asked once, with addresses and MACs of its ow
   expect(new Set(parts.flatMap(({ addresses }) => addresses.map(({ ip }) => ip))).size).toBe(2);
   expect(await addressesOf('wired')).toMatchObject([{ state: 'reserved' }, { state: 'reserved' }]);
 
-  expect((await answer(at.one, one.id, done(fine(one)))).status).toBe(204);
+  expect((await answer(at.one, one.id, done(wellProbe(one)))).status).toBe(204);
   const url = made.headers['location'] ?? '';
   expect((await at.server.request('GET', url)).body.state).toBe('pending');
   // Promise 8: no host answers for another one, and none with a result of another kind.
-  await answer(at.one, two.id, done(fine(two)));
+  await answer(at.one, two.id, done(wellProbe(two)));
   expect((await at.server.request('GET', url)).body.state).toBe('pending');
   const wrong = { observedAt: new Date().toISOString(), actions: [], conditions: [] };
   expect((await answer(at.two, two.id, done(wrong))).body).toMatchObject({ code: 'invalid_request' });
-  await answer(at.two, two.id, done(fine(two)));
+  await answer(at.two, two.id, done(wellProbe(two)));
   expect((await at.server.request('GET', url)).body).toMatchObject({
     state: 'done',
     result: { ok: true, message: '2 hosts reach each other on wired, with packets of 1500 bytes' },
