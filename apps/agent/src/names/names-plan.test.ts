@@ -11,7 +11,7 @@ import { named } from './named.fixture.ts';
 
 const net = (containers: NamedOne[], name = 'mac_net1'): NetworkNames => ({ id: name, name, containers });
 /** A container of a name that has the alias `web`. */
-const alias = (name: string): NamedOne => named(name, { aliases: ['web'] });
+const alsoWeb = (name: string): NamedOne => named(name, { aliases: ['web'] });
 const own = { host: 'docker01', isOwn: true } as const;
 const linesOf = (...networks: NetworkNames[]): string[] =>
   namesFile(networks).lines.map(({ ip, names }) => [ip, ...names].join(' '));
@@ -95,8 +95,8 @@ describe('a name that two go by', () => {
   });
 
   test('is reported for a name that is an alias elsewhere, and not for an alias that several have', () => {
-    expect(sharedNames(net([alias('a'), there]))).toHaveLength(1);
-    expect(sharedNames(net([alias('a'), alias('b')]))).toEqual([]);
+    expect(sharedNames(net([alsoWeb('a'), there]))).toHaveLength(1);
+    expect(sharedNames(net([alsoWeb('a'), alsoWeb('b')]))).toEqual([]);
     expect(sharedNames(net([named('web', { aliases: ['web'] })]))).toEqual([]);
   });
 });
