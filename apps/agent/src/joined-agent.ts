@@ -254,7 +254,7 @@ function checksOf(
       case 'diagnose': {
         const { readFile, readFolder, kernel } = agent;
         const lookAtAll = () => lookWithin({ observer, links, kernel, timing });
-        const scene = { docker, desired: effective, look: lookAtAll, run, readFile, readFolder };
+        const scene = { docker, desired: effective, look: lookAtAll, probe, run, readFile, readFolder };
         return diagnose(check, { ...scene, examiners, tryWire, now: timing.now }, until);
       }
       case 'connectivity':

@@ -5,7 +5,8 @@ import { Closed, Described, Nullable, Words } from './schema.ts';
 
 /** What a check of addresses may find, once, the most serious first. Programs may depend on the words. */
 export const findingTable = {
-  'two-holders': 'Two running containers have the address.',
+  'two-holders':
+    'Two running containers have the address, or a running container and a host itself, which then is a holder without a container.',
   'two-macs': 'Its container has the MAC of another one on the network.',
   conflicted:
     'A foreign station answers for it on the wire; `mac` is its MAC. With a holder: a running container has it too. Or containers of several hosts claim it since a backup was restored.',
@@ -40,7 +41,7 @@ export const AddressFinding = Closed(
         {
           host: HostName,
           container: Nullable(Type.String({ maxLength: 255 }), {
-            description: 'Name of the container.',
+            description: 'Name of the container; null: not known, or the host itself has the address.',
             examples: ['web'],
           }),
           dockerId: Nullable(Type.String({ maxLength: 128 }), {
@@ -51,7 +52,7 @@ export const AddressFinding = Closed(
           since: seenAt('When its host first saw it there.'),
           observedAt: seenAt('When its host last looked.'),
         },
-        { description: 'A container on the address.' },
+        { description: 'A container, or a host itself, on the address.' },
       ),
       { maxItems: 1000, description: 'The containers concerned.' },
     ),

@@ -45,7 +45,10 @@ export async function pingAddress(
   return { ...found, mac: macs.get(address) ?? null, error };
 }
 
-/** Who answered ARP or ND, by address; empty where the answer cannot be read. */
+/**
+ * Who answered ARP or ND, by address; empty where the answer cannot be read. An entry that somebody set by hand (`PERMANENT`) is no
+ * answer.
+ */
 export async function neighbourMacs(
   run: RunCommand,
   signal: AbortSignal,
@@ -53,10 +56,16 @@ export async function neighbourMacs(
 ): Promise<ReadonlyMap<string, string>> {
   try {
     const { stdout } = await run('ip', ['-json', 'neigh', 'show', ...selector], { signal });
-    const entries = JSON.parse(stdout.trim() || '[]') as { dst?: string; lladdr?: string }[];
+    const entries = JSON.parse(stdout.trim() || '[]') as {
+      dst?: string;
+      lladdr?: string;
+      state?: string[];
+    }[];
     return new Map(
-      entries.flatMap(({ dst, lladdr }): [string, string][] =>
-        dst === undefined || lladdr === undefined ? [] : [[dst, lladdr.toLowerCase()]],
+      entries.flatMap(({ dst, lladdr, state }): [string, string][] =>
+        dst === undefined || lladdr === undefined || state?.includes('PERMANENT') === true
+          ? []
+          : [[dst, lladdr.toLowerCase()]],
       ),
     );
   } catch {

@@ -6,8 +6,8 @@ import { createSlots } from '../lib/slots.ts';
 import type { Timing } from '../lib/timing.ts';
 import type { AddressProbe } from '../wire/address-probe.ts';
 import type { Station, StationSpec } from '../wire/station.ts';
+import { largestPacket } from './largest-packet.ts';
 import { pingAddress } from './ping.ts';
-import { parsePingSummary } from './ping-summary.ts';
 
 /** What a check of the wire works with. */
 export interface WireCheckDeps {
@@ -25,8 +25,6 @@ const count = 5;
 const atOnce = 12;
 /** How often the others are called and listened for, in milliseconds. */
 const stepMs = 500;
-/** Sizes of packets that are tried below the MTU, in bytes: of PPPoE, of tunnels, and the smallest of IPv6 and of IPv4. */
-const smallerSizes = [1492, 1472, 1450, 1420, 1400, 1280, 576];
 
 /**
  * Puts a probe on the network, and tries the probes of other hosts and the gateways from there. They start when they hear of it,
@@ -175,41 +173,6 @@ async function awaitFirst(
 ): Promise<void> {
   const argv = ['-n', '-q', versionOf(address), '-c', '1', '-i', '0.2', '-w', String(seconds), address];
   await run('ping', argv, { timeoutMs: (seconds + 5) * 1000, acceptCodes: [0, 1, 2], signal });
-}
-
-/** Of the sizes that are tried, the largest IP packet that is answered without fragments; 0: not even the smallest. */
-async function largestPacket(
-  address: string,
-  run: RunCommand,
-  mtu: number,
-  signal: AbortSignal,
-): Promise<number> {
-  const passes = async (bytes: number): Promise<boolean> => {
-    // The headers of IP and of the echo request (RFC 791, RFC 8200, RFC 792).
-    const payload = bytes - (address.includes(':') ? 48 : 28);
-    const argv = [
-      '-n',
-      '-q',
-      versionOf(address),
-      '-M',
-      'do',
-      '-c',
-      '2',
-      '-i',
-      '0.2',
-      '-W',
-      '1',
-      '-s',
-      String(payload),
-      address,
-    ];
-    const { stdout } = await run('ping', argv, { timeoutMs: 8000, acceptCodes: [0, 1, 2], signal });
-    return (parsePingSummary(stdout)?.received ?? 0) > 0;
-  };
-  if (await passes(mtu)) return mtu;
-  const smaller = smallerSizes.filter((bytes) => bytes < mtu);
-  const passed = await Promise.all(smaller.map(passes));
-  return Math.max(0, ...smaller.filter((_, index) => passed[index] === true));
 }
 
 const versionOf = (address: string): string => (address.includes(':') ? '-6' : '-4');

@@ -4,23 +4,9 @@ import type { DockerContainer, DockerEndpoint, DockerNetwork } from '../host/doc
 import type { Link } from '../host/links.ts';
 import { networkLabel, plainIp } from '../observation/marks.ts';
 import { isCoordinated } from '../observation/network-fit.ts';
+import { networkOf, subjectOf, type Inside, type Place } from './container-inside.ts';
+import { settingFindings } from './container-settings.ts';
 import { standsForScene, type SceneNetwork } from './scene.ts';
-
-/** A container's place on a network, as Docker has it. */
-export interface Place {
-  readonly endpoint: DockerEndpoint;
-  /** Null where Docker has no such network any more. */
-  readonly docker: DockerNetwork | null;
-  /** The network of the diagnosis that it is on; null where the diagnosis names none. */
-  readonly network: SceneNetwork['network'] | null;
-}
-
-/** What a running container is looked at with: what Docker has of it, and what the kernel has inside it. */
-export interface Inside {
-  readonly name: string;
-  readonly places: readonly Place[];
-  readonly links: readonly Link[];
-}
 
 /**
  * The places of a container on the networks of the diagnosis; on any of ours where it names none. One that runs is only where it
@@ -40,12 +26,14 @@ export function placesOf(
       ) ?? null;
     if (networks.length === 0) {
       const isOurs = found !== null && (isCoordinated(found) || found.labels[networkLabel] !== undefined);
-      return isOurs ? [{ endpoint, docker: found, network: null }] : [];
+      return isOurs ? [{ endpoint, docker: found, network: null, mtu: null }] : [];
     }
     const one = networks.find((candidate) =>
       found === null ? endpoint.networkName === candidate.network.name : standsForScene(found, candidate),
     );
-    return one === undefined ? [] : [{ endpoint, docker: found, network: one.network }];
+    return one === undefined
+      ? []
+      : [{ endpoint, docker: found, network: one.network, mtu: one.link?.mtu ?? null }];
   });
 }
 
@@ -72,8 +60,8 @@ export function isInSubnetOf({ docker, network }: Place, ip: Ip): boolean {
 }
 
 /**
- * What is wrong with the interface of a place: gone, down, or with other addresses than Docker's. `isLost`: something that was to arrive
- * did not; without, another MAC harms nobody. Pure.
+ * What is wrong with the interface of a place: gone, down, with other addresses than Docker's, or set otherwise than Docker sets it.
+ * `isLost`: something that was to arrive did not; without, another MAC harms nobody. Pure.
  */
 export function interfaceFindings(
   place: Place,
@@ -87,6 +75,7 @@ export function interfaceFindings(
   return [
     ...(link.up ? [] : [down(place, link, name)]),
     ...addresses,
+    ...settingFindings(place, link, name),
     ...(isLost && addresses.length === 0 && mac !== null && link.mac !== mac
       ? [otherMac(place, link, name)]
       : []),
@@ -97,11 +86,6 @@ export function interfaceFindings(
 export function hasInterface({ mac, ipv4, ipv6 }: DockerEndpoint): boolean {
   return mac !== null || ipv4 !== null || ipv6 !== null;
 }
-
-const networkOf = ({ endpoint, docker }: Place): string => docker?.name ?? endpoint.networkName;
-
-/** One container may have the same fault on two interfaces. */
-const subjectOf = (name: string, link: Link): string => `container ${name}, interface ${link.name}`;
 
 function gone(place: Place, name: string, links: readonly Link[]): HostFinding {
   return {

@@ -1,8 +1,10 @@
 import type { HostFinding } from '@trunkline/contracts';
 import { formatIp, tryParseIp, type Family, type Ip } from '@trunkline/netaddr';
 import { plainIp } from '../observation/marks.ts';
-import type { TriedPing } from './examiner.ts';
-import { interfaceFindings, isInSubnetOf, linkAt, type Inside, type Place } from './container-place.ts';
+import { isLossy, type TriedPing } from './examiner.ts';
+import { obstacleFindings, type Obstacles } from './container-obstacles.ts';
+import { interfaceFindings, isInSubnetOf, linkAt } from './container-place.ts';
+import type { Inside, Place } from './container-inside.ts';
 
 /** The way that a packet takes from a container. */
 export interface Way {
@@ -19,6 +21,10 @@ export interface Ways {
   readonly pings: readonly TriedPing[];
   /** Of addresses that were lost, the way there; null: there is none. */
   readonly to: ReadonlyMap<string, Way | null>;
+  /** Of addresses that were lost, what somebody set inside the container that keeps packets from them. */
+  readonly obstacles: ReadonlyMap<string, Obstacles>;
+  /** A gateway of an IPv4 default route that is none of its networks, and that nobody has; null: none. */
+  readonly silentGateway: string | null;
   /** Interfaces of its IPv4 default routes, the best first. */
   readonly defaults: readonly string[];
 }
@@ -47,11 +53,6 @@ export function isUnanswered(stdout: string): boolean {
   );
 }
 
-/** Whether all that was sent came back. */
-export function isLost({ ping }: TriedPing): boolean {
-  return ping.sent === 0 || ping.received < ping.sent;
-}
-
 /** Where packets of a container leave by another way than its networks have, or by none. Pure. */
 export function wayFindings(inside: Inside, ways: Ways): readonly HostFinding[] {
   // Routes go with the interface and the address that they lean on, which is found by itself.
@@ -60,13 +61,19 @@ export function wayFindings(inside: Inside, ways: Ways): readonly HostFinding[] 
       linkAt(place, inside.links) !== undefined && interfaceFindings(place, inside, false).length === 0,
   );
   if (sound.length < inside.places.length || sound.length === 0) return [];
-  const lost = ways.pings.filter(isLost);
+  const lost = ways.pings.filter(isLossy);
+  const blocked = lost.flatMap(({ ping }) => {
+    const obstacles = ways.obstacles.get(ping.address);
+    return obstacles === undefined ? [] : obstacleFindings(inside.name, ping.address, obstacles);
+  });
+  if (blocked.length > 0) return blocked.slice(0, 4);
   const strayed = lost.flatMap(({ ping }) => {
     const ip = tryParseIp(ping.address);
     const way = ways.to.get(ping.address);
     return ip === undefined || way === undefined ? [] : strayOf(inside, ip, way);
   });
   if (strayed.length > 0) return strayed.slice(0, 1);
+  if (ways.silentGateway !== null) return [otherGateway(inside, ways.silentGateway)];
   const allCame = ways.pings.length > 0 && lost.length === 0;
   return ways.defaults.length === 0 && !allCame ? withoutDefault(inside) : [];
 }
@@ -116,6 +123,17 @@ function withoutDefault({ name, places }: Inside): HostFinding[] {
   return [found(name, message, evidence, gateways[0])];
 }
 
+function otherGateway({ name, places }: Inside, gateway: string): HostFinding {
+  const gateways = gatewaysOf(places, 4);
+  const evidence = [
+    `ip route show default inside ${name}: via ${gateway}`,
+    `ip neigh show ${gateway} inside ${name}: nobody has answered for it`,
+    `gateways of its networks: ${gateways.join(', ')}`,
+  ];
+  const message = `the default route of container ${name} leads to ${gateway}, which nobody has, and not to the gateway ${gateways.join(', ')}`;
+  return found(name, message, evidence, gateways[0]);
+}
+
 const found = (
   name: string,
   message: string,
@@ -137,7 +155,7 @@ function shown({ link, gateway }: Way): string {
 }
 
 /** Gateways of an IP version that the networks of the diagnosis give to containers. */
-function gatewaysOf(places: readonly Place[], family: Family): readonly string[] {
+export function gatewaysOf(places: readonly Place[], family: Family): readonly string[] {
   return places.flatMap(({ docker, network }) => {
     if (docker?.internal ?? network?.internal ?? false) return [];
     return (network?.subnets ?? docker?.subnets ?? []).flatMap(({ gateway }) => {
@@ -145,6 +163,22 @@ function gatewaysOf(places: readonly Place[], family: Family): readonly string[]
       return ip?.family === family ? [formatIp(ip)] : [];
     });
   });
+}
+
+/** That a container gets no answer to packets as large as the MTU. Pure. */
+export function cutFinding({ from, to, ping, size }: TriedPing): HostFinding[] {
+  if (size === null || size.passed >= size.mtu) return [];
+  return [
+    {
+      code: 'packets-cut',
+      subject: `container ${from}`,
+      message: `container ${from} reaches ${to} at ${ping.address}, but not with packets as large as the MTU`,
+      evidence: [
+        `ping -M do inside ${from}: packets of ${size.mtu} bytes are not answered, ${size.passed === 0 ? 'nor is any smaller size that was tried' : `packets of ${size.passed} are`}`,
+      ],
+      remedy: `look for what drops or cannot carry large packets between ${from} and ${to}: a rule of a firewall, or an MTU on the path`,
+    },
+  ];
 }
 
 /** A container that others of this host route over, and that does not forward. Pure. */

@@ -14,10 +14,14 @@ interface Eth {
   readonly mac?: string;
   readonly addresses?: readonly string[];
   readonly down?: boolean;
+  readonly noArp?: boolean;
+  readonly mode?: string;
+  readonly mtu?: number;
 }
 
-function eth({ name = 'eth0', index = 4, mac, addresses = ['172.16.100.10/24'], down = false }: Eth): string {
-  const flags = down ? ['BROADCAST', 'MULTICAST'] : ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP'];
+function eth({ name = 'eth0', index = 4, addresses = ['172.16.100.10/24'], ...more }: Eth): string {
+  const { mac, down = false, noArp = false, mode = 'bridge', mtu = 1500 } = more;
+  const flags = ['BROADCAST', ...(noArp ? ['NOARP'] : []), 'MULTICAST', ...(down ? [] : ['UP', 'LOWER_UP'])];
   const addr_info = addresses.map((text) => {
     const [local, prefix] = text.split('/');
     return { family: 'inet', local, prefixlen: Number(prefix), scope: 'global', label: name };
@@ -27,14 +31,14 @@ function eth({ name = 'eth0', index = 4, mac, addresses = ['172.16.100.10/24'], 
     link_index: 3,
     ifname: name,
     flags,
-    mtu: 1500,
+    mtu,
     qdisc: 'noqueue',
     operstate: down ? 'DOWN' : 'UP',
     link_type: 'ether',
     address: mac ?? '02:42:ac:10:64:0a',
     link_netnsid: 0,
     promiscuity: 0,
-    linkinfo: { info_kind: 'macvlan', info_data: { mode: 'bridge' } },
+    linkinfo: { info_kind: 'macvlan', info_data: { mode } },
     addr_info,
   });
 }
@@ -90,6 +94,10 @@ async function inside(
     get?: Readonly<Record<string, string | number>>;
     silent?: boolean;
     forward?: string;
+    /** Other gateways that somebody answers for, unless `silent`. */
+    by?: readonly string[];
+    /** What other programs show inside, by their arguments for ip(8). */
+    ip?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<World> {
   const enter = `nsenter --net=/proc/${await pidOf(host, name)}/ns/net --`;
@@ -97,7 +105,10 @@ async function inside(
     `${enter} ip -json route get ${address}`,
     way,
   ]);
-  const gateways = get.flatMap(([, text]) => /"gateway":"([^"]+)"/.exec(String(text))?.[1] ?? []);
+  const gateways = [
+    ...get.flatMap(([, text]) => /"gateway":"([^"]+)"/.exec(String(text))?.[1] ?? []),
+    ...(more.by ?? []),
+  ];
   const neigh = gateways.map((gateway) => [
     `${enter} ip -json neigh show to ${gateway}`,
     more.silent === true
@@ -109,6 +120,9 @@ async function inside(
       ...(Object.fromEntries(neigh) as Record<string, string>),
       [`${enter} ip -json -details address show`]: `[${[lo, ...links].join(',')}]`,
       [`${enter} cat /proc/sys/net/ipv4/ip_forward`]: `${more.forward ?? '1'}\n`,
+      ...Object.fromEntries(
+        Object.entries(more.ip ?? {}).map(([argv, text]) => [`${enter} ip ${argv}`, text]),
+      ),
       ...(Object.fromEntries(get) as Record<string, string | number>),
     },
     files: { [`/proc/${await pidOf(host, name)}/net/route`]: more.routes ?? routed },
@@ -137,6 +151,8 @@ const near = (received: number) => [tried('box1', 'box2', '172.16.100.20', recei
 const far = (received: number) => [tried('box1', 'box9', '10.9.0.5', received)];
 const way = (gateway: string | null, dev = 'eth0'): string =>
   `[{"dst":"10.9.0.5",${gateway === null ? '' : `"gateway":"${gateway}",`}"dev":"${dev}","prefsrc":"172.16.100.10","flags":[],"uid":0,"cache":[]}]`;
+const fixed = (dst: string): string =>
+  `[{"dst":"${dst}","dev":"eth0","lladdr":"02:de:ad:00:00:01","state":["PERMANENT"]}]`;
 const second = eth({ name: 'eth1', index: 5, mac: '02:42:ac:10:14:0a', addresses: ['172.16.20.10/24'] });
 
 const rows: readonly Row[] = [
@@ -281,6 +297,104 @@ const rows: readonly Row[] = [
     more: { get: { '172.16.100.20': way(null) } },
     finds: [on('address-differs')],
     says: 'the MAC 02:00:00:00:00:07',
+  },
+  {
+    name: 'ARP that is switched off',
+    links: [eth({ noArp: true })],
+    finds: [on('interface-differs')],
+    says: 'has ARP switched off',
+  },
+  {
+    name: 'another macvlan mode than that of its network',
+    links: [eth({ mode: 'private' })],
+    finds: [on('interface-differs')],
+    says: 'has the macvlan mode private, and its network bridge',
+  },
+  {
+    name: 'a smaller MTU than that of the interface below it',
+    links: [eth({ mtu: 600 })],
+    finds: [on('mtu-differs')],
+    says: 'has the MTU 600, and the interface below it 1500',
+  },
+  {
+    name: 'nothing of a larger MTU',
+    links: [eth({ mtu: 9000 })],
+    finds: [],
+  },
+  {
+    name: 'a neighbour entry that somebody set, where what it is for is lost',
+    pings: near(0),
+    more: {
+      get: { '172.16.100.20': way(null) },
+      ip: { '-json neigh show nud permanent': fixed('172.16.100.20') },
+    },
+    finds: [of('neighbour-fixed')],
+    says: 'sends what is for 172.16.100.20 to 02:de:ad:00:00:01',
+  },
+  {
+    name: 'one of the gateway to what is lost',
+    pings: far(0),
+    more: {
+      get: { '10.9.0.5': way('172.16.100.1') },
+      ip: { '-json neigh show nud permanent': fixed('172.16.100.1') },
+    },
+    finds: [of('neighbour-fixed')],
+  },
+  {
+    name: 'nothing of one of another address, or where all comes back',
+    pings: near(5),
+    more: { ip: { '-json neigh show nud permanent': fixed('172.16.100.20') } },
+    finds: [],
+  },
+  {
+    name: 'a route that leads nowhere, and not those that lead elsewhere or that the kernel has by itself',
+    pings: near(0),
+    more: {
+      get: { '172.16.100.20': 2 },
+      ip: {
+        '-json -4 route show table all':
+          '[{"dst":"default","gateway":"172.16.100.1","dev":"eth0"},{"type":"blackhole","dst":"172.16.100.20","flags":[]},{"type":"prohibit","dst":"10.0.0.0/8","flags":[]},{"type":"unreachable","dst":"default","metric":4294967295,"flags":[]}]',
+      },
+    },
+    finds: [of('route-blocked')],
+    says: 'packets to 172.16.100.20 are blocked: blackhole 172.16.100.20',
+  },
+  {
+    name: 'a rule that refuses packets',
+    pings: near(0),
+    more: {
+      get: { '172.16.100.20': 2 },
+      ip: {
+        '-json -4 rule show':
+          '[{"priority":0,"src":"all","table":"local"},{"priority":10,"src":"all","dst":"172.16.100.0","dstlen":24,"action":"prohibit"},{"priority":11,"src":"all","dst":"172.16.100.99","action":"prohibit"}]',
+      },
+    },
+    finds: [of('route-blocked')],
+    says: 'to 172.16.100.0/24 prohibit',
+  },
+  {
+    name: 'an IPsec policy that blocks',
+    pings: near(0),
+    more: {
+      get: { '172.16.100.20': way(null) },
+      ip: {
+        'xfrm policy':
+          'src 172.16.100.20/32 dst 172.16.100.10/32 \n\tdir in action block priority 0 \nsrc 10.0.0.0/8 dst 10.0.0.0/8 \n\tdir out action block priority 0 \n',
+      },
+    },
+    finds: [of('route-blocked')],
+    says: 'dir in action block',
+  },
+  {
+    name: 'a default route to another gateway of the subnet that nobody has',
+    more: { routes: head + byDefault('172.16.100.254') + connected, by: ['172.16.100.254'], silent: true },
+    finds: [of('default-route-elsewhere')],
+    says: 'leads to 172.16.100.254, which nobody has, and not to the gateway 172.16.100.1',
+  },
+  {
+    name: 'nothing of one that somebody has: a container may route',
+    more: { routes: head + byDefault('172.16.100.254') + connected, by: ['172.16.100.254'] },
+    finds: [],
   },
   {
     name: 'no default route',
@@ -468,7 +582,7 @@ async function routing(forward: string, gateway: string) {
   await host.docker.createContainer({ name: 'router', image: 'busybox', attachments });
   await host.docker.startContainer('router');
   const world = both(
-    await inside(host, 'box1', [eth({})], { routes: head + byDefault(gateway) + connected }),
+    await inside(host, 'box1', [eth({})], { routes: head + byDefault(gateway) + connected, by: [gateway] }),
     await inside(host, 'router', [], { forward }),
   );
   return await sceneOn(host, [network()], ['box1'], world);

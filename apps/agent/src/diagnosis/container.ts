@@ -1,6 +1,8 @@
 import type { HostFinding } from '@trunkline/contracts';
 import { shortMessageOf } from '@trunkline/log';
-import { containerGateways } from '../host/container-routes.ts';
+import { sendPings } from '../checks/ping.ts';
+import { tryParseIp } from '@trunkline/netaddr';
+import { containerGateways, containerRoutes } from '../host/container-routes.ts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
 import { createLinks } from '../host/ip-links.ts';
 import { parseDefaultRoutes } from '../host/kernel.ts';
@@ -8,10 +10,20 @@ import type { Link } from '../host/links.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
 import { createSlots } from '../lib/slots.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
-import { interfaceFindings, placesOf, type Inside } from './container-place.ts';
+import { interfaceFindings, isInSubnetOf, placesOf } from './container-place.ts';
+import type { Inside } from './container-inside.ts';
+import { obstaclesTo, type Obstacles } from './container-obstacles.ts';
 import { missing, notAttached, notRunning } from './container-state.ts';
-import { isLost, isUnanswered, notForwarding, wayFindings, wayOf, type Way } from './container-ways.ts';
-import type { Examiner, Traffic } from './examiner.ts';
+import {
+  gatewaysOf,
+  cutFinding,
+  isUnanswered,
+  notForwarding,
+  wayFindings,
+  wayOf,
+  type Way,
+} from './container-ways.ts';
+import { isLossy, type Examiner, type Traffic } from './examiner.ts';
 import type { Scene, SceneContainer } from './scene.ts';
 
 /** Containers that are looked into at once: each costs some programs. */
@@ -128,11 +140,16 @@ async function judge(
     return { findings: [...findings, ...interfaces], failed: `${name} ended during the diagnosis` };
   try {
     const to = new Map<string, Way | null>();
-    for (const ping of pings.filter(isLost)) {
-      to.set(ping.ping.address, await wayTo(ping.ping.address, inside.pid, scene));
+    const obstacles = new Map<string, Obstacles>();
+    for (const { ping } of pings.filter(isLossy)) {
+      const way = await wayTo(ping.address, inside.pid, scene);
+      to.set(ping.address, way);
+      obstacles.set(ping.address, await obstaclesTo(ping.address, way, inside.pid, scene));
     }
-    const ways = wayFindings(inside, { pings, to, defaults: parseDefaultRoutes(table) });
-    return { findings: [...findings, ...interfaces, ...ways], failed };
+    const silentGateway = await otherGatewayThatIsSilent(inside, scene);
+    const defaults = parseDefaultRoutes(table);
+    const ways = wayFindings(inside, { pings, to, obstacles, silentGateway, defaults });
+    return { findings: [...findings, ...interfaces, ...ways, ...pings.flatMap(cutFinding)], failed };
   } catch (error) {
     scene.signal.throwIfAborted();
     return {
@@ -152,6 +169,26 @@ async function wayTo(address: string, pid: number, { run, signal }: Scene): Prom
   if (way.gateway === null) return { ...way, isSilent: false };
   const neighbours = await inside('ip', ['-json', 'neigh', 'show', 'to', way.gateway], { signal });
   return { ...way, isSilent: isUnanswered(neighbours.stdout) };
+}
+
+/** The gateway of the IPv4 default route where it is none of the networks of the container, and nobody answers for it. */
+async function otherGatewayThatIsSilent(
+  { pid, places }: Inside & { readonly pid: number },
+  { run, readFile, signal }: Scene,
+): Promise<string | null> {
+  const wanted = gatewaysOf(places, 4);
+  const routes = (await containerRoutes(pid, readFile)) ?? [];
+  const other = routes.find(({ family, gateway }) => {
+    const ip = tryParseIp(gateway);
+    const isNear = ip !== undefined && places.some((place) => isInSubnetOf(place, ip));
+    return family === 4 && isNear && !wanted.includes(gateway);
+  });
+  if (other === undefined || wanted.length === 0) return null;
+  const inside = inContainerNetwork(run, pid);
+  const { received } = await sendPings(other.gateway, 1, inside, signal);
+  if (received > 0) return null;
+  const { stdout } = await inside('ip', ['-json', 'neigh', 'show', 'to', other.gateway], { signal });
+  return isUnanswered(stdout) ? other.gateway : null;
 }
 
 /**

@@ -9,9 +9,11 @@ import type {
   WireTaskResult,
 } from '@trunkline/contracts';
 import { shortMessageOf } from '@trunkline/log';
+import { cidrContains, parseCidr, tryParseIp } from '@trunkline/netaddr';
+import { largestPacket } from '../checks/largest-packet.ts';
 import { pingAddress } from '../checks/ping.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
-import { finding, type Examiner, type Traffic, type TriedPing } from './examiner.ts';
+import { finding, isCut, isLossy, type Examiner, type Traffic, type TriedPing } from './examiner.ts';
 import { machineOf } from './machine.ts';
 import { openScene, type Scene, type SceneDeps } from './scene.ts';
 
@@ -92,7 +94,7 @@ async function send(
   signal: AbortSignal,
 ): Promise<Traffic> {
   const [pings, wire] = await Promise.all([pingAll(task, scene, signal), tryWire(task, deps, signal)]);
-  return { pings, wire, isLost: isLost(task, pings, wire) };
+  return { pings, wire, isLost: isAnythingLost(task, pings, wire) };
 }
 
 async function pingAll(task: DiagnosisTask, scene: Scene, signal: AbortSignal): Promise<TriedPing[]> {
@@ -101,11 +103,23 @@ async function pingAll(task: DiagnosisTask, scene: Scene, signal: AbortSignal): 
       const pid = scene.containers.find(({ name }) => name === from)?.detail?.pid ?? null;
       // That it does not run is the finding of another.
       if (pid === null) return [];
-      const ping = await pingAddress(address, pingCount, inContainerNetwork(scene.run, pid), signal);
-      return [{ from, to, ping }];
+      const inside = inContainerNetwork(scene.run, pid);
+      const ping = await pingAddress(address, pingCount, inside, signal);
+      const mtu = ping.received === 0 ? null : mtuTo(address, scene);
+      const size = mtu === null ? null : { passed: await largestPacket(address, inside, mtu, signal), mtu };
+      return [{ from, to, ping, size }];
     }),
   );
   return tried.flat();
+}
+
+/** MTU of the interface of the network that has an address; null where that is none of the diagnosis. */
+function mtuTo(address: string, { networks }: Scene): number | null {
+  const ip = tryParseIp(address);
+  const found = networks.find(({ network }) =>
+    network.subnets.some(({ cidr }) => ip !== undefined && cidrContains(parseCidr(cidr), ip)),
+  );
+  return found?.link?.mtu ?? null;
 }
 
 async function tryWire(
@@ -118,9 +132,10 @@ async function tryWire(
   return result === null ? { failed: error ?? 'it gave no reason' } : (result as WireTaskResult);
 }
 
-function isLost(task: DiagnosisTask, pings: readonly TriedPing[], wire: Traffic['wire']): boolean {
-  if (pings.some(({ ping }) => ping.received < ping.sent || ping.sent === 0)) return true;
+function isAnythingLost(task: DiagnosisTask, pings: readonly TriedPing[], wire: Traffic['wire']): boolean {
+  if (pings.some((one) => isLossy(one) || isCut(one))) return true;
   if (wire === null || 'failed' in wire) return false;
   const unheard = wire.heard !== null && wire.heard.length < (task.wire?.listenFor.length ?? 0);
-  return unheard || wire.pings.some(({ sent, received }) => received < sent || sent === 0);
+  const isShort = wire.pings.some(({ packetBytes }) => packetBytes !== null && packetBytes < wire.mtu);
+  return unheard || isShort || wire.pings.some(({ sent, received }) => received < sent || sent === 0);
 }

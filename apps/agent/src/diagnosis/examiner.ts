@@ -6,7 +6,19 @@ export interface TriedPing {
   readonly from: string;
   readonly to: string;
   readonly ping: Ping;
+  /**
+   * Size of the largest IP packet that was answered without being fragmented, against the MTU of the network's interface, both in
+   * bytes; null: not tried, since nothing was answered or the interface is not known.
+   */
+  readonly size: { readonly passed: number; readonly mtu: number } | null;
 }
+
+/** Whether some of the requests were not answered. */
+export const isLossy = ({ ping }: Pick<TriedPing, 'ping'>): boolean =>
+  ping.sent === 0 || ping.received < ping.sent;
+
+/** Whether only small packets were answered. */
+export const isCut = ({ size }: Pick<TriedPing, 'size'>): boolean => size !== null && size.passed < size.mtu;
 
 /** What was sent while the examiners waited, and what became of it. */
 export interface Traffic {

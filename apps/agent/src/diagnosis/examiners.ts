@@ -3,6 +3,7 @@ import { dockerExaminer } from './docker.ts';
 import type { Examiner } from './examiner.ts';
 import { filesExaminer } from './files.ts';
 import { firewallExaminer } from './firewall.ts';
+import { holdersExaminer } from './holders.ts';
 import { linkExaminer } from './link.ts';
 import { securityExaminer } from './security.ts';
 import { subnetExaminer } from './subnet.ts';
@@ -18,4 +19,5 @@ export const examiners: readonly Examiner[] = [
   dockerExaminer,
   securityExaminer,
   filesExaminer,
+  holdersExaminer,
 ];

@@ -13,7 +13,7 @@ export interface LookWithinDeps {
 }
 
 /** How long a diagnosis waits for Docker, in milliseconds: the whole of it takes less than 10 s. */
-const dockerMs = 4000;
+const dockerMs = 3000;
 /** A Docker that needed less than this part of it before does not answer; another may just be slow. */
 const usualPart = 1 / 4;
 

@@ -9,6 +9,7 @@ import { readText } from '../host/read-text.ts';
 import { createProcessSpawner } from '../host/spawn.ts';
 import type { Observed } from '../observation/observed.ts';
 import { network } from '../reconcile/subjects.fixture.ts';
+import { noProbe } from '../wire/address-probe.ts';
 import type { Examined, Examiner, Traffic } from './examiner.ts';
 import type { Scene } from './scene.ts';
 
@@ -99,6 +100,7 @@ export async function openRealScene(
         containers: [{ name: 'box1', detail: detail as unknown as DockerContainerDetail }],
         observed: { links } as unknown as Observed,
         inspect: async () => null,
+        recheck: noProbe.recheck,
         run: host.inside,
         // /proc/sys and /proc/net show the network of who reads them.
         readFile: async (path) =>
@@ -115,8 +117,8 @@ export async function openRealScene(
         pingAddress(boxIp, 2, station.inside, signal),
       ]);
       const pings = [
-        { from: 'box1', to: 'station', ping: there },
-        { from: 'station', to: 'box1', ping: back },
+        { from: 'box1', to: 'station', ping: there, size: null },
+        { from: 'station', to: 'box1', ping: back, size: null },
       ];
       return { pings, wire: null, isLost: pings.some(({ ping }) => ping.received < ping.sent) };
     };

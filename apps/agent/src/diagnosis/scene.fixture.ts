@@ -1,6 +1,7 @@
 import type { DesiredNetwork, DiagnosisTask, HostFinding, Ping } from '@trunkline/contracts';
 import type { CommandResult, RunOptions } from '../host/command.ts';
 import { CommandFailed } from '../host/command.ts';
+import { noProbe, type Ask } from '../wire/address-probe.ts';
 import { document, type FakeHost } from '../reconcile/subjects.fixture.ts';
 import type { Examined, Examiner, Traffic } from './examiner.ts';
 import { openScene, type Scene } from './scene.ts';
@@ -12,6 +13,8 @@ export interface World {
   /** Text of files by path. */
   readonly files?: Readonly<Record<string, string>>;
   readonly folders?: Readonly<Record<string, readonly string[]>>;
+  /** Who answers on the wire; nobody can be asked unless said. */
+  readonly recheck?: Ask;
 }
 
 /** A scene on a host in memory. */
@@ -32,6 +35,7 @@ export async function sceneOn(
     docker: host.docker,
     desired: () => desired,
     look: () => host.look(desired),
+    probe: { recheck: world.recheck ?? noProbe.recheck },
     run: async (file: string, argv: readonly string[], options?: RunOptions) =>
       answer([file, ...argv], world.programs ?? {}, options),
     readFile: async (path: string) => {
@@ -62,7 +66,13 @@ function answer(
 }
 
 /** A ping of a diagnosis, with how many of its five requests came back. */
-export function tried(from: string, to: string, address: string, received: number): Traffic['pings'][number] {
+export function tried(
+  from: string,
+  to: string,
+  address: string,
+  received: number,
+  size: Traffic['pings'][number]['size'] = null,
+): Traffic['pings'][number] {
   const ping: Ping = {
     address,
     sent: 5,
@@ -72,7 +82,7 @@ export function tried(from: string, to: string, address: string, received: numbe
     mac: null,
     error: null,
   };
-  return { from, to, ping };
+  return { from, to, ping, size };
 }
 
 /** What an examiner finds around these pings. */

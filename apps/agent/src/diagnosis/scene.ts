@@ -6,6 +6,7 @@ import { isCoordinated } from '../observation/network-fit.ts';
 import type { Observed } from '../observation/observed.ts';
 import { standsFor } from '../observation/stands-for.ts';
 import { linkOf } from '../plan/link-users.ts';
+import type { AddressProbe, Ask } from '../wire/address-probe.ts';
 
 /** What a diagnosis is about, as this host has it now. */
 export interface Scene {
@@ -15,6 +16,8 @@ export interface Scene {
   readonly observed: Observed;
   /** A container as Docker has it now, by its id; null: not at all, or Docker does not answer. */
   readonly inspect: (id: string) => Promise<DockerContainerDetail | null>;
+  /** Asks the wire for a second who has an address; see `AddressProbe`. */
+  readonly recheck: Ask;
   /** Runs a program of this host, in the network of the host. */
   readonly run: RunCommand;
   /** Reads a text file of this host. */
@@ -45,6 +48,7 @@ export interface SceneDeps {
   readonly docker: Pick<DockerEngine, 'container'>;
   readonly desired: () => DesiredDocument | null;
   readonly look: () => Promise<Observed>;
+  readonly probe: Pick<AddressProbe, 'recheck'>;
   readonly run: RunCommand;
   readonly readFile: (path: string) => Promise<string>;
   readonly readFolder: (path: string) => Promise<readonly string[]>;
@@ -68,7 +72,8 @@ export async function openScene(task: DiagnosisTask, deps: SceneDeps, signal: Ab
     task.containers.map(async (name) => ({ name, detail: await inspect(name) })),
   );
   const { run, readFile, readFolder } = deps;
-  return { networks, containers, observed, inspect, run, readFile, readFolder, signal };
+  const { recheck } = deps.probe;
+  return { networks, containers, observed, inspect, recheck, run, readFile, readFolder, signal };
 }
 
 /** Whether a Docker network is that of a network of the diagnosis: by its name, or because its addresses are asked for there. */

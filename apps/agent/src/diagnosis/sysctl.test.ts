@@ -3,6 +3,7 @@ import type { DockerContainerDetail } from '../host/docker-engine.ts';
 import { network } from '../reconcile/subjects.fixture.ts';
 import type { Observed } from '../observation/observed.ts';
 import type { TriedPing } from './examiner.ts';
+import { noProbe } from '../wire/address-probe.ts';
 import { examine, shown } from './scene.fixture.ts';
 import type { Scene } from './scene.ts';
 import { sysctlExaminer } from './sysctl.ts';
@@ -55,6 +56,7 @@ function sceneWith(settings: readonly string[], change: Partial<Scene> = {}): Sc
     }),
     readFile: async () => 'TcpExt: ArpFilter\nTcpExt: 0\n',
     readFolder: async () => [],
+    recheck: noProbe.recheck,
     signal: new AbortController().signal,
     ...change,
   };
@@ -63,6 +65,7 @@ const ping = (from: string, to: string, received: number): TriedPing => ({
   from,
   to,
   ping: { address: '172.16.100.20', sent: 5, received, lossPercent: 0, rttMs: null, mac: null, error: null },
+  size: null,
 });
 
 describe('settings of the kernel', () => {

@@ -1,10 +1,10 @@
-import type { HostFinding, Ping } from '@trunkline/contracts';
+import type { HostFinding } from '@trunkline/contracts';
 import { cidrAround, cidrContains, tryParseIp } from '@trunkline/netaddr';
 import { parseLinks } from '../host/ip-json.ts';
 import { list, record, text } from '../host/json-read.ts';
 import type { Link } from '../host/links.ts';
 import { createSlots } from '../lib/slots.ts';
-import type { Examiner, Traffic } from './examiner.ts';
+import { isLossy, type Examiner, type Traffic } from './examiner.ts';
 import { containerPlaces, hostPlace, ownGateways, type Place } from './places.ts';
 import type { Scene } from './scene.ts';
 import {
@@ -114,7 +114,7 @@ async function detoursOf(
   { pings }: Traffic,
   { signal }: Scene,
 ): Promise<readonly Detour[]> {
-  const lost = pings.filter(({ from, ping }) => from === subject.container && isLossy(ping));
+  const lost = pings.filter(({ from, ping }) => from === subject.container && isLossy({ ping }));
   const addresses = [...new Set(lost.map(({ ping }) => ping.address))];
   const found = await Promise.all(
     addresses.map(async (address): Promise<Detour[]> => {
@@ -131,8 +131,6 @@ async function detoursOf(
   );
   return found.flat();
 }
-
-const isLossy = ({ sent, received }: Ping): boolean => received < sent || sent === 0;
 
 function isIn(address: string, { addresses }: Link): boolean {
   const ip = tryParseIp(address);
@@ -176,7 +174,7 @@ function findingsOf(look: Look, after: After, traffic: Traffic): readonly HostFi
   const own = traffic.pings.filter(({ from }) => from === container);
   const isTried = container !== null && traffic.pings.some(({ from, to }) => [from, to].includes(container));
   // What a container drops that sends nothing here is of somebody else.
-  const isLost = container === null ? traffic.isLost : own.some(({ ping }) => isLossy(ping));
+  const isLost = container === null ? traffic.isLost : own.some(isLossy);
   return [
     ...(isLost ? sourceFiltered(look, after) : []),
     ...arpIgnored(look),

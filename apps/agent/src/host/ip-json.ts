@@ -42,6 +42,7 @@ function linkOf(entry: JsonRecord): Link | undefined {
     carrier: flags.includes('LOWER_UP'),
     promiscuous: flags.includes('PROMISC'),
     promiscuity: number(entry['promiscuity']) ?? 0,
+    ...(flags.includes('NOARP') ? { noArp: true } : {}),
     kind,
     vlanId: kind === 'vlan' ? number(data['id']) : null,
     macvlanMode: kind === 'macvlan' ? text(data['mode']) : null,

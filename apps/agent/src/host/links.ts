@@ -28,6 +28,8 @@ export interface Link {
   readonly promiscuous: boolean;
   /** How many users in the kernel hold the link promiscuous: the flag, bridges, macvlan in passthru, packet captures. */
   readonly promiscuity: number;
+  /** It asks for no neighbours and answers no ARP (`NOARP`). Absent for all others. */
+  readonly noArp?: true;
   /** `vlan`, `macvlan`, `bridge`, `bond`, `veth`, `dummy`, …; null for hardware (and lo). */
   readonly kind: string | null;
   /** 802.1Q tag of a `vlan` link, else null. */

@@ -200,6 +200,27 @@ export const diagnosisTable = {
       'The interface inside the container has another address than Docker and the address book have for it.',
     remedy: 'Restart the container, and look for what changes addresses inside it.',
   },
+  'interface-differs': {
+    severity: 'error',
+    area: 'container',
+    means:
+      'The interface inside the container is set otherwise than Docker sets it: it answers no ARP, or has another macvlan mode.',
+    remedy: 'Restart the container, and look for what changes interfaces inside it.',
+  },
+  'route-blocked': {
+    severity: 'error',
+    area: 'container',
+    means:
+      'A route, a routing rule or an IPsec policy inside the container keeps its packets from an address.',
+    remedy: 'Take it out inside the container, or restart the container and look for what sets it.',
+  },
+  'neighbour-fixed': {
+    severity: 'error',
+    area: 'container',
+    means:
+      'A neighbour entry that was set by hand inside the container decides which MAC gets the packets for an address, and they were lost.',
+    remedy: 'Delete the entry inside the container, and look for what sets it.',
+  },
   'default-route-elsewhere': {
     severity: 'warning',
     area: 'container',
@@ -217,8 +238,8 @@ export const diagnosisTable = {
   'address-on-two': {
     severity: 'error',
     area: 'subnet',
-    means: 'Two running containers have one address, or one MAC.',
-    remedy: 'Stop one of them and start it with another address.',
+    means: 'Two running containers have one address or one MAC, or a container has an address of a host.',
+    remedy: 'Stop one of them and start it with another address; take the address off the host.',
   },
   'address-foreign': {
     severity: 'error',
@@ -255,8 +276,10 @@ export const diagnosisTable = {
   'mtu-differs': {
     severity: 'warning',
     area: 'link',
-    means: 'The interfaces of the hosts have different MTUs, so large packets may not pass.',
-    remedy: 'Set one MTU on all of them, or the `mtu` of a VLAN network.',
+    means:
+      'The interfaces of the hosts have different MTUs, or that of a container is smaller than the one below it, so large packets may not pass.',
+    remedy:
+      'Set one MTU on all of them, or the `mtu` of a VLAN network. A container takes it over when it is started again.',
   },
   'hypervisor-filters': {
     severity: 'error',

@@ -120,7 +120,7 @@ function addressFinding({ kind, network, ip, mac, holders, message }: AddressFin
       evidence: [
         ...holders.map(
           ({ host, container, mac: own }) =>
-            `${container ?? 'a container'} on ${host}, MAC ${own ?? 'unknown'}`,
+            `${container === null ? `host ${host} itself` : `${container} on ${host}`}, MAC ${own ?? 'unknown'}`,
         ),
         ...(mac === null ? [] : [`seen on the wire: ${mac}`]),
       ],

@@ -34,7 +34,7 @@ export interface DiagnosisPlan {
 }
 
 /** How long probes of a diagnosis wait for each other, in seconds: the whole of it takes less than 10. */
-export const probeSeconds = 3;
+export const probeSeconds = 4;
 
 /** What one host is asked to do, but for its probe. Pure. */
 export function hostTask(plan: DiagnosisPlan, host: PlannedHost): Omit<DiagnosisTask, 'wire'> {

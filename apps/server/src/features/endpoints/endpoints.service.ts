@@ -15,6 +15,7 @@ import type { Platform } from '../../platform/platform.ts';
 import { compareBooks } from './comparison.ts';
 import { hostsLooking, oddAddresses, oddEndpoints } from './comparison.store.ts';
 import { heardConflicts } from './heard-conflicts.ts';
+import { heldByHosts } from './held-by-hosts.ts';
 import {
   listEndpoints,
   putInventory,
@@ -177,6 +178,7 @@ export function createEndpointsService(
       const looking = await hostsLooking(db, id);
       const silent = looking.filter((host) => !hosts.isOnline({ lastSeenAt: host.lastSeenAt }));
       const findings = [
+        ...(await heldByHosts(db, id, maxCompared + 1)),
         ...compareBooks(endpoints, addresses),
         ...(await heardConflicts(db, id, maxCompared + 1)),
       ];

@@ -1,0 +1,72 @@
+/** Two machines with one address: a diagnosis asks the wire itself, and does not wait until somebody hears the other one. */
+import { expect, test } from 'vitest';
+import { createFakeHost, document, network, type FakeHost } from '../reconcile/subjects.fixture.ts';
+import type { Ask, ProbeAnswer } from '../wire/address-probe.ts';
+import { holdersExaminer } from './holders.ts';
+import { examine, sceneOn, shown } from './scene.fixture.ts';
+
+const own = '02:42:ac:10:64:0a';
+const other = '02:00:00:00:66:66';
+const router = '02:00:00:00:00:01';
+
+/** One that cannot be asked. */
+const deaf: Ask = async () => ({ answer: 'unknown', reason: 'nft is not installed' });
+
+/** A wire where these MACs answer for these addresses. */
+const wire =
+  (stations: Readonly<Record<string, readonly string[]>>): Ask =>
+  async ({ ip, known = [] }): Promise<ProbeAnswer> => {
+    const mac = stations[ip]?.find((one) => !known.includes(one));
+    return mac === undefined ? { answer: 'clear' } : { answer: 'taken', mac };
+  };
+
+async function boxHost(): Promise<FakeHost> {
+  const host = createFakeHost();
+  await host.settle(document([network()]));
+  await host.docker.createContainer({
+    name: 'box1',
+    image: 'busybox',
+    attachments: [{ network: 'mac_net1', ipv4: '172.16.100.10' }],
+  });
+  await host.docker.startContainer('box1');
+  return host;
+}
+
+async function found(recheck: Ask, wanted = network()) {
+  const scene = await sceneOn(await boxHost(), [wanted], ['box1'], { recheck });
+  return await examine(holdersExaminer, scene);
+}
+const well = { '172.16.100.10': [own], '172.16.100.1': [router] };
+const passthru = network({ mode: 'passthru' });
+
+test.each<[string, Readonly<Record<string, readonly string[]>>, readonly string[], typeof passthru?]>([
+  ['nothing where a container and a gateway answer alone', well, []],
+  ['nothing of a gateway that nobody has', { '172.16.100.10': [own] }, []],
+  ['nothing on a link that one container has for itself', { '172.16.100.10': [other] }, [], passthru],
+  [
+    'another machine with the address of a container, which answers first or last',
+    { ...well, '172.16.100.10': [own, other] },
+    ['address-foreign: address 172.16.100.10 of network mac_net1'],
+  ],
+  [
+    'a second gateway',
+    { ...well, '172.16.100.1': [router, other] },
+    ['gateway-two-macs: gateway 172.16.100.1 of network mac_net1'],
+  ],
+  [
+    'both',
+    { '172.16.100.10': [other, own], '172.16.100.1': [other, router] },
+    [
+      'address-foreign: address 172.16.100.10 of network mac_net1',
+      'gateway-two-macs: gateway 172.16.100.1 of network mac_net1',
+    ],
+  ],
+])('finds %s', async (_, stations, finds, wanted = network()) => {
+  const { findings } = await found(wire(stations), wanted);
+  expect(shown(findings)).toEqual(finds);
+  expect(findings.every(({ evidence }) => evidence.some((line) => line.includes(other)))).toBe(true);
+});
+
+test('not looked, where the wire cannot be asked', async () => {
+  await expect(found(deaf)).rejects.toThrow('nft is not installed');
+});
