@@ -17,6 +17,8 @@ export interface Place {
 export interface Inside {
   readonly name: string;
   readonly places: readonly Place[];
+  /** Gateways of all Docker networks that it is on. */
+  readonly gateways: readonly string[];
   readonly links: readonly Link[];
 }
 

@@ -54,7 +54,7 @@ const blocking = /^(?:blackhole|unreachable|prohibit|throw)$/;
 const ofKernel = 4_294_967_295;
 
 /** Routes of `ip -json route show table all` that lead nowhere, to a part of the LAN that has the address. Pure. */
-export function blockingRoutes(stdout: string, ip: Ip): string[] {
+function blockingRoutes(stdout: string, ip: Ip): string[] {
   return entriesOf(stdout).flatMap(({ type, dst, table, metric }) => {
     if (type === undefined || !blocking.test(type) || metric === ofKernel || !covers(dst, ip)) return [];
     const where = table === undefined ? '' : ` table ${table}`;
@@ -63,7 +63,7 @@ export function blockingRoutes(stdout: string, ip: Ip): string[] {
 }
 
 /** Rules of `ip -json rule show` that refuse packets to the address. Pure. */
-export function blockingRules(stdout: string, ip: Ip): string[] {
+function blockingRules(stdout: string, ip: Ip): string[] {
   return entriesOf(stdout).flatMap(({ action, priority, ...one }) => {
     const to = withLength(one.dst, one.dstlen);
     if (action === undefined || !blocking.test(action) || !covers(to, ip)) return [];
@@ -76,7 +76,7 @@ const withLength = (address: string | undefined, length: number | undefined): st
   address === undefined || length === undefined ? address : `${address}/${length}`;
 
 /** Policies of `ip xfrm policy` that block packets to or from the address, each in one line. Pure. */
-export function blockingPolicies(stdout: string, ip: Ip): string[] {
+function blockingPolicies(stdout: string, ip: Ip): string[] {
   return stdout.split(/\n(?=src )/).flatMap((text) => {
     const [, src, dst] = /^src (\S+) dst (\S+)/.exec(text) ?? [];
     const isBlock = /\baction block\b/.test(text);
@@ -85,7 +85,7 @@ export function blockingPolicies(stdout: string, ip: Ip): string[] {
 }
 
 /** The entry of `ip -json neigh show nud permanent` for an address. Pure. */
-export function fixedNeighbour(stdout: string, address: string): Obstacles['fixed'] {
+function fixedNeighbour(stdout: string, address: string): Obstacles['fixed'] {
   const found = entriesOf(stdout).find(({ dst, lladdr }) => dst === address && lladdr !== undefined);
   return found === undefined ? null : { ip: address, mac: found.lladdr ?? '', link: found.dev ?? '' };
 }

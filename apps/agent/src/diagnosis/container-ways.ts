@@ -1,7 +1,7 @@
 import type { HostFinding } from '@trunkline/contracts';
 import { formatIp, tryParseIp, type Family, type Ip } from '@trunkline/netaddr';
 import { plainIp } from '../observation/marks.ts';
-import { isLossy, type TriedPing } from './examiner.ts';
+import { isLossy, type Traffic, type TriedPing } from './examiner.ts';
 import { obstacleFindings, type Obstacles } from './container-obstacles.ts';
 import { interfaceFindings, isInSubnetOf, linkAt } from './container-place.ts';
 import type { Inside, Place } from './container-inside.ts';
@@ -180,6 +180,18 @@ export function cutFinding({ from, to, ping, size }: TriedPing): HostFinding[] {
     },
   ];
 }
+
+/** That the host does not reach a container of a network with host access. Pure. */
+export const unreachedFromHost = ({ container, ping }: Traffic['hostPings'][number]): HostFinding => ({
+  code: 'no-answer',
+  subject: `container ${container}`,
+  message: `this host does not reach its container ${container} at ${ping.address}, though the network has host access`,
+  evidence: [
+    ping.error ??
+      `ping ${ping.address} from this host: ${ping.received} of ${ping.sent} answered, ${ping.mac === null ? 'nobody answered ARP or neighbour discovery' : `by way of ${ping.mac}`}`,
+  ],
+  remedy: 'mend what stands before it in the list; GET /v1/placements says whether host access is set up',
+});
 
 /** A container that others of this host route over, and that does not forward. Pure. */
 export function notForwarding(

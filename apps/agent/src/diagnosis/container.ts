@@ -1,7 +1,6 @@
 import type { HostFinding } from '@trunkline/contracts';
 import { shortMessageOf } from '@trunkline/log';
 import { sendPings } from '../checks/ping.ts';
-import { tryParseIp } from '@trunkline/netaddr';
 import { containerGateways, containerRoutes } from '../host/container-routes.ts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
 import { createLinks } from '../host/ip-links.ts';
@@ -10,7 +9,7 @@ import type { Link } from '../host/links.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
 import { createSlots } from '../lib/slots.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
-import { interfaceFindings, isInSubnetOf, placesOf } from './container-place.ts';
+import { interfaceFindings, placesOf } from './container-place.ts';
 import type { Inside } from './container-inside.ts';
 import { obstaclesTo, type Obstacles } from './container-obstacles.ts';
 import { missing, notAttached, notRunning } from './container-state.ts';
@@ -19,6 +18,7 @@ import {
   cutFinding,
   isUnanswered,
   notForwarding,
+  unreachedFromHost,
   wayFindings,
   wayOf,
   type Way,
@@ -45,7 +45,8 @@ export const containerExaminer: Examiner = {
     const routing = await routers(docker, scene);
     return async (traffic) => {
       const found = await Promise.all(looks.map((look) => slot(() => judge(look, traffic, scene))));
-      const findings = [...found.flatMap((one) => one.findings), ...routing];
+      const unreached = traffic.hostPings.filter(isLossy).map(unreachedFromHost);
+      const findings = [...found.flatMap((one) => one.findings), ...routing, ...unreached];
       const failed = found.flatMap((one) => one.failed ?? []);
       if (failed.length > 0 && findings.length === 0) throw new Error(failed.join('; '));
       return { findings, detail: [detailOf(looks), ...failed].join('; ') };
@@ -91,7 +92,10 @@ async function lookAt({ name, detail }: SceneContainer, docker: ObservedDocker, 
   if (!isInside) return { ...nothing, findings };
   try {
     const links = await linksIn(pid, scene);
-    return { name, findings, inside: { name, pid, places, links }, failed: null };
+    const gateways = docker.networks
+      .filter(({ id }) => owner.endpoints.some(({ networkId }) => networkId === id))
+      .flatMap(({ subnets }) => subnets.flatMap(({ gateway }) => gateway ?? []));
+    return { name, findings, inside: { name, pid, places, gateways, links }, failed: null };
   } catch (error) {
     scene.signal.throwIfAborted();
     return { ...nothing, findings, failed: `inside ${name}: ${shortMessageOf(error)}` };
@@ -173,16 +177,14 @@ async function wayTo(address: string, pid: number, { run, signal }: Scene): Prom
 
 /** The gateway of the IPv4 default route where it is none of the networks of the container, and nobody answers for it. */
 async function otherGatewayThatIsSilent(
-  { pid, places }: Inside & { readonly pid: number },
+  { pid, places, gateways }: Inside & { readonly pid: number },
   { run, readFile, signal }: Scene,
 ): Promise<string | null> {
   const wanted = gatewaysOf(places, 4);
   const routes = (await containerRoutes(pid, readFile)) ?? [];
-  const other = routes.find(({ family, gateway }) => {
-    const ip = tryParseIp(gateway);
-    const isNear = ip !== undefined && places.some((place) => isInSubnetOf(place, ip));
-    return family === 4 && isNear && !wanted.includes(gateway);
-  });
+  const other = routes.find(
+    ({ family, gateway }) => family === 4 && !wanted.includes(gateway) && !gateways.includes(gateway),
+  );
   if (other === undefined || wanted.length === 0) return null;
   const inside = inContainerNetwork(run, pid);
   const { received } = await sendPings(other.gateway, 1, inside, signal);

@@ -13,6 +13,7 @@ import { cidrContains, parseCidr, tryParseIp } from '@trunkline/netaddr';
 import { largestPacket } from '../checks/largest-packet.ts';
 import { pingAddress } from '../checks/ping.ts';
 import { inContainerNetwork } from '../host/namespace.ts';
+import { placesOf } from './container-place.ts';
 import { finding, isCut, isLossy, type Examiner, type Traffic, type TriedPing } from './examiner.ts';
 import { machineOf } from './machine.ts';
 import { openScene, type Scene, type SceneDeps } from './scene.ts';
@@ -28,6 +29,8 @@ export interface DiagnosisDeps extends SceneDeps {
 
 /** Echo requests from a container to each address. */
 const pingCount = 5;
+/** Addresses that the host itself tries. */
+const maxHostPings = 16;
 /** Bounds of the contract. */
 const maxFindings = 256;
 const maxDetail = 2048;
@@ -93,8 +96,33 @@ async function send(
   deps: DiagnosisDeps,
   signal: AbortSignal,
 ): Promise<Traffic> {
-  const [pings, wire] = await Promise.all([pingAll(task, scene, signal), tryWire(task, deps, signal)]);
-  return { pings, wire, isLost: isAnythingLost(task, pings, wire) };
+  const [pings, hostPings, wire] = await Promise.all([
+    pingAll(task, scene, signal),
+    pingFromHost(scene, signal),
+    tryWire(task, deps, signal),
+  ]);
+  const isLost = hostPings.some(isLossy) || isAnythingLost(task, pings, wire);
+  return { pings, hostPings, wire, isLost };
+}
+
+/** Containers of networks with host access, at the addresses that they have there. */
+async function pingFromHost(scene: Scene, signal: AbortSignal): Promise<Traffic['hostPings']> {
+  const networks = scene.networks.filter(({ network }) => network.hostAccess);
+  const { docker } = scene.observed;
+  if (networks.length === 0 || !docker.reachable) return [];
+  const targets = scene.containers.flatMap(({ name, detail }) =>
+    detail?.pid == null
+      ? []
+      : placesOf(detail, networks, docker.networks).flatMap(({ endpoint: { ipv4, ipv6 } }) =>
+          [ipv4, ipv6].filter((ip) => ip !== null).map((ip) => ({ container: name, ip })),
+        ),
+  );
+  return await Promise.all(
+    targets.slice(0, maxHostPings).map(async ({ container, ip }) => ({
+      container,
+      ping: await pingAddress(ip, pingCount, scene.run, signal),
+    })),
+  );
 }
 
 async function pingAll(task: DiagnosisTask, scene: Scene, signal: AbortSignal): Promise<TriedPing[]> {

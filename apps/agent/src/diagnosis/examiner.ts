@@ -23,6 +23,8 @@ export const isCut = ({ size }: Pick<TriedPing, 'size'>): boolean => size !== nu
 /** What was sent while the examiners waited, and what became of it. */
 export interface Traffic {
   readonly pings: readonly TriedPing[];
+  /** Echo requests that the host itself sent to its containers, of networks with host access. */
+  readonly hostPings: readonly { readonly container: string; readonly ping: Ping }[];
   /** Why the probe of the wire was not there; null also where there was to be none. */
   readonly wire: WireTaskResult | { readonly failed: string } | null;
   /** Something that was to arrive did not. */

@@ -120,7 +120,12 @@ export async function openRealScene(
         { from: 'box1', to: 'station', ping: there, size: null },
         { from: 'station', to: 'box1', ping: back, size: null },
       ];
-      return { pings, wire: null, isLost: pings.some(({ ping }) => ping.received < ping.sent) };
+      return {
+        pings,
+        hostPings: [],
+        wire: null,
+        isLost: pings.some(({ ping }) => ping.received < ping.sent),
+      };
     };
     return {
       onHost: host.inside,

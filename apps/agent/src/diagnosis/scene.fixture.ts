@@ -92,7 +92,12 @@ export async function examine(
   pings: Traffic['pings'] = [],
 ): Promise<Examined> {
   const end = await examiner.begin(scene);
-  return await end({ pings, wire: null, isLost: pings.some(({ ping }) => ping.received < ping.sent) });
+  return await end({
+    pings,
+    hostPings: [],
+    wire: null,
+    isLost: pings.some(({ ping }) => ping.received < ping.sent),
+  });
 }
 
 /** The codes of findings with what they are about. */

@@ -61,9 +61,13 @@ function routes(one: SceneNetwork, seen: Seen): HostFinding[] {
   return routesElsewhere(network, seen, namesOf(one, seen)).map(({ cidr, link }) => ({
     code: 'subnet-routed-elsewhere' as const,
     subject: `route ${cidr}`,
-    message: `this host routes ${cidr} over ${link}: its packets to containers of ${network.name} go there`,
+    // The kernel shows `*` for a route that leads nowhere (unreachable, blackhole, prohibit).
+    message:
+      link === '*'
+        ? `this host refuses packets to ${cidr} by a route: it does not reach containers of ${network.name} there`
+        : `this host routes ${cidr} over ${link}: its packets to containers of ${network.name} go there`,
     evidence: [
-      `ip route show: ${cidr} dev ${link}`,
+      link === '*' ? `/proc/net/route: ${cidr} is rejected` : `ip route show: ${cidr} dev ${link}`,
       `subnets of ${network.name}: ${network.subnets.map((subnet) => subnet.cidr).join(', ')}`,
     ],
     remedy: `choose another subnet for ${network.name}, or remove the route`,

@@ -48,7 +48,7 @@ export interface ChecksService extends Preflights {
 }
 
 const maxOpenOnHost = 256;
-const sweepMs = 2_000;
+const sweepMs = 1_000;
 const keepMs = 7 * 86_400_000;
 const keepPreflightsMs = 3_600_000;
 

@@ -34,6 +34,9 @@ export function containersNamed(
        UNION ALL
        SELECT e.name, e.host_id, false, e.network_id, e.ipv4, e.ipv6 FROM endpoint e
        WHERE e.name = ANY ($1::text[]) AND NOT ($2 AND e.state <> 'running')
+       UNION ALL
+       SELECT x.name, e.host_id, false, e.network_id, e.ipv4, e.ipv6 FROM endpoint e CROSS JOIN LATERAL unnest(e.shared_by) AS x (name)
+       WHERE e.shared_by && $1::text[] AND x.name = ANY ($1::text[]) AND NOT ($2 AND e.state <> 'running')
      )
      SELECT n.name AS container, h.id, h.name, h.last_seen_at AS "lastSeenAt", bool_or(n.ours) AS "isOurs",
             COALESCE(jsonb_agg(DISTINCT jsonb_build_object('networkId', w.id, 'network', w.name, 'mode', w.mode, 'hostAccess', w.host_access,

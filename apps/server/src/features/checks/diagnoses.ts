@@ -1,22 +1,38 @@
 import type {
   AddressesResult,
+  AddressFinding,
   CheckCreate,
   DiagnosisResult,
   DiagnosisTaskResult,
 } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
-import { transactionQuery } from '../../platform/database/query.ts';
+import { transactionQuery, type Query } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { reportedConditions } from './diagnoses.store.ts';
 import { mergeDiagnosis, type HostAnswer } from './diagnosis-merge.ts';
 import { hostTask, probeSeconds, type DiagnosisPlan, type PlannedHost } from './diagnosis-plan.ts';
 import { scopeOf, type Scope } from './diagnosis-scope.ts';
+import { planTrials, trialsOfHost, type Trials } from './diagnosis-trials.ts';
+import { membersOf } from './matrix.store.ts';
 import { insertWhole, type EndedPart } from './parts.store.ts';
 import { keepHosts } from './preflights.store.ts';
 import { whySilent } from './why-silent.ts';
 import { findWireNetwork, type WireNetwork } from './wire-checks.store.ts';
 import { holdsAddresses, taskOf, type WireChecks } from './wire-checks.ts';
+
+/** Containers of a network that may be tried, over all of its hosts. */
+const maxMembers = 1024;
+
+/** What does not fit for a moment, while a container starts or ends. */
+const isPassing: ReadonlySet<AddressFinding['kind']> = new Set([
+  'seen-not-bound',
+  'outside',
+  'bound-not-seen',
+]);
+const maxOdd = 1000;
+const oddKey = ({ kind, ip, holders }: AddressFinding): string =>
+  `${kind} ${ip} ${holders[0]?.dockerId ?? ''}`;
 
 /** What diagnoses need of other features. */
 export interface DiagnosesDeps {
@@ -39,33 +55,61 @@ export function createDiagnoses(
 ): Diagnoses {
   async function wirePlanOf(
     change: Change,
-    { wire: network, hosts, hasFarEnds }: Scope,
+    network: WireNetwork | undefined,
+    { hosts, hasFarEnds }: Scope,
     timeoutSeconds: number,
   ): Promise<DiagnosisPlan['wire']> {
-    const found: WireNetwork | undefined =
-      network === undefined ? undefined : await findWireNetwork(transactionQuery(change.db), network.name);
-    if (found === undefined || found.mode === 'passthru') return null;
+    if (network === undefined || network.mode === 'passthru') return null;
     const only = hasFarEnds ? undefined : new Set(hosts.map(({ id }) => id));
-    const plan = await wire.plan(change, found, timeoutSeconds, only);
+    const plan = await wire.plan(change, network, timeoutSeconds, only);
     return plan.stations.length === 0 ? null : plan;
   }
 
-  function plannedHosts(scope: Scope, plan: DiagnosisPlan['wire']): PlannedHost[] {
-    const asked = scope.hosts
-      .filter((host) => deps.hosts.isOnline(host))
-      .map(({ id, name, containers }) => ({ id, name, isAsked: true, containers }));
+  /** Of a pair the request says what is tried. */
+  async function trialsOf(query: Query, network: WireNetwork | undefined, scope: Scope): Promise<Trials> {
+    const { pings, hosts } = scope;
+    if (pings.length > 0 || network === undefined) return { pings, containers: new Map() };
+    const members = await membersOf(query, network.id, maxMembers, trialsOfHost);
+    const asked = new Map(hosts.map(({ id, containers }) => [id, containers]));
+    const online = members.filter((one) => deps.hosts.isOnline(one));
+    return planTrials(
+      online,
+      ({ hostId, name }) => {
+        const containers = asked.get(hostId);
+        return containers !== undefined && (containers.length === 0 || containers.includes(name));
+      },
+      network.mode,
+    );
+  }
+
+  function plannedHosts(scope: Scope, plan: DiagnosisPlan['wire'], trials: Trials): PlannedHost[] {
+    const planned = (
+      { id, name }: { id: string; name: string },
+      isAsked: boolean,
+      asked: string[],
+    ): PlannedHost => {
+      const trying = (trials.containers.get(id) ?? []).filter((one) => !asked.includes(one));
+      return { id, name, isAsked, containers: [...asked, ...trying], trying };
+    };
     const known = new Set(scope.hosts.map(({ id }) => id));
-    const farEnds = (plan?.stations ?? [])
-      .filter(({ hostId }) => !known.has(hostId))
-      .map(({ hostId, host }) => ({ id: hostId, name: host, isAsked: false, containers: [] }));
-    return [...asked, ...farEnds];
+    return [
+      ...scope.hosts
+        .filter((host) => deps.hosts.isOnline(host))
+        .map((host) => planned(host, true, host.containers)),
+      ...(plan?.stations ?? [])
+        .filter(({ hostId }) => !known.has(hostId))
+        .map(({ hostId, host }) => planned({ id: hostId, name: host }, false, [])),
+    ];
   }
 
   return {
     async create(change, input, timeoutSeconds) {
-      const scope = await scopeOf(transactionQuery(change.db), input);
-      const wirePlan = await wirePlanOf(change, scope, timeoutSeconds);
-      const planned = plannedHosts(scope, wirePlan);
+      const query = transactionQuery(change.db);
+      const scope = await scopeOf(query, input);
+      const network = scope.wire === undefined ? undefined : await findWireNetwork(query, scope.wire.name);
+      const wirePlan = await wirePlanOf(change, network, scope, timeoutSeconds);
+      const trials = await trialsOf(query, network, scope);
+      const planned = plannedHosts(scope, wirePlan, trials);
       const kept = await keepHosts(
         change.db,
         planned.map(({ id }) => id),
@@ -87,7 +131,8 @@ export function createDiagnoses(
             host: name,
             why: whySilent(lastSeenAt),
           })),
-        pings: scope.pings,
+        odd: (await comparedOf(change.db, scope.networks)).map(oddKey).slice(0, maxOdd),
+        pings: trials.pings.filter(({ hostId }) => kept.has(hostId)),
         wire: wirePlan,
         timeoutSeconds,
       };
@@ -121,7 +166,9 @@ export function createDiagnoses(
         return host === undefined || result !== null ? [] : [{ host: host.name, why }];
       });
       const asked = plan.hosts.filter(({ isAsked }) => isAsked);
-      const containers = asked.flatMap((host) => host.containers);
+      const containers = asked.flatMap((host) =>
+        host.containers.filter((name) => !host.trying.includes(name)),
+      );
       return mergeDiagnosis({
         plan,
         answers,
@@ -139,21 +186,32 @@ export function createDiagnoses(
 
   async function addressesOf(
     db: TransactionClient,
-    { target, networks }: DiagnosisPlan,
+    { target, networks, odd }: DiagnosisPlan,
     asked: readonly PlannedHost[],
     containers: readonly string[],
   ): Promise<AddressesResult['findings']> {
     const names = new Set(asked.map(({ name }) => name));
-    const compared = [];
+    const before = new Set(odd);
+    return (await comparedOf(db, networks)).filter(
+      (one) =>
+        // The report of a container that just started or ended may be older than the book.
+        (!isPassing.has(one.kind) || before.has(oddKey(one))) &&
+        one.holders.some(
+          ({ host, container }) =>
+            names.has(host) &&
+            (target.network !== null || target.host !== null || containers.includes(container ?? '')),
+        ),
+    );
+  }
+
+  async function comparedOf(
+    db: TransactionClient,
+    networks: DiagnosisPlan['networks'],
+  ): Promise<AddressFinding[]> {
+    const compared: AddressFinding[] = [];
     for (const { name } of networks.slice(0, 8))
       compared.push(...(await deps.endpoints.compare(db, name)).findings);
-    return compared.filter(({ holders }) =>
-      holders.some(
-        ({ host, container }) =>
-          names.has(host) &&
-          (target.network !== null || target.host !== null || containers.includes(container ?? '')),
-      ),
-    );
+    return compared;
   }
 
   function wireOf(

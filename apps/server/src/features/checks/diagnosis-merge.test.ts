@@ -17,8 +17,15 @@ const at = new Date('2026-11-30T09:00:00.000Z');
 const plan: DiagnosisPlan = {
   target: { network: 'mac_net1', host: null, container: null, from: null, to: null },
   networks: [{ id: networkId, name: 'mac_net1', mtu: null }],
-  hosts: ['docker01', 'docker02'].map((name) => ({ id: name, name, isAsked: true, containers: [] })),
+  hosts: ['docker01', 'docker02'].map((name) => ({
+    id: name,
+    name,
+    isAsked: true,
+    containers: [],
+    trying: [],
+  })),
   left: [],
+  odd: [],
   pings: [],
   wire: null,
   timeoutSeconds: 30,

@@ -13,6 +13,8 @@ import { listed } from '@trunkline/log';
 import type { ReportedConditions } from './diagnoses.store.ts';
 import { conditionFindings } from './diagnosis-conditions.ts';
 import { withDoubts } from './diagnosis-losses.ts';
+import { linkFindings } from './diagnosis-links.ts';
+import { goneContainers, pingFindings } from './diagnosis-pings.ts';
 import { targetWords, type DiagnosisPlan } from './diagnosis-plan.ts';
 import { findingOf } from './diagnosis-words.ts';
 
@@ -45,7 +47,10 @@ const maxFindings = 1000;
 /** One ordered list of what is wrong, the most likely cause first. Pure. */
 export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
   const { plan } = evidence;
-  const own = withDoubts(evidence.answers.flatMap(ownFindings), evidence);
+  const gone = goneContainers(evidence);
+  const own = withDoubts(evidence.answers.flatMap(ownFindings), evidence).filter(
+    ({ host, subject }) => !gone.has(`${subject} on ${host ?? ''}`),
+  );
   const found = [
     ...offlineFindings(evidence),
     ...own,
@@ -54,7 +59,7 @@ export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
     ...evidence.answers.flatMap(clockFinding),
     ...linkFindings(evidence),
     ...wireFindings(evidence, own),
-    ...evidence.answers.flatMap(pingFindings),
+    ...pingFindings(evidence, gone),
   ];
   const findings = withoutRepeats(found)
     .toSorted((a, b) => diagnosisCodes.indexOf(a.code) - diagnosisCodes.indexOf(b.code))
@@ -142,40 +147,6 @@ function clockFinding({ host, isAsked, cameAt, result }: HostAnswer): DiagnosisF
   ];
 }
 
-/** What the interfaces of several hosts show only when they are put side by side. */
-function linkFindings({ plan, answers }: DiagnosisEvidence): DiagnosisFinding[] {
-  return plan.networks.flatMap(({ id, name, mtu }) => {
-    const links = answers.flatMap(({ host, result }) =>
-      result.links.filter(({ networkId }) => networkId === id).map((link) => ({ host, ...link })),
-    );
-    const words = links.map((one) => `${one.host} ${one.name}: MAC ${one.mac ?? 'none'}, MTU ${one.mtu}`);
-    const twins = [...Map.groupBy(links, ({ mac }) => mac)].filter(
-      ([mac, those]) => mac !== null && those.length > 1,
-    );
-    const mtus = new Set(links.map((one) => one.mtu));
-    return [
-      ...twins.map(([mac, those]) =>
-        findingOf('duplicate-mac', {
-          host: null,
-          subject: `network ${name}`,
-          message: `${listed(those.map(({ host }) => host))} have one MAC, ${mac ?? ''}, on the interface of ${name}`,
-          evidence: words,
-        }),
-      ),
-      ...(mtu === null && mtus.size > 1
-        ? [
-            findingOf('mtu-differs', {
-              host: null,
-              subject: `network ${name}`,
-              message: `the interfaces of ${name} have different MTUs: ${listed(links.map((one) => `${one.mtu} on ${one.host}`))}`,
-              evidence: words,
-            }),
-          ]
-        : []),
-    ];
-  });
-}
-
 /** What hides frames as a hypervisor does, and is found on the host itself. */
 const hidesFrames: ReadonlySet<string> = new Set(['link', 'firewall', 'sysctl', 'docker']);
 
@@ -251,24 +222,6 @@ function wireEvidence({ hosts }: WireVerdict, wire: WireResult): string[] {
         `${from} to gateway ${ping.address}: ${ping.received} of ${ping.sent}, MAC ${ping.mac ?? 'none'}`,
     );
   return [...pairs.slice(0, 16), ...gateways.slice(0, 8)];
-}
-
-function pingFindings({ host, result }: HostAnswer): DiagnosisFinding[] {
-  return result.pings
-    .filter(({ received }) => received === 0)
-    .map(({ from, to, address, sent, mac, error }) =>
-      findingOf('no-answer', {
-        host,
-        subject: `container ${from}`,
-        message: `${from} on ${host} does not reach ${to} at ${address}`,
-        evidence: [
-          error ?? `ping ${address} from ${from}: 0 of ${sent} answered`,
-          mac === null
-            ? `nobody answered ARP or neighbour discovery for ${address}`
-            : `${mac} answered for ${address}`,
-        ],
-      }),
-    );
 }
 
 /** One thing is said once: a host that looked says more than the conditions that it reported before. */

@@ -16,8 +16,10 @@ export interface PlannedHost {
   name: string;
   /** It is asked about. Of others only the wire counts: they are the far end of the probes. */
   isAsked: boolean;
-  /** Containers of it that are asked about. */
+  /** Containers of it that are looked into. */
   containers: string[];
+  /** Those of them that nobody asked about: they only stand for the network or the host, or try others. */
+  trying: string[];
 }
 
 /** A diagnosis as it was planned. */
@@ -27,6 +29,8 @@ export interface DiagnosisPlan {
   hosts: PlannedHost[];
   /** Hosts that the server does not hear, with why. */
   left: { host: string; why: string }[];
+  /** Addresses that did not fit the book when it was planned, each as `KIND IP CONTAINER`: what is gone by the end was on its way. */
+  odd: string[];
   pings: { hostId: string; from: string; to: string; address: string }[];
   /** Null: no probe is put anywhere. */
   wire: WirePlan | null;

@@ -114,7 +114,7 @@ async function oneNamed(query: Query, name: string, pointer: string): Promise<Na
   if (first === undefined)
     throw new ApiError(
       'container_not_found',
-      `no container ${name} is known: name its host as well, {"container": "${name}", "host": …}, where it is on none of Trunkline's networks`,
+      `no container ${name} is known: where it is on none of Trunkline's networks, ask about it alone, with its host: {"container": "${name}", "host": …}`,
     );
   if (ours === undefined && found.length > 1)
     throw invalidFields([
