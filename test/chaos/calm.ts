@@ -6,7 +6,7 @@ import { viewFleet } from './fleet-view.ts';
 import type { KernelView } from './kernel-view.ts';
 import type { Ledger } from './ledger.ts';
 import type { Violation } from './observation.ts';
-import { apartFrom, unreached } from './reach.ts';
+import { apartFrom, twinsOf, unreached } from './reach.ts';
 import { unsettled } from './settled.ts';
 
 /** From everything up until nothing is left over, in milliseconds: the product has graces of its own. */
@@ -83,7 +83,8 @@ async function settle({
 export async function calm(deps: CalmDeps): Promise<readonly Violation[]> {
   await mendAll(deps);
   const left = await settle(deps);
-  const apart = await apartFrom(deps.fleet.lab);
+  const { lab } = deps.fleet;
+  const apart = new Set([...(await apartFrom(lab)), ...(await twinsOf(lab))]);
   return [...left, ...(await unreached(deps.view, apart, deps.now()))];
 }
 

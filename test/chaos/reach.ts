@@ -39,6 +39,31 @@ export async function apartFrom(lab: Pick<Lab, 'hosts'>): Promise<ReadonlySet<st
   return new Set(listed.flatMap((ids) => ids.split(' ')));
 }
 
+/**
+ * Containers with a MAC that another one has as well: whom a switch delivers to is chance. That is a violation of its own
+ * (`duplicate MAC`), but for those that were started while the server could not be asked.
+ */
+export async function twinsOf(lab: Pick<Lab, 'hosts'>): Promise<ReadonlySet<string>> {
+  const format = '{{range .NetworkSettings.Networks}}{{.MacAddress}} {{end}}';
+  const found = await Promise.all(
+    lab.hosts.map(async (host) => {
+      const ids = (await docker(host, 'ps', '-q', '--no-trunc')).split('\n').filter((id) => id !== '');
+      if (ids.length === 0) return [];
+      const shown = (await docker(host, 'container', 'inspect', '--format', format, ...ids)).split('\n');
+      return ids.flatMap((id, index) =>
+        (shown[index] ?? '')
+          .split(' ')
+          .filter((mac) => mac !== '')
+          .map((mac) => ({ id, mac })),
+      );
+    }),
+  );
+  const groups = Map.groupBy(found.flat(), ({ mac }) => mac).values();
+  return new Set(
+    [...groups].filter((group) => group.length > 1).flatMap((group) => group.map(({ id }) => id)),
+  );
+}
+
 /** Pings every container that lives from one of another host, where there is one; those that stand `apart` are left out. */
 export async function unreached(
   view: KernelView,

@@ -162,7 +162,7 @@ describe.skipIf(!isRoot)('what drops packets on a real host (needs root)', () =>
       ...one,
       run: (file, argv, options) => one.run(file === 'nft' ? 'no-such-program' : file, argv, options),
     });
-    await expect((async () => await end({ pings: [], wire: null, isLost: true }))()).rejects.toThrow(
+    await expect((async () => await end({ pings: [], hostPings: [], wire: null, isLost: true }))()).rejects.toThrow(
       'no-such-program',
     );
   });
