@@ -162,9 +162,9 @@ describe.skipIf(!isRoot)('what drops packets on a real host (needs root)', () =>
       ...one,
       run: (file, argv, options) => one.run(file === 'nft' ? 'no-such-program' : file, argv, options),
     });
-    await expect((async () => await end({ pings: [], hostPings: [], wire: null, isLost: true }))()).rejects.toThrow(
-      'no-such-program',
-    );
+    await expect(
+      (async () => await end({ pings: [], hostPings: [], wire: null, isLost: true }))(),
+    ).rejects.toThrow('no-such-program');
   });
 });
 

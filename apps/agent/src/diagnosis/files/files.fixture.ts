@@ -1,3 +1,4 @@
+import { noProbe } from '../../wire/address-probe.ts';
 import { network } from '../../reconcile/subjects.fixture.ts';
 import type { Observed } from '../../observation/observed.ts';
 import { filesExaminer } from '../files.ts';
@@ -37,6 +38,7 @@ export function sceneWith(files: Files, change: Partial<Scene> = {}, settings: F
     containers: [],
     observed: observedWith(links, 'ens33'),
     inspect: async () => null,
+    recheck: noProbe.recheck,
     run: async (program, argv) => {
       const lines = {
         grep: () => argv.flatMap((path) => (path in settings ? [`${path}:${settings[path]}\n`] : [])),
