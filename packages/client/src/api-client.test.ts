@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { createApiClient, type ApiClient } from './api-client.ts';
-import { ApiError, ServerUnreachable } from './errors.ts';
+import { ApiError, ServerUnreachable, UnexpectedAnswer } from './errors.ts';
 import { readSse, type SseItem } from './sse.ts';
 import { retryAfterSeconds } from './transport.ts';
 
@@ -198,4 +198,15 @@ test('Retry-After is read as seconds and as a date', () => {
   expect(retryAfterSeconds('12', now)).toBe(12);
   expect(retryAfterSeconds('Tue, 24 Nov 2026 09:30:05 GMT', now)).toBe(5);
   expect(retryAfterSeconds('soon', now)).toBeNull();
+});
+
+test('what is no answer of the API is said to be that, also when it comes with 200', async () => {
+  const { client } = await serve(({ url }, response) => {
+    if (url.startsWith('/v1/hosts')) json(response, 200, { hello: 'world' });
+    else response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+  });
+  await expect(client.networks.get('mac_net1')).rejects.toThrow(
+    'GET /v1/networks/mac_net1: the answer is text/html and not JSON',
+  );
+  await expect(client.hosts.all()[Symbol.asyncIterator]().next()).rejects.toThrow(UnexpectedAnswer);
 });

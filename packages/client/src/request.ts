@@ -79,7 +79,7 @@ export function createRequester(transport: Transport, token: string | undefined)
     const text = await answer.text();
     return {
       status: answer.status,
-      body: readBody(wire, answer.headers['content-type'] ?? '', text) as T,
+      body: readBody(wire, api.path, answer.headers['content-type'] ?? '', text) as T,
       etag: answer.headers['etag'] ?? null,
       location: answer.headers['location'] ?? null,
       headers: answer.headers,
@@ -100,6 +100,8 @@ async function* pages<T>(
       { method: 'GET', path, query: cursor === undefined ? query : { ...query, cursor } },
       options,
     );
+    // A program that is not ours may answer anything with 200.
+    if (!isPage(page.body)) throw new UnexpectedAnswer(`GET ${path}: the answer is no list, ${notOurs}`);
     yield* page.body.items;
     cursor = page.body.nextCursor ?? undefined;
   } while (cursor !== undefined);
@@ -134,9 +136,19 @@ function wireRequest(
   };
 }
 
-function readBody(wire: WireRequest, contentType: string, text: string): unknown {
+const isPage = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'items' in body && Array.isArray(body.items);
+
+const notOurs = 'see that the address is that of a Trunkline server';
+
+function readBody(wire: WireRequest, path: string, contentType: string, text: string): unknown {
   if (text === '') return null;
-  if (!/^application\/([a-z0-9.+-]+\+)?json\b/.test(contentType)) return text;
+  if (!/^application\/([a-z0-9.+-]+\+)?json\b/.test(contentType)) {
+    if (!path.startsWith('/v1/')) return text;
+    throw new UnexpectedAnswer(
+      `${wire.method} ${wire.url.pathname}: the answer is ${contentType === '' ? 'of no type' : contentType} and not JSON, ${notOurs}`,
+    );
+  }
   try {
     return JSON.parse(text);
   } catch (error) {

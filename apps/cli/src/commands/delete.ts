@@ -4,7 +4,7 @@ import { withServer, type ServerFlags } from '../contexts/open-server.ts';
 import { isDocumentKind, type DocumentKind } from '../documents/kinds.ts';
 import { textField, type WantedDocument } from '../documents/parse-documents.ts';
 import { inOrder } from '../documents/plan-all.ts';
-import { unlessMissing } from '../documents/plan.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
 import { plain } from '../format/plain.ts';
 import { placeOfAddress } from '../kinds/addresses.ts';
 import { kindOf } from '../kinds/index.ts';

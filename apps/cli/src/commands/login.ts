@@ -1,6 +1,7 @@
 import { createApiClient } from '@trunkline/client';
 import { checkContextName, readServerUrl, readToken, withContext } from '../contexts/context-book.ts';
 import { contextPath, readContexts, writeContexts } from '../contexts/context-file.ts';
+import { readCa } from '../contexts/read-ca.ts';
 import { plain } from '../format/plain.ts';
 import type { Ending } from '../lib/exit-codes.ts';
 import type { Io } from '../lib/io.ts';
@@ -17,12 +18,13 @@ export async function login(io: Io, urlText: string, flags: LoginFlags): Promise
   const name = checkContextName(flags.name ?? url.host);
   const path = contextPath(io.env);
   const book = await readContexts(path);
-  const ca = flags.caFile === undefined ? undefined : await io.readFile(flags.caFile);
+  const ca = flags.caFile === undefined ? undefined : await readCa(io, flags.caFile);
   const token = readToken(await tokenText(io, flags));
   const trust = ca === undefined ? {} : { ca };
   const client = createApiClient({ baseUrl: url.href, token, ...trust });
   try {
-    await client.networks.list({ limit: 1 });
+    // Fails where something else than the API answers, so that a token is kept for no stranger.
+    for await (const _ of client.networks.all({ limit: 1 })) break;
   } finally {
     await client.close();
   }

@@ -1,5 +1,5 @@
 import type { ApiClient } from '@trunkline/client';
-import { unlessMissing } from '../documents/plan.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
 import { containerStanding, networkStanding, type Standing } from '../kinds/standing.ts';
 import { placementsOf } from '../kinds/placements.ts';
 import { collect } from '../lib/collect.ts';

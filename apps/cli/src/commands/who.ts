@@ -21,7 +21,7 @@ export type WhoFlags = ServerFlags & { readonly output: Output };
 /** Says who has an address, a MAC or a name, anywhere in the fleet. */
 export async function who(io: Io, text: string, flags: WhoFlags): Promise<Ending> {
   const asked = readAsked(text);
-  const fleet = await withServer(io, flags, ({ client }) => readFleet(client));
+  const fleet = await withServer(io, flags, ({ client }) => readFleet(client, asked));
   const holders = holdersIn(fleet, asked);
   if (holders.length === 0) throw new Failure('notFound', nobodySentence(fleet, asked));
   io.write(holdersText(io, holders, flags.output));

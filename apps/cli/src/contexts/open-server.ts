@@ -2,6 +2,7 @@ import { createApiClient, type ApiClient } from '@trunkline/client';
 import type { Io } from '../lib/io.ts';
 import { chooseServer } from './choose-server.ts';
 import { contextPath, readContexts } from './context-file.ts';
+import { readCa } from './read-ca.ts';
 
 /** How the server is reached, from the flags of a command. */
 export interface ServerFlags {
@@ -23,7 +24,7 @@ export async function withServer<T>(
   use: (server: OpenServer) => Promise<T>,
 ): Promise<T> {
   const chosen = chooseServer(await readContexts(contextPath(io.env)), { context, env: io.env });
-  const ca = chosen.caFile === undefined ? chosen.ca : await io.readFile(chosen.caFile);
+  const ca = chosen.caFile === undefined ? chosen.ca : await readCa(io, chosen.caFile);
   const client = createApiClient({
     baseUrl: chosen.url,
     token: chosen.token,

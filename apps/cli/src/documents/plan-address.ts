@@ -3,7 +3,8 @@ import { Address, ownerPath, type AddressByOwner } from '@trunkline/contracts';
 import { formatIp, parseMac, tryParseIp } from '@trunkline/netaddr';
 import { misuse } from '../lib/failure.ts';
 import { textField, type WantedDocument } from './parse-documents.ts';
-import { unlessMissing, type Plan, type PlanDocument, type Planning } from './plan.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
+import { type Plan, type PlanDocument, type Planning } from './plan.ts';
 
 /** What operators write of an address, by the names that the API shows it with. */
 const written = ['network', 'ip', 'owner', 'requestedMac', 'claim', 'forHost', 'labels'] as const;

@@ -38,7 +38,11 @@ export async function planAll(
     if (plans.some(({ ref }) => ref === plan.ref))
       throw new Failure('usage', `${document.where}: ${plan.ref} is in the documents twice`);
     if (plan.action === 'create') made.add(plan.ref);
-    plans.push(plan);
+    const write = () =>
+      plan.write().catch((error: unknown) => {
+        throw withPlace(error, document.where);
+      });
+    plans.push({ ...plan, write });
   }
   return plans;
 }

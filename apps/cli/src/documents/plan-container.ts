@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { Container, ContainerCreate } from '@trunkline/contracts';
 import { Failure } from '../lib/failure.ts';
 import { textField } from './parse-documents.ts';
-import { unlessMissing, type Plan, type PlanDocument, type Planning } from './plan.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
+import { type Plan, type PlanDocument, type Planning } from './plan.ts';
 import { wantedContainer } from './wanted-container.ts';
 import { writable } from './writable.ts';
 

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { Host, type HostPatch } from '@trunkline/contracts';
 import { Failure, misuse } from '../lib/failure.ts';
 import { textField, type WantedDocument } from './parse-documents.ts';
-import { unlessMissing, type PlanDocument } from './plan.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
+import { type PlanDocument } from './plan.ts';
 
 /** Of a host only the labels can be written, and it joins by itself. */
 export const planHost: PlanDocument = async (document, { client }) => {

@@ -3,7 +3,8 @@ import { ApiError, type Answer } from '@trunkline/client';
 import { Network, NetworkPut } from '@trunkline/contracts';
 import { explain } from '../lib/explain.ts';
 import { textField } from './parse-documents.ts';
-import { unlessMissing, type PlanDocument } from './plan.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
+import { type PlanDocument } from './plan.ts';
 import { writable } from './writable.ts';
 
 /** A network is replaced as a whole; the server says what that would make of it. */

@@ -1,5 +1,4 @@
 import type { ApiClient } from '@trunkline/client';
-import { ApiError } from '@trunkline/client';
 import type { HostPreflight } from '@trunkline/contracts';
 import type { WantedDocument } from './parse-documents.ts';
 
@@ -38,13 +37,3 @@ export interface Plan {
 
 /** How documents of one kind are planned. */
 export type PlanDocument = (document: WantedDocument, planning: Planning) => Promise<Plan>;
-
-/** What a request answers, or undefined where there is no such thing. */
-export async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
-}

@@ -69,7 +69,10 @@ export async function placeOfAddress(
 }
 
 /** The subnet of a network that an address lies in. */
-export function subnetAround(network: Network, ip: string): Network['subnets'][number] | undefined {
+export function subnetAround(
+  network: Pick<Network, 'subnets'>,
+  ip: string,
+): Network['subnets'][number] | undefined {
   const address = tryParseIp(ip);
   if (address === undefined) return undefined;
   return network.subnets.find(({ cidr }) => cidrContains(parseCidr(cidr), address));

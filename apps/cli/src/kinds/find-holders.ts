@@ -2,6 +2,8 @@ import type { ApiClient } from '@trunkline/client';
 import type { Address, Container, Endpoint, Host, Network } from '@trunkline/contracts';
 import { formatIp, parseMac, tryParseIp } from '@trunkline/netaddr';
 import { collect } from '../lib/collect.ts';
+import { unlessMissing } from '../lib/unless-missing.ts';
+import { subnetAround } from './addresses.ts';
 import { inNetworks } from './in-networks.ts';
 import { wholePages } from './kind.ts';
 
@@ -41,8 +43,8 @@ export interface Fleet {
   readonly containers: readonly Container[];
 }
 
-/** Reads what may have it: for an address only where it can be. */
-export async function readFleet(client: ApiClient): Promise<Fleet> {
+/** Reads what may have it, and of addresses no more than has to be looked through. */
+export async function readFleet(client: ApiClient, asked: Asked): Promise<Fleet> {
   const [networks, hosts, endpoints, containers] = await Promise.all([
     collect(client.networks.all(wholePages)),
     collect(client.hosts.all(wholePages)),
@@ -50,9 +52,35 @@ export async function readFleet(client: ApiClient): Promise<Fleet> {
     collect(client.containers.all(wholePages)),
   ]);
   const addresses = await collect(
-    inNetworks(client, undefined, (network) => client.addresses.all(network, wholePages)),
+    inNetworks(client, undefined, (network) => {
+      const { subnets } = networks.find(({ name }) => name === network) ?? { subnets: [] };
+      return mayHave(client, network, subnets, asked);
+    }),
   );
   return { networks, hosts, addresses, endpoints, containers };
+}
+
+/** Addresses of a network that may be what is asked about. */
+async function* mayHave(
+  client: ApiClient,
+  network: string,
+  subnets: Network['subnets'],
+  asked: Asked,
+): AsyncGenerator<Address> {
+  if (asked.by === 'mac') yield* client.addresses.all(network, wholePages);
+  else if (asked.by === 'ip') {
+    if (subnetAround({ subnets }, asked.ip) === undefined) return;
+    const found = await unlessMissing(client.addresses.get(network, asked.ip));
+    if (found !== undefined) yield found.body;
+  } else {
+    const known = new Set<string>();
+    for (const filter of [{ owner: asked.name }, { container: asked.name }])
+      for await (const one of client.addresses.all(network, { ...wholePages, ...filter }))
+        if (!known.has(one.ip)) {
+          known.add(one.ip);
+          yield one;
+        }
+  }
 }
 
 const nothing = { network: null, host: null, container: null, owner: null, state: null, mac: null };

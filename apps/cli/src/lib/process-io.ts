@@ -9,11 +9,15 @@ import type { Io } from './io.ts';
 /** Longest file or stdin that is read, in bytes: many times what a server takes at once. */
 const maxInputBytes = 16 * 1024 * 1024;
 
-/** The world of a real process. */
-export function createProcessIo(): Io {
+/** The world of a real process; `onLost` learns of output that could not be written, such as to a full disk. */
+export function createProcessIo(onLost: (error: Error) => void): Io {
   const { stdin, stdout, stderr, env } = process;
   const gone = new AbortController();
-  stdout.on('error', () => gone.abort());
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader that has enough ends a program as it does elsewhere: quietly.
+    if (error.code !== 'EPIPE' && !gone.signal.aborted) onLost(error);
+    gone.abort();
+  });
   // A log that nobody reads is no reason to fail.
   stderr.on('error', () => undefined);
   let isProgressShown = false;
