@@ -75,6 +75,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/cli/src/kinds': ['lib', 'format', 'client', 'contracts', 'netaddr'],
   'apps/cli/src/documents': ['lib', 'format', 'kinds', 'client', 'contracts', 'netaddr'],
   'apps/cli/src/completion': ['lib', 'kinds', 'client', 'contracts'],
+  'apps/cli/src/program': ['lib', 'kinds', 'format', 'contexts', 'completion', 'commands', 'contracts'],
   'apps/cli/src/commands': [
     'lib',
     'format',

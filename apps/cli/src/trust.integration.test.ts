@@ -26,10 +26,10 @@ const listening = async (server: NetServer | Server): Promise<number> => {
 /** The server behind TLS, with a certificate that no machine trusts. */
 beforeAll(async () => {
   const [key, cert] = [join(cli.home, 'key.pem'), join(cli.home, 'cert.pem')];
-  await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
-    ...['-subj', '/CN=trunkline', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
-  ]);
+  const request =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=trunkline';
+  const files = ['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert];
+  await promisify(execFile)('openssl', [...request.split(' '), ...files]);
   certificate = cert;
   const plainPort = Number(new URL(cli.baseUrl).port);
   const tls = createTlsServer({ key: await readFile(key), cert: await readFile(cert) }, (near) => {

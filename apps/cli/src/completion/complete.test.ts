@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Io } from '../lib/io.ts';
-import { createProgram, shapeOf } from '../program.ts';
+import { createProgram } from '../program.ts';
+import { shapeOf } from '../program/shape.ts';
 import { complete } from './complete.ts';
 
 const program = shapeOf(createProgram({} as Io, () => undefined));

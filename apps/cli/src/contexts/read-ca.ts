@@ -8,14 +8,14 @@ const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 export async function readCa(io: Pick<Io, 'readFile'>, path: string): Promise<string> {
   const found = (await io.readFile(path)).match(certificate) ?? [];
   if (found.length === 0) throw misuse(`${path} has no certificate: it is PEM, -----BEGIN CERTIFICATE-----`);
-  for (const one of found) checkCertificate(one, path);
+  if (!found.every(isCertificate)) throw misuse(`${path} has a certificate that cannot be read`);
   return `${found.join('\n')}\n`;
 }
 
-function checkCertificate(pem: string, path: string): void {
+function isCertificate(pem: string): boolean {
   try {
-    new X509Certificate(pem);
+    return new X509Certificate(pem).raw.length > 0;
   } catch {
-    throw misuse(`${path} has a certificate that cannot be read`);
+    return false;
   }
 }

@@ -19,7 +19,14 @@ const planners: Readonly<Record<DocumentKind, PlanDocument>> = {
 
 /** Documents in the order in which they can be made: what others need comes first, else as they were given. */
 export const inOrder = (documents: readonly WantedDocument[]): WantedDocument[] =>
-  documentKinds.flatMap((kind) => documents.filter((one) => one.kind === kind));
+  documentKinds.flatMap((kind) => {
+    const ofKind = documents.filter((one) => one.kind === kind);
+    return [...ofKind.filter((one) => !sharesStack(one)), ...ofKind.filter(sharesStack)];
+  });
+
+/** Whether it is a container in the network stack of another. */
+const sharesStack = ({ kind, fields }: WantedDocument): boolean =>
+  kind === 'container' && typeof fields['networkMode'] === 'string';
 
 /** Plans all documents; nothing is changed. Fails with the first refusal, and with where the document is. */
 export async function planAll(

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { outputs } from './format/listing.ts';
+import { outputs } from '../format/listing.ts';
 
 /** Flags that several commands share. Each call makes its own, since commander keeps state in them. */
 export const contextFlag = (): Option =>
