@@ -42,7 +42,10 @@ export function createProgram(io: Io, end: End): Command {
     .configureOutput({
       writeOut: io.write,
       writeErr: (text) => io.note(text.trimEnd()),
-      outputError: (text, write) => write(text.replace(/^error: /, 'trunkline: ')),
+      outputError: (text, write) => {
+        const lines = text.trimEnd().split('\n').map(plain);
+        write(lines.join('\n').replace(/^error: /, 'trunkline: '));
+      },
     })
     .configureHelp({ showGlobalOptions: true })
     .addHelpText(

@@ -107,7 +107,7 @@ subnets: [{cidr: 172.16.100.0/24, gateway: 172.16.100.1}]
   const shown = await diff(changed);
   expect(shown.code).toBe(5);
   for (const line of [
-    '~ network/mac_net1',
+    'network/mac_net1 differs:',
     '- vlan: 10',
     '+ vlan: null',
     '- quarantineSeconds: 300',

@@ -12,7 +12,7 @@ export function differenceLines({ ref, action, before, after }: Plan, paint: Pai
   if (action === 'none') return [];
   const lines = withContext(diffLines(linesOf(before), linesOf(after)), around);
   return [
-    paint('heading', `${action === 'create' ? '+' : '~'} ${plain(ref)}`),
+    paint('heading', `${plain(ref)} ${action === 'create' ? 'is new' : 'differs'}:`),
     ...lines.map((line) => (line === null ? '   …' : paint(tones[line.sign], `${line.sign} ${line.text}`))),
   ];
 }

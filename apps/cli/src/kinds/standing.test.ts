@@ -7,13 +7,17 @@ const network = (ready: number, total: number) =>
 const ready = (status: string, reason: string) => [{ type: 'Ready', status, reason, message: 'says why' }];
 const placement = (host: string, status: string, reason: string) =>
   ({ host, conditions: ready(status, reason) }) as unknown as Placement;
+const nowhere = {
+  name: 'a',
+  status: { ready: false, hosts: { ready: 0, total: 0 }, conditions: ready('False', 'NoHosts') },
+} as unknown as Network;
 const good = placement('docker01', 'True', 'Ready');
 const silent = placement('docker02', 'Unknown', 'HostOffline');
 const failed = placement('docker03', 'False', 'ParentMissing');
 
 test.each([
   [network(1, 1), [good], 'real', 'network a is in place on 1 of 1 hosts'],
-  [network(0, 0), [], 'real', 'network a is in place on 0 of 0 hosts'],
+  [nowhere, [], 'stuck', 'network a is nowhere: NoHosts, says why'],
   [network(1, 2), [good, silent], 'stuck', 'docker02: HostOffline, says why'],
   [network(1, 3), [good, silent, failed], 'under way', 'docker03: ParentMissing, says why'],
   [network(0, 1), [], 'under way', '0 of 1 hosts'],

@@ -2,7 +2,7 @@ import type { Condition, Container, Network, Placement } from '@trunkline/contra
 
 /** How far something is from what is asked of it. */
 export interface Standing {
-  /** `stuck`: it cannot be real before a host is heard of again. */
+  /** `stuck`: it cannot be real before a host joins or is heard of again. */
   readonly state: 'real' | 'under way' | 'stuck';
   /** In a few words, for people. */
   readonly says: string;
@@ -20,7 +20,9 @@ export function networkStanding({ name, status }: Network, placements: readonly 
   const [first] = rest.filter(({ conditions }) => !isSilent(conditions)).concat(rest);
   const why = first === undefined ? '' : `; ${first.host}: ${messageOf(first.conditions)}`;
   const says = `network ${name} is in place on ${ready} of ${total} hosts${status.ready ? '' : why}`;
-  if (status.ready || total === 0) return { state: 'real', says };
+  if (status.ready) return { state: 'real', says };
+  if (total === 0)
+    return { state: 'stuck', says: `network ${name} is nowhere: ${messageOf(status.conditions)}` };
   const isStuck = rest.length > 0 && rest.every(({ conditions }) => isSilent(conditions));
   return { state: isStuck ? 'stuck' : 'under way', says };
 }
