@@ -136,8 +136,43 @@ describe('inside a container', () => {
     {
       name: 'its route to the subnet leads elsewhere',
       make: () => inside('docker01', 'plain1', 'ip', 'route', 'replace', 'unreachable', '172.16.100.0/25'),
-      code: 'default-route-elsewhere',
-      says: 'container plain1 has no route to 172.16.100.',
+      code: 'route-blocked',
+      says: 'inside container plain1 packets to 172.16.100.',
+    },
+    {
+      name: 'a rule inside it refuses packets',
+      make: () => inside('docker01', 'plain1', 'ip', 'rule', 'add', 'to', '172.16.100.0/24', 'prohibit'),
+      code: 'route-blocked',
+      says: 'to 172.16.100.0/24 prohibit',
+    },
+    {
+      name: 'its interface answers no ARP',
+      make: () => inside('docker01', 'plain1', 'ip', 'link', 'set', 'eth0', 'arp', 'off'),
+      code: 'interface-differs',
+      says: 'has ARP switched off',
+    },
+    {
+      name: 'its interface has another macvlan mode',
+      make: () =>
+        inside('docker01', 'plain1', 'ip', 'link', 'set', 'eth0', 'type', 'macvlan', 'mode', 'private'),
+      code: 'interface-differs',
+      says: 'has the macvlan mode private, and its network bridge',
+    },
+    {
+      name: 'its interface has a smaller MTU',
+      make: () => inside('docker01', 'plain1', 'ip', 'link', 'set', 'eth0', 'mtu', '600'),
+      code: 'mtu-differs',
+      says: 'has the MTU 600, and the interface below it 1500',
+    },
+    {
+      name: 'somebody set which MAC has the address of the other one',
+      make: async () => {
+        const mac = ['lladdr', '02:de:ad:00:00:01', 'nud', 'permanent', 'dev', 'eth0'];
+        const other = await addressOf('docker02', 'plain2');
+        await inside('docker01', 'plain1', 'ip', 'neigh', 'replace', other, ...mac);
+      },
+      code: 'neighbour-fixed',
+      says: 'to 02:de:ad:00:00:01, as a neighbour entry says that was set by hand',
     },
   ])('$name: it is named first', async ({ make, code, says }) => {
     await runPair();
@@ -157,6 +192,32 @@ describe('inside a container', () => {
     expect(result.message).toBe(
       'container plain1 has no default route, though its network has the gateway 172.16.100.1',
     );
+  });
+
+  test.each<[string, Omit<CheckCreate, 'kind'>]>([
+    ['the container', { container: 'plain1' }],
+    ['its host', { host: 'docker01' }],
+    ['its network', { network: macNet1.name }],
+  ])('a rule inside it that drops all is named first where somebody asks about %s', async (_, about) => {
+    await runPair();
+    await diagnose(pair);
+    await inside('docker01', 'plain1', 'iptables', '-P', 'INPUT', 'DROP');
+    const { findings } = await diagnose(about);
+    expect(findings[0]).toMatchObject({ code: 'packets-dropped', severity: 'error', host: 'docker01' });
+    expect(findings[0]?.subject).toContain('inside container plain1');
+    expect(findings.map(({ code }) => code)).toContain('no-answer');
+  });
+
+  test('large packets alone are dropped on the way: it is said, with the rule', async () => {
+    await runPair();
+    const to = await addressOf('docker02', 'plain2');
+    await diagnose(pair);
+    const rules = `table netdev cut { chain in { type filter hook ingress device "ens33" priority 0; ip daddr ${to} meta length > 1000 counter drop; }; }`;
+    await must(host('docker02'), 'nft', rules);
+    mended.push(async () => await must(host('docker02'), 'nft', 'delete table netdev cut'));
+    const { findings } = await diagnose(pair);
+    expect(findings[0]).toMatchObject({ code: 'packets-dropped', severity: 'error', host: 'docker02' });
+    expect(findings.map(({ code }) => code)).toContain('packets-cut');
   });
 
   test('it is no longer connected', async () => {

@@ -94,13 +94,13 @@ describe('what does not work', () => {
 
   test('a host whose agent is away is found as that', async () => {
     await fleet().stopAgent('docker02');
-    mended.push(async () => await fleet().startAgent('docker02'));
-    await expect
-      .poll(async () => (await fleet().client.hosts.get('docker02')).body.online, {
-        timeout: 60_000,
-        interval: 500,
-      })
-      .toBe(false);
+    const isOnline = async () => (await fleet().client.hosts.get('docker02')).body.online;
+    const patience = { timeout: 60_000, interval: 500 };
+    mended.push(async () => {
+      await fleet().startAgent('docker02');
+      await expect.poll(isOnline, patience).toBe(true);
+    });
+    await expect.poll(isOnline, patience).toBe(false);
     const { findings, ok } = await diagnose(pair);
     expect(ok).toBe(false);
     expect(findings[0]).toMatchObject({ code: 'host-offline', host: 'docker02' });

@@ -9,7 +9,8 @@ export function withDoubts(
   findings: readonly DiagnosisFinding[],
   evidence: Pick<DiagnosisEvidence, 'answers' | 'wire'>,
 ): DiagnosisFinding[] {
-  if (isAnythingLost(evidence)) return [...findings];
+  const isCut = [...findings, ...(evidence.wire?.verdicts ?? [])].some(({ code }) => code === 'packets-cut');
+  if (isCut || isAnythingLost(evidence)) return [...findings];
   return findings.map((one) =>
     one.code === 'packets-dropped'
       ? findingOf('packets-may-be-dropped', {

@@ -296,6 +296,12 @@ test('a rule that dropped packets is the cause where another host misses them, a
   expect(
     merged({ answers, wire: wire('one-way', ['docker01', 'docker02'], 'docker02') }).findings[0],
   ).toMatchObject({ code: 'packets-dropped', severity: 'error' });
+  const cut = { ...dropped, code: 'packets-cut' as const, subject: 'container box1' };
+  expect(
+    codesOf({
+      answers: [answer('docker01', { findings: [cut] }), answer('docker02', { findings: [dropped] })],
+    }),
+  ).toEqual(['packets-dropped docker02', 'packets-cut docker01']);
   expect(merged({ answers }).findings).toMatchObject([
     {
       code: 'packets-may-be-dropped',
