@@ -58,14 +58,32 @@ async function configOrRefuse(): Promise<AgentConfig> {
   }
 }
 
+const usage = `Usage: trunkline-agent [--boot | --accept-machine | --version | --help]
+
+The agent of a Docker host in a Trunkline fleet. Without an option it runs until it is stopped.
+
+  --boot             put the links of this host back from the agent's own disk, then end; before Docker starts
+  --accept-machine   let the state directory belong to this machine from now on, then end
+  --version          print the version
+  --help, -h         print this
+
+Settings are environment variables, TRUNKLINE_SERVER above all: see trunkline-agent(8), or the README of the repository.
+`;
+
 const { values: asked } = orExit(() =>
   parseArgs({
     options: {
       boot: { type: 'boolean', default: false },
       'accept-machine': { type: 'boolean', default: false },
+      version: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   }),
 );
+if (asked.help || asked.version) {
+  process.stdout.write(asked.help ? usage : `${packageJson.version}\n`);
+  process.exit(0);
+}
 if (asked.boot) {
   const stopped = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopped.abort());
