@@ -40,5 +40,5 @@ export default defineConfig({
     },
     ...importOverrides(import.meta.dirname),
   ],
-  ignorePatterns: ['node_modules', 'prisma/generated', '.cache'],
+  ignorePatterns: ['node_modules', 'prisma/generated', '.cache', 'dist'],
 });

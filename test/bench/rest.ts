@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { must } from '../e2e/outside.ts';
 import { createFleet, type Fleet } from '@trunkline/lab/fleet/fleet.ts';
 import { waitFor } from '@trunkline/lab/hosts/wait.ts';
+import { packagedAgent } from '../e2e/packaged-agent.ts';
 import { costOf, type ProcessCost } from './process-cost.ts';
 import { startAgain } from './start-again.ts';
 
@@ -66,35 +67,49 @@ async function watch(pids: readonly number[]): Promise<{ cost: ProcessCost; cpuS
 }
 
 /**
- * Memory and processor time of an agent at rest with 50 networks on its host, beside a Node that does nothing (the bare
- * limit) and the dockerd of the same host, all in the same two minutes.
+ * Memory and processor time of an agent at rest with 50 networks on its host, as `npm run agent` and as the package starts it, beside a
+ * Node that does nothing (the bare limit) and the dockerd of the same host, all in the same two minutes.
  */
 export async function benchRest(progress: (text: string) => void): Promise<string[][]> {
-  progress('starting a host, server and agent');
-  await using fleet = await createFleet({ hosts: 1, name: `rest-${String(process.pid)}` });
+  await using packaged = await packagedAgent(progress);
+  return [
+    ['at rest, 50 networks', 'memory', 'processor', 'memory to idle Node'],
+    ...(await atRest('from source', undefined, progress)),
+    ...(await atRest('of the package', packaged.command, progress)),
+  ];
+}
+
+async function atRest(
+  label: string,
+  agentCommand: readonly string[] | undefined,
+  progress: (text: string) => void,
+): Promise<string[][]> {
+  progress(`${label}: starting a host, server and agent`);
+  await using fleet = await createFleet({
+    hosts: 1,
+    name: `rest-${String(process.pid)}`,
+    ...(agentCommand === undefined ? {} : { agent: agentCommand }),
+  });
   await startAgain(fleet);
-  progress(`making ${String(networks)} networks`);
+  progress(`${label}: making ${String(networks)} networks`);
   await plugNics(fleet);
   await makeNetworks(fleet);
   const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
   try {
     const agent = fleet.agentPid('docker01');
     if (agent === undefined || idle.pid === undefined) throw new Error('the agent does not run');
-    progress(`watching for ${String(watchedMs / 1000)} s`);
+    progress(`${label}: watching for ${String(watchedMs / 1000)} s`);
     const rows = await watch([agent, idle.pid, await dockerdPid(fleet)]);
     const bare = rows[1];
-    return [
-      [`at rest, ${String(networks)} networks`, 'memory', 'processor', 'memory to idle Node'],
-      ...['agent', 'Node that does nothing', 'dockerd'].map((name, i) => {
-        const { cost, cpuShare } = rows[i] ?? { cost: { residentBytes: Number.NaN }, cpuShare: Number.NaN };
-        return [
-          name,
-          `${(cost.residentBytes / 2 ** 20).toFixed(0)} MiB`,
-          `${(cpuShare * 100).toFixed(2)} %`,
-          `${(cost.residentBytes / (bare?.cost.residentBytes ?? Number.NaN)).toFixed(2)}x`,
-        ];
-      }),
-    ];
+    return [`agent ${label}`, 'Node that does nothing', 'dockerd'].map((name, i) => {
+      const { cost, cpuShare } = rows[i] ?? { cost: { residentBytes: Number.NaN }, cpuShare: Number.NaN };
+      return [
+        name,
+        `${(cost.residentBytes / 2 ** 20).toFixed(0)} MiB`,
+        `${(cpuShare * 100).toFixed(2)} %`,
+        `${(cost.residentBytes / (bare?.cost.residentBytes ?? Number.NaN)).toFixed(2)}x`,
+      ];
+    });
   } finally {
     idle.kill('SIGKILL');
   }

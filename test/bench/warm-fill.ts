@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createFleet } from '@trunkline/lab/fleet/fleet.ts';
 import { must } from '../e2e/outside.ts';
+import { packagedAgent } from '../e2e/packaged-agent.ts';
 import { msPerTick } from './process-cost.ts';
 import { startAgain } from './start-again.ts';
 import { warmPoolsFull } from './warm-pool.ts';
@@ -35,11 +36,28 @@ const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} Mi
 
 /**
  * What an agent needs until the warm pools of 50 networks, each on a NIC of its own, are full: from before the networks are
- * made. Programs that it began count; those that a holder of the wire's room still runs do not, until they end.
+ * made, as `npm run agent` and as the package starts it. Programs that it began count; those that a holder of the wire's room still runs do not, until they end.
  */
 export async function benchWarmFill(progress: (text: string) => void): Promise<string[][]> {
-  progress('starting a host, server and agent');
-  await using fleet = await createFleet({ hosts: 1, name: `warm-${String(process.pid)}` });
+  await using packaged = await packagedAgent(progress);
+  return [
+    ['filling warm pools of 4', 'time', 'agent', 'its programs', 'processor in all', 'peak memory'],
+    await fill('from source', undefined, progress),
+    await fill('of the package', packaged.command, progress),
+  ];
+}
+
+async function fill(
+  label: string,
+  agentCommand: readonly string[] | undefined,
+  progress: (text: string) => void,
+): Promise<string[]> {
+  progress(`${label}: starting a host, server and agent`);
+  await using fleet = await createFleet({
+    hosts: 1,
+    name: `warm-${String(process.pid)}`,
+    ...(agentCommand === undefined ? {} : { agent: agentCommand }),
+  });
   const host = fleet.lab.host('docker01');
   await startAgain(fleet);
   for (let n = 1; n <= networks; n += 1) {
@@ -50,37 +68,32 @@ export async function benchWarmFill(progress: (text: string) => void): Promise<s
   }
   const pid = fleet.agentPid('docker01');
   if (pid === undefined) throw new Error('the agent does not run');
-  const measure = async (label: string, from: number, count: number): Promise<string[]> => {
-    const before = await costWithPrograms(pid);
-    const began = performance.now();
-    for (let n = from; n < from + count; n += 1) {
-      await fleet.client.networks.create({
-        name: `warm${String(n)}`,
-        parent: `nic${String(n)}`,
-        subnets: [{ cidr: `10.9.${String(n)}.0/24`, gateway: `10.9.${String(n)}.1` }],
-        warm,
-      });
-    }
-    for (let n = from; n < from + count; n += 1) {
-      progress(`waiting for pool ${String(n)} of ${String(networks)}`);
-      await warmPoolsFull(fleet.client, `warm${String(n)}`, 1, warm);
-    }
-    // Leased is not probed yet: the wire is asked for some seconds more.
-    await settled(pid);
-    const took = performance.now() - began - settleMs;
-    const after = await costWithPrograms(pid);
-    return [
-      label,
-      seconds(took),
-      seconds(after.ownMs - before.ownMs),
-      seconds(after.programsMs - before.programsMs),
-      seconds(after.ownMs - before.ownMs + after.programsMs - before.programsMs),
-      mebibytes(after.peakBytes),
-    ];
-  };
+  const before = await costWithPrograms(pid);
+  const began = performance.now();
+  for (let n = 1; n <= networks; n += 1) {
+    await fleet.client.networks.create({
+      name: `warm${String(n)}`,
+      parent: `nic${String(n)}`,
+      subnets: [{ cidr: `10.9.${String(n)}.0/24`, gateway: `10.9.${String(n)}.1` }],
+      warm,
+    });
+  }
+  for (let n = 1; n <= networks; n += 1) {
+    progress(`${label}: waiting for pool ${String(n)} of ${String(networks)}`);
+    await warmPoolsFull(fleet.client, `warm${String(n)}`, 1, warm);
+  }
+  // Leased is not probed yet: the wire is asked for some seconds more.
+  await settled(pid);
+  const took = performance.now() - began - settleMs;
+  const after = await costWithPrograms(pid);
+  const [own, programs] = [after.ownMs - before.ownMs, after.programsMs - before.programsMs];
   return [
-    ['filling warm pools of 4', 'time', 'agent', 'its programs', 'processor in all', 'peak memory'],
-    await measure(`${String(networks)} networks`, 1, networks),
+    `${String(networks)} networks, agent ${label}`,
+    seconds(took),
+    seconds(own),
+    seconds(programs),
+    seconds(own + programs),
+    mebibytes(after.peakBytes),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The systemd units keep the order of a boot: links, then the agent, then Docker, and nothing that delays Docker. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -129,17 +129,28 @@ describe('the agent as a service', () => {
   });
 
   test.each([
-    ['trunkline-agent.service', `${agentNodeFlags.join(' ')} `, ''],
-    ['trunkline-agent-boot.service', '', ' --boot'],
-  ])('%s runs a program that is in the repository', (name, flags, options) => {
-    const start = service(read(name), 'ExecStart') ?? '';
-    expect(start).toBe(
-      `/bin/sh /opt/trunkline/scripts/with-node.sh node ${flags}/opt/trunkline/apps/agent/src/main.ts${options}`,
-    );
-    expect(existsSync(path.join(repository, 'apps/agent/src/main.ts'))).toBe(true);
+    ['trunkline-agent.service', ''],
+    ['trunkline-agent-boot.service', ' --boot'],
+  ])('%s runs the program of the package', (name, options) => {
+    expect(service(read(name), 'ExecStart')).toBe(`/usr/sbin/trunkline-agent${options}`);
   });
 
-  test('and `npm run agent` start the agent with the same memory as the tests and benchmarks do', () => {
+  test('is skipped, not failed, as long as no server is named', () => {
+    expect(service(agent, 'ExecCondition')).toBe(`/bin/sh -c 'test -n "$TRUNKLINE_SERVER"'`);
+    const condition = /^\/bin\/sh -c '(.*)'$/.exec(service(agent, 'ExecCondition') ?? '')?.[1] ?? '';
+    const statusWith = (env: NodeJS.ProcessEnv): number | null =>
+      spawnSync('/bin/sh', ['-c', condition], { env }).status;
+    expect([
+      statusWith({}),
+      statusWith({ TRUNKLINE_SERVER: '' }),
+      statusWith({ TRUNKLINE_SERVER: 'x' }),
+    ]).toEqual([1, 1, 0]);
+  });
+
+  test('starts with the same memory whether a package, `npm run agent`, a test or a benchmark starts it', () => {
+    const launcher = readFileSync(path.join(repository, 'packaging/agent/trunkline-agent'), 'utf8');
+    const started = /^exec "\$lib\/node" (.*?) "\$@"$/ms.exec(launcher)?.[1] ?? '';
+    expect(started.split(/[\s\\]+/)).toEqual(agentNodeFlags);
     const { scripts } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
@@ -149,14 +160,17 @@ describe('the agent as a service', () => {
   });
 });
 
-describe('the example of the settings', () => {
-  const text = readFileSync(path.join(folder, 'agent.env.example'), 'utf8');
+describe('the file of settings', () => {
+  const text = readFileSync(path.join(repository, 'packaging/agent/agent.env'), 'utf8');
 
-  test('is one that the agent takes once it is filled in, and says that it must be private', () => {
+  test('is one that the agent takes once a server is named, and says that it must be private', () => {
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     expect(lines.every((line) => /^TRUNKLINE_[A-Z_]+=\S*$/.test(line))).toBe(true);
     const env = Object.fromEntries(lines.map((line) => line.split('=', 2) as [string, string]));
-    expect(readConfig(env).server).toBe('https://trunkline.example.net:7400');
+    expect(() => readConfig(env)).toThrow('TRUNKLINE_SERVER is not set');
+    const server = 'https://trunkline.example.net:7400';
+    expect(text).toContain(server);
+    expect(readConfig({ ...env, TRUNKLINE_SERVER: server }).server).toBe(server);
     expect(text).toMatch(/mode 0600/);
     expect(service(agent, 'EnvironmentFile')).toBe('/etc/trunkline/agent.env');
     expect(service(boot, 'EnvironmentFile')).toBe('-/etc/trunkline/agent.env');
@@ -176,7 +190,7 @@ test.skipIf(analyze.error !== undefined)(
     try {
       for (const name of units) {
         const text = readFileSync(path.join(folder, name), 'utf8');
-        await writeFile(path.join(copies, name), text.replaceAll('/opt/trunkline', repository));
+        await writeFile(path.join(copies, name), text.replaceAll('/usr/sbin/trunkline-agent', '/bin/true'));
       }
       const copied = units.map((name) => path.join(copies, name));
       // It ends well also when it ignored a line: what counts is that it says nothing.
@@ -191,8 +205,21 @@ test.skipIf(analyze.error !== undefined)(
   },
 );
 
-test('nothing else is in the folder that an administrator copies', () => {
-  expect(readdirSync(folder).sort()).toEqual(['agent.env.example', ...names, socketName].sort());
+test.skipIf(analyze.error !== undefined).each([
+  ['trunkline-agent.service', 5],
+  ['trunkline-agent-boot.service', 5],
+])('systemd finds %s exposed to %d of 10 at most', (name, most) => {
+  const unit = path.join(folder, name);
+  const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+  expect(exposure).toBeLessThanOrEqual(most);
+});
+
+test('nothing else is in the folder of units', () => {
+  expect(readdirSync(folder).sort()).toEqual([...names, socketName].sort());
   // systemd complains of units that can be executed.
   for (const name of units) expect(statSync(path.join(folder, name)).mode & 0o111).toBe(0);
 });

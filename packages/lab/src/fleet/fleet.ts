@@ -11,12 +11,19 @@ import { killPostmaster, makeDataDirectory, removeDataDirectory } from './data-d
 import { watchProgram, type Program } from './program.ts';
 import { compileCache, freePort, repository, startServerProcess } from './server-process.ts';
 
-const agentMain = path.join(repository, 'apps/agent/src/main.ts');
-/** As `npm run agent` and the unit start it (docs/decisions/0035-bounds-for-an-agents-memory-and-processor-time.md); a test compares them. */
+/** As `npm run agent` and the package start it (docs/decisions/0035-bounds-for-an-agents-memory-and-processor-time.md); a test compares them. */
 export const agentNodeFlags = [
   '--max-semi-space-size=1',
   '--initial-old-space-size=24',
   '--optimize-for-size',
+  '--v8-pool-size=1',
+  '--max-opt=1',
+  '--liftoff-only',
+];
+const agentOfCheckout = [
+  process.execPath,
+  ...agentNodeFlags,
+  path.join(repository, 'apps/agent/src/main.ts'),
 ];
 const agentStartMs = 90_000;
 const stopGraceMs = 20_000;
@@ -31,6 +38,8 @@ export interface FleetOptions {
   readonly engine?: string;
   /** Port of the server on the loopback; a free one when left out or taken. */
   readonly port?: number;
+  /** Command that runs an agent, such as that of a package; the checkout's own when left out. */
+  readonly agent?: readonly string[];
   /** Settings of the agents beside those that the fleet makes. */
   readonly agentEnv?: Readonly<Record<string, string>>;
   /** Takes progress, line by line. */
@@ -166,7 +175,12 @@ async function build(
   await lab.expose(port);
 
   const serverUrl = `http://${lab.switchAddress}:${String(port)}`;
-  const agents = createAgents(lab, { TRUNKLINE_SERVER: serverUrl, ...options.agentEnv }, client);
+  const agents = createAgents({
+    lab,
+    client,
+    command: options.agent ?? agentOfCheckout,
+    env: { TRUNKLINE_SERVER: serverUrl, ...options.agentEnv },
+  });
   undo.push(() => agents.killAll());
   log(`starting ${String(lab.hosts.length)} agents`);
   await Promise.all(lab.hosts.map(({ name }) => agents.start(name)));
@@ -218,7 +232,14 @@ async function reported(client: ApiClient, host: string): Promise<void> {
   );
 }
 
-function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: ApiClient) {
+interface AgentsDeps {
+  readonly lab: Lab;
+  readonly client: ApiClient;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function createAgents({ lab, client, command, env }: AgentsDeps) {
   const running = new Map<string, Program>();
   const lines = new Map<string, string[]>(lab.hosts.map(({ name }) => [name, []]));
   const tokens = new Map<string, string>();
@@ -233,7 +254,7 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
 
   async function start(host: string): Promise<void> {
     if (running.get(host)?.running === true) return;
-    const child = lab.host(host).spawn([process.execPath, ...agentNodeFlags, agentMain], {
+    const child = lab.host(host).spawn(command, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...env,
@@ -255,7 +276,7 @@ function createAgents(lab: Lab, env: Readonly<Record<string, string>>, client: A
   /** The boot stage of a host, to its end. Throws with its output when a link could not be put back. */
   async function boot(host: string): Promise<void> {
     // As its unit: it knows the settings of the agent, and needs none of them.
-    const ran = await lab.host(host).exec([process.execPath, agentMain, '--boot'], {
+    const ran = await lab.host(host).exec([...command, '--boot'], {
       env: { ...env, ...compileCache },
     });
     lines.get(host)?.push(...`${ran.stdout}${ran.stderr}`.trimEnd().split('\n'));

@@ -1,0 +1,179 @@
+/** The Debian package of the agent on a clean Debian: installed, brought up to date, removed and purged. */
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unpackCleanRoot } from '@trunkline/lab/hosts/clean-root.ts';
+import { agentUnits, agentFiles } from '../../scripts/package/agent.ts';
+import { makeDeb } from '../../scripts/package/deb.ts';
+import { architectureHere } from '../../scripts/package/node-binary.ts';
+
+const repository = path.resolve(import.meta.dirname, '../..');
+const versions = { older: '0.0.8', newer: '0.0.9' } as const;
+const settings = 'etc/trunkline/agent.env';
+const programs = ['usr/sbin/trunkline-agent', 'usr/lib/trunkline-agent'];
+
+let work: string;
+let root: string;
+let why: string | null;
+
+beforeAll(async () => {
+  work = await mkdtemp(path.join(tmpdir(), 'trunkline-clean-'));
+  root = path.join(work, 'root');
+  why = await unpackCleanRoot(root, (line) => process.stderr.write(`${line}\n`));
+  if (why !== null) {
+    process.stderr.write(`the package is not tried on a clean Debian: ${why}\n`);
+    return;
+  }
+  for (const version of Object.values(versions)) {
+    await makeDeb({
+      name: 'trunkline-agent',
+      version,
+      architecture: architectureHere,
+      files: await agentFiles({ root: repository, version, architecture: architectureHere }),
+      controlDir: path.join(repository, 'packaging/debian/trunkline-agent'),
+      time: 1_700_000_000,
+      compression: 'fast',
+      outDir: path.join(root, 'packages'),
+    });
+  }
+}, 600_000);
+
+afterAll(async () => {
+  await rm(work, { recursive: true, force: true });
+});
+
+const has = (name: string): boolean => existsSync(path.join(root, name));
+const put = async (name: string, text: string): Promise<void> => {
+  await mkdir(path.dirname(path.join(root, name)), { recursive: true });
+  await writeFile(path.join(root, name), text);
+};
+
+/** Runs a program in the clean root, which has a /proc and no systemd. */
+function inside(...argv: string[]): SpawnSyncReturns<string> {
+  const enter = ['--mount', '--pid', '--fork', `--mount-proc=${path.join(root, 'proc')}`, 'chroot', root];
+  return spawnSync('unshare', [...enter, ...argv], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+  });
+}
+
+function apt(...argv: string[]): SpawnSyncReturns<string> {
+  return inside('apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0', '--no-install-recommends', ...argv);
+}
+
+function install(version: string): SpawnSyncReturns<string> {
+  return apt('install', `/packages/trunkline-agent_${version}_${architectureHere}.deb`);
+}
+
+function ended(ran: SpawnSyncReturns<string>): { status: number | null; output: string } {
+  return { status: ran.status, output: ran.status === 0 ? '' : `${ran.stdout}${ran.stderr}` };
+}
+const well = { status: 0, output: '' };
+
+/** Links that systemd starts the units by. */
+async function enabled(): Promise<string[]> {
+  const folder = path.join(root, 'etc/systemd/system');
+  const all = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return all
+    .filter((one) => one.isSymbolicLink() && one.name.startsWith('trunkline'))
+    .map((one) => path.join(path.relative(folder, one.parentPath), one.name))
+    .sort();
+}
+
+const allEnabled = [
+  'docker.service.wants/trunkline-agent-boot.service',
+  'docker.service.wants/trunkline-agent.service',
+  'docker.service.wants/trunkline-agent.socket',
+  'multi-user.target.wants/trunkline-agent-boot.service',
+  'multi-user.target.wants/trunkline-agent.service',
+  'sockets.target.wants/trunkline-agent.socket',
+];
+
+/** Everything in the root but what apt and dpkg keep of their own work. */
+async function listing(): Promise<string[]> {
+  const all = await readdir(root, { recursive: true, withFileTypes: true });
+  return all
+    .map((one) => path.relative(root, path.join(one.parentPath, one.name)))
+    .filter(
+      (name) =>
+        !/^(proc|packages|tmp|var\/log|var\/lib\/(dpkg|apt)|var\/cache\/(apt|ldconfig))(\/|$)/.test(name),
+    )
+    .sort();
+}
+
+describe('on a clean Debian, without systemd running', () => {
+  let before: string[];
+
+  test('it is installed by apt, with nothing but what it depends on', async ({ skip }) => {
+    if (why !== null) skip(why);
+    before = await listing();
+    expect(ended(install(versions.older))).toEqual(well);
+    expect(inside('trunkline-agent', '--version').stdout).toBe(`${versions.older}\n`);
+    expect((await lstat(path.join(root, settings))).mode & 0o777).toBe(0o600);
+    for (const unit of agentUnits) expect(has(`usr/lib/systemd/system/${unit}`)).toBe(true);
+    // None of its files differs from its checksum.
+    expect(inside('dpkg', '--verify', 'trunkline-agent').stdout).not.toMatch(/^..5/m);
+  });
+
+  test('its units are enabled, and nothing was started', async ({ skip }) => {
+    if (why !== null) skip(why);
+    expect(await enabled()).toEqual(allEnabled);
+    expect(has('var/lib/trunkline-agent')).toBe(false);
+    expect(inside('trunkline-agent').stderr).toContain('TRUNKLINE_SERVER is not set');
+  });
+
+  test('by hand it takes the settings of the host', async ({ skip }) => {
+    if (why !== null) skip(why);
+    await put(settings, 'TRUNKLINE_SERVER=not-a-url\n');
+    expect(inside('trunkline-agent').stderr).toContain('not-a-url');
+  });
+
+  test('a newer version keeps settings, state and what an administrator disabled', async ({ skip }) => {
+    if (why !== null) skip(why);
+    await put('var/lib/trunkline-agent/identity.json', '{}');
+    const disabled = 'trunkline-agent-boot.service';
+    // As systemctl disable does it.
+    for (const link of await enabled())
+      if (link.endsWith(disabled)) await rm(path.join(root, 'etc/systemd/system', link));
+    expect(ended(install(versions.newer))).toEqual(well);
+    expect(inside('trunkline-agent', '--version').stdout).toBe(`${versions.newer}\n`);
+    expect(await readFile(path.join(root, settings), 'utf8')).toBe('TRUNKLINE_SERVER=not-a-url\n');
+    expect(has('var/lib/trunkline-agent/identity.json')).toBe(true);
+    expect(await enabled()).toEqual(allEnabled.filter((one) => !one.endsWith(disabled)));
+  });
+
+  test('removed, it leaves settings and state, and no program', async ({ skip }) => {
+    if (why !== null) skip(why);
+    await put('var/cache/trunkline-agent/compiled', 'x');
+    expect(ended(apt('remove', 'trunkline-agent'))).toEqual(well);
+    for (const name of [...programs, 'var/cache/trunkline-agent'])
+      expect([name, has(name)]).toEqual([name, false]);
+    expect(has(settings)).toBe(true);
+    expect(has('var/lib/trunkline-agent/identity.json')).toBe(true);
+  });
+
+  test('installed again and purged, it leaves nothing', async ({ skip }) => {
+    if (why !== null) skip(why);
+    expect(ended(install(versions.newer))).toEqual(well);
+    await put('var/cache/trunkline-agent/compiled', 'x');
+    expect(ended(apt('purge', 'trunkline-agent'))).toEqual(well);
+    expect(await enabled()).toEqual([]);
+    expect(await listing()).toEqual(before);
+  });
+
+  test('it is not installed beside units of an agent that was installed by hand', async ({ skip }) => {
+    if (why !== null) skip(why);
+    const unit = 'etc/systemd/system/trunkline-agent.service';
+    await put(unit, '[Service]\nExecStart=/bin/sh /opt/trunkline/scripts/with-node.sh node main.ts\n');
+    const refused = install(versions.newer);
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain(`/${unit} runs an agent that was installed by hand`);
+    expect(has('usr/sbin/trunkline-agent')).toBe(false);
+    await rm(path.join(root, unit));
+    expect(ended(install(versions.newer))).toEqual(well);
+    expect(ended(apt('purge', 'trunkline-agent'))).toEqual(well);
+  });
+});
