@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { bundle, type BundledPackage } from './bundle.ts';
-import { makeDeb, type Compression } from './deb.ts';
+import { makeDeb } from './deb.ts';
 import { documentsOf, manualPage } from './documents.ts';
-import { readNode, type Architecture } from './node-binary.ts';
+import { readNode } from './node-binary.ts';
+import type { PackageOutput, PackageSource } from './package-source.ts';
 import { makeTarball } from './tarball.ts';
 import type { PackagedFile } from './tree.ts';
 
@@ -21,13 +22,6 @@ export const agentUnits = [
   'trunkline-agent.service',
   'trunkline-agent.socket',
 ] as const;
-
-/** What is packaged: which source, as which version, for which processor. */
-export interface PackageSource {
-  readonly root: string;
-  readonly version: string;
-  readonly architecture: Architecture;
-}
 
 /** All files of the agent on a host, from the root of the host. */
 export async function agentFiles(of: PackageSource): Promise<PackagedFile[]> {
@@ -81,14 +75,6 @@ async function bundledPrograms({
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }
-}
-
-/** How packages are made. */
-export interface PackageOutput {
-  /** Time of everything in them, in seconds since 1970. */
-  readonly time: number;
-  readonly outDir: string;
-  readonly compression: Compression;
 }
 
 /** Makes the Debian package and the archive of the agent; yields their files. */

@@ -15,6 +15,8 @@ export interface Bundle {
   readonly leftOut?: readonly string[];
   /** What stands for a dependency: its name, and a file, relative to the root. */
   readonly inPlaceOf?: Readonly<Record<string, string>>;
+  /** A dependency reads files beside itself: it looks for them from the folder of the program. */
+  readonly readsBesideItself?: boolean;
   readonly outDir: string;
 }
 
@@ -67,6 +69,7 @@ async function bundleOne(what: Omit<Bundle, 'outDir'>, entry: string): Promise<O
   });
   const { output } = await build.generate({
     format: 'esm',
+    ...(what.readsBesideItself === true ? { banner: 'const __dirname = import.meta.dirname;' } : {}),
     comments: false,
     codeSplitting: false,
     // Names stay, so that a stack can be read.

@@ -4,12 +4,13 @@ import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { agentPackages } from './agent.ts';
 import { architectures, type Architecture } from './node-binary.ts';
+import { serverPackage } from './server.ts';
 
 const run = promisify(execFile);
 const usage = `Usage: npm run package [-- --arch amd64,arm64] [-- --out dist]
 
-Makes the packages of the agent: trunkline-agent_VERSION_ARCH.deb, and .tar.xz for systems without Debian packages. Needs dpkg-deb,
-tar and xz. The time in them is SOURCE_DATE_EPOCH, or that of the last commit.
+Makes the packages: trunkline-agent_VERSION_ARCH.deb, the same as .tar.xz for systems without Debian packages, and
+trunkline-server_VERSION_ARCH.deb. Needs dpkg-deb, tar and xz. The time in them is SOURCE_DATE_EPOCH, or that of the last commit.
 `;
 
 function architecturesOf(text: string): Architecture[] {
@@ -27,6 +28,10 @@ async function timeOfSource(root: string): Promise<number> {
     (await run('git', ['-C', root, 'log', '-1', '--format=%ct']).catch(() => ({ stdout: '' }))).stdout.trim();
   if (!/^\d+$/.test(text)) throw new Error('no commit here: set SOURCE_DATE_EPOCH to seconds since 1970');
   return Number(text);
+}
+
+function say(file: string): void {
+  process.stdout.write(`${path.relative(process.cwd(), file)}\n`);
 }
 
 async function main(): Promise<void> {
@@ -48,15 +53,9 @@ async function main(): Promise<void> {
   const outDir = path.resolve(values.out);
   const time = await timeOfSource(root);
   for (const architecture of architecturesOf(values.arch)) {
-    for await (const file of agentPackages({
-      root,
-      version,
-      architecture,
-      time,
-      outDir,
-      compression: 'small',
-    }))
-      process.stdout.write(`${path.relative(process.cwd(), file)}\n`);
+    const how = { root, version, architecture, time, outDir, compression: 'small' } as const;
+    for await (const file of agentPackages(how)) say(file);
+    say(await serverPackage(how));
   }
 }
 

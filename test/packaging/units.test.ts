@@ -15,6 +15,7 @@ const folder = path.join(repository, 'packaging/systemd');
 const read = (name: string): UnitFile => parseUnit(readFileSync(path.join(folder, name), 'utf8'));
 const names = ['trunkline-agent-boot.service', 'trunkline-agent.service'] as const;
 const socketName = 'trunkline-agent.socket';
+const serverName = 'trunkline-server.service';
 const units = [...names, socketName] as const;
 const boot = read('trunkline-agent-boot.service');
 const agent = read('trunkline-agent.service');
@@ -160,6 +161,31 @@ describe('the agent as a service', () => {
   });
 });
 
+describe('the server as a service', () => {
+  const server = read(serverName);
+
+  test('runs as a user of its own, with a state folder that nobody else reads', () => {
+    expect(service(server, 'User')).toBe('trunkline');
+    expect(service(server, 'StateDirectory')).toBe('trunkline');
+    expect(service(server, 'StateDirectoryMode')).toBe('0700');
+    expect(service(server, 'Environment')).toBe('TRUNKLINE_DATA_DIR=/var/lib/trunkline');
+    // V8 makes code at run time.
+    expect(service(server, 'MemoryDenyWriteExecute')).toBeUndefined();
+  });
+
+  test('is skipped, not failed, as long as no database is named', () => {
+    expect(service(server, 'ExecCondition')).toBe(`/bin/sh -c 'test -n "$DATABASE_URL"'`);
+    expect(service(server, 'EnvironmentFile')).toBe('/etc/trunkline/server.env');
+  });
+
+  test('its file of settings names only variables that it reads', () => {
+    const text = readFileSync(path.join(repository, 'packaging/server/server.env'), 'utf8');
+    const source = readFileSync(path.join(repository, 'apps/server/src/config.ts'), 'utf8');
+    for (const name of variables(text)) expect(source).toContain(name);
+    expect(text).toMatch(/^DATABASE_URL=$/m);
+  });
+});
+
 describe('the file of settings', () => {
   const text = readFileSync(path.join(repository, 'packaging/agent/agent.env'), 'utf8');
 
@@ -188,11 +214,14 @@ test.skipIf(analyze.error !== undefined)(
   async () => {
     const copies = await mkdtemp(path.join(tmpdir(), 'trunkline-units-'));
     try {
-      for (const name of units) {
+      for (const name of [...units, serverName]) {
         const text = readFileSync(path.join(folder, name), 'utf8');
-        await writeFile(path.join(copies, name), text.replaceAll('/usr/sbin/trunkline-agent', '/bin/true'));
+        await writeFile(
+          path.join(copies, name),
+          text.replaceAll(/\/usr\/sbin\/trunkline-(?:agent|server)/g, '/bin/true'),
+        );
       }
-      const copied = units.map((name) => path.join(copies, name));
+      const copied = [...units, serverName].map((name) => path.join(copies, name));
       // It ends well also when it ignored a line: what counts is that it says nothing.
       const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...copied], {
         encoding: 'utf8',
@@ -208,6 +237,7 @@ test.skipIf(analyze.error !== undefined)(
 test.skipIf(analyze.error !== undefined).each([
   ['trunkline-agent.service', 5],
   ['trunkline-agent-boot.service', 5],
+  ['trunkline-server.service', 3],
 ])('systemd finds %s exposed to %d of 10 at most', (name, most) => {
   const unit = path.join(folder, name);
   const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
@@ -219,7 +249,7 @@ test.skipIf(analyze.error !== undefined).each([
 });
 
 test('nothing else is in the folder of units', () => {
-  expect(readdirSync(folder).sort()).toEqual([...names, socketName].sort());
+  expect(readdirSync(folder).sort()).toEqual([...names, socketName, serverName].sort());
   // systemd complains of units that can be executed.
   for (const name of units) expect(statSync(path.join(folder, name)).mode & 0o111).toBe(0);
 });

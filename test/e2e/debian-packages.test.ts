@@ -1,4 +1,4 @@
-/** The Debian package of the agent on a clean Debian: installed, brought up to date, removed and purged. */
+/** The Debian packages on a clean Debian: installed, brought up to date, removed and purged. */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { unpackCleanRoot } from '@trunkline/lab/hosts/clean-root.ts';
 import { agentUnits, agentFiles } from '../../scripts/package/agent.ts';
 import { makeDeb } from '../../scripts/package/deb.ts';
 import { architectureHere } from '../../scripts/package/node-binary.ts';
+import { serverPackage } from '../../scripts/package/server.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
 const versions = { older: '0.0.8', newer: '0.0.9' } as const;
@@ -39,6 +40,14 @@ beforeAll(async () => {
       outDir: path.join(root, 'packages'),
     });
   }
+  await serverPackage({
+    root: repository,
+    version: versions.newer,
+    architecture: architectureHere,
+    time: 1_700_000_000,
+    compression: 'fast',
+    outDir: path.join(root, 'packages'),
+  });
 }, 600_000);
 
 afterAll(async () => {
@@ -64,8 +73,8 @@ function apt(...argv: string[]): SpawnSyncReturns<string> {
   return inside('apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0', '--no-install-recommends', ...argv);
 }
 
-function install(version: string): SpawnSyncReturns<string> {
-  return apt('install', `/packages/trunkline-agent_${version}_${architectureHere}.deb`);
+function install(version: string, name = 'trunkline-agent'): SpawnSyncReturns<string> {
+  return apt('install', `/packages/${name}_${version}_${architectureHere}.deb`);
 }
 
 function ended(ran: SpawnSyncReturns<string>): { status: number | null; output: string } {
@@ -99,12 +108,12 @@ async function listing(): Promise<string[]> {
     .map((one) => path.relative(root, path.join(one.parentPath, one.name)))
     .filter(
       (name) =>
-        !/^(proc|packages|tmp|var\/log|var\/lib\/(dpkg|apt)|var\/cache\/(apt|ldconfig))(\/|$)/.test(name),
+        !/^(proc|packages|run|tmp|var\/log|var\/lib\/(dpkg|apt)|var\/cache\/(apt|ldconfig))(\/|$)/.test(name),
     )
     .sort();
 }
 
-describe('on a clean Debian, without systemd running', () => {
+describe('the agent on a clean Debian, without systemd running', () => {
   let before: string[];
 
   test('it is installed by apt, with nothing but what it depends on', async ({ skip }) => {
@@ -176,4 +185,28 @@ describe('on a clean Debian, without systemd running', () => {
     expect(ended(install(versions.newer))).toEqual(well);
     expect(ended(apt('purge', 'trunkline-agent'))).toEqual(well);
   });
+});
+
+test('the server is installed with a user of its own, enabled, and purged without a trace but that user', async ({
+  skip,
+}) => {
+  if (why !== null) skip(why);
+  const before = await listing();
+  expect(ended(install(versions.newer, 'trunkline-server'))).toEqual(well);
+  expect(inside('trunkline-server', '--version').stdout).toBe(`${versions.newer}\n`);
+  expect(inside('id', '--user', '--name', 'trunkline').stdout).toBe('trunkline\n');
+  expect(await enabled()).toEqual(['multi-user.target.wants/trunkline-server.service']);
+  expect((await lstat(path.join(root, 'etc/trunkline/server.env'))).mode & 0o777).toBe(0o600);
+  await put('var/lib/trunkline/admin-token', 'x');
+  await put('var/cache/trunkline-server/compiled', 'x');
+  expect(ended(apt('remove', 'trunkline-server'))).toEqual(well);
+  expect(has('usr/lib/trunkline-server')).toBe(false);
+  expect(has('var/lib/trunkline/admin-token')).toBe(true);
+  expect(ended(apt('purge', 'trunkline-server'))).toEqual(well);
+  expect(await enabled()).toEqual([]);
+  // adduser keeps a copy of what it changed.
+  const accounts = /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/;
+  expect((await listing()).filter((name) => !accounts.test(name))).toEqual(
+    before.filter((name) => !accounts.test(name)),
+  );
 });
