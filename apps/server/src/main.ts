@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { messageOf, openLogOutput } from '@trunkline/log';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
+import { readCommandLine, UsageError } from './command-line.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { DataDirectoryInUse, EmbeddedPostgresFailed } from '@trunkline/embedded-postgres';
 import { guardProcess } from './platform/process-guard.ts';
@@ -75,6 +76,21 @@ async function main(): Promise<number> {
   return failed() ? 1 : 0;
 }
 
+/** What the command line asks for; ends the process where it is not understood, or where nothing is to be run. */
+function readArguments(): void {
+  try {
+    const asked = readCommandLine(process.argv.slice(2), packageJson.version);
+    if (asked.do === 'run') return;
+    process.stdout.write(asked.text);
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`trunkline server: ${error.message}\n`);
+    process.exit(2);
+  }
+}
+
+readArguments();
 try {
   // What hangs must not keep a stopped server: the process ends here, whatever is still open.
   process.exit(await main());

@@ -1,10 +1,11 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@trunkline/log';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
+import { checkSettings, listenFault } from './check-settings.ts';
 import { ConfigError, type ServerConfig } from './config.ts';
 import { createPastMark } from './features/recovery/past-mark.ts';
 import { createChanges } from './platform/changes.ts';
@@ -75,7 +76,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
   };
   const fastMs = (): number => Math.max(minFastMs, fastUntilMs - (performance.now() - stoppingSince));
   try {
-    await makeDataDir(config.dataDir);
+    const tls = await checkSettings(config);
     const { connection, postgres } = await findDatabase(config, log, signal);
     if (postgres !== undefined)
       stages.push({
@@ -111,7 +112,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
     const pastMark = config.databaseUrl === undefined ? createPastMark(config.dataDir) : undefined;
     const features = await buildApp(platform, {
       version,
-      tls: await readTls(config),
+      tls,
       trustProxy: config.trustProxy,
       unusedLeases: config.unusedLeases,
       thresholds: config.thresholds,
@@ -143,26 +144,16 @@ export async function startServer({ config, log, version, signal }: ServerStart)
     if (madeAdminToken !== undefined)
       log.info({ file: adminTokenFile(config.dataDir) }, 'wrote the first admin token');
 
-    const url = await features.app.listen({
-      host: config.listen.host,
-      port: config.listen.port,
-      backlog: 4096,
-    });
+    const url = await features.app
+      .listen({ host: config.listen.host, port: config.listen.port, backlog: 4096 })
+      .catch((error: unknown) => {
+        throw listenFault(error, config.listen);
+      });
     stopSweeps = features.startSweeps();
     return { url, madeAdminToken, stop };
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-async function makeDataDir(dataDir: string): Promise<void> {
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    throw new ConfigError(
-      `cannot make the data directory ${dataDir}: ${messageOf(error)}; choose another with TRUNKLINE_DATA_DIR`,
-    );
   }
 }
 
@@ -194,11 +185,11 @@ async function untilReachable(
       return;
     } catch (error) {
       if (!mayComeUp(error) || Date.now() > deadline) {
-        throw new Error(`the database cannot be used: ${messageOf(error)}; check DATABASE_URL`, {
+        throw new ConfigError(`the database cannot be used: ${messageOf(error)}; check DATABASE_URL`, {
           cause: error,
         });
       }
-      log.warn({ err: error, retryMs: pause }, 'database not reachable yet');
+      log.warn({ reason: messageOf(error), retryMs: pause }, 'database not reachable yet');
       await delay(pause, undefined, { signal });
     }
   }
@@ -208,22 +199,6 @@ async function untilReachable(
 function mayComeUp(error: unknown): boolean {
   const code = databaseFault(error)?.code ?? '';
   return apiErrorFromDatabase(error)?.code === 'database_unavailable' && !/^(?:28|3D)/.test(code);
-}
-
-async function readTls({ tls }: ServerConfig): Promise<{ key: Buffer; cert: Buffer } | undefined> {
-  if (tls === undefined) return undefined;
-  return {
-    key: await readPem('TRUNKLINE_TLS_KEY', tls.keyFile),
-    cert: await readPem('TRUNKLINE_TLS_CERT', tls.certFile),
-  };
-}
-
-async function readPem(variable: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new ConfigError(`${variable}: cannot read ${file}: ${messageOf(error)}`);
-  }
 }
 
 const adminTokenFile = (dataDir: string): string => join(dataDir, 'admin-token');

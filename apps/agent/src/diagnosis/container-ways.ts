@@ -186,10 +186,7 @@ export const unreachedFromHost = ({ container, ping }: Traffic['hostPings'][numb
   code: 'no-answer',
   subject: `container ${container}`,
   message: `this host does not reach its container ${container} at ${ping.address}, though the network has host access`,
-  evidence: [
-    ping.error ??
-      `ping ${ping.address} from this host: ${ping.received} of ${ping.sent} answered, ${ping.mac === null ? 'nobody answered ARP or neighbour discovery' : `by way of ${ping.mac}`}`,
-  ],
+  evidence: [ping.error ?? `ping ${ping.address} from this host: ${ping.received} of ${ping.sent} answered`],
   remedy: 'mend what stands before it in the list; GET /v1/placements says whether host access is set up',
 });
 

@@ -16,7 +16,7 @@ import { inContainerNetwork } from '../host/namespace.ts';
 import { placesOf } from './container-place.ts';
 import { finding, isCut, isLossy, type Examiner, type Traffic, type TriedPing } from './examiner.ts';
 import { machineOf } from './machine.ts';
-import { openScene, type Scene, type SceneDeps } from './scene.ts';
+import { linksBelow, openScene, type Scene, type SceneDeps, type SceneNetwork } from './scene.ts';
 
 /** What a diagnosis works with. */
 export interface DiagnosisDeps extends SceneDeps {
@@ -113,9 +113,14 @@ async function pingFromHost(scene: Scene, signal: AbortSignal): Promise<Traffic[
   const targets = scene.containers.flatMap(({ name, detail }) =>
     detail?.pid == null
       ? []
-      : placesOf(detail, networks, docker.networks).flatMap(({ endpoint: { ipv4, ipv6 } }) =>
-          [ipv4, ipv6].filter((ip) => ip !== null).map((ip) => ({ container: name, ip })),
-        ),
+      : placesOf(detail, networks, docker.networks).flatMap(({ endpoint: { ipv4, ipv6 }, network }) => {
+          const one = networks.find((candidate) => candidate.network === network);
+          const ips = [
+            ...(hasAddress(4, one, scene) ? [ipv4] : []),
+            ...(hasAddress(6, one, scene) ? [ipv6] : []),
+          ];
+          return ips.filter((ip) => ip !== null).map((ip) => ({ container: name, ip }));
+        }),
   );
   return await Promise.all(
     targets.slice(0, maxHostPings).map(async ({ container, ip }) => ({
@@ -139,6 +144,14 @@ async function pingAll(task: DiagnosisTask, scene: Scene, signal: AbortSignal): 
     }),
   );
   return tried.flat();
+}
+
+/** Whether the host has an address of a family on the interface of a network: without one there is no host access over it. */
+function hasAddress(family: 4 | 6, network: SceneNetwork | undefined, scene: Scene): boolean {
+  const links = network === undefined ? [] : linksBelow(network, scene);
+  return links.some(({ addresses }) =>
+    addresses.some((one) => one.family === family && one.scope === 'global' && one.passing !== true),
+  );
 }
 
 /** MTU of the interface of the network that has an address; null where that is none of the diagnosis. */

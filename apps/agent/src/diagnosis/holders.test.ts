@@ -67,6 +67,16 @@ test.each<[string, Readonly<Record<string, readonly string[]>>, readonly string[
   expect(findings.every(({ evidence }) => evidence.some((line) => line.includes(other)))).toBe(true);
 });
 
+test('asked once more, where it could not be asked the first time', async () => {
+  const asked = new Set<string>();
+  const { findings } = await found(async (request, signal) => {
+    if (asked.has(request.ip)) return await wire(well)(request, signal);
+    asked.add(request.ip);
+    return await deaf(request, signal);
+  });
+  expect(findings).toEqual([]);
+});
+
 test('not looked, where the wire cannot be asked', async () => {
   await expect(found(deaf)).rejects.toThrow('nft is not installed');
 });

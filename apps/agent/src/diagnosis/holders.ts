@@ -1,5 +1,5 @@
 import type { HostFinding } from '@trunkline/contracts';
-import type { ProbeAnswer } from '../wire/address-probe.ts';
+import type { ProbeAnswer, ProbeRequest } from '../wire/address-probe.ts';
 import { placesOf } from './container-place.ts';
 import type { Examiner } from './examiner.ts';
 import { ownGateways } from './places.ts';
@@ -62,7 +62,7 @@ function heldBy({ containers, networks, observed }: Scene): readonly Held[] {
 }
 
 async function askHolder({ container, network, link, ip, mac }: Held, scene: Scene): Promise<Asked> {
-  const answer = await scene.recheck({ link, ip, known: [mac] }, scene.signal);
+  const answer = await ask({ link, ip, known: [mac] }, scene);
   if (answer.answer !== 'taken') return without(answer);
   return {
     failure: null,
@@ -100,9 +100,9 @@ function gatewaysOf(scene: Scene): readonly Gateway[] {
 
 /** Asked twice: the second time without the one that answered first. That nobody does is found by the probes. */
 async function askGateway({ network, link, ip }: Gateway, scene: Scene): Promise<Asked> {
-  const first = await scene.recheck({ link, ip }, scene.signal);
+  const first = await ask({ link, ip }, scene);
   if (first.answer !== 'taken') return without(first);
-  const second = await scene.recheck({ link, ip, known: [first.mac] }, scene.signal);
+  const second = await ask({ link, ip, known: [first.mac] }, scene);
   if (second.answer !== 'taken') return without(second);
   return {
     failure: null,
@@ -114,6 +114,12 @@ async function askGateway({ network, link, ip }: Gateway, scene: Scene): Promise
       remedy: `find both machines on the switches and change the address of one`,
     },
   };
+}
+
+/** Once more where it could not be asked: a probe may have ended in between. */
+async function ask(request: ProbeRequest, { recheck, signal }: Scene): Promise<ProbeAnswer> {
+  const answer = await recheck(request, signal);
+  return answer.answer === 'unknown' ? await recheck(request, signal) : answer;
 }
 
 const without = (answer: ProbeAnswer): Asked => ({

@@ -1,5 +1,6 @@
 /** What several hosts found, put together: the cause first, nothing twice, and nothing out of thin air. */
 import type {
+  AddressFinding,
   Condition,
   ConditionType,
   DiagnosisTaskResult,
@@ -309,6 +310,33 @@ test('a rule that dropped packets is the cause where another host misses them, a
       message: 'a rule of docker02 dropped 12 packets; nothing that was sent was lost',
     },
   ]);
+});
+
+test('whoever has an address beside a container is named once, by name where the fleet knows it', () => {
+  const subject = 'address 172.16.100.20 of network mac_net1';
+  const onWire = {
+    ...dropped,
+    code: 'address-foreign' as const,
+    subject,
+    message: '02:4c:41:42:00:01 answers',
+  };
+  const answers = [answer('docker01'), answer('docker02', { findings: [onWire] })];
+  expect(codesOf({ answers })).toEqual(['address-foreign docker02']);
+  const holder = { dockerId: null, mac: null, since: null, observedAt: null };
+  const known: AddressFinding = {
+    kind: 'two-holders',
+    network: 'mac_net1',
+    ip: '172.16.100.20',
+    state: 'bound',
+    mac: '02:4c:41:42:00:01',
+    holders: [
+      { ...holder, host: 'docker02', container: 'box2' },
+      { ...holder, host: 'docker01', container: null },
+    ],
+    message: 'host docker01 itself has it',
+    remedy: 'take it off',
+  };
+  expect(codesOf({ answers, addresses: [known] })).toEqual(['address-on-two several']);
 });
 
 test('a host that is only the far end of the probes says nothing of itself', () => {

@@ -227,6 +227,10 @@ function wireEvidence({ hosts }: WireVerdict, wire: WireResult): string[] {
 /** One thing is said once: a host that looked says more than the conditions that it reported before. */
 function withoutRepeats(findings: readonly DiagnosisFinding[]): DiagnosisFinding[] {
   const kept: DiagnosisFinding[] = [];
+  // Who answers there is known by name.
+  const ofKnown = new Set(
+    findings.flatMap(({ code, subject }) => (code === 'address-on-two' ? [subject] : [])),
+  );
   for (const one of findings) {
     const isRepeat = kept.some(
       (before) =>
@@ -234,6 +238,7 @@ function withoutRepeats(findings: readonly DiagnosisFinding[]): DiagnosisFinding
         before.host === one.host &&
         (before.subject === one.subject || one.evidence.some((line) => line.startsWith('condition '))),
     );
+    if (one.code === 'address-foreign' && ofKnown.has(one.subject)) continue;
     if (!isRepeat) kept.push(one);
   }
   return kept;

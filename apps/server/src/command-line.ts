@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util';
+import { messageOf } from '@trunkline/log';
+
+/** What the command line asks for. */
+export type CommandLine = { readonly do: 'run' } | { readonly do: 'print'; readonly text: string };
+
+/** Arguments that are not understood. */
+export class UsageError extends Error {}
+
+const usage = `usage: trunkline server [--help] [--version]
+
+Runs the server. Everything is set by variables of the environment:
+
+  TRUNKLINE_LISTEN            address and port to listen on; 127.0.0.1:7400 unless set
+  TRUNKLINE_DATA_DIR          folder of its database and of the first admin token
+  TRUNKLINE_ADMIN_TOKEN       the first admin token, 20 characters or more; made unless set
+  DATABASE_URL                PostgreSQL to use; the server runs its own unless set
+  TRUNKLINE_TLS_KEY           PEM file of the private key; plain HTTP unless set
+  TRUNKLINE_TLS_CERT          PEM file of the certificate chain
+  TRUNKLINE_TRUST_PROXY       addresses or CIDRs of trusted proxies, with commas between them
+  TRUNKLINE_UNUSED_LEASES     unused addresses of a network that a host may hold beside its warm pool; 128
+  TRUNKLINE_POOL_LOW_PERCENT  percentage of addresses left from which PoolNearlyFull is shown; 10
+  TRUNKLINE_POOL_LOW_DAYS     days until full from which PoolNearlyFull is shown; 7
+  TRUNKLINE_MANY_STATIONS     MACs of a network on one host from which ManyStations is shown; 200
+  TRUNKLINE_LOG_LEVEL         trace, debug, info, warn, error, fatal or silent; info
+
+Exit code 0 after SIGTERM or SIGINT, 1 when it cannot go on or a setting cannot be used, 2 for wrong arguments.
+`;
+
+/** Reads the arguments after the program. Throws {@link UsageError}. */
+export function readCommandLine(argv: readonly string[], version: string): CommandLine {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } },
+      allowPositionals: false,
+    });
+    if (values.help === true) return { do: 'print', text: usage };
+    if (values.version === true) return { do: 'print', text: `trunkline server ${version}\n` };
+    return { do: 'run' };
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)} (--help shows what there is)`, { cause: error });
+  }
+}
