@@ -135,6 +135,16 @@ describe('what was done at the edges', () => {
     expect(kindsAfter(excuse, [look(0, loser)], [given, again])).toEqual(['duplicate']);
   });
 
+  test('an address that was taken away may come to whoever was being given it, and to nobody else besides', () => {
+    const coming = (checker: Checker): void => checker.excuseComing(ip, 0, 100);
+    const first = on('docker01', 'a');
+    expect(kindsAfter(coming, [], [look(50, first), book(60, 70), look(80, first)])).toEqual([]);
+    expect(kindsAfter(coming, [], [look(150, first), book(160, 170), look(180, first)])).toEqual([
+      'freed early',
+    ]);
+    expect(kindsAfter(coming, [], [look(50, first, on('docker02', 'b'))])).toEqual(['duplicate']);
+  });
+
   test('the book is not believed while it is not trusted, the kernels are', () => {
     const history = [look(0, on('docker01', 'a')), book(10, 20), look(30, on('docker01', 'a'))];
     expect(kindsAfter(distrust, [], history)).toEqual([]);

@@ -9,6 +9,11 @@ export interface Checker {
   allow(ip: string, why: string): void;
   /** An operator took an address away from whoever has it now: it may be given on, and the book may show that. */
   excuse(ip: string): void;
+  /**
+   * An operator takes an address away from a moment on: the book may show it as free while whoever was being given it appears, until
+   * another moment. Nobody else may have it then.
+   */
+  excuseComing(ip: string, from: number, until: number): void;
   /** Whether containers are held against the book; what was asked before is forgotten. */
   trustBook(trusted: boolean): void;
 }
@@ -36,6 +41,7 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
   const reported = new Set<string>();
   const forbidden = new Map<string, Map<string, number>>();
   const excused = new Set<string>();
+  const coming = new Map<string, { readonly from: number; readonly until: number }>();
   let isBookTrusted = true;
 
   const report = (
@@ -99,16 +105,18 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
       return held
         .filter(({ since, last }) => since <= book.asked && last >= book.answered)
         .filter(({ live }) => !excused.has(keyOf(live)))
-        .flatMap(({ live }) => judgeRow(book, live, rows.get(live.ip)));
+        .flatMap((holding) => judgeRow(book, holding, rows.get(holding.live.ip)));
     });
   }
 
-  function judgeRow({ answered }: Book, live: Live, row: Row | undefined): Violation[] {
+  function judgeRow({ answered }: Book, { live, since }: Holding, row: Row | undefined): Violation[] {
     if (row !== undefined && row.host !== null && row.host !== live.host) {
       const text = `${live.ip} is on ${place(live)}, but the book gave it to ${row.host}`;
       return report('given elsewhere', answered, text, live.ip, [live]);
     }
     if (row?.state === 'leased' || row?.state === 'bound') return [];
+    const taken = coming.get(live.ip);
+    if (taken !== undefined && taken.from <= since && since <= taken.until) return [];
     const text = `${live.ip} is on ${place(live)}, but the book has it as ${row?.state ?? 'free'}`;
     return report('freed early', answered, text, live.ip, [live]);
   }
@@ -127,6 +135,9 @@ export function createChecker(pool: ReadonlySet<string>): Checker {
     },
     excuse(address) {
       for (const [key, { live }] of holdings) if (live.ip === address) excused.add(key);
+    },
+    excuseComing(address, from, until) {
+      coming.set(address, { from, until });
     },
     trustBook(trusted) {
       isBookTrusted = trusted;

@@ -18,6 +18,8 @@ export interface EdgeDeps {
   readonly allow: (ip: string, why: string) => void;
   /** Who has the address now may keep it, whatever the book has. */
   readonly excuse: (ip: string) => void;
+  /** So may who is being given it, and appears with it within so many milliseconds. */
+  readonly excuseComing: (ip: string, withinMs: number) => void;
   /** A foreign machine has an address. */
   readonly foreign: (ip: string) => void;
   /** The book is not held against containers until the next calm. */
@@ -26,7 +28,7 @@ export interface EdgeDeps {
 
 const ok: Result = { word: 'ok', detail: '' };
 const auxNetwork = 'chaos-aux';
-/** How long a container may be on its way whose address was asked for before a station came. */
+/** How long a container may be on its way whose address was asked for before a station came, or before it was taken away. */
 const onItsWayMs = 15_000;
 
 const why = { aux: 'a Docker network keeps it', station: 'a station has it', excluded: 'it is excluded' };
@@ -143,6 +145,7 @@ export function createEdges(fleet: Fleet, network: string, deps: EdgeDeps) {
 
   async function forceRelease(ip: string): Promise<Result> {
     deps.excuse(ip);
+    deps.excuseComing(ip, onItsWayMs);
     await client.addresses.release(network, ip, { force: true, timeoutMs: patient(15_000) });
     deps.excuse(ip);
     return ok;

@@ -13,7 +13,7 @@ export interface Recorder {
   /** Adds to the journal. `print`: it is also shown at once. */
   note(text: string, about?: Partial<Pick<Entry, 'containers' | 'ips'>>, print?: boolean): void;
   /** What the checker is to know of what was done; moments are milliseconds since the run began. */
-  readonly checker: Pick<Checker, 'forbid' | 'allow' | 'excuse' | 'trustBook'>;
+  readonly checker: Pick<Checker, 'forbid' | 'allow' | 'excuse' | 'excuseComing' | 'trustBook'>;
   /** Something did not hold. */
   report(violations: readonly Violation[]): void;
   readonly violations: readonly Violation[];

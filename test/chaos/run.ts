@@ -77,6 +77,9 @@ export async function chaos(settings: ChaosSettings, show: (line: string) => voi
       for (const { host, container, ip: has } of view.live())
         if (has === ip) losers.set(container, { host, container: view.nameOf(container) });
     },
+    excuseComing: (ip, withinMs) => {
+      checker.excuseComing(ip, recorder.now(), recorder.now() + patient(withinMs));
+    },
     foreign: (ip) => foreign.add(ip),
     distrustBook: () => checker.trustBook(false),
   });
