@@ -111,6 +111,7 @@ function kindsAfter(
 }
 const forbid = (checker: Checker): void => checker.forbid(ip, 'a station has it', 100);
 const excuse = (checker: Checker): void => checker.excuse(ip);
+const coming = (checker: Checker): void => checker.excuseComing(ip, 0, 100);
 const distrust = (checker: Checker): void => checker.trustBook(false);
 
 describe('what was done at the edges', () => {
@@ -136,7 +137,6 @@ describe('what was done at the edges', () => {
   });
 
   test('an address that was taken away may come to whoever was being given it, and to nobody else besides', () => {
-    const coming = (checker: Checker): void => checker.excuseComing(ip, 0, 100);
     const first = on('docker01', 'a');
     expect(kindsAfter(coming, [], [look(50, first), book(60, 70), look(80, first)])).toEqual([]);
     expect(kindsAfter(coming, [], [look(150, first), book(160, 170), look(180, first)])).toEqual([

@@ -138,7 +138,8 @@ async function pingAll(task: DiagnosisTask, scene: Scene, signal: AbortSignal): 
       if (pid === null) return [];
       const inside = inContainerNetwork(scene.run, pid);
       const ping = await pingAddress(address, pingCount, inside, signal);
-      const mtu = ping.received === 0 ? null : mtuTo(address, scene);
+      // Where some are lost, large ones are as well.
+      const mtu = ping.received < ping.sent || ping.sent === 0 ? null : mtuTo(address, scene);
       const size = mtu === null ? null : { passed: await largestPacket(address, inside, mtu, signal), mtu };
       return [{ from, to, ping, size }];
     }),

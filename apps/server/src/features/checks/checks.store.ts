@@ -210,7 +210,7 @@ export interface ExpiredCheck {
 
 /**
  * Ends jobs whose time is up; answers them. A check on several hosts ends with its parts. A diagnosis does not wait for a host
- * that has not begun in a fifth of the time, nor, after three tenths of it, for one that is still at it 3 s after another: it says that
+ * that has not begun in a fifth of the time, nor, after a fourth of it, for one that is still at it 2 s after another: it says that
  * the host does not answer.
  */
 export async function expireChecks(db: TransactionClient, now: Date, error: string): Promise<ExpiredCheck[]> {
@@ -219,8 +219,8 @@ export async function expireChecks(db: TransactionClient, now: Date, error: stri
     WHERE id IN (SELECT id FROM check_job WHERE state IN ('pending', 'running')
       AND (expires_at <= ${now} OR kind = 'diagnose-part' AND (
         state = 'pending' AND created_at + (expires_at - created_at) / 5 <= ${now}
-        OR created_at + (expires_at - created_at) * 0.3 <= ${now} AND EXISTS (
-          SELECT 1 FROM check_job other WHERE other.part_of = check_job.part_of AND other.finished_at <= ${now}::timestamptz - interval '3 seconds')))
+        OR created_at + (expires_at - created_at) / 4 <= ${now} AND EXISTS (
+          SELECT 1 FROM check_job other WHERE other.part_of = check_job.part_of AND other.finished_at <= ${now}::timestamptz - interval '2 seconds')))
       AND kind NOT IN ('wire', 'diagnose', 'matrix') ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
     RETURNING id, kind, host_id AS "hostId", part_of AS "partOf", spec #>> '{network,name}' AS network`;
 }

@@ -105,7 +105,7 @@ test('a host whose agent could not look, or did not in time, is named', async ()
     ({ code, message }) => `${code}: ${message}`,
   );
   expect(words).toContain('not-tried: docker01 did not answer the diagnosis: the disk is full');
-  expect(words).toContain('not-tried: docker02 did not answer the diagnosis: it did not answer in time');
+  expect(words).toContain('host-offline: docker02 did not answer the diagnosis: it did not answer in time');
 });
 
 test.each([

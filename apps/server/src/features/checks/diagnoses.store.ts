@@ -65,3 +65,18 @@ export function reportedConditions(
     [[...about.hostIds], [...about.networkIds], [...about.containers]],
   );
 }
+
+/** MACs of running containers on some networks, by address, of those of these addresses that one container has. */
+export async function macsOn(
+  query: Query,
+  networkIds: readonly string[],
+  addresses: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await query<{ ip: string; mac: string }>(
+    `SELECT host(v.ip) AS ip, min(e.mac) AS mac FROM endpoint e CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
+     WHERE e.network_id = ANY ($1::uuid[]) AND v.ip = ANY ($2::inet[]) AND e.state = 'running' AND e.mac IS NOT NULL
+     GROUP BY v.ip HAVING count(*) = 1`,
+    [[...networkIds], [...addresses]],
+  );
+  return new Map(rows.map(({ ip, mac }) => [ip, mac]));
+}

@@ -9,7 +9,7 @@ import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { transactionQuery, type Query } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { reportedConditions } from './diagnoses.store.ts';
+import { macsOn, reportedConditions } from './diagnoses.store.ts';
 import { mergeDiagnosis, type HostAnswer } from './diagnosis-merge.ts';
 import { hostTask, probeSeconds, type DiagnosisPlan, type PlannedHost } from './diagnosis-plan.ts';
 import { scopeOf, type Scope } from './diagnosis-scope.ts';
@@ -161,9 +161,9 @@ export function createDiagnoses(
         const cameAt = finishedAt ?? now();
         return [{ host: host.name, isAsked: host.isAsked, cameAt, result: result as DiagnosisTaskResult }];
       });
-      const failed = parts.flatMap(({ hostId, result, failed: why }) => {
+      const failed = parts.flatMap(({ hostId, result, isSilent, failed: why }) => {
         const host = byId.get(hostId);
-        return host === undefined || result !== null ? [] : [{ host: host.name, why }];
+        return host === undefined || result !== null ? [] : [{ host: host.name, why, isSilent }];
       });
       const asked = plan.hosts.filter(({ isAsked }) => isAsked);
       const containers = asked.flatMap((host) =>
@@ -179,6 +179,11 @@ export function createDiagnoses(
           containers,
         }),
         addresses: await addressesOf(db, plan, asked, containers),
+        macs: await macsOn(
+          query,
+          plan.networks.map(({ id }) => id),
+          plan.pings.map(({ address }) => address),
+        ),
         wire: wireOf(plan, parts),
       });
     },

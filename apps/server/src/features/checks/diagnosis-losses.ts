@@ -9,8 +9,10 @@ export function withDoubts(
   findings: readonly DiagnosisFinding[],
   evidence: Pick<DiagnosisEvidence, 'answers' | 'wire'>,
 ): DiagnosisFinding[] {
-  const isCut = [...findings, ...(evidence.wire?.verdicts ?? [])].some(({ code }) => code === 'packets-cut');
-  if (isCut || isAnythingLost(evidence)) return [...findings];
+  const isSaid = [...findings, ...(evidence.wire?.verdicts ?? [])].some(
+    ({ code }) => code === 'packets-cut' || code === 'no-answer',
+  );
+  if (isSaid || isAnythingLost(evidence)) return [...findings];
   return findings.map((one) =>
     one.code === 'packets-dropped'
       ? findingOf('packets-may-be-dropped', {

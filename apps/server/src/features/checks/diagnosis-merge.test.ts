@@ -57,6 +57,7 @@ const fine: DiagnosisEvidence = {
   failed: [],
   conditions: [],
   addresses: [],
+  macs: new Map(),
   wire: null,
 };
 const merged = (change: Partial<DiagnosisEvidence> = {}) => mergeDiagnosis({ ...fine, ...change });
@@ -137,8 +138,11 @@ describe('one fault', () => {
     ],
     [
       'a host that did not answer',
-      { answers: [answer('docker01')], failed: [{ host: 'docker02', why: 'it did not answer in time' }] },
-      ['not-tried docker02'],
+      {
+        answers: [answer('docker01')],
+        failed: [{ host: 'docker02', why: 'it did not answer in time', isSilent: true }],
+      },
+      ['host-offline docker02'],
     ],
     [
       'a condition, once, whatever Ready says of it',
@@ -310,6 +314,15 @@ test('a rule that dropped packets is the cause where another host misses them, a
       message: 'a rule of docker02 dropped 12 packets; nothing that was sent was lost',
     },
   ]);
+});
+
+test('a container that sends what is for another one elsewhere is found, also where it is answered', () => {
+  const ping = { ...lostPing, received: 5, lossPercent: 0, mac: '02:00:00:00:77:77' };
+  const answers = [answer('docker01', { pings: [{ from: 'box1', to: 'box2', ...ping }] })];
+  const own = '02:42:ac:10:64:14';
+  expect(codesOf({ answers, macs: new Map([['172.16.100.20', own]]) })).toEqual(['address-foreign docker01']);
+  expect(codesOf({ answers, macs: new Map([['172.16.100.20', ping.mac]]) })).toEqual([]);
+  expect(codesOf({ answers })).toEqual([]);
 });
 
 test('whoever has an address beside a container is named once, by name where the fleet knows it', () => {

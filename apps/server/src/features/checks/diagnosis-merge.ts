@@ -14,7 +14,7 @@ import type { ReportedConditions } from './diagnoses.store.ts';
 import { conditionFindings } from './diagnosis-conditions.ts';
 import { withDoubts } from './diagnosis-losses.ts';
 import { linkFindings } from './diagnosis-links.ts';
-import { goneContainers, pingFindings } from './diagnosis-pings.ts';
+import { goneContainers, pingFindings, strangerFindings } from './diagnosis-pings.ts';
 import { targetWords, type DiagnosisPlan } from './diagnosis-plan.ts';
 import { findingOf } from './diagnosis-words.ts';
 
@@ -32,10 +32,12 @@ export interface DiagnosisEvidence {
   plan: DiagnosisPlan;
   answers: readonly HostAnswer[];
   /** Hosts that did not answer, with why. */
-  failed: readonly { host: string; why: string }[];
+  failed: readonly { host: string; why: string; isSilent: boolean }[];
   conditions: readonly ReportedConditions[];
   /** What the comparison of addresses found about what was asked. */
   addresses: readonly AddressFinding[];
+  /** MACs that running containers of the networks have, as hosts last reported them, by address. */
+  macs: ReadonlyMap<string, string>;
   /** Null: there was no probe. */
   wire: WireResult | null;
 }
@@ -59,6 +61,7 @@ export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
     ...evidence.answers.flatMap(clockFinding),
     ...linkFindings(evidence),
     ...wireFindings(evidence, own),
+    ...strangerFindings(evidence, gone),
     ...pingFindings(evidence, gone),
   ];
   const findings = withoutRepeats(found)
@@ -92,13 +95,15 @@ function offlineFindings({ plan, failed }: DiagnosisEvidence): DiagnosisFinding[
         evidence: [why],
       }),
     ),
-    ...failed.map(({ host, why }) =>
-      findingOf('not-tried', {
+    ...failed.map(({ host, why, isSilent }) =>
+      findingOf(isSilent ? 'host-offline' : 'not-tried', {
         host,
         subject: `host ${host}`,
         message: `${host} did not answer the diagnosis: ${why}`,
         evidence: [why],
-        remedy: `see whether ${host} is online (GET /v1/hosts/${host}), then run the diagnosis again`,
+        remedy: isSilent
+          ? `see whether ${host} is up, its uplink is connected and its agent runs (GET /v1/hosts/${host}), then run the diagnosis again; a slow host needs more timeoutSeconds`
+          : `mend that on ${host}, then run the diagnosis again`,
       }),
     ),
   ];

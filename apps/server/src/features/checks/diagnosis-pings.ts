@@ -2,7 +2,7 @@ import type { DiagnosisFinding } from '@trunkline/contracts';
 import type { DiagnosisEvidence } from './diagnosis-merge.ts';
 import { findingOf } from './diagnosis-words.ts';
 
-type Evidence = Pick<DiagnosisEvidence, 'plan' | 'answers'>;
+type Evidence = Pick<DiagnosisEvidence, 'plan' | 'answers' | 'macs'>;
 type Tried = Evidence['answers'][number]['result']['pings'][number] & { host: string };
 
 /** What a container that ended meanwhile shows. */
@@ -26,19 +26,48 @@ export function goneContainers({ plan, answers }: Evidence): ReadonlySet<string>
   return new Set(seen.filter((one) => trying.has(one)));
 }
 
+/** What was tried between containers that did not end meanwhile. */
+function triedOf({ plan, answers }: Evidence, gone: ReadonlySet<string>): Tried[] {
+  const hostOf = new Map(
+    plan.hosts.flatMap(({ name, containers }) => containers.map((one) => [one, name] as const)),
+  );
+  const isGone = (container: string, host: string): boolean => gone.has(`container ${container} on ${host}`);
+  return answers
+    .flatMap(({ host, result }): Tried[] => result.pings.map((ping) => ({ ...ping, host })))
+    .filter(({ from, to, host }) => !isGone(from, host) && !isGone(to, hostOf.get(to) ?? ''));
+}
+
+/** Containers that send what is for another one to a MAC that it has not: somebody else answers for its address. */
+export function strangerFindings(evidence: Evidence, gone: ReadonlySet<string>): DiagnosisFinding[] {
+  const owners = new Map([...evidence.macs].map(([ip, mac]) => [mac, ip]));
+  return triedOf(evidence, gone).flatMap(({ from, to, address, mac, host }) => {
+    const own = evidence.macs.get(address);
+    if (own === undefined || mac === null || mac === own) return [];
+    const other = owners.get(mac);
+    return [
+      findingOf('address-foreign', {
+        host,
+        subject: `container ${from}, address ${address}`,
+        message: `${from} on ${host} sends what is for ${to} at ${address} to ${mac}, and ${to} has the MAC ${own}`,
+        evidence: [
+          `the neighbour table of ${from} has ${mac} for ${address}`,
+          `${to} has ${address} with the MAC ${own}`,
+          ...(other === undefined ? [] : [`${mac} is the MAC of the container with ${other}`]),
+        ],
+        remedy:
+          'find what answers ARP for the address with that MAC: another machine, or a router with proxy ARP; a MAC that a container had before goes by itself within a minute',
+      }),
+    ];
+  });
+}
+
 /**
  * Who does not reach whom. Of a network and of a pair each way counts, since both ends were looked into. Of a host or a container it
  * counts where nobody answered: one that was silent may be so for reasons of its own.
  */
 export function pingFindings(evidence: Evidence, gone: ReadonlySet<string>): DiagnosisFinding[] {
-  const { plan, answers } = evidence;
-  const hostOf = new Map(
-    plan.hosts.flatMap(({ name, containers }) => containers.map((one) => [one, name] as const)),
-  );
-  const isGone = (container: string, host: string): boolean => gone.has(`container ${container} on ${host}`);
-  const tried = answers
-    .flatMap(({ host, result }): Tried[] => result.pings.map((ping) => ({ ...ping, host })))
-    .filter(({ from, to, host }) => !isGone(from, host) && !isGone(to, hostOf.get(to) ?? ''));
+  const { plan } = evidence;
+  const tried = triedOf(evidence, gone);
   const lost = tried.filter(({ received }) => received === 0);
   if (plan.target.network !== null || plan.target.from !== null) return lost.map(silent);
   const asked = new Set(plan.hosts.flatMap(({ name, isAsked }) => (isAsked ? [name] : [])));
@@ -56,8 +85,8 @@ function silent({ from, to, address, sent, mac, error, host }: Tried): Diagnosis
     evidence: [
       error ?? `ping ${address} from ${from}: 0 of ${sent} answered`,
       mac === null
-        ? `nobody answered ARP or neighbour discovery for ${address}`
-        : `${mac} answered for ${address}`,
+        ? `the neighbour table of ${from} has no MAC for ${address}`
+        : `the neighbour table of ${from} has ${mac} for ${address}`,
     ],
   });
 }

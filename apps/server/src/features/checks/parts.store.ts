@@ -66,6 +66,8 @@ export interface EndedPart {
   /** Null: it has none, see `failed`. */
   result: unknown;
   failed: string;
+  /** Its host did not answer in time. */
+  isSilent: boolean;
   finishedAt: Date | null;
 }
 
@@ -81,7 +83,7 @@ export async function lockEndedParts(query: Query, id: string): Promise<EndedWho
     [id],
   );
   if (whole === undefined) return undefined;
-  const rows = await query<{ state: string; error: string | null } & Omit<EndedPart, 'failed'>>(
+  const rows = await query<{ state: string; error: string | null } & Omit<EndedPart, 'failed' | 'isSilent'>>(
     `SELECT host_id AS "hostId", state, result, error, finished_at AS "finishedAt" FROM check_job
      WHERE part_of = $1::uuid AND host_id IS NOT NULL`,
     [id],
@@ -90,6 +92,7 @@ export async function lockEndedParts(query: Query, id: string): Promise<EndedWho
   const parts = rows.map(({ hostId, state, result, error, finishedAt }) => ({
     hostId,
     result: state === 'done' ? result : null,
+    isSilent: state === 'expired',
     failed: state === 'expired' ? 'it did not answer in time' : (error ?? 'it gave no reason'),
     finishedAt,
   }));
