@@ -31,6 +31,15 @@ export function notRunning({ name, status, ...one }: DockerContainerDetail): Hos
   ];
 }
 
+/** One that ran when the diagnosis began, and does not when it ends. Pure. */
+export const endedMeanwhile = (name: string): HostFinding => ({
+  code: 'container-stopped',
+  subject: `container ${name}`,
+  message: `container ${name} ended during the diagnosis`,
+  evidence: ['its first process is gone'],
+  remedy: `docker logs ${name} says why it ended; docker start ${name}`,
+});
+
 function remedyOf(name: string, status: DockerContainer['status'], hasError: boolean): string {
   if (status === 'paused') return `docker unpause ${name}`;
   if (status === 'restarting') return `docker logs ${name} says why it ends`;

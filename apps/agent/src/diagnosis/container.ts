@@ -12,7 +12,7 @@ import type { ObservedDocker } from '../observation/observed.ts';
 import { interfaceFindings, placesOf } from './container-place.ts';
 import type { Inside } from './container-inside.ts';
 import { obstaclesTo, type Obstacles } from './container-obstacles.ts';
-import { missing, notAttached, notRunning } from './container-state.ts';
+import { endedMeanwhile, missing, notAttached, notRunning } from './container-state.ts';
 import {
   gatewaysOf,
   cutFinding,
@@ -139,9 +139,7 @@ async function judge(
   const pings = traffic.pings.filter(({ from }) => from === name);
   const interfaces = inside.places.flatMap((place) => interfaceFindings(place, inside, traffic.isLost));
   const table = await scene.readFile(`/proc/${inside.pid}/net/route`).catch(() => null);
-  // It ended meanwhile.
-  if (table === null)
-    return { findings: [...findings, ...interfaces], failed: `${name} ended during the diagnosis` };
+  if (table === null) return { findings: [...findings, endedMeanwhile(name)], failed };
   try {
     const to = new Map<string, Way | null>();
     const obstacles = new Map<string, Obstacles>();

@@ -8,6 +8,9 @@ import type { Scene } from './scene.ts';
 /** Addresses that are asked for, at most: each waits for a second, all at once. */
 const maxAsked = 64;
 
+/** How often an address is asked for that could not be asked for. */
+const maxTries = 3;
+
 /** Who answers on the wire for the addresses of the containers that are asked about, besides them, and for the gateways. */
 export const holdersExaminer: Examiner = {
   area: 'wire',
@@ -116,10 +119,12 @@ async function askGateway({ network, link, ip }: Gateway, scene: Scene): Promise
   };
 }
 
-/** Once more where it could not be asked: a probe may have ended in between. */
+/** Again where it could not be asked: a probe may have ended in between. */
 async function ask(request: ProbeRequest, { recheck, signal }: Scene): Promise<ProbeAnswer> {
-  const answer = await recheck(request, signal);
-  return answer.answer === 'unknown' ? await recheck(request, signal) : answer;
+  for (let left = maxTries; ; left -= 1) {
+    const answer = await recheck(request, signal);
+    if (answer.answer !== 'unknown' || left <= 1) return answer;
+  }
 }
 
 const without = (answer: ProbeAnswer): Asked => ({

@@ -23,22 +23,23 @@ export function networksNamed(query: Query, names: readonly string[]): Promise<M
   );
 }
 
-/** Running containers on a network with their addresses on it, as hosts last reported them: up to `most` in all and `mostOfHost` on each. */
+/** Running containers on a network with their addresses on it, as hosts last reported them: up to `most` in all and `mostOfHost` on each. `since`: only those that were there at that time. */
 export function membersOf(
   query: Query,
   networkId: string,
   most: number,
   mostOfHost: number,
+  since: Date | null = null,
 ): Promise<(MatrixMember & { lastSeenAt: Date | null })[]> {
   return query(
     `SELECT h.id AS "hostId", h.name AS host, h.last_seen_at AS "lastSeenAt", m.name, m.addresses
      FROM (SELECT e.host_id, min(e.name) AS name, array_agg(DISTINCT host(v.ip)) AS addresses,
                   row_number() OVER (PARTITION BY e.host_id ORDER BY min(e.name), e.docker_id) AS place
            FROM endpoint e CROSS JOIN LATERAL (VALUES (e.ipv4), (e.ipv6)) AS v (ip)
-           WHERE e.network_id = $1::uuid AND e.state = 'running' AND v.ip IS NOT NULL
+           WHERE e.network_id = $1::uuid AND e.state = 'running' AND v.ip IS NOT NULL AND ($4::timestamptz IS NULL OR e.since <= $4)
            GROUP BY e.host_id, e.docker_id) m
      JOIN host h ON h.id = m.host_id WHERE m.place <= $3 ORDER BY m.place, h.name LIMIT $2`,
-    [networkId, most, mostOfHost],
+    [networkId, most, mostOfHost, since],
   );
 }
 
