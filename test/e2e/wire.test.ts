@@ -109,6 +109,26 @@ describe('the wire is asked before an address is given out', () => {
     expect(second).toEqual({ answer: 'clear' });
   });
 
+  test("who asks for the same address, or gives up before it has asked, ends nobody else's question", async () => {
+    const room = roomOf();
+    const soon = AbortSignal.timeout(20_000);
+    const twice = { link: 'ens33', ip: '172.16.100.80' };
+    const givesUp = async (): Promise<void> => {
+      const ending = new AbortController();
+      const answer = room.ask({ link: 'ens33', ip: '172.16.100.81' }, ending.signal);
+      ending.abort();
+      expect((await answer).answer).toBe('unknown');
+    };
+    await room.ask(twice, soon);
+    const answers = Promise.all([
+      room.recheck(twice, soon),
+      room.recheck({ link: 'ens33', ip: '172.16.100.82' }, soon),
+      ...Array.from({ length: 8 }, () => room.ask(twice, soon)),
+    ]);
+    for (let n = 0; n < 8; n += 1) await givesUp();
+    expect((await answers).map(({ answer }) => answer)).toEqual(Array.from({ length: 10 }, () => 'clear'));
+  });
+
   test('clear again once the foreign machine is gone', async () => {
     const station = await addStation({ ip: '172.16.100.77', mac: macOf.station });
     const probe = probeOf();

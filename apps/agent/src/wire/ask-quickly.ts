@@ -2,7 +2,7 @@ import { formatIp } from '@trunkline/netaddr';
 import type { ProbeAnswer } from './address-probe.ts';
 import type { Timing } from '../lib/timing.ts';
 import type { Question } from './ask-together.ts';
-import { askLine, forgetLine, stationOf } from './neighbour.ts';
+import { askLine, forgetLines, stationOf } from './neighbour.ts';
 import type { ProbeNamespace } from './probe-namespace.ts';
 
 /** How an address is asked for that a container waits for. */
@@ -67,6 +67,6 @@ export async function askQuickly(
     }
     return { answer: 'clear' };
   } finally {
-    space.ask([forgetLine(question)], 'link show dev lo').catch(() => {});
+    space.ask(forgetLines(question), 'link show dev lo').catch(() => {});
   }
 }

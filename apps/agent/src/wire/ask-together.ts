@@ -2,7 +2,7 @@ import { formatIp, type Ip } from '@trunkline/netaddr';
 import type { ProbeAnswer } from './address-probe.ts';
 import type { Timing } from '../lib/timing.ts';
 import { listenFor, readHeard, type Listener } from './listener.ts';
-import { askLine, forgetLine } from './neighbour.ts';
+import { askLine, forgetLines } from './neighbour.ts';
 import { isProbeMac } from './probe-mac.ts';
 import type { ProbeLink, ProbeNamespace } from './probe-namespace.ts';
 
@@ -130,7 +130,7 @@ async function cleanUp(
   { end }: Listener,
 ): Promise<void> {
   await Promise.all([
-    space.ask([...arp.map(forgetLine), ...detected.map(addressLine('delete'))], 'link show dev lo'),
+    space.ask([...arp.flatMap(forgetLines), ...detected.map(addressLine('delete'))], 'link show dev lo'),
     space.run('nft', ['-f', '-'], { input: end }),
   ]);
 }

@@ -14,8 +14,14 @@ export function askLine({ link, ip }: Asked): string {
   return `neigh replace ${formatIp(ip)} lladdr ${everybody(ip)} nud probe dev ${link.name}`;
 }
 
-export function forgetLine({ link, ip }: Asked): string {
-  return `neigh delete ${formatIp(ip)} dev ${link.name}`;
+/**
+ * The lines by which the kernel forgets it. An `ip` ends at a `neigh delete` of what is not there, also with `-force` (ipneigh_modify
+ * of iproute2 6.1), and the namespace ends with it: two may have asked for one address, or nobody yet. So the entry is made first,
+ * which sends nothing.
+ */
+export function forgetLines({ link, ip }: Asked): readonly string[] {
+  const entry = `${formatIp(ip)} dev ${link.name}`;
+  return [`neigh replace ${entry} lladdr 02:00:00:00:00:00 nud stale`, `neigh delete ${entry}`];
 }
 
 /** Broadcast; of IPv6 the group that stations listen to for a neighbour (RFC 4291 section 2.7.1, RFC 2464 section 7). */
