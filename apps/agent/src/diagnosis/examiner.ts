@@ -55,4 +55,5 @@ export const finding = (found: HostFinding): HostFinding => ({
   message: found.message.slice(0, 4096),
   evidence: found.evidence.slice(0, 32).map((line) => line.slice(0, 2048)),
   remedy: found.remedy.slice(0, 4096),
+  ...(found.mac === undefined ? {} : { mac: found.mac }),
 });

@@ -78,6 +78,7 @@ async function askHolder({ container, network, link, ip, mac }: Held, scene: Sce
         `asked on ${link} who has ${ip}: ${answer.mac} answered`,
       ],
       remedy: `find the machine with the MAC ${answer.mac} on the switches and change its address, or start ${container} with another one`,
+      mac: answer.mac,
     },
   };
 }

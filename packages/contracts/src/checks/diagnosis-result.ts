@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { ContainerName, HostName, Id, IpAddress, Timestamp } from '../common.ts';
+import { ContainerName, HostName, Id, IpAddress, MacAddress, Timestamp } from '../common.ts';
 import { Closed, Described, Nullable, Words } from '../schema.ts';
 import { diagnosisAreas, diagnosisAreaTable, diagnosisCodes, diagnosisTable } from './diagnosis-table.ts';
 import { Ping } from './connectivity-result.ts';
@@ -39,7 +39,19 @@ const found = {
 };
 
 /** What one host found by itself. */
-export const HostFinding = Closed({ code: Code, ...found }, { description: 'Something that a host found.' });
+export const HostFinding = Closed(
+  {
+    code: Code,
+    ...found,
+    mac: Type.Optional(
+      Described(MacAddress, {
+        description: 'MAC of the station that it is about, which the server may know by name.',
+        examples: ['02:00:00:00:66:66'],
+      }),
+    ),
+  },
+  { description: 'Something that a host found.' },
+);
 export type HostFinding = Static<typeof HostFinding>;
 
 const looked = {

@@ -80,3 +80,17 @@ export async function macsOn(
   );
   return new Map(rows.map(({ ip, mac }) => [ip, mac]));
 }
+
+/** Running containers with some MACs, each in words, by MAC. */
+export async function stationsOf(
+  query: Query,
+  macs: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (macs.length === 0) return new Map();
+  const rows = await query<{ mac: string; words: string }>(
+    `SELECT DISTINCT ON (e.mac) e.mac, 'container ' || e.name || ' on ' || h.name AS words FROM endpoint e JOIN host h ON h.id = e.host_id
+     WHERE e.mac = ANY ($1::text[]) AND e.state = 'running' ORDER BY e.mac, h.name, e.name`,
+    [[...macs]],
+  );
+  return new Map(rows.map(({ mac, words }) => [mac, words]));
+}

@@ -9,7 +9,7 @@ import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { transactionQuery, type Query } from '../../platform/database/query.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { macsOn, reportedConditions } from './diagnoses.store.ts';
+import { macsOn, reportedConditions, stationsOf } from './diagnoses.store.ts';
 import { mergeDiagnosis, type HostAnswer } from './diagnosis-merge.ts';
 import { hostTask, probeSeconds, type DiagnosisPlan, type PlannedHost } from './diagnosis-plan.ts';
 import { scopeOf, type Scope } from './diagnosis-scope.ts';
@@ -186,6 +186,10 @@ export function createDiagnoses(
           query,
           plan.networks.map(({ id }) => id),
           plan.pings.map(({ address }) => address),
+        ),
+        stations: await stationsOf(
+          query,
+          answers.flatMap(({ result }) => result.findings.flatMap(({ mac }) => mac ?? [])),
         ),
         wire: wireOf(plan, parts),
       });

@@ -58,6 +58,7 @@ const fine: DiagnosisEvidence = {
   conditions: [],
   addresses: [],
   macs: new Map(),
+  stations: new Map(),
   wire: null,
 };
 const merged = (change: Partial<DiagnosisEvidence> = {}) => mergeDiagnosis({ ...fine, ...change });
@@ -323,6 +324,21 @@ test('a container that sends what is for another one elsewhere is found, also wh
   expect(codesOf({ answers, macs: new Map([['172.16.100.20', own]]) })).toEqual(['address-foreign docker01']);
   expect(codesOf({ answers, macs: new Map([['172.16.100.20', ping.mac]]) })).toEqual([]);
   expect(codesOf({ answers })).toEqual([]);
+});
+
+test('who answers for the address of another is named, where it is a container of the fleet', () => {
+  const mac = '02:42:68:61:83:5a';
+  const onWire = { ...dropped, code: 'address-foreign' as const, subject: 'an address', mac };
+  const answers = [answer('docker01', { findings: [onWire] })];
+  const stations = new Map([[mac, 'container a1 on docker01']]);
+  expect(merged({ answers, stations }).findings).toMatchObject([
+    {
+      code: 'address-foreign',
+      message: 'a rule of docker01 dropped 12 packets; that is the MAC of container a1 on docker01',
+      remedy: expect.stringContaining('inside container a1 on docker01'),
+    },
+  ]);
+  expect(merged({ answers }).findings[0]?.remedy).toBe('remove it');
 });
 
 test('whoever has an address beside a container is named once, by name where the fleet knows it', () => {

@@ -38,6 +38,8 @@ export interface DiagnosisEvidence {
   addresses: readonly AddressFinding[];
   /** MACs that running containers of the networks have, as hosts last reported them, by address. */
   macs: ReadonlyMap<string, string>;
+  /** Running containers by the MACs that hosts found, each in words: `container box1 on docker01`. */
+  stations: ReadonlyMap<string, string>;
   /** Null: there was no probe. */
   wire: WireResult | null;
 }
@@ -50,9 +52,10 @@ const maxFindings = 1000;
 export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
   const { plan } = evidence;
   const gone = goneContainers(evidence);
-  const own = withDoubts(evidence.answers.flatMap(ownFindings), evidence).filter(
-    ({ host, subject }) => !gone.has(`${subject} on ${host ?? ''}`),
-  );
+  const own = withDoubts(
+    evidence.answers.flatMap((answer) => ownFindings(answer, evidence.stations)),
+    evidence,
+  ).filter(({ host, subject }) => !gone.has(`${subject} on ${host ?? ''}`));
   const found = [
     ...offlineFindings(evidence),
     ...own,
@@ -78,11 +81,18 @@ export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
   };
 }
 
-function ownFindings({ host, isAsked, result }: HostAnswer): DiagnosisFinding[] {
+function ownFindings(
+  { host, isAsked, result }: HostAnswer,
+  stations: DiagnosisEvidence['stations'],
+): DiagnosisFinding[] {
   if (!isAsked) return [];
-  return result.findings.map(({ code, ...rest }) =>
-    findingOf(code, { ...rest, host, message: rest.message.replace(/\bthis host\b/g, host) }),
-  );
+  return result.findings.map(({ code, mac, ...rest }) => {
+    const message = rest.message.replace(/\bthis host\b/g, host);
+    const station = mac === undefined ? undefined : stations.get(mac);
+    if (station === undefined) return findingOf(code, { ...rest, host, message });
+    const remedy = `take the address away inside ${station}, or restart that container; then look for what sets it`;
+    return findingOf(code, { ...rest, host, message: `${message}; that is the MAC of ${station}`, remedy });
+  });
 }
 
 function offlineFindings({ plan, failed }: DiagnosisEvidence): DiagnosisFinding[] {
