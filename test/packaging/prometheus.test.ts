@@ -6,10 +6,7 @@ import { promisify } from 'node:util';
 import { conditionStatuses, conditionTable, type ConditionKind } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { registerConditionGauge } from '../../apps/server/src/features/health/condition-gauge.ts';
-import { registerLimitGauges } from '../../apps/server/src/features/limits/limit-gauges.ts';
-import type { Database } from '../../apps/server/src/platform/database/database.ts';
-import { createMetrics } from '../../apps/server/src/platform/metrics.ts';
+import { faultsOf, read, seriesOfServer } from './promql.ts';
 
 const file = path.resolve(import.meta.dirname, '../../packaging/prometheus/trunkline.rules.yml');
 
@@ -23,95 +20,19 @@ interface Rule {
 const { groups } = parse(readFileSync(file, 'utf8')) as { groups: { name: string; rules: Rule[] }[] };
 const rules = groups.flatMap((group) => group.rules);
 
-/** Names of the metrics of a server, with the labels of each; a histogram by its three names. */
-function metricsOfServer(): Map<string, readonly string[]> {
-  const metrics = createMetrics();
-  // Nothing is asked of it: only names and labels are read.
-  const database = { pool: {}, prisma: {} } as unknown as Database;
-  registerConditionGauge({ metrics, database });
-  const thresholds = { poolLowPercent: 10, poolLowDays: 7, manyStations: 200 };
-  registerLimitGauges({ metrics, database, now: () => new Date() }, thresholds);
-  const all = metrics.registry.getMetricsAsArray() as unknown as {
-    name: string;
-    labelNames: string[];
-    buckets?: number[];
-  }[];
-  return new Map(
-    all.flatMap(({ name, labelNames, buckets }): [string, readonly string[]][] =>
-      buckets === undefined
-        ? [[name, labelNames]]
-        : [
-            [`${name}_bucket`, [...labelNames, 'le']],
-            [`${name}_sum`, labelNames],
-            [`${name}_count`, labelNames],
-          ],
-    ),
-  );
-}
-
-/** Words of PromQL that rules may use and that are no metric. */
-const promql = [
-  'max',
-  'min',
-  'sum',
-  'by',
-  'and',
-  'or',
-  'unless',
-  'increase',
-  'rate',
-  'on',
-  'group_left',
-  'absent',
-];
-
-interface Reading {
-  metrics: string[];
-  /** Label and value of each selector, by metric. */
-  selectors: { metric: string; label: string; value: string }[];
-  /** Labels of `by (…)`. */
-  kept: string[];
-}
-
-/** What an expression names. Pure. */
-function read(expr: string): Reading {
-  const selectors = [...expr.matchAll(/([a-z_:][\w:]*)\{([^}]*)\}/gi)].flatMap(
-    ([, metric = '', inner = '']) =>
-      [...inner.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"/g)].map(([, label = '', value = '']) => ({
-        metric,
-        label,
-        value,
-      })),
-  );
-  const kept = [...expr.matchAll(/\bby\s*\(([^)]*)\)/g)].flatMap(([, inner = '']) =>
-    inner.split(',').map((label) => label.trim()),
-  );
-  const bare = expr.replaceAll(/\{[^}]*\}|\[[^\]]*\]/g, ' ').replaceAll(/\bby\s*\([^)]*\)/g, ' by ');
-  const words = bare.match(/[a-z_:][\w:]*/gi) ?? [];
-  return { metrics: words.filter((word) => !promql.includes(word)), selectors, kept };
-}
-
 /** What is wrong with a rule, given the metrics that exist. Pure. */
-function faultsOf(rule: Rule, existing: ReadonlyMap<string, readonly string[]>): string[] {
-  const { metrics, selectors, kept } = read(rule.expr);
-  const labels = metrics.map((metric) => existing.get(metric) ?? []);
-  const shown = Object.values(rule.annotations).flatMap((text) =>
+function faultsOfRule({ expr, annotations }: Rule): string[] {
+  const { kept } = read(expr);
+  const shown = Object.values(annotations).flatMap((text) =>
     [...text.matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label),
   );
   return [
-    ...(metrics.length === 0 ? ['names no metric'] : []),
-    ...metrics.filter((metric) => !existing.has(metric)).map((metric) => `no metric ${metric}`),
-    ...selectors
-      .filter(({ metric, label }) => existing.get(metric)?.includes(label) !== true)
-      .map(({ metric, label }) => `${metric} has no label ${label}`),
-    ...kept
-      .filter((label) => !labels.every((of) => of.includes(label)))
-      .map((label) => `no metric has the label ${label}`),
+    ...faultsOf(expr, existing),
     ...shown.filter((label) => !kept.includes(label)).map((label) => `the alert has no label ${label}`),
   ];
 }
 
-const existing = metricsOfServer();
+const existing = seriesOfServer();
 
 test('the file has rules, each of its own name, with a text and a severity', () => {
   expect(rules.length).toBeGreaterThan(5);
@@ -125,7 +46,7 @@ test('the file has rules, each of its own name, with a text and a severity', () 
 });
 
 test.each(rules)('$alert names metrics and labels that the server has', (rule) => {
-  expect(faultsOf(rule, existing)).toEqual([]);
+  expect(faultsOfRule(rule)).toEqual([]);
 });
 
 test('conditions that rules select are in the table, on what carries them', () => {
@@ -148,9 +69,10 @@ test.each([
   ['trunkline_no_such_metric > 0', 'no metric trunkline_no_such_metric'],
   ['trunkline_conditions{kind="x"} > 0', 'trunkline_conditions has no label kind'],
   ['sum by (host) (trunkline_network_macs) > 0', 'no metric has the label host'],
+  ['sum(trunkline_hosts{state="lost"}) > 0', 'trunkline_hosts has no state lost'],
   ['1 > 0', 'names no metric'],
 ])('a rule that is wrong is found: %s', (expr, fault) => {
-  expect(faultsOf({ alert: 'X', expr, for: '1m', labels: {}, annotations: {} }, existing)).toEqual([fault]);
+  expect(faultsOfRule({ alert: 'X', expr, for: '1m', labels: {}, annotations: {} })).toEqual([fault]);
 });
 
 const run = promisify(execFile);

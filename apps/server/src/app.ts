@@ -169,11 +169,11 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(bodyParsers);
   await app.register(validation);
   await app.register(auth, { findCaller: tokens.findCaller });
-  await app.register(requestLimits);
+  await app.register(requestLimits, { registry: platform.metrics.registry });
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });
   await app.register(docsRoutes);
-  await app.register(healthRoutes, { platform, recovery });
+  await app.register(healthRoutes, { platform, recovery, version: options.version });
   await app.register(recoveryRoutes, { recovery });
   // Before anybody is refused for what hosts hold, they are asked for what they do not use.
   await app.register(networkRoutes, {

@@ -16,10 +16,14 @@ interface CounterOf<L extends string, V extends string> {
   inc(labels: Record<L, V>): void;
 }
 
+/** So many networks have series of their own in a scrape, the first by name. */
+export const maxNetworkSeries = 1_000;
+
 /** What the server counts. Every series is there from the start, so that a rate over it is right from the first event. */
 export interface Metrics {
   registry: Registry;
   requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  waitSeconds: Histogram<'method' | 'route' | 'status'>;
   allocations: CounterOf<'outcome', AllocationResult>;
   allocationBatch: Histogram;
   agentsConnected: Gauge;
@@ -38,9 +42,16 @@ export function createMetrics(): Metrics {
     registry,
     requestSeconds: new Histogram({
       name: 'trunkline_http_request_duration_seconds',
-      help: 'Time to answer a request, in seconds, by route; without long polls and event streams.',
+      help: 'Time to answer a request, in seconds, by route; without requests that wait, event streams and calls of agents.',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    }),
+    waitSeconds: new Histogram({
+      name: 'trunkline_http_wait_duration_seconds',
+      help: 'Time to answer a request that waits (?wait, or a dry run that asks agents), in seconds, by route.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
       registers,
     }),
     allocations: withSeries(
@@ -113,7 +124,10 @@ function withSeries<L extends string>(counter: Counter<L>, label: L, values: rea
   return counter;
 }
 
-/** Times every request of a known route. */
+/**
+ * Times every request of a known route. What waits is apart: it takes as long as its hosts do. Streams end when their caller goes, so their
+ * time says nothing.
+ */
 export const requestMetrics = fp<{ metrics: Metrics }>(
   async (app, { metrics }) => {
     app.addHook('onResponse', async (request, reply) => {
@@ -121,14 +135,15 @@ export const requestMetrics = fp<{ metrics: Metrics }>(
       if (
         route === undefined ||
         request.routeOptions.config.access === 'agent' ||
-        reply.getHeader('content-type') === 'text/event-stream'
+        request.holds === 'streams'
       )
         return;
-      metrics.requestSeconds.observe(
+      const seconds = request.holds === 'waits' ? metrics.waitSeconds : metrics.requestSeconds;
+      seconds.observe(
         { method: request.method, route, status: String(reply.statusCode) },
         reply.elapsedTime / 1000,
       );
     });
   },
-  { name: 'request-metrics' },
+  { name: 'request-metrics', dependencies: ['request-limits'] },
 );

@@ -1,16 +1,19 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { problems } from './problems.ts';
 import { limits, requestLimits } from './request-limits.ts';
 
 let app: FastifyInstance;
+let registry: Registry;
 let baseUrl: string;
 /** Requests that are held now, each by how to answer it. */
 let held: (() => void)[];
 
 beforeEach(async () => {
   held = [];
+  registry = new Registry();
   const hold = (): Promise<object> =>
     new Promise((resolve) => {
       held.push(() => resolve({}));
@@ -29,7 +32,7 @@ beforeEach(async () => {
       { name: 'auth' },
     ),
   );
-  await app.register(requestLimits);
+  await app.register(requestLimits, { registry });
   app.get('/v1/events', hold);
   app.get('/v1/checks/:id', hold);
   app.get('/agent/v1/desired', hold);

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { Gauge, type Registry } from 'prom-client';
 import { ApiError } from './errors.ts';
 import { createPlaces, type Places } from './places.ts';
 
@@ -18,6 +19,13 @@ export const limits = {
 } as const;
 
 type Held = 'streams' | 'waits' | 'polls' | 'requests' | 'calls';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request holds while it is under way; null: nothing, also where it was refused before. */
+    holds: Held | null;
+  }
+}
 
 const words: Record<Held, string> = {
   streams: 'event streams',
@@ -66,12 +74,31 @@ function takePlace(places: Places, what: Held, key: string, reply: FastifyReply)
   reply.raw.once('finish', place).once('close', place);
 }
 
+/** What is held for long, as a scrape names it. Polls of agents have a gauge of their own. */
+export const heldWords = { wait: 'waits', stream: 'streams' } as const satisfies Record<string, Held>;
+
+/** Shows how much is held open now. */
+export function registerHeldGauge(
+  registry: Registry,
+  held: Record<(typeof heldWords)[keyof typeof heldWords], Pick<Places, 'taken'>>,
+): void {
+  const gauge = new Gauge({
+    name: 'trunkline_http_held_requests',
+    help: 'Requests that wait (?wait, or a dry run that asks agents) and event streams that this server holds open.',
+    labelNames: ['held'],
+    registers: [registry],
+    collect() {
+      for (const [word, what] of Object.entries(heldWords)) gauge.set({ held: word }, held[what].taken());
+    },
+  });
+}
+
 /**
  * Bounds what callers hold open, before anything is done for them: what waits costs memory and, at every change, a look
  * at the database.
  */
-export const requestLimits = fp(
-  async (app) => {
+export const requestLimits = fp<{ registry: Registry }>(
+  async (app, { registry }) => {
     const held = {
       streams: createPlaces(limits.streams),
       waits: createPlaces(limits.waits),
@@ -79,9 +106,13 @@ export const requestLimits = fp(
       requests: createPlaces(limits.requests),
       calls: createPlaces(limits.calls),
     };
+    registerHeldGauge(registry, held);
+    app.decorateRequest('holds', null);
     app.addHook('preHandler', async (request, reply) => {
       const holds = heldBy(request);
-      if (holds !== undefined) takePlace(held[holds.what], holds.what, holds.key, reply);
+      if (holds === undefined) return;
+      takePlace(held[holds.what], holds.what, holds.key, reply);
+      request.holds = holds.what;
     });
   },
   { name: 'request-limits', dependencies: ['problems', 'auth'] },

@@ -5,7 +5,9 @@ import { ApiError } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
 import type { RecoveryService } from '../recovery/recovery.service.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { registerBuildInfo } from './build-info.ts';
 import { registerConditionGauge } from './condition-gauge.ts';
+import { registerFleetGauges } from './fleet-gauges.ts';
 
 const Alive = Closed(
   { status: Type.Literal('ok', { description: 'Always `ok`.', examples: ['ok'] }) },
@@ -80,9 +82,15 @@ const metrics = route({
 /** /livez never touches the database: a restart of the server would not repair the database. */
 export async function healthRoutes(
   app: App,
-  { platform, recovery }: { platform: Platform; recovery: Pick<RecoveryService, 'state'> },
+  {
+    platform,
+    recovery,
+    version,
+  }: { platform: Platform; recovery: Pick<RecoveryService, 'state'>; version: string },
 ): Promise<void> {
+  registerBuildInfo(platform.metrics.registry, version);
   registerConditionGauge(platform);
+  registerFleetGauges(platform);
   app.route({ ...live, handler: async () => ({ status: 'ok' as const }) });
   app.route({
     ...ready,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Frames, Stations } from '@trunkline/contracts';
 import { Gauge } from 'prom-client';
 import { type TransactionClient } from '../../platform/database/database.ts';
+import { maxNetworkSeries } from '../../platform/metrics.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { isMany, poolCondition, type LimitThresholds } from './limit-conditions.ts';
 import { isStation, poolsOfNetwork, readPools, type LimitJson } from './limit-facts.ts';
@@ -11,7 +12,7 @@ import { leftOf, outlookOf, poolsOf } from './pool-outlook.ts';
 const maxMs = 5_000;
 
 /** Series are bounded: so many networks, by name, and so many placements, those with the most MACs. */
-const maxSeries = { networks: 1_000, placements: 5_000 };
+const maxSeries = { networks: maxNetworkSeries, placements: 5_000 };
 
 interface NetworkCount extends Stations {
   network: string;
@@ -89,6 +90,10 @@ const gaugeTable = {
     labels: ['network'],
     help: '1 while the network has the condition PoolNearlyFull, else 0.',
   },
+  trunkline_network_pool_days_until_full: {
+    labels: ['network', 'family'],
+    help: 'Days until the network has no address of the IP version left, at the rate of its subnets. No series where no statement is made.',
+  },
   trunkline_subnet_addresses: {
     labels: ['network', 'subnet', 'family'],
     help: 'Addresses of the subnet that may be given out.',
@@ -134,16 +139,24 @@ const gaugeTable = {
 type GaugeName = keyof typeof gaugeTable;
 
 function ofNetwork(
-  { network, containers, macs, pools }: NetworkCount,
+  { network, containers, macs, pools: json }: NetworkCount,
   thresholds: LimitThresholds,
   now: Date,
 ): [GaugeName, Series][] {
-  const rows = readPools(pools);
-  const near = poolCondition(poolsOf(rows), thresholds, { generation: 0, updatedAt: now });
+  const rows = readPools(json);
+  const pools = poolsOf(rows);
+  const near = poolCondition(pools, thresholds, { generation: 0, updatedAt: now });
   return [
     ['trunkline_network_containers', [{ network }, containers]],
     ['trunkline_network_macs', [{ network }, macs]],
     ['trunkline_network_pool_nearly_full', [{ network }, near === undefined ? 0 : 1]],
+    ...pools.flatMap(({ family, daysUntilFull }) =>
+      whereKnown(
+        'trunkline_network_pool_days_until_full',
+        { network, family: String(family) },
+        daysUntilFull,
+      ),
+    ),
     ...rows.flatMap((row): [GaugeName, Series][] => {
       const labels = { network, subnet: row.cidr, family: String(row.family) };
       const { perDay, daysUntilFull } = outlookOf(row);

@@ -108,6 +108,7 @@ test('days until full come from samples, and are null without a trend', async ()
     expect.arrayContaining([
       'trunkline_network_pool_nearly_full{network="rising"} 1',
       'trunkline_network_pool_nearly_full{network="steady"} 0',
+      'trunkline_network_pool_days_until_full{network="rising",family="4"} 2.2',
       `trunkline_subnet_addresses{network="rising",subnet="${cidr}",family="4"} 253`,
       `trunkline_subnet_addresses_left{network="rising",subnet="${cidr}",family="4"} 173`,
       `trunkline_subnet_addresses_per_day{network="rising",subnet="${cidr}",family="4"} 80`,
@@ -115,6 +116,7 @@ test('days until full come from samples, and are null without a trend', async ()
     ]),
   );
   expect((await scrape()).join()).not.toContain('trunkline_subnet_days_until_full{network="steady"');
+  expect((await scrape()).join()).not.toContain('trunkline_network_pool_days_until_full{network="steady"');
 });
 
 test('a change of ranges makes another pool: samples of before say nothing of it', async () => {
