@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { conditionStatuses, conditionTable, type ConditionKind } from '@trunkline/contracts';
 import { Gauge } from 'prom-client';
 import { poolQuery, type Query } from '../../platform/database/query.ts';
+import { keptLook } from '../../platform/kept-look.ts';
 import type { Platform } from '../../platform/platform.ts';
 
 /** A scrape has no conditions when the database does not answer by then, in milliseconds. */
-const maxMs = 2_000;
+const patienceMs = 2_000;
 
 const resources = ['host', 'placement', 'container'] as const;
 type Resource = (typeof resources)[number];
@@ -51,20 +51,22 @@ async function countConditions(query: Query): Promise<Count[]> {
   return rows.filter(({ on, type }) => known.has(`${on} ${type}`));
 }
 
-/** Counts conditions at each scrape. Without the database there is no series: nobody knows now. */
-export function registerConditionGauge({ metrics, database }: Pick<Platform, 'metrics' | 'database'>): void {
+/** Counts conditions, as a look of some seconds ago saw them at most. Without the database there is no series: nobody knows now. */
+export function registerConditionGauge({
+  metrics,
+  database,
+  now,
+}: Pick<Platform, 'metrics' | 'database' | 'now'>): void {
   const query = poolQuery(database.pool);
+  const look = keptLook(() => countConditions(query), { now, patienceMs });
   const gauge = new Gauge({
     name: 'trunkline_conditions',
     help: 'Hosts, placements and containers by type and status of their conditions.',
     labelNames: ['on', 'type', 'status'],
     registers: [metrics.registry],
     async collect() {
+      const counts = await look();
       gauge.reset();
-      const counts = await Promise.race([
-        countConditions(query).catch(() => undefined),
-        delay(maxMs, undefined, { ref: false }),
-      ]);
       if (counts === undefined) return;
       for (const { count, ...labels } of [...series, ...counts]) gauge.set(labels, count);
     },

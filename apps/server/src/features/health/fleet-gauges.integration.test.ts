@@ -1,4 +1,5 @@
 import { createTestServer, type TestAgent, type TestServer } from '@trunkline/test/integration/server.ts';
+import { metricsOfServer } from '@trunkline/test/packaging/promql.ts';
 import { testFacts } from '@trunkline/test/integration/agent-stub.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMetrics } from '../../platform/metrics.ts';
@@ -224,4 +225,13 @@ test('without one table, the rest of the metrics is served all the same', async 
 
 test('the version of the server is a label', async () => {
   expect(await scrape()).toContain('trunkline_build_info{version="0.0.0-test"} 1');
+});
+
+test('a server has the metrics that documents, rules and the board are checked against, and no other', async () => {
+  const names = (await scrape()).flatMap((line) => /^# TYPE (\S+)/.exec(line)?.[1] ?? []);
+  expect(names.toSorted()).toEqual(
+    metricsOfServer()
+      .map(({ name }) => name)
+      .toSorted(),
+  );
 });

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Frames, Stations } from '@trunkline/contracts';
 import { Gauge } from 'prom-client';
 import { type TransactionClient } from '../../platform/database/database.ts';
+import { keptLook } from '../../platform/kept-look.ts';
 import { maxNetworkSeries } from '../../platform/metrics.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { isMany, poolCondition, type LimitThresholds } from './limit-conditions.ts';
@@ -9,7 +9,7 @@ import { isStation, poolsOfNetwork, readPools, type LimitJson } from './limit-fa
 import { leftOf, outlookOf, poolsOf } from './pool-outlook.ts';
 
 /** A scrape has no limits when the database does not answer by then, in milliseconds: half of what Prometheus waits by default. */
-const maxMs = 5_000;
+const patienceMs = 5_000;
 
 /** Series are bounded: so many networks, by name, and so many placements, those with the most MACs. */
 const maxSeries = { networks: maxNetworkSeries, placements: 5_000 };
@@ -207,7 +207,7 @@ function seriesOf(
 }
 
 /**
- * Shows limits at each scrape. Without the database there is no series: nobody knows now. `max`: how many networks and placements
+ * Shows limits, as a look of some seconds ago saw them at most. Without the database there is no series: nobody knows now. `max`: how many networks and placements
  * have series.
  */
 export function registerLimitGauges(
@@ -216,12 +216,13 @@ export function registerLimitGauges(
   max = maxSeries,
 ): void {
   const registers = [metrics.registry];
+  const look = keptLook(() => countLimits(database.prisma, now(), thresholds.poolLowPercent, max), {
+    now,
+    patienceMs,
+  });
   const fill = async (): Promise<void> => {
     const at = now();
-    const counts = await Promise.race([
-      countLimits(database.prisma, at, thresholds.poolLowPercent, max).catch(() => undefined),
-      delay(maxMs, undefined, { ref: false }),
-    ]);
+    const counts = await look();
     for (const gauge of gauges.values()) gauge.reset();
     if (counts === undefined) return;
     for (const [name, [labels, value]] of seriesOf(counts, thresholds, at))

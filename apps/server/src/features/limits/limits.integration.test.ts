@@ -50,8 +50,11 @@ const station = (networkId: string, name: string, ip: string, mac: string) => ({
 });
 const many = (item: { conditions: { type: string }[] }) =>
   item.conditions.filter(({ type }) => type === 'ManyStations');
-const scrape = async (target = server): Promise<string[]> =>
-  ((await target.request('GET', '/metrics')).body as string).split('\n');
+/** A scrape that shows nothing of what an earlier one saw. */
+const scrape = async (target = server): Promise<string[]> => {
+  target.clock.advance(60_000);
+  return ((await target.request('GET', '/metrics')).body as string).split('\n');
+};
 
 test('what is left of a subnet is what a container can still get, and each range has a count of its own', async () => {
   const { body } = await call.make('left', {
@@ -270,7 +273,7 @@ test('a scrape has no more series than its bound, and says how many it left out'
   expect(text).toContain(`trunkline_limits_left_out{of="network"} ${(rows[0]?.n ?? 0) - 2}`);
 });
 
-test('one look at the database fills all gauges of a scrape', async () => {
+test('one look at the database fills all gauges of a scrape, and of those within 5 s', async () => {
   const metrics = createMetrics();
   let looks = 0;
   const { prisma } = server.platform.database;
@@ -284,6 +287,11 @@ test('one look at the database fills all gauges of a scrape', async () => {
   registerLimitGauges({ ...server.platform, database, metrics }, thresholds);
   await metrics.registry.metrics();
   expect(looks).toBe(1);
+  await metrics.registry.metrics();
+  expect(looks).toBe(1);
+  server.clock.advance(60_000);
+  await metrics.registry.metrics();
+  expect(looks).toBe(2);
 });
 
 test('a network that is not there has no limits', async () => {
