@@ -8,7 +8,7 @@ test('without arguments it runs', () => {
 });
 
 test('--version prints the version alone', () => {
-  expect(readCommandLine(['--version'], '1.2.3')).toEqual({ do: 'print', text: 'trunkline server 1.2.3\n' });
+  expect(readCommandLine(['--version'], '1.2.3')).toEqual({ do: 'print', text: '1.2.3\n' });
 });
 
 test.each([['--port'], ['start'], ['-x'], ['--help=yes']])('%s is refused, with what to do', (argument) => {

@@ -7,9 +7,9 @@ export type CommandLine = { readonly do: 'run' } | { readonly do: 'print'; reado
 /** Arguments that are not understood. */
 export class UsageError extends Error {}
 
-const usage = `usage: trunkline server [--help] [--version]
+const usage = `Usage: trunkline-server [--version | --help]
 
-Runs the server. Everything is set by variables of the environment:
+The server of a Trunkline fleet. Settings are environment variables; the package reads them from /etc/trunkline/server.env:
 
   TRUNKLINE_LISTEN            address and port to listen on; 127.0.0.1:7400 unless set
   TRUNKLINE_DATA_DIR          folder of its database and of the first admin token
@@ -36,7 +36,7 @@ export function readCommandLine(argv: readonly string[], version: string): Comma
       allowPositionals: false,
     });
     if (values.help === true) return { do: 'print', text: usage };
-    if (values.version === true) return { do: 'print', text: `trunkline server ${version}\n` };
+    if (values.version === true) return { do: 'print', text: `${version}\n` };
     return { do: 'run' };
   } catch (error) {
     throw new UsageError(`${messageOf(error)} (--help shows what there is)`, { cause: error });

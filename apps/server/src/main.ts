@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { parseArgs } from 'node:util';
-import { messageOf, openLogOutput } from '@trunkline/log';
+import { openLogOutput } from '@trunkline/log';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { readCommandLine, UsageError } from './command-line.ts';
@@ -14,38 +13,7 @@ const forPeople = [ConfigError, DataDirectoryInUse, EmbeddedPostgresFailed];
 /** Nothing holds the end up for longer, whatever hangs; PostgreSQL is ended by its exit listener then. */
 const maxStopMs = 15_000;
 
-const usage = `Usage: trunkline-server [--version | --help]
-
-The server of a Trunkline fleet. Settings are environment variables: see /etc/trunkline/server.env, or the README of the repository.
-
-  --version    print the version
-  --help, -h   print this
-`;
-
-/** Answers what the options ask for; undefined to run. Throws for one that is not known. */
-function answerToOptions(): string | undefined {
-  const { values } = parseArgs({
-    options: {
-      version: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) return usage;
-  return values.version ? `${packageJson.version}\n` : undefined;
-}
-
 async function main(): Promise<number> {
-  let answer: string | undefined;
-  try {
-    answer = answerToOptions();
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
-    return 2;
-  }
-  if (answer !== undefined) {
-    process.stdout.write(answer);
-    return 0;
-  }
   const config = readConfig(process.env, process.getuid?.() === 0);
   const log = pino(
     { level: config.logLevel, redact: ['req.headers.authorization', 'headers.authorization'] },

@@ -22,7 +22,7 @@ import { findWireNetwork, type WireNetwork } from './wire-checks.store.ts';
 import { holdsAddresses, taskOf, type WireChecks } from './wire-checks.ts';
 
 /** A container that started later may end before it is tried: jobs of a second are common. In milliseconds. */
-const passingMs = 3000;
+const passingMs = 2000;
 /** Containers of a network that may be tried, over all of its hosts. */
 const maxMembers = 1024;
 
@@ -71,7 +71,9 @@ export function createDiagnoses(
   async function trialsOf(query: Query, network: WireNetwork | undefined, scope: Scope): Promise<Trials> {
     const { pings, hosts } = scope;
     if (pings.length > 0 || network === undefined) return { pings, containers: new Map() };
-    const since = new Date(now().getTime() - passingMs);
+    const since = hosts.some(({ containers }) => containers.length > 0)
+      ? null
+      : new Date(now().getTime() - passingMs);
     const members = await membersOf(query, network.id, maxMembers, trialsOfHost, since);
     const asked = new Map(hosts.map(({ id, containers }) => [id, containers]));
     const online = members.filter((one) => deps.hosts.isOnline(one));
