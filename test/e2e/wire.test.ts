@@ -1,5 +1,5 @@
 /** What the agent's own room for the wire hears and says, on real links with a foreign machine among them. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -387,6 +387,15 @@ async function runBox(host: LabHost, name: string, ip: string, ip6: string | nul
 }
 
 /** What a probe could leave behind. */
+/** Programs of a host that were left; those of other labs on this machine are theirs. */
+async function arpingIn({ netns }: LabHost): Promise<readonly string[]> {
+  const pids = (await runHere(['ip', 'netns', 'pids', netns])).stdout.split('\n').filter((pid) => pid !== '');
+  const names = await Promise.all(
+    pids.map(async (pid) => await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')),
+  );
+  return names.map((name) => name.trim()).filter((name) => name === 'arping');
+}
+
 async function hostState(host: LabHost): Promise<unknown> {
   const look = async (...argv: string[]) => (await host.exec(argv)).stdout;
   return {
@@ -394,6 +403,6 @@ async function hostState(host: LabHost): Promise<unknown> {
     addresses: await look('ip', '-br', 'address'),
     routes: await look('ip', 'route'),
     tables: await look('nft', 'list', 'tables'),
-    processes: (await runHere(['pgrep', '-c', 'arping'])).stdout,
+    processes: await arpingIn(host),
   };
 }
