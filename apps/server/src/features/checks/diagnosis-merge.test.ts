@@ -262,19 +262,7 @@ describe('one fault', () => {
         answers: [
           answer('docker01', {
             findings: [dropped],
-            pings: [
-              {
-                from: 'box1',
-                to: 'box2',
-                address: '172.16.100.20',
-                sent: 5,
-                received: 0,
-                lossPercent: 100,
-                rttMs: null,
-                mac: null,
-                error: null,
-              },
-            ],
+            pings: [{ from: 'box1', to: 'box2', ...lostPing }],
           }),
         ],
       },
