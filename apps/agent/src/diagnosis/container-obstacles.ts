@@ -11,31 +11,32 @@ export interface Obstacles {
   readonly fixed: { readonly ip: string; readonly mac: string; readonly link: string } | null;
 }
 
-/** Looks for what keeps packets of a container from an address. `way`: as the kernel has it; null: there is none. */
-export async function obstaclesTo(
-  address: string,
-  way: { readonly gateway: string | null } | null,
-  pid: number,
-  scene: Scene,
-): Promise<Obstacles> {
-  const ip = tryParseIp(address);
-  if (ip === undefined) return { blocks: [], fixed: null };
-  const family = `-${ip.family}`;
+/** What keeps packets of a container from an address. `way`: as the kernel has it; null: there is none. */
+type FindObstacles = (address: string, way: { readonly gateway: string | null } | null) => Promise<Obstacles>;
+
+/** Looks into a container. What does not depend on the address is read once, when it is first needed. */
+export function obstaclesIn(pid: number, scene: Scene): FindObstacles {
   const ask = (...argv: string[]): Promise<string> => shownBy(argv, pid, scene);
-  // Where the kernel has a way, these concern something else.
-  const [routes, rules, policies, neighbours] = await Promise.all([
-    way === null ? ask('-json', family, 'route', 'show', 'table', 'all') : '',
-    way === null ? ask('-json', family, 'rule', 'show') : '',
-    ask('xfrm', 'policy'),
-    ask('-json', 'neigh', 'show', 'nud', 'permanent'),
-  ]);
-  return {
-    blocks: [
-      ...blockingRoutes(routes, ip),
-      ...blockingRules(rules, ip),
-      ...blockingPolicies(policies, ip).map((line) => `ip xfrm policy: ${line}`),
-    ],
-    fixed: fixedNeighbour(neighbours, way?.gateway ?? address),
+  let ofAll: Promise<readonly [string, string]> | undefined;
+  return async (address, way) => {
+    const ip = tryParseIp(address);
+    if (ip === undefined) return { blocks: [], fixed: null };
+    const family = `-${ip.family}`;
+    ofAll ??= Promise.all([ask('xfrm', 'policy'), ask('-json', 'neigh', 'show', 'nud', 'permanent')]);
+    // Where the kernel has a way, these concern something else.
+    const [routes, rules, [policies, neighbours]] = await Promise.all([
+      way === null ? ask('-json', family, 'route', 'show', 'table', 'all') : '',
+      way === null ? ask('-json', family, 'rule', 'show') : '',
+      ofAll,
+    ]);
+    return {
+      blocks: [
+        ...blockingRoutes(routes, ip),
+        ...blockingRules(rules, ip),
+        ...blockingPolicies(policies, ip).map((line) => `ip xfrm policy: ${line}`),
+      ],
+      fixed: fixedNeighbour(neighbours, way?.gateway ?? address),
+    };
   };
 }
 

@@ -11,7 +11,7 @@ import { createSlots } from '../lib/slots.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
 import { interfaceFindings, placesOf } from './container-place.ts';
 import type { Inside } from './container-inside.ts';
-import { obstaclesTo, type Obstacles } from './container-obstacles.ts';
+import { obstaclesIn, type Obstacles } from './container-obstacles.ts';
 import { endedMeanwhile, missing, notAttached, notRunning } from './container-state.ts';
 import {
   gatewaysOf,
@@ -143,10 +143,11 @@ async function judge(
   try {
     const to = new Map<string, Way | null>();
     const obstacles = new Map<string, Obstacles>();
+    const obstaclesTo = obstaclesIn(inside.pid, scene);
     for (const { ping } of pings.filter(isLossy)) {
       const way = await wayTo(ping.address, inside.pid, scene);
       to.set(ping.address, way);
-      obstacles.set(ping.address, await obstaclesTo(ping.address, way, inside.pid, scene));
+      obstacles.set(ping.address, await obstaclesTo(ping.address, way));
     }
     const silentGateway = await otherGatewayThatIsSilent(inside, scene);
     const defaults = parseDefaultRoutes(table);
