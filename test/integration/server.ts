@@ -58,6 +58,8 @@ export interface TestServerOptions {
   unusedLeases?: number;
   /** As TRUNKLINE_POOL_LOW_PERCENT, TRUNKLINE_POOL_LOW_DAYS and TRUNKLINE_MANY_STATIONS. */
   thresholds?: { poolLowPercent: number; poolLowDays: number; manyStations: number };
+  /** Takes the lines of the log, from `debug` on; without it they go where TRUNKLINE_TEST_LOG says. */
+  logTo?: (line: string) => void;
 }
 
 const keepNowhere = async (): Promise<void> => {};
@@ -66,7 +68,10 @@ const keepNowhere = async (): Promise<void> => {};
 export async function createTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const own = options.connectionString === undefined ? await createTestDatabase() : undefined;
   const connectionString = options.connectionString ?? own?.connectionString ?? '';
-  const log = pino({ level: process.env['TRUNKLINE_TEST_LOG'] ?? 'silent' });
+  const log =
+    options.logTo === undefined
+      ? pino({ level: process.env['TRUNKLINE_TEST_LOG'] ?? 'silent' })
+      : pino({ level: 'debug' }, { write: options.logTo });
   const database = openDatabase({
     connection: { connectionString },
     connections: 10,

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { DesiredDocument } from '@trunkline/contracts';
-import { openLogOutput } from '@trunkline/log';
-import { pino, type Logger } from 'pino';
+import { openLog } from '@trunkline/log';
+import type { Logger } from 'pino';
 import { runBoot } from './boot.ts';
 import { readBootConfig } from './config.ts';
 import { readTrials } from './confirm/trial-store.ts';
@@ -30,7 +30,7 @@ export async function boot(
   signal: AbortSignal,
 ): Promise<number> {
   const config = readBootConfig(env);
-  const log = pino({ level: config.logLevel, base: { stage: 'boot' } }, openLogOutput());
+  const log = await openLog({ level: config.logLevel, base: { stage: 'boot' } });
   const run = createCommandRunner();
   const timing = { ...realTiming, now: Date.now };
   const spawn = createProcessSpawner();

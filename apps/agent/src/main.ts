@@ -2,9 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { openLogOutput, messageOf } from '@trunkline/log';
+import { openLog, messageOf } from '@trunkline/log';
 import closeWithGrace from 'close-with-grace';
-import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { runAgent } from './agent.ts';
 import { boot } from './boot-main.ts';
@@ -50,7 +49,7 @@ async function configOrRefuse(): Promise<AgentConfig> {
   } catch (error) {
     if (pluginSocketDescriptor !== null) {
       const why = messageOf(error);
-      await refuseDocker({ path: '', descriptor: pluginSocketDescriptor }, why, pino(openLogOutput())).catch(
+      await refuseDocker({ path: '', descriptor: pluginSocketDescriptor }, why, await openLog()).catch(
         () => {},
       );
     }
@@ -108,7 +107,7 @@ if (asked['accept-machine']) {
 
 const pluginSocketDescriptor = handedOverSocket(process.env);
 const config = await configOrRefuse();
-const log = pino({ level: config.logLevel, base: { host: config.hostName } }, openLogOutput());
+const log = await openLog({ level: config.logLevel, base: { host: config.hostName } });
 const run = createCommandRunner();
 const residentIp = createResidentIp(createDialogueOpener(), run);
 const links = createLinks(run, residentIp.show);

@@ -47,6 +47,7 @@ import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
 import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
 import { limitSources } from './platform/source-limits.ts';
+import { requestLog } from './platform/request-log.ts';
 import { requestLimits } from './platform/request-limits.ts';
 import { validation } from './platform/validation.ts';
 
@@ -86,7 +87,7 @@ const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };
 function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerOptions {
   return {
     loggerInstance: platform.log,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: newRequestId,
     frameworkErrors: sendFrameworkError,
     clientErrorHandler: clientErrors(platform.log),
@@ -169,6 +170,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(bodyParsers);
   await app.register(validation);
   await app.register(auth, { findCaller: tokens.findCaller });
+  await app.register(requestLog);
   await app.register(requestLimits, { registry: platform.metrics.registry });
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });

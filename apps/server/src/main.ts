@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { openLogOutput } from '@trunkline/log';
-import { pino } from 'pino';
+import { openLog } from '@trunkline/log';
 import packageJson from '../package.json' with { type: 'json' };
 import { readCommandLine, UsageError } from './command-line.ts';
 import { ConfigError, readConfig } from './config.ts';
@@ -15,10 +14,10 @@ const maxStopMs = 15_000;
 
 async function main(): Promise<number> {
   const config = readConfig(process.env, process.getuid?.() === 0);
-  const log = pino(
-    { level: config.logLevel, redact: ['req.headers.authorization', 'headers.authorization'] },
-    openLogOutput(),
-  );
+  const log = await openLog({
+    level: config.logLevel,
+    redact: ['req.headers.authorization', 'headers.authorization'],
+  });
   const { stop, hurry, failed } = guardProcess(process, log);
   setMaxListeners(0, stop);
   stop.addEventListener('abort', () => {

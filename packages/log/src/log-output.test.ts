@@ -33,7 +33,7 @@ test('a full disk: lines are dropped, and one line counts them when there is roo
   expect([lines[0], ...lines.slice(2)]).toEqual(['one', 'four', 'five']);
   expect(JSON.parse(lines[1]!)).toEqual({
     level: 40,
-    time: since.getTime(),
+    time: since.toISOString(),
     dropped: 2,
     since: since.toISOString(),
     reason: 'ENOSPC',

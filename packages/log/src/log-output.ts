@@ -48,7 +48,7 @@ export function createLogOutput(write: WriteBytes, now: () => Date = () => new D
     const { lines, since, reason } = dropped;
     const note = {
       level: warnLevel,
-      time: now().getTime(),
+      time: now().toISOString(),
       dropped: lines,
       since: since.toISOString(),
       reason,

@@ -4,6 +4,7 @@ import { createWaker } from '../lib/waker.ts';
 import type { NotStarted } from '../observation/not-started.ts';
 import type { Observed } from '../observation/observed.ts';
 import { planHost } from '../plan/plan.ts';
+import { createConditionLog } from './condition-log.ts';
 import { createItemQueues, type QueueReasons } from './item-queues.ts';
 import { createProgress } from './progress.ts';
 import { buildReport, type ReportInput } from './report.ts';
@@ -45,6 +46,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const { observer, timing, log } = deps;
   const progress = createProgress();
   const waker = createWaker();
+  const conditionLog = createConditionLog(log);
   let lastOutageEnd: number | null = null;
   let lastReport: Report | null = null;
 
@@ -138,6 +140,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         nameServer: deps.nameServer ?? null,
         before: lastReport,
       });
+      conditionLog.note(lastReport, deps.desired());
       return lastReport;
     },
   };

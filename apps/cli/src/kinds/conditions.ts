@@ -1,4 +1,4 @@
-import { conditionTable, type Condition } from '@trunkline/contracts';
+import { isGood, type Condition } from '@trunkline/contracts';
 import { age } from '../format/age.ts';
 import type { Tone } from '../format/paint.ts';
 import type { Cell } from '../format/table.ts';
@@ -14,9 +14,7 @@ export const conditionRow = (one: Condition, now: Date): Cell[] => [
   one.message,
 ];
 
-function toneOf({ type, status }: Condition): Tone {
-  if (status === 'Unknown') return 'doubt';
-  // The agent of a newer version may report others.
-  const known = Object.hasOwn(conditionTable, type) ? conditionTable[type].good : 'True';
-  return status === known ? 'good' : 'bad';
+function toneOf(condition: Condition): Tone {
+  if (condition.status === 'Unknown') return 'doubt';
+  return isGood(condition) ? 'good' : 'bad';
 }

@@ -8,6 +8,13 @@ import { ApiError } from './errors.ts';
 import { createFailureLog } from './failure-log.ts';
 import { fieldErrors } from './field-errors.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The code that the request was refused with; null: none. */
+    problem: ErrorCode | null;
+  }
+}
+
 /** A text within its bound. What was sent may be quoted in it, and is as long as a body may be. */
 function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
@@ -98,6 +105,7 @@ function apiErrorOf(error: unknown, request: FastifyRequest): ApiError {
 }
 
 async function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  request.problem = error.code;
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
   if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="trunkline"');
   await reply
@@ -122,6 +130,7 @@ export function sendFrameworkError(error: FastifyError, request: FastifyRequest,
 /** Every answer that is not 2xx goes through here. */
 export const problems = fp(
   async (app) => {
+    app.decorateRequest('problem', null);
     // What is routed where, to tell a wrong method from a wrong path.
     const known: { methods: string[]; pattern: RegExp }[] = [];
     app.addHook('onRoute', ({ method, url }) => {
@@ -134,9 +143,8 @@ export const problems = fp(
       const error = apiErrorOf(thrown, request);
       if (error.code === 'internal') request.log.error({ err: thrown }, 'request failed');
       else if (error.status >= 500) {
-        // While a database is away thousands of these come: the requestId has its line, the cause one for all.
+        // While a database is away thousands of these come: each request has its line, the cause one for all.
         failures.note(error.code, thrown);
-        request.log.warn({ code: error.code }, 'request could not be served');
       }
       await sendProblem(error, request, reply);
     });

@@ -1,4 +1,4 @@
-import type { ReasonKind } from './condition-kind.ts';
+import { agentDoesIt, type ConditionKind, type ReasonKind } from './condition-kind.ts';
 import { containerConditionTable } from './container-conditions.ts';
 import { hostConditionTable } from './host-conditions.ts';
 import { networkConditionTable } from './network-conditions.ts';
@@ -53,3 +53,17 @@ export type ConditionName = {
 }[ConditionType];
 
 export const conditionTypes = Object.keys(conditionTable) as readonly ConditionType[];
+
+const kinds: ReadonlyMap<string, ConditionKind> = new Map(Object.entries(conditionTable));
+
+/** Whether it is as it should be. `Unknown` is neither this nor bad. The agent of a newer version may report types that are not in the table. */
+export function isGood({ type, status }: { readonly type: string; readonly status: string }): boolean {
+  return status === (kinds.get(type)?.good ?? 'True');
+}
+
+/** Whether there is nothing to do about it but to wait for the agent. */
+export function isUnderWay({ type, reason }: { readonly type: string; readonly reason: string }): boolean {
+  // `Ready` takes its reason over from any of them.
+  const own = type === 'Ready' ? [...kinds.values()] : [kinds.get(type)];
+  return own.some((kind) => kind?.reasons[reason]?.remedy === agentDoesIt);
+}

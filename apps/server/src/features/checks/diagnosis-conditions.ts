@@ -1,9 +1,4 @@
-import {
-  conditionTable,
-  type Condition,
-  type DiagnosisCode,
-  type DiagnosisFinding,
-} from '@trunkline/contracts';
+import { isGood, type Condition, type DiagnosisCode, type DiagnosisFinding } from '@trunkline/contracts';
 import type { ReportedConditions } from './diagnoses.store.ts';
 import { findingOf } from './diagnosis-words.ts';
 
@@ -56,11 +51,8 @@ const byReasonOfContainer: Readonly<Record<string, DiagnosisCode>> = {
   TargetNotRunning: 'container-stopped',
 };
 
-const isBad = ({ type, status }: Condition): boolean => {
-  const good: string = conditionTable[type].good;
-  // Of what nobody knows nothing is found.
-  return status !== 'Unknown' && status !== good;
-};
+/** Of what nobody knows nothing is found. */
+const isBad = (condition: Condition): boolean => condition.status !== 'Unknown' && !isGood(condition);
 
 /** What conditions say is wrong. `Ready` repeats another one, unless it stands alone. Pure. */
 export function conditionFindings({ host, subject, conditions }: ReportedConditions): DiagnosisFinding[] {
