@@ -19,6 +19,6 @@ RUN install -d -o node -g node -m 0750 /var/lib/trunkline
 USER node
 VOLUME /var/lib/trunkline
 EXPOSE 7400
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:7400/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+  CMD ["node", "apps/server/src/health-check.ts"]
 CMD ["node", "apps/server/src/main.ts"]

@@ -19,6 +19,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'packages/lab': ['client', 'log'],
 
   'apps/server/src': ['embedded-postgres', 'log', 'netaddr'],
+  'apps/server/src/tls': ['log'],
   'apps/server/src/platform': ['contracts', 'log', 'netaddr', 'prisma/generated'],
   'apps/server/src/features/<feature>': ['platform', 'batching', 'contracts', 'log', 'netaddr'],
   'apps/server/src/features/addresses': [],

@@ -43,6 +43,7 @@ import { bodyParsers } from './platform/body-parsers.ts';
 import { clientErrors } from './platform/client-errors.ts';
 import { requestMetrics } from './platform/metrics.ts';
 import { startIdempotencySweep } from './platform/idempotency.ts';
+import { onlyProxies } from './platform/only-proxies.ts';
 import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
 import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
@@ -54,7 +55,9 @@ import { validation } from './platform/validation.ts';
 export interface AppOptions {
   version: string;
   /** TLS key and certificate chain, PEM; undefined: plain HTTP. */
-  tls?: { key: Buffer; cert: Buffer } | undefined;
+  tls?: { key: string; cert: string } | undefined;
+  /** Plain HTTP is for trusted proxies and for this machine; everybody else is refused. */
+  onlyProxies?: boolean | undefined;
   /** How many addresses of a network a host may hold that no container was seen on, beside its warm pool. */
   unusedLeases?: number | undefined;
   /** From when on limits of networks are shown as conditions. */
@@ -165,6 +168,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   });
 
   await app.register(problems);
+  if (options.onlyProxies === true) await app.register(onlyProxies, { proxies: options.trustProxy ?? [] });
   await app.register(limitSources);
   await app.register(httpConnections, { stopping: platform.stopping });
   await app.register(bodyParsers);

@@ -1,5 +1,5 @@
 /** A wrong setting ends the start before anything is made, in one sentence that names the variable. */
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,8 @@ afterAll(async () => {
 const settings = (change: Partial<Parameters<typeof checkSettings>[0]>) => ({
   listen: { host: '127.0.0.1', port: 0 },
   dataDir: path.join(folder, 'data/below'),
-  tls: undefined,
+  transport: { kind: 'plain' } as const,
+  publicUrl: undefined,
   ...change,
 });
 
@@ -57,10 +58,19 @@ test.each([['/proc/trunkline'], ['/dev/null/data']])(
 test('files of TLS that are missing, or are none', async () => {
   const text = path.join(folder, 'text.pem');
   await writeFile(text, 'no key\n');
-  const missing = settings({ tls: { keyFile: '/nowhere/key.pem', certFile: text } });
+  const missing = settings({ transport: { kind: 'files', keyFile: '/nowhere/key.pem', certFile: text } });
   await expect(checkSettings(missing)).rejects.toThrow('TRUNKLINE_TLS_KEY: cannot read /nowhere/key.pem');
-  const none = settings({ tls: { keyFile: text, certFile: text } });
+  const none = settings({ transport: { kind: 'files', keyFile: text, certFile: text } });
   await expect(checkSettings(none)).rejects.toThrow(
     'TRUNKLINE_TLS_KEY and TRUNKLINE_TLS_CERT cannot be used',
   );
+});
+
+test('a folder in which no certificate can be kept', async () => {
+  const dataDir = path.join(folder, 'with-a-file');
+  await mkdir(dataDir);
+  await writeFile(path.join(dataDir, 'tls'), 'no folder');
+  const failure = checkSettings(settings({ dataDir, transport: { kind: 'own' } }));
+  await expect(failure).rejects.toThrow(ConfigError);
+  await expect(failure).rejects.toThrow(`cannot keep a certificate of its own in ${dataDir}/tls: EEXIST`);
 });

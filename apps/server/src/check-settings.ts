@@ -1,52 +1,31 @@
-import { access, constants, mkdir, readFile, stat } from 'node:fs/promises';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { messageOf } from '@trunkline/log';
 import { ConfigError, type ServerConfig } from './config.ts';
-
-/** Key and certificate chain, as PEM. */
-export interface TlsFiles {
-  readonly key: Buffer;
-  readonly cert: Buffer;
-}
+import { OwnTlsFault } from './tls/own-certificate.ts';
+import { openServerTls, TlsFilesFault, type ServerTls, type ServerTlsOf } from './tls/server-tls.ts';
 
 /**
- * Tries what the settings name, before anything is started: the files of TLS, the data directory, which is made, and the port. Answers
- * the files. Throws {@link ConfigError} at the first that cannot be used.
+ * Tries what the settings name, before anything is started: the files of TLS, the data directory, which is made, and the port. A
+ * certificate of the server's own is made in it. Throws {@link ConfigError} at the first that cannot be used.
  */
 export async function checkSettings(
-  config: Pick<ServerConfig, 'listen' | 'dataDir' | 'tls'>,
-): Promise<TlsFiles | undefined> {
-  const tls = await readTls(config);
+  config: Pick<ServerConfig, 'listen' | 'dataDir' | 'transport' | 'publicUrl'>,
+): Promise<ServerTls | undefined> {
+  const ofFiles = config.transport.kind === 'files' ? await openTls(config) : undefined;
   await tryPort(config.listen);
   await makeDataDir(config.dataDir);
-  return tls;
+  return ofFiles ?? (await openTls(config));
 }
 
-async function readTls({ tls }: Pick<ServerConfig, 'tls'>): Promise<TlsFiles | undefined> {
-  if (tls === undefined) return undefined;
-  const files = {
-    key: await readPem('TRUNKLINE_TLS_KEY', tls.keyFile),
-    cert: await readPem('TRUNKLINE_TLS_CERT', tls.certFile),
-  };
-  try {
-    createSecureContext(files);
-  } catch (error) {
-    throw new ConfigError(
-      `TRUNKLINE_TLS_KEY and TRUNKLINE_TLS_CERT cannot be used: ${messageOf(error)}; name the PEM files of a private key without a password and of its certificate chain`,
-    );
-  }
-  return files;
-}
-
-async function readPem(variable: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new ConfigError(`${variable}: cannot read ${file}: ${messageOf(error)}`);
-  }
+async function openTls(config: ServerTlsOf): Promise<ServerTls | undefined> {
+  return await openServerTls(config).catch((error: unknown) => {
+    if (error instanceof TlsFilesFault || error instanceof OwnTlsFault)
+      throw new ConfigError(error.message, { cause: error });
+    throw error;
+  });
 }
 
 /** Somebody may still take the port until the server listens: {@link listenFault} is for that. */

@@ -15,8 +15,11 @@ The server of a Trunkline fleet. Settings are environment variables; the package
   TRUNKLINE_DATA_DIR          folder of its database and of the first admin token
   TRUNKLINE_ADMIN_TOKEN       the first admin token, 20 characters or more; made unless set
   DATABASE_URL                PostgreSQL to use; the server runs its own unless set
-  TRUNKLINE_TLS_KEY           PEM file of the private key; plain HTTP unless set
-  TRUNKLINE_TLS_CERT          PEM file of the certificate chain
+  TRUNKLINE_PUBLIC_URL        URL at which hosts and people reach it, such as https://trunkline.example.net:7400
+  TRUNKLINE_TLS               own: a certificate that it makes and renews itself; off: plain HTTP. Unless set: plain HTTP on
+                              loopback or behind trusted proxies, own everywhere else
+  TRUNKLINE_TLS_KEY           PEM file of a private key of yours
+  TRUNKLINE_TLS_CERT          PEM file of its certificate chain
   TRUNKLINE_TRUST_PROXY       addresses or CIDRs of trusted proxies, with commas between them
   TRUNKLINE_UNUSED_LEASES     unused addresses of a network that a host may hold beside its warm pool; 128
   TRUNKLINE_POOL_LOW_PERCENT  percentage of addresses left from which PoolNearlyFull is shown; 10

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { messageOf } from '@trunkline/log';
 import { formatCidr, formatIp, parseCidr, parseIp } from '@trunkline/netaddr';
+import { chooseTransport, type ServerTransport } from './tls/choose-transport.ts';
 
 /** What the server reads from its environment, once. */
 export interface ServerConfig {
@@ -11,7 +12,10 @@ export interface ServerConfig {
   adminToken: string | undefined;
   /** PostgreSQL to use; undefined: the server runs its own under `dataDir`. */
   databaseUrl: string | undefined;
-  tls: { keyFile: string; certFile: string } | undefined;
+  /** Whether TLS is spoken, and with whose certificate. */
+  transport: ServerTransport;
+  /** URL at which hosts and people reach the server, without a slash at its end; undefined: not said. */
+  publicUrl: string | undefined;
   /** Proxies whose `X-Forwarded-For` names the source of a request, as addresses and CIDRs; empty: nobody's does. */
   trustProxy: readonly string[];
   /** Addresses of a network that one host may hold and that no container was seen on, beside its warm pool. */
@@ -73,6 +77,41 @@ function parseTrustProxy(text: string): string[] {
   });
 }
 
+function parsePublicUrl(text: string, transport: ServerTransport): string {
+  const url = URL.parse(text);
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  if (url === null || !isHttp || url.username !== '' || url.search !== '' || url.hash !== '')
+    throw new ConfigError(
+      `TRUNKLINE_PUBLIC_URL is "${text}": write the URL at which hosts reach the server, such as https://trunkline.example.net:7400`,
+    );
+  if (url.protocol === 'http:' && transport.kind !== 'plain')
+    throw new ConfigError(
+      `TRUNKLINE_PUBLIC_URL is "${text}", and this server is reached over TLS: write https://, or ask for plain HTTP with TRUNKLINE_TLS=off`,
+    );
+  return url.href.replace(/\/+$/, '');
+}
+
+function parseTransport(
+  read: (name: string) => string | undefined,
+  asked: { host: string; trustsProxies: boolean },
+): ServerTransport {
+  const tls = read('TRUNKLINE_TLS');
+  const keyFile = read('TRUNKLINE_TLS_KEY');
+  const certFile = read('TRUNKLINE_TLS_CERT');
+  if (tls !== undefined && tls !== 'own' && tls !== 'off')
+    throw new ConfigError(
+      `TRUNKLINE_TLS is "${tls}": write own for a certificate that the server makes itself, off for plain HTTP, or nothing`,
+    );
+  if ((keyFile === undefined) !== (certFile === undefined))
+    throw new ConfigError(
+      'TRUNKLINE_TLS_KEY and TRUNKLINE_TLS_CERT go together: set both, or none for a certificate that the server makes itself',
+    );
+  if (keyFile === undefined || certFile === undefined) return chooseTransport({ ...asked, tls });
+  if (tls !== undefined)
+    throw new ConfigError(`TRUNKLINE_TLS is "${tls}", and TRUNKLINE_TLS_KEY names a key: set one of them`);
+  return { kind: 'files', keyFile, certFile };
+}
+
 function parseNumber(name: string, text: string, min: number, max: number): number {
   const number = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= min && number <= max) return number;
@@ -87,13 +126,6 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
     env[name] === undefined || env[name] === '' ? undefined : env[name];
   const numberOf = (name: string, byDefault: number, min: number, max: number): number =>
     parseNumber(name, read(name) ?? String(byDefault), min, max);
-  const key = read('TRUNKLINE_TLS_KEY');
-  const cert = read('TRUNKLINE_TLS_CERT');
-  if ((key === undefined) !== (cert === undefined)) {
-    throw new ConfigError(
-      'TRUNKLINE_TLS_KEY and TRUNKLINE_TLS_CERT go together: set both, or none for plain HTTP',
-    );
-  }
   const adminToken = read('TRUNKLINE_ADMIN_TOKEN');
   if (adminToken !== undefined && !/^[\x21-\x7e]{20,200}$/.test(adminToken)) {
     throw new ConfigError(
@@ -104,9 +136,13 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
   if (!logLevels.includes(logLevel))
     throw new ConfigError(`TRUNKLINE_LOG_LEVEL is "${logLevel}": write one of ${logLevels.join(', ')}`);
   const databaseUrl = read('DATABASE_URL');
-  const trustProxy = read('TRUNKLINE_TRUST_PROXY');
+  const proxies = read('TRUNKLINE_TRUST_PROXY');
+  const trustProxy = proxies === undefined ? [] : parseTrustProxy(proxies);
+  const listen = parseListen(read('TRUNKLINE_LISTEN') ?? '127.0.0.1:7400');
+  const transport = parseTransport(read, { host: listen.host, trustsProxies: trustProxy.length > 0 });
+  const publicUrl = read('TRUNKLINE_PUBLIC_URL');
   return {
-    listen: parseListen(read('TRUNKLINE_LISTEN') ?? '127.0.0.1:7400'),
+    listen,
     dataDir: resolve(
       read('TRUNKLINE_DATA_DIR') ??
         (isRoot
@@ -115,8 +151,9 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
     ),
     adminToken,
     databaseUrl: databaseUrl === undefined ? undefined : parseDatabaseUrl(databaseUrl),
-    tls: key === undefined || cert === undefined ? undefined : { keyFile: key, certFile: cert },
-    trustProxy: trustProxy === undefined ? [] : parseTrustProxy(trustProxy),
+    transport,
+    publicUrl: publicUrl === undefined ? undefined : parsePublicUrl(publicUrl, transport),
+    trustProxy,
     unusedLeases: numberOf('TRUNKLINE_UNUSED_LEASES', 128, 16, 4096),
     thresholds: {
       poolLowPercent: numberOf('TRUNKLINE_POOL_LOW_PERCENT', 10, 0, 100),

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Server as TlsServer } from 'node:tls';
 import { messageOf } from '@trunkline/log';
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -17,6 +18,8 @@ import { createMetrics } from './platform/metrics.ts';
 import { applyMigrations } from './platform/migrations/index.ts';
 import type { Platform } from './platform/platform.ts';
 import { runStages, type Stage } from './platform/stages.ts';
+import { isLoopback } from './tls/choose-transport.ts';
+import { ownAuthorityFile } from './tls/server-tls.ts';
 
 /** A server that listens. */
 export interface RunningServer {
@@ -77,6 +80,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
   const fastMs = (): number => Math.max(minFastMs, fastUntilMs - (performance.now() - stoppingSince));
   try {
     const tls = await checkSettings(config);
+    logTransport(config, log);
     const { connection, postgres } = await findDatabase(config, log, signal);
     if (postgres !== undefined)
       stages.push({
@@ -112,7 +116,8 @@ export async function startServer({ config, log, version, signal }: ServerStart)
     const pastMark = config.databaseUrl === undefined ? createPastMark(config.dataDir) : undefined;
     const features = await buildApp(platform, {
       version,
-      tls,
+      tls: tls?.material,
+      onlyProxies: config.transport.kind === 'proxied',
       trustProxy: config.trustProxy,
       unusedLeases: config.unusedLeases,
       thresholds: config.thresholds,
@@ -150,11 +155,26 @@ export async function startServer({ config, log, version, signal }: ServerStart)
         throw listenFault(error, config.listen);
       });
     stopSweeps = features.startSweeps();
+    const { server } = features.app;
+    if (tls !== undefined && server instanceof TlsServer) {
+      const stopKeeping = tls.keep(server, log);
+      stages.push({ name: 'certificate', boundMs: stageMs, run: async () => stopKeeping() });
+    }
     return { url, madeAdminToken, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function logTransport({ transport, listen, dataDir }: ServerConfig, log: Logger): void {
+  if (transport.kind === 'own')
+    log.info({ authority: ownAuthorityFile(dataDir) }, 'TLS with a certificate of its own authority');
+  if (transport.kind === 'plain' && !isLoopback(listen.host))
+    log.warn(
+      { listen: listen.host },
+      'plain HTTP on an address that others reach, as TRUNKLINE_TLS=off asks for: tokens can be read on their way',
+    );
 }
 
 async function findDatabase(

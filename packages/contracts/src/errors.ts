@@ -25,6 +25,7 @@ export const errorTable = {
     title: 'The request line and headers are too large',
     retryable: false,
   },
+  https_required: { status: 400, title: 'The server is reached over https', retryable: false },
   request_timeout: { status: 408, title: 'The request did not arrive in time', retryable: true },
   not_found: { status: 404, title: 'There is no such route', retryable: false },
   method_not_allowed: { status: 405, title: 'The resource does not support this method', retryable: false },

@@ -51,6 +51,8 @@ export async function spawnServer(options: {
       DATABASE_URL: options.databaseUrl ?? '',
       TRUNKLINE_TLS_KEY: '',
       TRUNKLINE_TLS_CERT: '',
+      TRUNKLINE_TLS: '',
+      TRUNKLINE_PUBLIC_URL: '',
       ...options.env,
     },
   });

@@ -68,6 +68,8 @@ export async function startServerProcess(
       DATABASE_URL: '',
       TRUNKLINE_TLS_KEY: '',
       TRUNKLINE_TLS_CERT: '',
+      TRUNKLINE_TLS: '',
+      TRUNKLINE_PUBLIC_URL: '',
     },
   });
   const program = watchProgram('server', child, lines);
