@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   ApiError,
   type Answer,
@@ -13,9 +15,15 @@ export interface Narrator {
   step(title: string): void;
   /** One line about what came back. */
   show(line: string): void;
-  /** Makes the call after showing it. Fails as the client does, after showing that too. */
+  /**
+   * Makes the call after showing it. A server that says to try again is asked again, as a script would; with the same Idempotency-Key nothing is
+   * made twice. Fails as the client does, after showing that too.
+   */
   ask<T>(call: ApiCall, options?: WriteOptions): Promise<Answer<T>>;
 }
+
+/** How often one request is made in all. */
+const maxTries = 10;
 
 /** The request line as a person would write it. */
 function requestLine(call: ApiCall, options: WriteOptions): string {
@@ -60,18 +68,22 @@ export function createNarrator(client: Pick<ApiClient, 'request'>, write: (line:
       if (call.body !== undefined) {
         for (const line of shortJson(call.body).split('\n')) write(`   ${line}`);
       }
-      try {
-        const answer = await client.request<T>(call, options);
-        write(`   -> ${String(answer.status)}`);
-        return answer;
-      } catch (error) {
-        if (error instanceof ApiError) {
+      const key = call.method === 'POST' ? { idempotencyKey: randomUUID() } : {};
+      for (let left = maxTries - 1; ; left -= 1) {
+        try {
+          const answer = await client.request<T>(call, { ...key, ...options });
+          write(`   -> ${String(answer.status)}`);
+          return answer;
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
           write(`   -> ${String(error.status)} ${error.code}`);
           write(`      ${error.problem?.detail ?? 'no explanation'}`);
           for (const { pointer, message } of error.problem?.errors ?? [])
             write(`      ${pointer} ${message}`);
+          if (error.status !== 503 || left === 0) throw error;
+          write('      asking again');
+          await delay((error.retryAfter ?? 1) * 1000);
         }
-        throw error;
       }
     },
   };

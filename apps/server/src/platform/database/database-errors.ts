@@ -75,6 +75,9 @@ export const pastUnchecked = 'TL002';
  */
 const unavailableState = /^(?:08...|53[0234]..|57P0[1-5]|58...|28...|3D000|25006|25P0[34])$/;
 
+/** Prisma gave a transaction up at its time limit (database.ts), or waited that long for a connection. */
+const tookTooLong = 'P2028';
+
 /** Codes of Node's sockets and of Prisma (https://www.prisma.io/docs/orm/reference/error-reference) for the same. */
 const unavailableCodes = new Set([
   'EACCES',
@@ -104,7 +107,7 @@ const unavailableCodes = new Set([
   'P1011',
   'P1017',
   'P2024',
-  'P2028',
+  tookTooLong,
   'P2037',
 ]);
 
@@ -194,7 +197,9 @@ export function apiErrorFromDatabase(error: unknown): ApiError | undefined {
   if (isUnavailable(fault.code)) {
     return new ApiError(
       'database_unavailable',
-      'the database does not answer: running containers keep running; try again shortly',
+      fault.code === tookTooLong
+        ? 'the database is too slow: what was asked for was given up after 15 s, and nothing was changed; running containers keep running; try again shortly'
+        : 'the database does not answer: running containers keep running; try again shortly',
       {
         retryAfterSeconds: 2,
         cause: error,
