@@ -24,6 +24,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/server/src/features/<feature>': ['platform', 'batching', 'contracts', 'log', 'netaddr'],
   'apps/server/src/features/addresses': [],
   'apps/server/src/features/agents': ['hosts', 'join-tokens', 'recovery'],
+  'apps/server/src/features/audit': [],
   'apps/server/src/features/checks': [],
   'apps/server/src/features/containers': ['addresses'],
   'apps/server/src/features/docs': [],

@@ -127,9 +127,10 @@ END $$;
 
 -- Answers requests of one network and family for the next free address that want nothing else: no named address, no
 -- Ethernet address, no labels, one address each. The owners differ, or are NULL. One row for each address given, with
--- its event; `pos` counts from 1 in the arrays. A request without a row (its owner has an address, the subnets are
+-- its event and its audit entry (where its origin is known); `pos` counts from 1 in the arrays. A request without a row (its owner has an address, the subnets are
 -- full, there is no such network) changed nothing: allocate_batch answers it, and says why.
-CREATE FUNCTION allocate_next(asked_network text, asked_family integer, owners text[], actors text[], request_ids text[])
+CREATE FUNCTION allocate_next(asked_network text, asked_family integer, owners text[], actors text[], request_ids text[],
+                              origins jsonb[])
 RETURNS TABLE (pos integer, ip text, cidr text, generation bigint, created_at timestamptz) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -141,6 +142,7 @@ DECLARE
   fresh_owners text[];
   fresh_actors text[];
   fresh_requests text[];
+  fresh_origins jsonb[];
   -- The addresses taken for the first of them, in their order.
   subnets uuid[];
   cidrs inet[];
@@ -148,6 +150,7 @@ DECLARE
   generations bigint[];
   n integer;
   last_before bigint;
+  audited jsonb;
 BEGIN
   SELECT n.id, COALESCE(asked_family, (SELECT min(family(s.cidr)) FROM subnet s WHERE s.network_id = n.id))
   INTO net.id, wanted_family FROM network n WHERE n.name = asked_network;
@@ -156,9 +159,9 @@ BEGIN
   SELECT n.* INTO net FROM network n WHERE n.id = net.id AND n.deleting_since IS NULL;
   IF NOT FOUND THEN RETURN; END IF;
 
-  SELECT array_agg(o.pos), array_agg(o.owner), array_agg(o.actor), array_agg(o.request_id)
-  INTO positions, fresh_owners, fresh_actors, fresh_requests
-  FROM unnest(owners, actors, request_ids) WITH ORDINALITY AS o (owner, actor, request_id, pos)
+  SELECT array_agg(o.pos), array_agg(o.owner), array_agg(o.actor), array_agg(o.request_id), array_agg(o.origin)
+  INTO positions, fresh_owners, fresh_actors, fresh_requests, fresh_origins
+  FROM unnest(owners, actors, request_ids, origins) WITH ORDINALITY AS o (owner, actor, request_id, origin, pos)
   -- LIMIT keeps the planner from joining all owners of the network against a handful of requests.
   LEFT JOIN LATERAL (
     SELECT y.ip FROM address y WHERE y.network_id = net.id AND family(y.ip) = ANY (had_in) AND y.owner = o.owner LIMIT 1
@@ -171,6 +174,11 @@ BEGIN
   n := cardinality(ips);
   generations := reserve_addresses(net, subnets, cidrs, ips, fresh_owners[1:n], NULL, NULL, NULL, NULL, NULL);
   last_before := raise_revision(n) - n;
+  SELECT jsonb_agg(address_given(x.origin, x.actor, x.request_id, net.name, x.ip, x.owner) ORDER BY x.nth) INTO audited
+  FROM unnest(ips, fresh_owners[1:n], fresh_actors[1:n], fresh_requests[1:n], fresh_origins[1:n]) WITH ORDINALITY
+    AS x (ip, owner, actor, request_id, origin, nth)
+  WHERE x.origin IS NOT NULL;
+  IF audited IS NOT NULL THEN PERFORM append_audit(audited); END IF;
   RETURN QUERY
   WITH item AS MATERIALIZED (
     SELECT x.*, last_before + x.nth AS revision
@@ -201,6 +209,7 @@ RETURNS TABLE (
 DECLARE
   results allocation_result[];
   events jsonb;
+  audited jsonb;
 BEGIN
   SELECT array_agg(ROW(r.pos, r.outcome, r.address_space, r.address_ip, r.fam)::allocation_result) INTO results
   FROM jsonb_array_elements(asked) AS g CROSS JOIN LATERAL allocate_group(g) AS r;
@@ -209,16 +218,19 @@ BEGIN
   SELECT jsonb_agg(jsonb_build_object(
     'type', 'address.reserved', 'subject', address_path(n.name, r.ip), 'network', n.name,
     'actor', i.actor, 'requestId', i."requestId", 'data', jsonb_build_object('owner', a.owner, 'generation', a.generation)
-  ) ORDER BY r.pos, a.ip) INTO events
+  ) ORDER BY r.pos, a.ip),
+  jsonb_agg(address_given(i.origin, i.actor, i."requestId", n.name, r.ip, a.owner) ORDER BY r.pos, a.ip) FILTER (WHERE i.origin IS NOT NULL)
+  INTO events, audited
   FROM unnest(results) AS r
   JOIN (
     SELECT x.* FROM jsonb_array_elements(asked) AS g,
-      jsonb_to_recordset(g -> 'items') AS x (pos integer, actor text, "requestId" text)
+      jsonb_to_recordset(g -> 'items') AS x (pos integer, actor text, "requestId" text, origin jsonb)
   ) AS i ON i.pos = r.pos AND i.actor IS NOT NULL
   CROSS JOIN LATERAL (SELECT * FROM address x WHERE x.space = r.space AND x.ip = r.ip LIMIT 1) AS a
   JOIN network n ON n.id = a.network_id
   WHERE r.outcome = 'created';
   IF events IS NOT NULL THEN PERFORM append_events(events); END IF;
+  IF audited IS NOT NULL THEN PERFORM append_audit(audited); END IF;
 
   RETURN QUERY
   SELECT r.pos, r.outcome, r.fam, host(a.ip), text(a.cidr), n.name, a.state::text, a.owner, h.name,

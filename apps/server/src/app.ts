@@ -4,6 +4,9 @@ import { addressRoutes } from './features/addresses/addresses.routes.ts';
 import { createAddressesService } from './features/addresses/addresses.service.ts';
 import { agentRoutes } from './features/agents/agents.routes.ts';
 import { createAgentsService } from './features/agents/agents.service.ts';
+import { auditRoutes } from './features/audit/audit.routes.ts';
+import { createAuditService } from './features/audit/audit.service.ts';
+import { noteDenials } from './features/audit/note-denials.ts';
 import { checkRoutes } from './features/checks/checks.routes.ts';
 import { createChecksService } from './features/checks/checks.service.ts';
 import { containerRoutes } from './features/containers/containers.routes.ts';
@@ -60,6 +63,8 @@ export interface AppOptions {
   onlyProxies?: boolean | undefined;
   /** How many addresses of a network a host may hold that no container was seen on, beside its warm pool. */
   unusedLeases?: number | undefined;
+  /** How long entries of the audit log are kept, in days. */
+  auditDays?: number | undefined;
   /** From when on limits of networks are shown as conditions. */
   thresholds?: LimitThresholds | undefined;
   /** Proxies that are believed; see `ServerConfig`. */
@@ -81,6 +86,7 @@ export interface Features {
 
 /** Enough for every container that one host starts before it has reported them. */
 const defaultUnusedLeases = 128;
+const defaultAuditDays = 90;
 /** As `config.ts` has them. */
 const defaultThresholds: LimitThresholds = { poolLowPercent: 10, poolLowDays: 7, manyStations: 200 };
 
@@ -113,6 +119,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
 
   const tokens = createTokensService(platform);
   const events = createEventsService(platform);
+  const audit = createAuditService(platform, { days: options.auditDays ?? defaultAuditDays });
   const joinTokens = createJoinTokensService(platform);
   const addresses = createAddressesService(platform);
   const thresholds = options.thresholds ?? defaultThresholds;
@@ -175,6 +182,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(validation);
   await app.register(auth, { findCaller: tokens.findCaller });
   await app.register(requestLog);
+  await app.register(noteDenials, { denials: audit.denials });
   await app.register(requestLimits, { registry: platform.metrics.registry });
   await app.register(requestMetrics, { metrics: platform.metrics });
   await app.register(openapi, { version: options.version });
@@ -225,6 +233,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(hostRoutes, { hosts });
   await app.register(joinTokenRoutes, { joinTokens });
   await app.register(eventRoutes, { platform, events });
+  await app.register(auditRoutes, { platform, audit });
   await app.register(tokenRoutes, { tokens });
   await app.register(agentRoutes, {
     agents,
@@ -259,6 +268,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         leases.startSweep(),
         checks.startSweep(),
         events.startSweep(),
+        audit.startSweep(),
         agents.startSweep(),
         recovery.startSweep(),
         tokens.startSweep(),

@@ -29,6 +29,8 @@ export interface ServerConfig {
     /** `ManyStations` from so many MACs of a network on one host on; 0: never. */
     manyStations: number;
   };
+  /** How long entries of the audit log are kept, in days. */
+  auditDays: number;
   logLevel: string;
 }
 
@@ -160,6 +162,7 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
       poolLowDays: numberOf('TRUNKLINE_POOL_LOW_DAYS', 7, 0, 365),
       manyStations: numberOf('TRUNKLINE_MANY_STATIONS', 200, 0, 1_000_000),
     },
+    auditDays: numberOf('TRUNKLINE_AUDIT_DAYS', 90, 1, 3_650),
     logLevel,
   };
 }

@@ -121,6 +121,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
       trustProxy: config.trustProxy,
       unusedLeases: config.unusedLeases,
       thresholds: config.thresholds,
+      auditDays: config.auditDays,
       pastMark,
     });
     let stopSweeps: (() => Promise<void>) | undefined;

@@ -4,6 +4,7 @@
  */
 export * from './addresses.ts';
 export * from './agent.ts';
+export * from './audit.ts';
 export * from './boot-problems.ts';
 export * from './bounds.ts';
 export * from './checks/addresses-result.ts';

@@ -81,13 +81,14 @@ export const auth = fp<{ findCaller: FindCaller }>(
       const caller = await findCaller(secretHash);
       if (caller === undefined)
         throw new ApiError('unauthenticated', 'the token is unknown, revoked or expired');
+      // Also of one that is refused for its role: the audit log names it.
+      request.caller = caller;
       if (rank[caller.role] < rank[access]) {
         throw new ApiError(
           'forbidden',
           `this requires the role ${access}; token ${caller.name} has ${caller.role}`,
         );
       }
-      request.caller = caller;
       request.tokenEnds = () => {
         const { signal, release } = tokenWatch.watch(secretHash);
         reply.raw.once('close', release);

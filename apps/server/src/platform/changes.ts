@@ -1,4 +1,5 @@
 import type { EventDataOf, EventType } from '@trunkline/contracts';
+import { auditSides, type AuditedChange, type AuditInput, type AuditOrigin } from './audit.ts';
 import { apiErrorFromDatabase, databaseFault } from './database/database-errors.ts';
 import { Prisma, type Database, type TransactionClient } from './database/database.ts';
 import { ApiError } from './errors.ts';
@@ -21,6 +22,8 @@ export interface ChangeContext {
   /** `token:<name>`, `agent:<host>` or `server`. */
   actor: string;
   requestId?: string;
+  /** Where it comes from; a change that has one gets an entry in the audit log, in its own transaction. */
+  origin?: AuditOrigin;
   /** Set when the request carried an Idempotency-Key. */
   idempotency?: IdempotencyRequest;
   /** Do everything, answer, and change nothing. */
@@ -33,6 +36,8 @@ export interface Change {
   context: ChangeContext;
   /** Puts an event into the log, in the same transaction. */
   record(event: EventInput): void;
+  /** Says what the audit log shows of the change; without it, that is what its first event has. */
+  audit(changed: AuditedChange): void;
   /** The desired documents of these hosts change: their agents are woken. */
   notifyHosts(hostIds: Iterable<string>): void;
 }
@@ -60,15 +65,45 @@ class AlreadyDone extends Error {}
 /** Two changes that met in a deadlock are worth another try before the caller hears of it. */
 const attempts = 3;
 
-/** Writes the events of a change, raises the revision and notifies the hosts; the last thing a transaction does. */
+/** Writes the events and audit entries of a change, raises the revision and notifies the hosts; the last thing a transaction does. */
 async function appendEvents(
   db: TransactionClient,
   context: ChangeContext,
   events: readonly EventInput[],
   hostIds: readonly string[],
+  entries: readonly AuditInput[],
 ): Promise<void> {
   const rows = events.map((event) => ({ ...event, actor: context.actor, requestId: context.requestId }));
-  await db.$executeRaw`SELECT append_events(${JSON.stringify(rows)}::jsonb, ${[...hostIds]}::uuid[])`;
+  if (entries.length === 0) {
+    if (rows.length > 0)
+      await db.$executeRaw`SELECT append_events(${JSON.stringify(rows)}::jsonb, ${[...hostIds]}::uuid[])`;
+  } else if (rows.length === 0) await db.$executeRaw`SELECT append_audit(${JSON.stringify(entries)}::jsonb)`;
+  else
+    await db.$executeRaw`
+      SELECT append_change(${JSON.stringify(rows)}::jsonb, ${[...hostIds]}::uuid[], ${JSON.stringify(entries)}::jsonb)`;
+}
+
+/** What the audit log gets of a change that was made. One that changed nothing has no entry. */
+function auditEntries(
+  { actor, requestId, origin }: ChangeContext,
+  audited: readonly AuditedChange[],
+  [first]: readonly EventInput[],
+): AuditInput[] {
+  if (origin === undefined) return [];
+  const noted =
+    audited.length > 0 || first === undefined
+      ? audited
+      : [{ subject: first.subject, ...(first.data === undefined ? {} : { after: first.data }) }];
+  return noted.map(({ subject, ...sides }) => ({
+    ...origin,
+    actor,
+    requestId: requestId ?? null,
+    subject,
+    outcome: 'done',
+    code: null,
+    times: 1,
+    ...auditSides(sides),
+  }));
 }
 
 export function createChanges(database: Pick<Database, 'prisma'>): Changes {
@@ -76,11 +111,13 @@ export function createChanges(database: Pick<Database, 'prisma'>): Changes {
     try {
       return await database.prisma.$transaction(async (db) => {
         const events: EventInput[] = [];
+        const audited: AuditedChange[] = [];
         const hosts = new Set<string>();
         const result = await work({
           db,
           context,
           record: (event) => void events.push(event),
+          audit: (changed) => void audited.push(changed),
           notifyHosts: (ids) => {
             for (const id of ids) hosts.add(id);
           },
@@ -88,7 +125,7 @@ export function createChanges(database: Pick<Database, 'prisma'>): Changes {
         if (context.dryRun === true) throw new DryRun(result);
         if (hosts.size > 0 && events.length === 0)
           throw new Error('a change of desired state records an event');
-        if (events.length > 0) await appendEvents(db, context, events, [...hosts]);
+        await appendEvents(db, context, events, [...hosts], auditEntries(context, audited, events));
         return result;
       });
     } catch (error) {

@@ -44,6 +44,10 @@ const sections = [
     description:
       'Everything that happened, in order. The types are listed under [/docs/events](/docs/events).',
   },
+  {
+    name: 'audit',
+    description: 'Who asked for which change, from where, and what became of it.',
+  },
   { name: 'tokens', description: 'Tokens for callers of this API.' },
   { name: 'server', description: 'State of the server itself.' },
 ];

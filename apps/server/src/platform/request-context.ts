@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { originOf } from './audit.ts';
 import { callerOf } from './auth.ts';
 import type { ChangeContext } from './changes.ts';
 import { idempotencyRequest, type Reply } from './idempotency.ts';
@@ -18,6 +19,7 @@ export function changeContext(request: FastifyRequest): ChangeContext {
   return {
     actor: `token:${caller.name}`,
     requestId: request.id,
+    origin: originOf(request),
     ...(key === undefined ? {} : { idempotency: key }),
     ...(query.dryRun === true ? { dryRun: true } : {}),
   };

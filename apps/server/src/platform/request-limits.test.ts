@@ -33,7 +33,7 @@ beforeEach(async () => {
     ),
   );
   await app.register(requestLimits, { registry });
-  app.get('/v1/events', hold);
+  app.get('/v1/events', { config: { streams: true } }, hold);
   app.get('/v1/checks/:id', hold);
   app.get('/agent/v1/desired', hold);
   app.get('/v1/networks', hold);

@@ -2,11 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Gauge, type Registry } from 'prom-client';
 import { ApiError } from './errors.ts';
+import { wantsStream } from './log-stream.ts';
 import { createPlaces, type Places } from './places.ts';
 
 /** What one caller may hold open, and all of them together. */
 export const limits = {
-  /** Streams of events. Each is looked after at every change. */
+  /** Streams of events and of the audit log. Each is looked after at every change. */
   streams: { perKey: 32, inAll: 256 },
   /** Answers held by `?wait`, each looked at again at every change. */
   waits: { perKey: 64, inAll: 256 },
@@ -21,6 +22,10 @@ export const limits = {
 type Held = 'streams' | 'waits' | 'polls' | 'requests' | 'calls';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route answers a stream where it is asked for one. */
+    streams?: boolean;
+  }
   interface FastifyRequest {
     /** What the request holds while it is under way; null: nothing, also where it was refused before. */
     holds: Held | null;
@@ -46,11 +51,7 @@ function heldBy(request: FastifyRequest): { what: Held; key: string } | undefine
     return keyid === undefined ? undefined : { what: seconds > 0 ? 'polls' : 'calls', key: keyid };
   }
   const { tokenId: key } = caller;
-  if (
-    request.routeOptions.url === '/v1/events' &&
-    /\btext\/event-stream\b/.test(request.headers.accept ?? '')
-  )
-    return { what: 'streams', key };
+  if (request.routeOptions.config.streams === true && wantsStream(request)) return { what: 'streams', key };
   // A dry run of a network waits for its agents unless `wait` is 0.
   const waits = seconds > 0 || (dryRun === true && wait === undefined);
   return { what: waits ? 'waits' : 'requests', key };

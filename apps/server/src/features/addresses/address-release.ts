@@ -40,8 +40,14 @@ export async function releaseAddress(
         'address_not_found',
         `nobody holds ${ip} on ${network}: there is nothing to release`,
       );
-    const record = (type: 'address.released' | 'address.revoked'): void =>
+    const record = (type: 'address.released' | 'address.revoked'): void => {
       change.record({ type, subject: addressPath(network, ip), network, data: eventData(row, force) });
+      const { state, owner, host, container, labels, claim } = row;
+      change.audit({
+        subject: addressPath(network, ip),
+        before: { state, owner, host, container, labels, claim, forced: force !== false },
+      });
+    };
     const decision = decideRelease(row, force);
     if (decision.release) {
       const host = force === false ? undefined : await revokeAddress(query, id, ip);

@@ -1,5 +1,6 @@
 import { addressPath, allocationResults, type AllocationResult } from '@trunkline/contracts';
 import type pg from 'pg';
+import type { AuditOrigin } from '../../platform/audit.ts';
 import type { EventInput } from '../../platform/changes.ts';
 import { poolQuery, type Query } from '../../platform/database/query.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -17,6 +18,8 @@ export interface AllocationRequest {
   item: AllocationItem;
   actor: string;
   requestId?: string;
+  /** For the audit log; absent: it is part of a change that has an entry of its own. */
+  origin?: AuditOrigin;
   idempotency?: IdempotencyRequest;
 }
 
@@ -47,11 +50,11 @@ function groupRequests(
   leaveOut: ReadonlySet<number> = new Set(),
 ): AllocationGroup[] {
   const groups = new Map<string, AllocationGroup & { items: AllocationGroup['items'][number][] }>();
-  requests.forEach(({ network, family, item, actor, requestId }, pos) => {
+  requests.forEach(({ network, family, item, actor, requestId, origin }, pos) => {
     if (leaveOut.has(pos)) return;
     const key = item.count > 1 ? `${network} ${family ?? 0} ${pos}` : `${network} ${family ?? 0}`;
     const group = groups.get(key) ?? { network, family, items: [] };
-    group.items.push({ pos, item, actor, requestId });
+    group.items.push({ pos, item, actor, requestId, origin });
     groups.set(key, group);
   });
   return [...groups.values()].sort((a, b) =>

@@ -1,4 +1,5 @@
 import type { AllocationOutcome } from '@trunkline/contracts';
+import type { AuditOrigin } from '../../platform/audit.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { AddressRow } from './address-rows.ts';
 import type { AllocationItem, RefusalFacts } from './allocation.ts';
@@ -13,6 +14,7 @@ export interface AllocationGroup {
     /** Who asks; undefined when the addresses are part of a change that records its own events. */
     actor?: string | undefined;
     requestId?: string | undefined;
+    origin?: AuditOrigin | undefined;
   }[];
 }
 
@@ -29,12 +31,13 @@ export function allocateGroups(
   const asked = groups.map(({ network, family, items }) => ({
     network,
     family,
-    items: items.map(({ pos, item: { containerId, ...item }, actor, requestId }) => ({
+    items: items.map(({ pos, item: { containerId, ...item }, actor, requestId, origin }) => ({
       pos,
       ...item,
       container: containerId,
       actor,
       requestId,
+      origin,
     })),
   }));
   return query(

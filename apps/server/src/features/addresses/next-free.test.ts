@@ -15,8 +15,8 @@ test('requests for the next free address of one network make a group, with those
     network: 'net',
     family: null,
     items: [
-      { pos: 0, owner: 'a', actor: 'token:t', requestId: null },
-      { pos: 2, owner: null, actor: 'token:t', requestId: 'r' },
+      { pos: 0, owner: 'a', actor: 'token:t', requestId: null, origin: null },
+      { pos: 2, owner: null, actor: 'token:t', requestId: 'r', origin: null },
     ],
   });
 });

@@ -1,3 +1,4 @@
+import type { AuditOrigin } from '../../platform/audit.ts';
 import type { Query } from '../../platform/database/query.ts';
 import type { AllocationRequest } from './allocation-batch.ts';
 import type { AddressRow } from './address-rows.ts';
@@ -6,7 +7,13 @@ import type { AddressRow } from './address-rows.ts';
 export interface NextFreeGroup {
   network: string;
   family: 4 | 6 | null;
-  items: readonly { pos: number; owner: string | null; actor: string; requestId: string | null }[];
+  items: readonly {
+    pos: number;
+    owner: string | null;
+    actor: string;
+    requestId: string | null;
+    origin: AuditOrigin | null;
+  }[];
 }
 
 type Asked = Omit<AllocationRequest, 'actor'> & { actor?: string };
@@ -33,9 +40,9 @@ export function nextFreeGroup(
   const key = nextFreeKey(first);
   const items: NextFreeGroup['items'][number][] = [];
   for (const [pos, request] of requests.entries()) {
-    const { item, actor, requestId = null } = request;
+    const { item, actor, requestId = null, origin = null } = request;
     if (key === undefined || actor === undefined || nextFreeKey(request) !== key) return undefined;
-    if (!leaveOut.has(pos)) items.push({ pos, owner: item.owner ?? null, actor, requestId });
+    if (!leaveOut.has(pos)) items.push({ pos, owner: item.owner ?? null, actor, requestId, origin });
   }
   return { network, family, items };
 }
@@ -60,13 +67,14 @@ export async function allocateNextFree(
   const given = await query<GivenRow>(
     // The instant as the column keeps it: a read of the address shows the same one.
     `SELECT g.pos, g.ip, g.cidr, g.generation, g.created_at::timestamptz(3) AS "createdAt"
-     FROM allocate_next($1, $2::integer, $3::text[], $4::text[], $5::text[]) AS g`,
+     FROM allocate_next($1, $2::integer, $3::text[], $4::text[], $5::text[], $6::jsonb[]) AS g`,
     [
       network,
       family,
       items.map((item) => item.owner),
       items.map((item) => item.actor),
       items.map((item) => item.requestId),
+      items.map((item) => (item.origin === null ? null : JSON.stringify(item.origin))),
     ],
   );
   return given.flatMap(({ pos: nth, ip, cidr, generation, createdAt: at }) => {

@@ -42,6 +42,17 @@ export async function changeReservation(
       network,
       data: { owner, ...written },
     });
-    return findAddress(query, networkId, ip);
+    const now = await findAddress(query, networkId, ip);
+    if (now !== undefined)
+      change.audit({ subject: addressPath(network, ip), before: shown(row), after: shown(now) });
+    return now;
   });
 }
+
+/** What the owner of a reservation can change of it, for the audit log. */
+const shown = ({ requestedMac: mac, labels, claim, forHost }: AddressRow): object => ({
+  mac,
+  labels,
+  claim,
+  forHost,
+});

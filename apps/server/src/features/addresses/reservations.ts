@@ -70,11 +70,12 @@ export function createReservations(platform: Platform): Reservations {
         return { ...reply, status: 200 };
       });
     }
-    const { actor, requestId, idempotency } = context;
+    const { actor, requestId, origin, idempotency } = context;
     const full = {
       ...request,
       actor,
       ...(requestId === undefined ? {} : { requestId }),
+      ...(origin === undefined ? {} : { origin }),
       ...(idempotency === undefined ? {} : { idempotency }),
     };
     try {

@@ -12,6 +12,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { route, type App } from '../../platform/app-types.ts';
+import { originOf } from '../../platform/audit.ts';
 import { jsonParser } from '../../platform/body-parsers.ts';
 import { answers } from '../../platform/openapi.ts';
 import { callerGone } from '../../platform/request-context.ts';
@@ -113,7 +114,10 @@ export async function agentRoutes(
       if (Value.Check(WithJoinToken, body)) await agents.checkJoinToken(body.token);
     },
     handler: async (request, reply) => {
-      const joined = await agents.join(request.body, request.id);
+      const joined = await agents.join(request.body, {
+        requestId: request.id,
+        origin: originOf(request),
+      });
       await reply.code(201).send(joined);
     },
   });

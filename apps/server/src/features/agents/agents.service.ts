@@ -1,5 +1,6 @@
 import {
   agentProtocolVersion,
+  hostPath,
   type CheckReport,
   type ContainerReport,
   type JoinAnswer,
@@ -7,6 +8,7 @@ import {
   type Report,
   type ReportAnswer,
 } from '@trunkline/contracts';
+import type { AuditOrigin } from '../../platform/audit.ts';
 import type { Change } from '../../platform/changes.ts';
 import { poolQuery } from '../../platform/database/query.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
@@ -63,7 +65,7 @@ export interface AgentsService extends AgentAuthentication, DesiredPolls {
   /** Throws join_token_invalid for a token that was never made here. Costs one look-up, and locks nothing. */
   checkJoinToken(secret: string): Promise<void>;
   /** Trades a join token for an identity. Throws join_token_invalid, host_exists, agent_too_old. */
-  join(request: JoinRequest, requestId: string): Promise<JoinAnswer>;
+  join(request: JoinRequest, asked: { requestId: string; origin: AuditOrigin }): Promise<JoinAnswer>;
   report(host: HostRef, report: Report, requestId: string): Promise<ReportAnswer>;
   checkResult(host: HostRef, checkId: string, report: CheckReport, requestId: string): Promise<void>;
   startSweep(): () => Promise<void>;
@@ -92,7 +94,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 
     checkJoinToken: (secret) => joinTokens.checkKnown(secret),
 
-    async join(request, requestId) {
+    async join(request, { requestId, origin }) {
       if (request.protocol < agentProtocolVersion) {
         throw new ApiError(
           'agent_too_old',
@@ -105,12 +107,14 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
       }
       const publicKey = new Uint8Array(Buffer.from(request.publicKey, 'base64url'));
       const { name, token } = request;
-      const hostId = await changes.make(actor(request, requestId), async (change) => {
+      const hostId = await changes.make({ ...actor(request, requestId), origin }, async (change) => {
         // A join whose answer was lost is asked again with the same key, and is still the same join.
         const known = await findByKey(change.db, publicKey);
         if (known?.name === name && (await joinTokens.wasSpentBy(change, token, name))) return known.id;
         await joinTokens.spend(change, token, name);
-        return (await hosts.createHost(change, { name, publicKey })).id;
+        const { id } = await hosts.createHost(change, { name, publicKey });
+        change.audit({ subject: hostPath(name), after: { id, publicKey: request.publicKey } });
+        return id;
       });
       return { hostId, name, heartbeatSeconds: await hosts.heartbeatSeconds() };
     },

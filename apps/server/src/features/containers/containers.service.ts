@@ -126,6 +126,8 @@ export function createContainersService(
       const request = readContainer(input);
       return changes.makeOnce(context, async (change) => {
         await createContainer(change, deps, request, now());
+        const { spec, ...rest } = request;
+        change.audit({ subject: containerPath(request.name), after: { ...rest, ...spec } });
         const body = present(found(await findContainer(change.db, request.name), request.name));
         if (context.dryRun === true) return { status: 200, body };
         const headers = { location: containerPath(request.name), etag: containerTag(body) };
@@ -163,6 +165,11 @@ export function createContainersService(
             data: { generation: one.generation + 1 },
           });
         }
+        const { conditions: _seen, observed: _state, ...was } = present(row);
+        change.audit({
+          subject: containerPath(name),
+          before: { ...was, ...(sharers.length === 0 ? {} : { sharers: sharers.map((one) => one.name) }) },
+        });
         change.notifyHosts([row.hostId]);
         return present(found(await findContainer(db, name), name));
       });

@@ -1,14 +1,13 @@
 import { Event, HostName, NetworkName, Page, PageQuery, Revision } from '@trunkline/contracts';
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { invalidFields } from '../../platform/errors.ts';
+import { streamBatch, streamLog, wantsStream } from '../../platform/log-stream.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { callerGone } from '../../platform/request-context.ts';
 import type { EventsService } from './events.service.ts';
-import type { EventFilter } from './events.store.ts';
 
 const filterFields = {
   type: Type.Optional(
@@ -22,14 +21,10 @@ const filterFields = {
   host: Type.Optional(HostName),
 };
 
-/** A comment line this often keeps proxies from closing a quiet stream. */
-const keepAliveMs = 15_000;
-const batch = 500;
-
 const listEvents = route({
   method: 'GET',
   url: '/v1/events',
-  config: { access: 'viewer' },
+  config: { access: 'viewer', streams: true },
   schema: {
     tags: ['events'],
     operationId: 'listEvents',
@@ -60,19 +55,20 @@ export async function eventRoutes(
     ...listEvents,
     handler: async (request, reply) => {
       const { limit, cursor, after, ...filter } = request.query;
-      const wantsStream = /\btext\/event-stream\b/.test(request.headers.accept ?? '');
-      if (!wantsStream) return events.list(filter, { limit: limit ?? defaultLimit, cursor, after });
+      if (!wantsStream(request)) return events.list(filter, { limit: limit ?? defaultLimit, cursor, after });
       if (cursor !== undefined)
         throw invalidFields([
           { pointer: 'query:cursor', message: 'cannot be used with a stream: use after or Last-Event-ID' },
         ]);
       const from = request.headers['last-event-id'] ?? after;
       const start = from === undefined ? await events.head() : BigInt(from);
-      const first = await events.after(start, filter, batch);
-      await stream(platform, events, reply, {
+      const read = (revision: bigint): Promise<Event[]> => events.after(revision, filter, streamBatch);
+      await streamLog(platform, reply, {
         start,
-        first,
-        filter,
+        first: await read(start),
+        read,
+        position: (event) => BigInt(event.revision),
+        frame,
         gone: AbortSignal.any([callerGone(request), platform.stopping]),
       });
       return reply;
@@ -80,58 +76,5 @@ export async function eventRoutes(
   });
 }
 
-interface StreamOptions {
-  start: bigint;
-  first: Event[];
-  filter: EventFilter;
-  gone: AbortSignal;
-}
-
 const frame = (event: Event): string =>
   `id: ${event.revision}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-
-/** Writes events as they come (WHATWG HTML, server-sent events) until the caller or the server goes. */
-async function stream(
-  platform: Platform,
-  events: EventsService,
-  reply: FastifyReply,
-  { start, first, filter, gone }: StreamOptions,
-): Promise<void> {
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-  });
-  raw.write('retry: 1000\n\n');
-  const write = async (text: string): Promise<void> => {
-    if (!raw.write(text) && !gone.aborted) {
-      await new Promise<void>((resolve) => {
-        raw.once('drain', resolve);
-        gone.addEventListener('abort', () => resolve(), { once: true });
-      });
-    }
-  };
-  let position = start;
-  let pending = first;
-  try {
-    while (!gone.aborted) {
-      // The wait begins before the read, so that nothing committed in between is missed.
-      const change = platform.feed.next(keepAliveMs, gone);
-      for (const event of pending) {
-        await write(frame(event));
-        position = BigInt(event.revision);
-      }
-      pending = await events.after(position, filter, batch);
-      if (pending.length > 0) continue;
-      await change;
-      pending = await events.after(position, filter, batch);
-      if (pending.length === 0 && !gone.aborted) await write(': still here\n\n');
-    }
-  } catch (error) {
-    // The client reconnects with Last-Event-ID and gets the error, if it persists.
-    platform.log.warn({ err: error }, 'event stream ended');
-  }
-  raw.end();
-}

@@ -200,6 +200,7 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
         if (!same) {
           await writeLabels(change.db, row.id, labels);
           change.record({ type: 'host.updated', subject: hostPath(name), host: name, data: { labels } });
+          change.audit({ subject: hostPath(name), before: { labels: before.labels }, after: { labels } });
           await deps.selectionChanged(change, { ...before, labels });
         }
         return presentOne(change.db, found(await findHost(change.db, name), name));
@@ -225,6 +226,11 @@ export function createHostsService(platform: Platform, deps: HostsDeps): HostsSe
           subject: hostPath(name),
           host: name,
           data: { forced: force, containers: holds.containers, addresses: holds.addresses },
+        });
+        const { containers, addresses } = holds;
+        change.audit({
+          subject: hostPath(name),
+          before: { id: row.id, name, labels: row.labels, forced: force, containers, addresses },
         });
       }),
 

@@ -83,6 +83,7 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
           ...(hostName === null ? {} : { host: hostName }),
           data: { expiresAt: expiresAt.toISOString() },
         });
+        change.audit({ subject: joinTokenPath(row.id), after: { host: hostName, expiresAt } });
         if (context.dryRun === true) return { status: 200, body: present(row) };
         return {
           status: 201,
@@ -111,6 +112,10 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
         if (joinTokenState(row, now()) !== 'unused') return;
         await markRevoked(change.db, id, now());
         change.record({ type: 'join-token.revoked', subject: joinTokenPath(id) });
+        change.audit({
+          subject: joinTokenPath(id),
+          before: { host: row.hostName, expiresAt: row.expiresAt, state: 'unused' },
+        });
       }),
 
     async checkKnown(secret) {

@@ -108,6 +108,7 @@ export function createNetworkWrites(deps: {
         network: name,
         data: { generation: 1 },
       });
+      change.audit({ subject: networkPath(name), after: { space, ...spec } });
       await addSubnets(db, { id, space }, spec.subnets, spec.subnets, preparing(change));
       await placements.placeNetwork(change, { id, name }, spec.hosts);
     },
@@ -134,6 +135,11 @@ export function createNetworkWrites(deps: {
         subject: networkPath(name),
         network: name,
         data: { generation, fields, ...(forced === undefined ? {} : { forced: forced.named }) },
+      });
+      change.audit({
+        subject: networkPath(name),
+        before: current,
+        after: { ...wanted, ...(forced === undefined ? {} : { forced: forced.named }) },
       });
       if (forced !== undefined) await placements.allowForce(change, row.id, forced.hostIds, generation);
       if (fields.length === 0) return;
@@ -163,6 +169,7 @@ export function createNetworkWrites(deps: {
         network: name,
         data: { generation: row.generation + 1 },
       });
+      change.audit({ subject: networkPath(name), before: specOf(row) });
       change.notifyHosts(await placements.hostsOf(db, row.id));
       return row;
     },

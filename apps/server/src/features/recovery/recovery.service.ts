@@ -1,6 +1,6 @@
 import { listed } from '@trunkline/log';
 import { randomUUID } from 'node:crypto';
-import type { CompareItem, Recovery } from '@trunkline/contracts';
+import { recoveryReleasePath, type CompareItem, type Recovery } from '@trunkline/contracts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
 import {
   apiErrorFromDatabase,
@@ -160,6 +160,7 @@ export function createRecoveryService(
             'host_not_waited_for',
             `no recovery is waiting for ${host}: see GET /v1/recovery`,
           );
+        change.audit({ subject: recoveryReleasePath(host), after: { released: host } });
         return { status: 200, body: await state(within) };
       }),
 

@@ -48,6 +48,9 @@ export interface TokensService {
 const keepExpiredMs = 30 * 86_400_000;
 const sweepMs = 600_000;
 
+/** The first admin token is made by no request. */
+const atStart = { tokenId: null, source: null, operation: 'ensureAdminToken' };
+
 /** Name of the token that the server makes itself. */
 const firstTokenName = 'admin';
 
@@ -82,7 +85,7 @@ export function createTokensService(platform: Platform): TokensService {
     findCaller: (hash) => callers.find(hash),
 
     ensureAdminToken: (chosen, keep) =>
-      changes.make({ actor: 'server' }, async (change) => {
+      changes.make({ actor: 'server', origin: atStart }, async (change) => {
         await lockFirstToken(change.db);
         if (chosen === undefined) {
           const working = (await lockAdminTokens(change.db)).filter((row) => works(row.expiresAt));
@@ -128,6 +131,7 @@ export function createTokensService(platform: Platform): TokensService {
           hash: hashSecret(secret),
         });
         change.record({ type: 'token.created', subject: tokenPath(row.id), data: { name, role } });
+        change.audit({ subject: tokenPath(row.id), after: { name, role, expiresAt } });
         if (context.dryRun === true) return { status: 200, body: present(row) };
         return {
           status: 201,
@@ -171,6 +175,8 @@ export function createTokensService(platform: Platform): TokensService {
           subject: tokenPath(id),
           data: { name: row.name, role: row.role },
         });
+        const { name, role, expiresAt, lastUsedAt } = row;
+        change.audit({ subject: tokenPath(id), before: { name, role, expiresAt, lastUsedAt } });
       });
       callers.clear();
     },
