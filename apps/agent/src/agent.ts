@@ -8,6 +8,7 @@ import { loadIdentity, type JoinedIdentity } from './machine/identity.ts';
 import type { Binding } from './machine/machine-binding.ts';
 import { ownMachine, type OwnMachineDeps } from './machine/own-machine.ts';
 import { openPast } from './machine/past.ts';
+import { readTrustedAuthority } from './machine/trusted-authority.ts';
 import { ensureJoined } from './sync/join.ts';
 import { lockStateFolder } from './sync/state-lock.ts';
 
@@ -57,12 +58,9 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
   const ended = new AbortController();
   const serving = ipam.serve(ended.signal);
   try {
-    const server: ServerLocation = {
-      baseUrl: config.server,
-      ...(config.ca === null ? {} : { ca: config.ca }),
-    };
-    const identity = await join(deps, server, signal);
+    const identity = await join(deps, await serverOf(config), signal);
     await state.joined();
+    const server = await serverOf(config);
     await runJoined(deps, { server, identity, machine, ipam, past: state.past }, signal);
   } finally {
     ended.abort();
@@ -70,6 +68,12 @@ async function runServing(deps: AgentDeps, machine: Binding, signal: AbortSignal
     await ipam.close();
     await state.settled();
   }
+}
+
+/** Where the server is, and who proves it: besides the machine's own, those of the settings and the one that the join token named. */
+async function serverOf({ server, ca, stateDir }: AgentDeps['config']): Promise<ServerLocation> {
+  const known = [ca, await readTrustedAuthority(stateDir)].filter((pem) => pem !== null);
+  return { baseUrl: server, ...(known.length === 0 ? {} : { ca: known.join('\n') }) };
 }
 
 /** The identity of this host: the one on its disk, or the one that the server gives it now. */

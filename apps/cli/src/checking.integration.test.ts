@@ -126,7 +126,7 @@ test('join-command makes a token, and the line that a shell on the host can run'
   ]);
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(
-    /^TRUNKLINE_SERVER=https:\/\/trunkline\.example:7400 TRUNKLINE_JOIN_TOKEN=tlj_\S+ TRUNKLINE_HOST_NAME=docker02 npm run agent\n$/,
+    /^trunkline-agent join https:\/\/trunkline\.example:7400 tlj_\S+ --name docker02\n$/,
   );
   expect(made.stderr).toContain('docker02');
   const tokens = (await cli.server.request('GET', '/v1/join-tokens')).body.items as { host: string }[];

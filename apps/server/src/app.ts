@@ -20,7 +20,7 @@ import { healthRoutes } from './features/health/health.routes.ts';
 import { hostRoutes } from './features/hosts/hosts.routes.ts';
 import { createHostsService } from './features/hosts/hosts.service.ts';
 import { joinTokenRoutes } from './features/join-tokens/join-tokens.routes.ts';
-import { createJoinTokensService } from './features/join-tokens/join-tokens.service.ts';
+import { createJoinTokensService, type ReachedAt } from './features/join-tokens/join-tokens.service.ts';
 import { leaseRoutes } from './features/leases/leases.routes.ts';
 import { createLeasesService } from './features/leases/leases.service.ts';
 import { onceGone } from './features/leases/recall-first.ts';
@@ -61,6 +61,8 @@ export interface AppOptions {
   tls?: { key: string; cert: string } | undefined;
   /** Plain HTTP is for trusted proxies and for this machine; everybody else is refused. */
   onlyProxies?: boolean | undefined;
+  /** How hosts reach this server, for join tokens; left out: at the URL that a request is sent to, with a certificate that they know. */
+  reachedAt?: ReachedAt | undefined;
   /** How many addresses of a network a host may hold that no container was seen on, beside its warm pool. */
   unusedLeases?: number | undefined;
   /** How long entries of the audit log are kept, in days. */
@@ -89,6 +91,8 @@ const defaultUnusedLeases = 128;
 const defaultAuditDays = 90;
 /** As `config.ts` has them. */
 const defaultThresholds: LimitThresholds = { poolLowPercent: 10, poolLowDays: 7, manyStations: 200 };
+
+const sentTo: ReachedAt = { publicUrl: undefined, authority: () => null };
 
 /** Half a head is given up sooner than half a body; Node looks for such connections this often. */
 const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };
@@ -120,7 +124,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   const tokens = createTokensService(platform);
   const events = createEventsService(platform);
   const audit = createAuditService(platform, { days: options.auditDays ?? defaultAuditDays });
-  const joinTokens = createJoinTokensService(platform);
+  const joinTokens = createJoinTokensService(platform, options.reachedAt ?? sentTo);
   const addresses = createAddressesService(platform);
   const thresholds = options.thresholds ?? defaultThresholds;
   const limits = createLimitsService(platform, thresholds);

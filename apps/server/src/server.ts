@@ -117,6 +117,11 @@ export async function startServer({ config, log, version, signal }: ServerStart)
     const features = await buildApp(platform, {
       version,
       tls: tls?.material,
+      reachedAt: {
+        publicUrl: config.publicUrl,
+        // A proxy shows hosts a certificate of its own.
+        authority: () => (config.trustProxy.length > 0 ? null : (tls?.authority() ?? null)),
+      },
       onlyProxies: config.transport.kind === 'proxied',
       trustProxy: config.trustProxy,
       unusedLeases: config.unusedLeases,

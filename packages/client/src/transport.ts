@@ -10,6 +10,8 @@ export interface ServerLocation {
   readonly baseUrl: string;
   /** PEM certificates to trust besides the machine's own. */
   readonly ca?: string;
+  /** Trust `ca` alone, and none of the machine's own. */
+  readonly onlyCa?: boolean;
   /** How long an answer may take, in milliseconds, on top of any `wait`. Default 30 000. */
   readonly fetchTimeoutMs?: number;
   /** How long a connection may take to come to be, in milliseconds. Default 10 000. */
@@ -76,7 +78,8 @@ export function createTransport(location: ServerLocation): Transport {
     throw new TypeError(`${location.baseUrl} is no http or https URL`);
   }
   const prefix = base.pathname.replace(/\/+$/, '');
-  const ca = location.ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), location.ca] };
+  const known = location.onlyCa === true ? [] : tls.getCACertificates('default');
+  const ca = location.ca === undefined ? {} : { ca: [...known, location.ca] };
   const dispatcher = new Agent({
     connect: { timeout: location.connectTimeoutMs ?? defaultConnectMs, ...ca },
   });

@@ -50,7 +50,7 @@ export const JoinRequest = Closed(
     token: Type.String({
       minLength: 8,
       maxLength: 128,
-      description: 'Join token.',
+      description: 'Join token, with or without the part behind the dot.',
       examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
     }),
     name: HostName,

@@ -231,10 +231,24 @@ export const JoinTokenCreated = Closed(
     ...joinTokenFields,
     secret: Type.String({
       maxLength: 128,
-      description: 'The token itself, for TRUNKLINE_JOIN_TOKEN. It is shown only once.',
-      examples: ['tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGa'],
+      description:
+        'The token itself. It is shown only once. Behind a dot it has the SHA-256 of the public key of the certificate authority that proves this server, where machines do not know that by themselves: the agent trusts it then, and no file has to be copied.',
+      examples: [
+        'tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGaUe5oKi1xSyA.uTBoUwdwFzVO8kF2GyTD-AlWNCIoW3_H2S6BqPR0lbo',
+      ],
+    }),
+    command: Type.String({
+      maxLength: 2048,
+      description:
+        'The line to run as root on the host. It has the token in it. The URL is that of `TRUNKLINE_PUBLIC_URL`, or else the one that this request was sent to.',
+      examples: [
+        'trunkline-agent join https://trunkline.example.net:7400 tlj_7hQ2mX0vJk3pR9sTtB4wYz6nLc8dEfGaUe5oKi1xSyA.uTBoUwdwFzVO8kF2GyTD-AlWNCIoW3_H2S6BqPR0lbo --name docker01',
+      ],
     }),
   },
-  { $id: 'JoinTokenCreated', description: 'A join token with its secret.' },
+  {
+    $id: 'JoinTokenCreated',
+    description: 'A join token with its secret, and the line that lets a host join.',
+  },
 );
 export type JoinTokenCreated = Static<typeof JoinTokenCreated>;

@@ -26,6 +26,7 @@ export * from './events/event-table.ts';
 export * from './findings.ts';
 export * from './fit.ts';
 export * from './hosts.ts';
+export * from './join-secrets.ts';
 export * from './leases.ts';
 export * from './limits.ts';
 export * from './machine.ts';

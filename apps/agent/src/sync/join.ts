@@ -1,7 +1,9 @@
 import { ApiError, joinHost, ServerUnreachable, type ServerLocation } from '@trunkline/client';
-import { agentProtocolVersion, type HostFacts } from '@trunkline/contracts';
+import { agentProtocolVersion, parseJoinSecret, type HostFacts } from '@trunkline/contracts';
 import type { Logger } from 'pino';
+import { keepTrustedAuthority } from '../machine/trusted-authority.ts';
 import { saveHostId, type Identity, type JoinedIdentity } from '../machine/identity.ts';
+import { findAuthority, WrongAuthority } from './find-authority.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** The server refused the join. Another try with the same settings is of no use. */
@@ -38,20 +40,24 @@ export async function ensureJoined(
       'this host has not joined yet: create a join token (POST /v1/join-tokens) and put its secret into TRUNKLINE_JOIN_TOKEN',
     );
   }
+  const { secret, authority } = parseJoinSecret(token);
   for (let failures = 1; ; failures += 1) {
     signal.throwIfAborted();
     try {
+      const ca = authority === null ? null : await findAuthority(deps.server.baseUrl, authority, signal);
       const answer = await joinHost(
-        deps.server,
+        // The token goes to nobody else.
+        ca === null ? deps.server : { ...deps.server, ca, onlyCa: true },
         {
           protocol: agentProtocolVersion,
-          token,
+          token: secret,
           name: deps.hostName,
           publicKey: identity.publicKey,
           facts: await deps.facts(),
         },
         signal,
       );
+      if (ca !== null) await keepTrustedAuthority(deps.stateFolder, ca);
       await saveHostId(deps.stateFolder, identity, answer.hostId);
       log.info({ hostId: answer.hostId, name: answer.name }, 'joined');
       return { ...identity, hostId: answer.hostId };
@@ -71,6 +77,7 @@ function isWorthRetrying(error: unknown): boolean {
 }
 
 function refusal(error: unknown): unknown {
+  if (error instanceof WrongAuthority) return new JoinRefused(error.message, { cause: error });
   if (!(error instanceof ApiError)) return error;
   const advice =
     error.code === 'join_token_invalid'

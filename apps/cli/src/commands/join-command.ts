@@ -16,34 +16,34 @@ export type JoinFlags = ServerFlags & {
 /** Makes a join token, and writes the line that starts an agent with it. */
 export async function joinCommand(io: Io, host: string | undefined, flags: JoinFlags): Promise<Ending> {
   const asked = flags.server === undefined ? undefined : readServerUrl(flags.server).href;
-  const { token, url, ca } = await withServer(io, flags, async ({ client, url: used, ca: trusted }) => ({
-    token: (
-      await client.joinTokens.create({
-        ...(host === undefined ? {} : { host }),
-        ...(flags.expires === undefined ? {} : { expiresInSeconds: flags.expires }),
-      })
-    ).body,
-    url: asked ?? used,
-    ca: trusted,
-  }));
+  const token = await withServer(
+    io,
+    flags,
+    async ({ client }) =>
+      (
+        await client.joinTokens.create({
+          ...(host === undefined ? {} : { host }),
+          ...(flags.expires === undefined ? {} : { expiresInSeconds: flags.expires }),
+        })
+      ).body,
+  );
   if (flags.output !== 'table') {
     io.write(flags.output === 'json' ? jsonText(token) : yamlText(token));
     return 'ok';
   }
-  const settings = {
-    TRUNKLINE_SERVER: url.replace(/\/$/, ''),
-    TRUNKLINE_JOIN_TOKEN: token.secret,
-    ...(token.host === null ? {} : { TRUNKLINE_HOST_NAME: token.host }),
-  };
-  const words = Object.entries(settings).map(([name, value]) => `${name}=${shellWord(plain(value))}`);
-  io.write(`${words.join(' ')} npm run agent\n`);
+  const line =
+    asked === undefined
+      ? plain(token.command)
+      : ['trunkline-agent', 'join', asked.replace(/\/$/, ''), token.secret, ...nameOf(token)]
+          .map((word) => shellWord(plain(word)))
+          .join(' ');
+  io.write(`${line}\n`);
   const who = token.host === null ? 'one host' : plain(token.host);
-  io.note(
-    `run it as root on ${who} in the folder of Trunkline; it works once, until ${plain(token.expiresAt)}`,
-  );
-  if (ca !== undefined)
-    io.note('the server is trusted by a certificate of its own: copy it, and set TRUNKLINE_CA_FILE as well');
-  if (/^https?:\/\/(localhost|127\.|\[::1\])/.test(url))
+  io.note(`run it as root on ${who}; it works once, until ${plain(token.expiresAt)}`);
+  if (/ '?https?:\/\/(localhost|127\.|\[::1\])/.test(line))
     io.note('that URL is of this machine alone: --server gives the one that hosts reach');
   return 'ok';
 }
+
+const nameOf = ({ host }: { readonly host: string | null }): string[] =>
+  host === null ? [] : ['--name', host];

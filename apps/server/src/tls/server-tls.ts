@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { createSecureContext } from 'node:tls';
@@ -19,8 +19,8 @@ export interface ServerTls {
   /** What to listen with. */
   readonly material: TlsMaterial;
   /**
-   * The certificate that who has nothing else must trust, PEM: of the authority that signed the chain, where the chain has it. Null
-   * where the chain leads to one that machines know.
+   * Whom hosts must trust: SHA-256 of the public key (DER SubjectPublicKeyInfo) of the authority that signed the chain, base64url, where
+   * the chain has it. Null where the chain leads to one that machines know.
    */
   readonly authority: () => string | null;
   /**
@@ -79,7 +79,7 @@ export async function openServerTls(
   };
   return {
     material,
-    authority: () => authorityIn(material.cert),
+    authority: () => fingerprintOf(authorityIn(material.cert)),
     renew,
     keep: (server, log) => {
       const timer = setInterval(() => void renew(server, log), lookEveryMs).unref();
@@ -142,6 +142,12 @@ function authorityIn(chain: string): string | null {
   return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey)
     ? `${last}\n`
     : null;
+}
+
+function fingerprintOf(certificate: string | null): string | null {
+  if (certificate === null) return null;
+  const key = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+  return hash('sha256', key, 'base64url');
 }
 
 /** Where a server keeps the certificate of its own authority. */

@@ -11,7 +11,8 @@ afterAll(() => server?.close());
 test('a join token is found where its Location says, as in the list and without its secret', async () => {
   const made = await server.request('POST', '/v1/join-tokens', { host: 'docker01' });
   const answer = await server.request('GET', made.headers['location'] ?? '');
-  const { secret, ...shown } = made.body as { secret: string };
+  const { secret, command, ...shown } = made.body as { secret: string; command: string };
+  expect(command).toBe(`trunkline-agent join http://localhost ${secret} --name docker01`);
   expect(answer).toMatchObject({ status: 200, body: shown });
   expect(JSON.stringify(answer.body)).not.toContain(secret);
   expect((await server.request('GET', '/v1/join-tokens')).body.items).toContainEqual(answer.body);

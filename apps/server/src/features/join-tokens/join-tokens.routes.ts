@@ -16,6 +16,12 @@ import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import type { JoinTokensService } from './join-tokens.service.ts';
 
 const tags = ['join-tokens'];
+
+/** The URL that a request was sent to, as far as it says. */
+function originOf({ protocol, host }: { protocol: string; host: string }): string {
+  const url = `${protocol}://${host}`;
+  return URL.canParse(url) ? new URL(url).origin : url;
+}
 const OfJoinToken = Type.Object({ id: Id });
 
 const createJoinToken = route({
@@ -27,7 +33,7 @@ const createJoinToken = route({
     operationId: 'createJoinToken',
     summary: 'Create a join token',
     description:
-      'A token lets one host join, once, within an hour. Its secret is in this answer and nowhere else; give it to the agent as `TRUNKLINE_JOIN_TOKEN`.',
+      'A token lets one host join, once, within an hour. Its secret is in this answer and nowhere else. `command` is the line to run on the host.',
     headers: IdempotencyKeyHeader,
     querystring: Type.Object(DryRunQuery),
     body: JoinTokenCreate,
@@ -88,7 +94,7 @@ export async function joinTokenRoutes(
   app.route({
     ...createJoinToken,
     handler: async (request, reply) =>
-      sendReply(reply, await joinTokens.create(request.body, changeContext(request))),
+      sendReply(reply, await joinTokens.create(request.body, originOf(request), changeContext(request))),
   });
 
   app.route({

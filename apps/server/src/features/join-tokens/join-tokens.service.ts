@@ -1,10 +1,17 @@
-import { joinTokenPath, type JoinToken, type JoinTokenCreate } from '@trunkline/contracts';
+import {
+  formatJoinSecret,
+  joinTokenPath,
+  parseJoinSecret,
+  type JoinToken,
+  type JoinTokenCreate,
+} from '@trunkline/contracts';
 import { hashSecret, newSecret } from '../../platform/auth.ts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isIdPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { joinCommand } from './join-command.ts';
 import { joinRefusal, joinTokenState } from './join-token-state.ts';
 import {
   deleteJoinTokensBefore,
@@ -20,7 +27,12 @@ import {
 
 /** Join tokens: each lets one host join, once, within an hour (promise 8). */
 export interface JoinTokensService {
-  create(request: JoinTokenCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  /** `sentTo`: the URL that the request was sent to. */
+  create(
+    request: JoinTokenCreate,
+    sentTo: string,
+    context: ChangeContext,
+  ): Promise<Reply & { replayed: boolean }>;
   list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<JoinToken>>;
   /** Never its secret. Throws join_token_not_found. */
   get(id: string): Promise<JoinToken>;
@@ -51,7 +63,18 @@ const unknownToken = (): ApiError =>
     'the join token is unknown: check that it was copied completely and created on this server (POST /v1/join-tokens)',
   );
 
-export function createJoinTokensService(platform: Platform): JoinTokensService {
+/** How hosts reach the server. */
+export interface ReachedAt {
+  /** The URL that an operator named; undefined: none did. */
+  publicUrl: string | undefined;
+  /** SHA-256 of the key of the authority that hosts must trust for it, base64url; null: they know it by themselves. */
+  authority: () => string | null;
+}
+
+/** The hash that a token is kept by; what it says about the authority of the server is not a part of it. */
+const hashOf = (token: string): string => hashSecret(parseJoinSecret(token).secret);
+
+export function createJoinTokensService(platform: Platform, reachedAt: ReachedAt): JoinTokensService {
   const { database, changes, now } = platform;
 
   const present = (row: JoinTokenRow): JoinToken => ({
@@ -65,7 +88,7 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
   });
 
   return {
-    create: (request, context) =>
+    create: (request, sentTo, context) =>
       changes.makeOnce(context, async (change) => {
         const secret = newSecret('tlj_');
         const createdAt = now();
@@ -85,10 +108,12 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
         });
         change.audit({ subject: joinTokenPath(row.id), after: { host: hostName, expiresAt } });
         if (context.dryRun === true) return { status: 200, body: present(row) };
+        const text = formatJoinSecret({ secret, authority: reachedAt.authority() });
+        const command = joinCommand(reachedAt.publicUrl ?? sentTo, text, hostName);
         return {
           status: 201,
           headers: { location: joinTokenPath(row.id) },
-          body: { ...present(row), secret },
+          body: { ...present(row), secret: text, command },
           secret: true,
         };
       }),
@@ -119,11 +144,11 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
       }),
 
     async checkKnown(secret) {
-      if (!(await isJoinToken(database.prisma, hashSecret(secret)))) throw unknownToken();
+      if (!(await isJoinToken(database.prisma, hashOf(secret)))) throw unknownToken();
     },
 
     async spend(change, secret, hostName) {
-      const row = await lockJoinToken(change.db, { hash: hashSecret(secret) });
+      const row = await lockJoinToken(change.db, { hash: hashOf(secret) });
       if (row === null) throw unknownToken();
       const refusal = joinRefusal(row, hostName, now());
       if (refusal !== undefined) throw new ApiError('join_token_invalid', refusal);
@@ -131,7 +156,7 @@ export function createJoinTokensService(platform: Platform): JoinTokensService {
     },
 
     async wasSpentBy(change, secret, hostName) {
-      const row = await lockJoinToken(change.db, { hash: hashSecret(secret) });
+      const row = await lockJoinToken(change.db, { hash: hashOf(secret) });
       return row !== null && row.usedAt !== null && row.usedBy === hostName;
     },
 
