@@ -156,14 +156,23 @@ subnets: [{cidr: 10.78.0.5/24}]
   expect(await revision()).toBe(at);
 });
 
-test('a container that differs is shown and refused, with what to do', async () => {
+test('a container that differs is shown and changed; what it keeps is refused by name', async () => {
   const other = fleet.replace('image: busybox', 'image: nginx');
   expect(await diff(other)).toMatchObject({ code: 5, stdout: expect.stringContaining('+ image: nginx') });
-  expect(await apply(other)).toMatchObject({
+  expect((await apply(other, '--dry-run')).stdout).toContain(
+    'container/box1 would be changed, and replaced on its host\n',
+  );
+  expect((await apply(other)).stdout).toMatch(/container\/box1 changed, and is replaced on its host\n$/);
+  expect((await cli.server.request('GET', '/v1/containers/box1')).body).toMatchObject({ image: 'nginx' });
+  const policy = other.replace('image: nginx', 'image: nginx\nrestart: always');
+  expect((await apply(policy)).stdout).toMatch(/container\/box1 changed\n$/);
+  expect(await apply(fleet.replace('172.16.100.10', '172.16.100.11'))).toMatchObject({
     code: 1,
-    stderr:
-      'trunkline: stdin:3: container box1 differs (image) and the API cannot change a container: `trunkline delete container box1 --wait`, then apply again\n',
+    stderr: expect.stringMatching(
+      /^trunkline: stdin:3: .*\/attachments\/0\/address must be 172\.16\.100\.10/,
+    ),
   });
+  expect((await apply(fleet)).code).toBe(0);
 });
 
 test('an address of an owner is changed; what hosts and containers hold is not written', async () => {

@@ -200,6 +200,8 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       ...networks,
       update: (name, check, edit, asking) =>
         leases.recallFirst(asking.context, () => networks.update(name, check, edit, asking)),
+      put: (name, body, preconditions, asking) =>
+        leases.recallFirst(asking.context, () => networks.put(name, body, preconditions, asking)),
     },
   });
   await app.register(placementRoutes, { placements });
@@ -230,6 +232,8 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       ...containers,
       create: (input, context) =>
         recovery.whenOpen(() => leases.recallFirst(context, () => containers.create(input, context))),
+      put: (name, body, put, context) =>
+        recovery.whenOpen(() => leases.recallFirst(context, () => containers.put(name, body, put, context))),
     },
   });
   await app.register(endpointRoutes, { endpoints });

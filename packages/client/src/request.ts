@@ -31,6 +31,8 @@ export type WriteOptions = CallOptions & {
   readonly idempotencyKey?: string;
   /** `ETag` of what is to be changed, or `*`. */
   readonly ifMatch?: string;
+  /** `*`: only make what is not there. */
+  readonly ifNoneMatch?: string;
   /** Hold the answer until the change is real on its hosts, at most this long: `30s`. */
   readonly wait?: `${number}s`;
   /** Only answer what would happen. */
@@ -129,6 +131,7 @@ function wireRequest(
       ...(body === '' ? {} : { 'content-type': api.contentType ?? 'application/json' }),
       ...(options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey }),
       ...(options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }),
+      ...(options.ifNoneMatch === undefined ? {} : { 'if-none-match': options.ifNoneMatch }),
     },
     body,
     timeoutMs: (options.timeoutMs ?? transport.location.fetchTimeoutMs ?? defaultTimeoutMs) + wait,

@@ -122,7 +122,7 @@ export const DesiredContainer = Closed(
       Type.Array(Type.Integer({ minimum: 0, maximum: maxInt32 }), {
         maxItems: 1000,
         description:
-          'Earlier generations that are the same container: a backup was restored since, which raised the number and changed nothing. Left out: none.',
+          'Earlier generations that are the same container: what was changed since can be changed in place, or a backup was restored, which raised the number and changed nothing. Left out: none.',
         examples: [[1]],
       }),
     ),

@@ -12,6 +12,7 @@ import {
 } from './common.ts';
 import { maxInt32 } from './bounds.ts';
 import { Closed, Described, Keyed, Nullable, Shaped, Words } from './schema.ts';
+import { repeatable, type ServerField } from './server-fields.ts';
 import { propertiesFor, setting, type Settings } from './settings.ts';
 import { SharedBy } from './stacks.ts';
 
@@ -20,7 +21,8 @@ const address = {
   examples: ['172.16.100.10'],
 };
 const address6 = {
-  description: 'IPv6 address on a network that has both; left out: the next free one.',
+  description:
+    'IPv6 address on a network that has both; left out: the next free one. On a network with IPv6 only the same as `address`.',
   examples: ['fd00:16:100::10'],
 };
 const mac = {
@@ -196,6 +198,26 @@ export const ContainerObserved = Closed(
   { description: 'The container as the agent saw it.' },
 );
 
+/** How a change of a container reaches its host. */
+export const ContainerChangeKind = Words(['create', 'none', 'inPlace', 'replace'], {
+  description:
+    '`create`: it is run. `none`: nothing changes. `inPlace`: it goes on running. `replace`: it is stopped and removed, and another is created with the same name and addresses; its file system starts from the image.',
+  examples: ['replace'],
+});
+export type ContainerChangeKind = Static<typeof ContainerChangeKind>;
+
+const ContainerChange = Closed(
+  {
+    how: ContainerChangeKind,
+    fields: Type.Array(Type.String({ maxLength: 64 }), {
+      maxItems: 32,
+      description: 'The fields that change.',
+      examples: [['image']],
+    }),
+  },
+  { description: 'Only in the answer to `?dryRun=true` of a PUT: what it would do to the container.' },
+);
+
 export const Container = Closed(
   {
     id: Id,
@@ -227,7 +249,72 @@ export const Container = Closed(
       description: 'The container as the agent saw it; null: the agent has not looked yet.',
     }),
     conditions: Conditions,
+    change: Type.Optional(ContainerChange),
   },
   { $id: 'Container', description: 'A container that Trunkline runs on request.' },
 );
 export type Container = Static<typeof Container>;
+
+/** What only the server writes of a container. */
+export const containerServerFields = {
+  id: 'kept',
+  generation: 'kept',
+  deletingSince: 'kept',
+  createdAt: 'kept',
+  running: 'observed',
+  observed: 'observed',
+  conditions: 'observed',
+  change: 'observed',
+} as const satisfies Record<Exclude<keyof Container, keyof ContainerCreate>, ServerField>;
+
+const AttachmentPut = Closed(
+  {
+    network: NetworkName,
+    address: Type.Optional(Nullable(IpAddress, address)),
+    address6: Type.Optional(Nullable(IpAddress, address6)),
+    mac: Type.Optional(Nullable(MacAddress, mac)),
+    observedMac: Type.Optional(Attachment.properties.observedMac),
+  },
+  {
+    description:
+      'An attachment to one network. Null for an address or the MAC is the same as leaving it out.',
+    examples: [{ network: 'mac_net1', address: '172.16.100.10' }],
+  },
+);
+
+export const ContainerPut = Closed(
+  {
+    name: ContainerName,
+    host: Described(HostName, { description: 'The host it runs on.', examples: ['docker01'] }),
+    ...propertiesFor(containerSettings, 'create'),
+    command: Type.Optional(containerSettings.command.shown),
+    hostname: Type.Optional(containerSettings.hostname.shown),
+    labels: Type.Optional(Labels),
+    attachments: Type.Optional(
+      Type.Array(AttachmentPut, {
+        maxItems: 16,
+        description:
+          'Its attachments to networks; the first carries the default route. A container keeps them: they may be left out, or repeated.',
+      }),
+    ),
+    networkMode: Type.Optional(Nullable(NetworkMode)),
+    ...repeatable(Container.properties, containerServerFields),
+  },
+  {
+    $id: 'ContainerPut',
+    description:
+      'The whole container as it should be: a field that is left out takes its default, but `attachments` and `networkMode` are kept. `name` must be the one in the path. What GET answers may be sent as it is.',
+    examples: [
+      {
+        name: 'box1',
+        host: 'docker01',
+        image: 'busybox',
+        tty: true,
+        stdinOpen: true,
+        env: { TZ: 'UTC' },
+        attachments: [{ network: 'mac_net1', address: '172.16.100.10' }],
+      },
+    ],
+  },
+);
+export type ContainerPut = Static<typeof ContainerPut>;

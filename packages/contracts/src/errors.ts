@@ -30,7 +30,11 @@ export const errorTable = {
   not_found: { status: 404, title: 'There is no such route', retryable: false },
   method_not_allowed: { status: 405, title: 'The resource does not support this method', retryable: false },
   precondition_required: { status: 428, title: 'If-Match is required', retryable: false },
-  precondition_failed: { status: 412, title: 'The resource has changed in the meantime', retryable: false },
+  precondition_failed: {
+    status: 412,
+    title: 'A precondition of the request does not hold',
+    retryable: false,
+  },
   idempotency_key_reused: {
     status: 422,
     title: 'The Idempotency-Key was used for another request',
@@ -101,6 +105,7 @@ export const errorTable = {
   // Containers
   container_not_found: { status: 404, title: 'There is no such container', retryable: false },
   container_exists: { status: 409, title: 'A container with this name exists', retryable: false },
+  container_deleting: { status: 409, title: 'The container is being removed', retryable: false },
   container_in_use: { status: 409, title: 'Another container shares its network stack', retryable: false },
 
   // Checks, events, tokens

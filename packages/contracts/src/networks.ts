@@ -15,7 +15,9 @@ import { maxInt32 } from './bounds.ts';
 import { Frames, Stations } from './limits.ts';
 import { networkSettings } from './network-settings.ts';
 import { Closed, Described, Nullable } from './schema.ts';
+import { repeatable, type ServerField } from './server-fields.ts';
 import { propertiesFor } from './settings.ts';
+import { SubnetPut } from './subnets.ts';
 
 export const NetworkCreate = Closed(
   {
@@ -45,19 +47,6 @@ export const NetworkPatch = Closed(propertiesFor(networkSettings, 'patch'), {
   examples: [{ quarantineSeconds: 600, labels: { team: 'core' } }],
 });
 export type NetworkPatch = Static<typeof NetworkPatch>;
-
-export const NetworkPut = Closed(
-  { ...NetworkCreate.properties },
-  {
-    $id: 'NetworkPut',
-    description:
-      'The whole network as it should be: a field that is left out takes its default. `name` must be the one in the path.',
-    examples: [
-      { name: 'mac_net1', parent: 'ens33', subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }] },
-    ],
-  },
-);
-export type NetworkPut = Static<typeof NetworkPut>;
 
 export const NetworkStatus = Closed(
   {
@@ -175,6 +164,38 @@ export const Network = Closed(
   { $id: 'Network', description: 'One layer-2 network for containers, on the hosts that it should be on.' },
 );
 export type Network = Static<typeof Network>;
+
+/** What only the server writes of a network. */
+export const networkServerFields = {
+  id: 'kept',
+  generation: 'kept',
+  deletingSince: 'kept',
+  createdAt: 'kept',
+  updatedAt: 'kept',
+  status: 'observed',
+  preflight: 'observed',
+} as const satisfies Record<Exclude<keyof Network, keyof NetworkCreate>, ServerField>;
+
+export const NetworkPut = Closed(
+  {
+    ...NetworkCreate.properties,
+    subnets: Type.Array(SubnetPut, {
+      minItems: 1,
+      maxItems: 16,
+      description: 'Subnets of the network, IPv4 and IPv6.',
+    }),
+    ...repeatable(Network.properties, networkServerFields),
+  },
+  {
+    $id: 'NetworkPut',
+    description:
+      'The whole network as it should be: a field that is left out takes its default. `name` must be the one in the path. What GET answers may be sent as it is.',
+    examples: [
+      { name: 'mac_net1', parent: 'ens33', subnets: [{ cidr: '172.16.100.0/24', gateway: '172.16.100.1' }] },
+    ],
+  },
+);
+export type NetworkPut = Static<typeof NetworkPut>;
 
 export const AddressConflict = Closed(
   {

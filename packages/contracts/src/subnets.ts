@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { CidrText, Count, Id, IpAddress } from './common.ts';
 import { Closed, Described, Nullable } from './schema.ts';
+import { repeatable, type ServerField } from './server-fields.ts';
 
 export const RangeText = Type.String({
   minLength: 2,
@@ -66,6 +67,19 @@ export const Subnet = Closed(
   { description: 'One subnet of a network.' },
 );
 export type Subnet = Static<typeof Subnet>;
+
+/** What only the server writes of a subnet. */
+export const subnetServerFields = {
+  id: 'kept',
+  allocatable: 'observed',
+  free: 'observed',
+} as const satisfies Record<Exclude<keyof Subnet, keyof SubnetInput>, ServerField>;
+
+/** A subnet in the body of a PUT. */
+export const SubnetPut = Closed(
+  { ...SubnetInput.properties, ...repeatable(Subnet.properties, subnetServerFields) },
+  { description: 'One subnet of a network.' },
+);
 
 /** A subnet as agents are given it. */
 export const DesiredSubnet = Closed(

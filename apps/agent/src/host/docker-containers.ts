@@ -1,7 +1,12 @@
 import { gatewayPrioritySince, isAtLeast, manyEndpointsSince } from './docker-api-version.ts';
 import { planContainer } from './docker-bodies.ts';
 import { reference, type DockerCalls } from './docker-calls.ts';
-import type { DockerContainer, DockerContainerDetail, DockerContainerSpec } from './docker-engine.ts';
+import type {
+  DockerContainer,
+  DockerContainerDetail,
+  DockerContainerSpec,
+  DockerRestartPolicy,
+} from './docker-engine.ts';
 import { DockerNotFound, DockerRefused, DockerUnsupported } from './docker-errors.ts';
 import { connectNetwork, listNetworks } from './docker-networks.ts';
 import { containerDetailFromWire, containerFromWire } from './docker-wire.ts';
@@ -105,6 +110,19 @@ export async function restartContainer(
     `restart container ${reference(idOrName)}`,
     ({ patient }, abortSignal) => patient.getContainer(idOrName).restart({ t: timeoutSeconds, abortSignal }),
     timeoutSeconds * 1000,
+  );
+}
+
+/** See `DockerEngine.setRestartPolicy`. */
+export async function setRestartPolicy(
+  { write }: DockerCalls,
+  idOrName: string,
+  { name, maximumRetryCount }: DockerRestartPolicy,
+): Promise<void> {
+  await write(`update container ${reference(idOrName)}`, ({ requests }, abortSignal) =>
+    requests
+      .getContainer(idOrName)
+      .update({ RestartPolicy: { Name: name, MaximumRetryCount: maximumRetryCount }, abortSignal }),
   );
 }
 

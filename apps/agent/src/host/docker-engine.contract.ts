@@ -163,6 +163,19 @@ export function describeDockerEngineContract(name: string, create: () => Promise
       });
     });
 
+    it('changes the restart policy of a container that runs, and leaves it running', async () => {
+      await engine.createNetwork(macvlan());
+      const { id } = await engine.createContainer(onNetwork());
+      await engine.startContainer(id);
+      const before = await engine.container(id);
+      await engine.setRestartPolicy(id, { name: 'always', maximumRetryCount: 0 });
+      expect(await engine.container(id)).toMatchObject({
+        status: 'running',
+        startedAt: before.startedAt,
+        restartPolicy: { name: 'always', maximumRetryCount: 0 },
+      });
+    });
+
     it('removes neither a network in use nor, without force, a running container', async () => {
       const network = await engine.createNetwork(macvlan());
       const { id } = await engine.createContainer(onNetwork());

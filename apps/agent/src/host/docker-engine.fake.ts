@@ -287,6 +287,10 @@ export function createFakeDockerEngine(
         if (container.status === 'running') stop(container, 137);
         start('restart container', findContainer('restart container', idOrName));
       },
+      setRestartPolicy: async (idOrName, policy) => {
+        changing('setRestartPolicy', idOrName, policy);
+        change(findContainer('update container', idOrName), { restartPolicy: policy });
+      },
       removeContainer: async (idOrName, { force = false } = {}) => {
         changing('removeContainer', idOrName, { force });
         const container = findContainer('remove container', idOrName);

@@ -41,6 +41,8 @@ export interface DockerEngine {
   stopContainer(idOrName: string, timeoutSeconds: number): Promise<void>;
   /** Stops (as above) and starts a container again. */
   restartContainer(idOrName: string, timeoutSeconds: number): Promise<void>;
+  /** Changes what Docker does when the container ends, whether it runs or not. */
+  setRestartPolicy(idOrName: string, policy: DockerRestartPolicy): Promise<void>;
   /** Removes a container and its anonymous volumes; `force` kills it first. `DockerConflict` when it runs without `force`. */
   removeContainer(idOrName: string, options?: { readonly force?: boolean }): Promise<void>;
   /** Attaches a container to one more network. */

@@ -5,6 +5,7 @@ import {
   listContainers,
   removeContainer,
   restartContainer,
+  setRestartPolicy,
   startContainer,
   stopContainer,
 } from './docker-containers.ts';
@@ -81,6 +82,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     startContainer: (idOrName) => startContainer(calls, idOrName),
     stopContainer: (idOrName, timeoutSeconds) => stopContainer(calls, idOrName, timeoutSeconds),
     restartContainer: (idOrName, timeoutSeconds) => restartContainer(calls, idOrName, timeoutSeconds),
+    setRestartPolicy: (idOrName, policy) => setRestartPolicy(calls, idOrName, policy),
     removeContainer: (idOrName, { force = false } = {}) => removeContainer(calls, idOrName, force),
 
     imageExists: (ref) => imageExists(calls, ref),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DesiredNetwork } from '@trunkline/contracts';
+import type { DesiredContainer, DesiredNetwork } from '@trunkline/contracts';
 import { formatCidr, formatIp, parseCidr, tryParseIp } from '@trunkline/netaddr';
 
 /** Docker label: id of the network that this Docker network is. What does not carry it is not ours. */
@@ -14,6 +14,21 @@ export const ipamNetworkOption = 'network';
 export const containerLabel = 'io.trunkline.container';
 /** Docker label: generation of the container that it was made from. */
 export const generationLabel = 'io.trunkline.generation';
+
+/** The generations from which a container is as the desired one; the newest first. */
+export const sameGenerations = ({
+  generation,
+  sameAs = [],
+}: Pick<DesiredContainer, 'generation' | 'sameAs'>): readonly number[] => [generation, ...sameAs];
+
+/** Whether a container was made from one of those generations. */
+export const isMadeFrom = (
+  wanted: Pick<DesiredContainer, 'generation' | 'sameAs'>,
+  { labels }: { readonly labels: Readonly<Record<string, string>> },
+): boolean =>
+  sameGenerations(wanted)
+    .map(String)
+    .includes(labels[generationLabel] ?? '');
 
 /** Alias of a link that we made for a network. */
 export function linkAlias(networkId: string): string {

@@ -1,6 +1,6 @@
-import type { DesiredDocument } from '@trunkline/contracts';
+import type { DesiredContainer, DesiredDocument } from '@trunkline/contracts';
 import type { ContainerRoute } from '../host/container-routes.ts';
-import type { DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
+import type { DockerContainer, DockerContainerDetail, DockerEngine } from '../host/docker-engine.ts';
 import { CommandFailed } from '../host/command.ts';
 import { DockerError, DockerNotFound } from '../host/docker-errors.ts';
 import type { Kernel } from '../host/kernel.ts';
@@ -11,7 +11,7 @@ import { createFailedStarts, type FailedStarts } from './failed-starts.ts';
 import type { HostAccessLook } from './host-access.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
 import { containersThatShowLoss } from './lost-network.ts';
-import { containerLabel } from './marks.ts';
+import { containerLabel, isMadeFrom } from './marks.ts';
 import {
   servingBook,
   type DockerDown,
@@ -203,10 +203,14 @@ async function observeDocker(
         ...sharers.flatMap(({ sharer, owner }) => (owner === null ? [sharer] : [sharer, owner])),
       ]),
     ];
-    const present = new Set(containers.map(({ name }) => name));
+    const present = new Map(containers.map((one) => [one.name, one]));
+    const outdated = new Set(
+      desired?.containers.filter((one) => isOutdated(one, present.get(one.name))).map(({ name }) => name),
+    );
+    const needsImage = (name: string): boolean => !present.has(name) || outdated.has(name);
     const images = new Set(
       desired?.containers
-        .filter(({ state, name }) => state === 'present' && !present.has(name))
+        .filter(({ state, name }) => state === 'present' && needsImage(name))
         .map(({ image }) => image),
     );
     const [details, here] = await Promise.all([
@@ -283,3 +287,7 @@ async function detailOf(docker: ObserveSources['docker'], id: string): Promise<D
     throw error;
   }
 }
+
+/** Whether a container of ours was made from another generation than the desired one. */
+const isOutdated = (wanted: DesiredContainer, there: DockerContainer | undefined): boolean =>
+  there?.labels[containerLabel] === wanted.id && !isMadeFrom(wanted, there);

@@ -1,5 +1,5 @@
 import type { DesiredContainer } from '@trunkline/contracts';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { containerLabel, generationLabel } from '../observation/marks.ts';
 import { planHost } from './plan.ts';
 import {
@@ -175,7 +175,7 @@ test('one that Docker should have kept running and whose start failed is started
   const after = { ...observed, docker: { ...docker, details: new Map([[failed.id, failed]]) } };
   expect(kinds(planHost(desired, after).containers.get(id(101))!())).toEqual(['start-container']);
   const policyNo = document([network()], [container({ restart: 'no' })]);
-  expect(kinds(planHost(policyNo, after).containers.get(id(101))!())).toEqual([]);
+  expect(kinds(planHost(policyNo, after).containers.get(id(101))!())).toEqual(['set-restart-policy']);
 });
 
 test('one that ended while Docker was away is started again, one that was stopped before or after is not', async () => {
@@ -232,15 +232,101 @@ test('one made from a generation that a restored backup raised, and changed noth
   const plan = await planOf(container({ generation: 2001, sameAs: [1, 1001] }));
   expect(kinds(plan)).toEqual([]);
   expect(ready(plan)).toMatchObject({ status: 'True' });
-  const changed = await planOf(container({ generation: 2001, sameAs: [2, 1002] }));
-  expect(ready(changed)).toMatchObject({ status: 'False', reason: 'Outdated' });
+  const other = await planOf(container({ generation: 2001, sameAs: [2, 1002] }));
+  expect(ready(other)).toMatchObject({ status: 'False', reason: 'Replacing' });
 });
 
-test('one made from an older generation is reported and kept', async () => {
-  await running();
-  const plan = await planOf(container({ generation: 2 }));
+test('one made from a generation that was lost with a restored backup is reported and kept', async () => {
+  await running(container({ generation: 5 }));
+  const plan = await planOf(container({ generation: 1003, sameAs: [3] }));
   expect(kinds(plan)).toEqual([]);
   expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Outdated' });
+});
+
+const changed = (more: Partial<DesiredContainer> = {}) => container({ generation: 2, ...more });
+
+describe('one that was changed since it was made', () => {
+  test('is replaced, and runs as it should be', async () => {
+    await running();
+    const wanted = changed({ env: { TZ: 'UTC' } });
+    const plan = await planOf(wanted);
+    expect(kinds(plan)).toEqual(['stop-container', 'remove-container', 'create-container']);
+    expect(ready(plan)).toMatchObject({ status: 'False', reason: 'Replacing' });
+    await host.settle(document([network()], [wanted]));
+    expect(await host.docker.container('box1')).toMatchObject({ status: 'running', env: ['TZ=UTC'] });
+    expect(ready(await planOf(wanted))).toMatchObject({ status: 'True' });
+  });
+
+  test('is started also where it was stopped by hand', async () => {
+    await running();
+    await host.docker.behindOurBack.stopContainer('box1', 0);
+    expect(kinds(await planOf(changed()))).toEqual(['remove-container', 'create-container']);
+    await host.settle(document([network()], [changed()]));
+    expect(await host.docker.container('box1')).toMatchObject({ status: 'running' });
+  });
+
+  test('goes on running until its new image is there', async () => {
+    await running();
+    const wanted = changed({ image: 'nginx' });
+    expect(kinds(await planOf(wanted))).toEqual([
+      'pull-image',
+      'stop-container',
+      'remove-container',
+      'create-container',
+    ]);
+    await expect(host.settle(document([network()], [wanted]))).rejects.toThrow(/pull access denied/);
+    expect(await host.docker.container('box1')).toMatchObject({ status: 'running', image: 'busybox' });
+    const never = await planOf(changed({ image: 'nginx', pull: 'never' }));
+    expect(kinds(never)).toEqual([]);
+    expect(ready(never)).toMatchObject({ reason: 'ImageMissing' });
+  });
+
+  test('and is of somebody else by now is not touched', async () => {
+    await host.settle(document([network()]));
+    await host.docker.behindOurBack.createContainer({ name: 'box1', image: 'busybox' });
+    expect(kinds(await planOf(changed()))).toEqual([]);
+  });
+
+  test('has only its restart policy changed where nothing else is', async () => {
+    await running();
+    const before = await host.docker.container('box1');
+    const wanted = changed({ restart: 'always', sameAs: [1] });
+    expect((await planOf(wanted)).steps).toEqual([
+      { do: 'set-restart-policy', dockerId: before.id, name: 'box1', restart: 'always' },
+    ]);
+    await host.settle(document([network()], [wanted]));
+    expect(await host.docker.container('box1')).toMatchObject({
+      id: before.id,
+      startedAt: before.startedAt,
+      restartPolicy: { name: 'always' },
+    });
+    expect(kinds(await planOf(wanted))).toEqual([]);
+  });
+
+  test('takes those along that share its network stack', async () => {
+    await host.settle(document([network()], [t1, t2]));
+    const wanted = { ...t1, generation: 2 };
+    await host.settle(document([network()], [wanted, t2]));
+    const target = await host.docker.container('t1');
+    expect(await host.docker.container('t2')).toMatchObject({
+      status: 'running',
+      networkMode: `container:${target.id}`,
+    });
+    expect(ready(await planOf(t2, [wanted]))).toMatchObject({ status: 'True' });
+  });
+
+  test('and shares the stack of another is replaced once that one runs', async () => {
+    await host.settle(document([network()], [t1, t2]));
+    const wanted = { ...t2, generation: 2 };
+    expect(kinds(await planOf(wanted, [t1]))).toEqual([
+      'stop-container',
+      'remove-container',
+      'create-container',
+    ]);
+    await host.docker.behindOurBack.stopContainer('t1', 0);
+    expect(ready(await planOf(wanted, [t1]))).toMatchObject({ reason: 'TargetNotRunning' });
+    expect(kinds(await planOf(wanted, [t1]))).toEqual([]);
+  });
 });
 
 test('one of an older generation that never ran is made again', async () => {

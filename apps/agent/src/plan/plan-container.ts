@@ -1,10 +1,10 @@
 import type { DesiredContainer, DesiredNetwork, ReasonOf } from '@trunkline/contracts';
 import type { DockerContainer, DockerContainerDetail } from '../host/docker-engine.ts';
-import { fails, holds, mending, summary, unknown, type ConditionDraft } from './conditions.ts';
+import { fails, holds, mending, summary, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
 import { holdsAddressOf } from './container-fit.ts';
 import { containerSpec } from './container-spec.ts';
 import { attachedCondition, shouldHaveRun, stateCondition } from './container-state.ts';
-import { containerLabel, generationLabel } from '../observation/marks.ts';
+import { containerLabel, generationLabel, isMadeFrom, sameGenerations } from '../observation/marks.ts';
 import { namesOf } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
 import { stackSharing } from '../observation/stack-sharing.ts';
@@ -38,7 +38,8 @@ export interface ContainerSurroundings {
 
 /**
  * What to do for one container. Pure. Only what carries our mark and its own name is ever stopped or removed, and only
- * when it is absent, or when it shared the network stack of a container that is gone and could never start again.
+ * when it is absent, when it was changed since it was made, or when it shared the network stack of a container that is gone and could
+ * never start again.
  *
  * Docker's restart policy is respected: one that ended or was stopped by hand stays so and is reported; one that never
  * ran is started; so is one that Docker should have kept running and whose last start failed, which Docker itself does
@@ -109,13 +110,13 @@ function planOwn(
   own: DockerContainerDetail,
   around: ContainerSurroundings,
 ): ContainerPlan {
-  const generation = own.labels[generationLabel];
-  const isOutdated = ![container.generation, ...(container.sameAs ?? [])]
-    .map(String)
-    .includes(generation ?? '');
-  if (isOutdated && own.status === 'created' && container.networkMode === null)
-    return planAgain(container, own);
-  if (isOutdated) {
+  const made = Number(own.labels[generationLabel]);
+  if (!isMadeFrom(container, own)) {
+    if (own.status === 'created' && container.networkMode === null && docker.images.has(container.image))
+      return planAgain(container, own);
+    if (sameGenerations(container).every((one) => made < one) && own.status !== 'removing')
+      return planReplacement(container, docker, own, around);
+    // Its generation was lost with a restored backup, so nobody asked for what would replace it.
     return plan(
       own,
       [],
@@ -123,7 +124,7 @@ function planOwn(
         fails(
           'Ready',
           'Outdated',
-          `it was created from generation ${generation ?? 'unknown'}, and the desired one is ${container.generation}: remove the container and create it again`,
+          `it was created from generation ${own.labels[generationLabel] ?? 'unknown'}, and the desired one is ${container.generation}: change the container (a label is enough), and it is replaced; or remove it and create it again`,
         ),
       ],
     );
@@ -149,7 +150,62 @@ function planOwn(
       ],
     );
   }
-  return planLife(container, docker, own, around, shared?.stale === true);
+  return withRestartPolicy(container, own, planLife(container, docker, own, around, shared?.stale === true));
+}
+
+/** The restart policy is the one thing of a container that Docker changes in place. */
+function withRestartPolicy(
+  { restart }: DesiredContainer,
+  own: DockerContainerDetail,
+  planned: ContainerPlan,
+): ContainerPlan {
+  if (own.restartPolicy.name === restart || own.status === 'removing' || own.status === 'dead')
+    return planned;
+  const step = { do: 'set-restart-policy', dockerId: own.id, name: own.name, restart } as const;
+  return { ...planned, steps: [step, ...planned.steps] };
+}
+
+/**
+ * One that was changed since it was made, by what Docker can only give to another container. It runs until all that the other needs
+ * is here: its image, its networks, the stack that it shares.
+ */
+function planReplacement(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+  own: DockerContainerDetail,
+  around: ContainerSurroundings,
+): ContainerPlan {
+  const waits = networkWait(container, around);
+  if (waits !== null) return plan(own, [], [fails('Ready', 'NetworkNotReady', waits)]);
+  const shared = sharedStack(container, docker, around.desiredByName, null);
+  if (shared !== null && 'waits' in shared)
+    return plan(own, [], [fails('Ready', 'TargetNotRunning', shared.waits)]);
+  const image = imageFor(container, docker);
+  if (image.missing) return plan(own, [], [image.condition, summary([image.condition], '')]);
+  const target = { dockerId: own.id, name: own.name };
+  const runs = own.status === 'running' || own.status === 'restarting';
+  const left = leftBehind(
+    own,
+    docker,
+    new Set(around.desiredSharers(container.name).map(({ name }) => name)),
+  );
+  return plan(
+    own,
+    [
+      ...image.steps,
+      ...(runs ? [{ do: 'stop-container' as const, ...target }] : []),
+      { do: 'remove-container', ...target, why: 'replace' },
+      { do: 'create-container', spec: containerSpec(container, shared?.target.id ?? null) },
+    ],
+    [
+      image.condition,
+      fails(
+        'Ready',
+        'Replacing',
+        `it was changed since it was created, and is being replaced by generation ${container.generation}${left}`,
+      ),
+    ],
+  );
 }
 
 /** One that never ran is made again, since nothing of it is lost: the server may have chosen another address for it. */
@@ -235,8 +291,28 @@ function planCreation(
   docker: ObservedDocker,
   around: ContainerSurroundings,
 ): ContainerPlan {
+  const { condition: image, missing, steps } = imageFor(container, docker);
+  const waits = networkWait(container, around);
+  if (waits !== null) return plan(null, [], [image, fails('Ready', 'NetworkNotReady', waits)]);
+  const shared = sharedStack(container, docker, around.desiredByName, null);
+  if (shared !== null && 'waits' in shared) {
+    return plan(null, [], [image, fails('Ready', 'TargetNotRunning', shared.waits)]);
+  }
+  if (missing) return plan(null, [], [image, summary([image], '')]);
+  return plan(
+    null,
+    [...steps, { do: 'create-container', spec: containerSpec(container, shared?.target.id ?? null) }],
+    [image, fails('Ready', 'Missing', `container ${container.name} does not exist; it is being created`)],
+  );
+}
+
+/** The image of a container that is to be made: how it stands, and what brings it; `missing`: nothing may bring it. */
+function imageFor(
+  container: DesiredContainer,
+  docker: ObservedDocker,
+): { condition: DraftOf<'ImageReady'>; missing: boolean; steps: readonly Step[] } {
   const here = docker.images.has(container.image);
-  const image = here
+  const condition = here
     ? holds('ImageReady', 'ImagePresent', `image ${container.image} is on this host`)
     : container.pull === 'never'
       ? fails(
@@ -245,22 +321,12 @@ function planCreation(
           `image ${container.image} is not on this host and pull is never: load it by hand`,
         )
       : fails('ImageReady', 'Pulling', `image ${container.image} is being pulled`);
-  const waits = networkWait(container, around);
-  if (waits !== null) return plan(null, [], [image, fails('Ready', 'NetworkNotReady', waits)]);
-  const shared = sharedStack(container, docker, around.desiredByName, null);
-  if (shared !== null && 'waits' in shared) {
-    return plan(null, [], [image, fails('Ready', 'TargetNotRunning', shared.waits)]);
-  }
-  if (!here && container.pull === 'never') return plan(null, [], [image, summary([image], '')]);
-  const pull = container.pull === 'always' || !here;
-  return plan(
-    null,
-    [
-      ...(pull ? [{ do: 'pull-image' as const, image: container.image }] : []),
-      { do: 'create-container', spec: containerSpec(container, shared?.target.id ?? null) },
-    ],
-    [image, fails('Ready', 'Missing', `container ${container.name} does not exist; it is being created`)],
-  );
+  const pull = container.pull === 'always' || (!here && container.pull !== 'never');
+  return {
+    condition,
+    missing: !here && container.pull === 'never',
+    steps: pull ? [{ do: 'pull-image', image: container.image }] : [],
+  };
 }
 
 function networkWait(container: DesiredContainer, around: ContainerSurroundings): string | null {

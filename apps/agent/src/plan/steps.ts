@@ -1,3 +1,4 @@
+import type { DesiredContainer } from '@trunkline/contracts';
 import { listed } from '@trunkline/log';
 import type { DockerContainerSpec, DockerNetworkSpec } from '../host/docker-engine.ts';
 import type { ContainerHostRouteChange } from '../host/container-host-routes.ts';
@@ -69,6 +70,12 @@ export type Step =
   | { readonly do: 'start-container'; readonly dockerId: string; readonly name: string }
   | { readonly do: 'start-again'; readonly dockerId: string; readonly name: string }
   | { readonly do: 'restart-container'; readonly dockerId: string; readonly name: string }
+  | {
+      readonly do: 'set-restart-policy';
+      readonly dockerId: string;
+      readonly name: string;
+      readonly restart: DesiredContainer['restart'];
+    }
   | {
       /** Of a container of others that shares the network stack of the container `of`. */
       readonly do: 'restart-sharer' | 'start-sharer';
@@ -210,6 +217,8 @@ function wordsOf(step: Step): readonly [verb: keyof typeof done, object: string]
       return ['start', `container ${step.name} again: its start had failed at its network`];
     case 'restart-container':
       return ['restart', `container ${step.name}`];
+    case 'set-restart-policy':
+      return ['set', `the restart policy of container ${step.name} to ${step.restart}`];
     case 'restart-sharer':
       return [
         'restart',

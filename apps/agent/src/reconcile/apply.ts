@@ -28,6 +28,7 @@ export interface ApplyDeps {
     | 'createContainer'
     | 'startContainer'
     | 'restartContainer'
+    | 'setRestartPolicy'
     | 'stopContainer'
     | 'removeContainer'
     | 'connectNetwork'
@@ -172,6 +173,8 @@ async function applyStep(step: Step, deps: ApplyDeps): Promise<void> {
       return docker.startContainer(step.dockerId);
     case 'restart-container':
       return docker.restartContainer(step.dockerId, stopTimeoutSeconds);
+    case 'set-restart-policy':
+      return docker.setRestartPolicy(step.dockerId, { name: step.restart, maximumRetryCount: 0 });
     case 'restart-sharer':
       // On disk before Docker stops it: whatever its policy, it is started again, also by the agent after this one.
       await deps.stacks.begin(step.dockerId);

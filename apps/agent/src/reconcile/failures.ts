@@ -102,6 +102,8 @@ function place(step: Step, error: unknown): ConditionName {
     case 'start-container':
     case 'restart-container':
       return { type: 'Ready', reason: 'StartFailed' };
+    case 'set-restart-policy':
+      return { type: 'Ready', reason: 'UpdateFailed' };
     case 'start-again':
     case 'restart-sharer':
     case 'start-sharer':

@@ -59,6 +59,7 @@ function showDifferences(io: Io, plans: readonly Plan[]): void {
 const outcomes = {
   create: ['created', 'would be created'],
   change: ['changed', 'would be changed'],
+  replace: ['changed, and is replaced on its host', 'would be changed, and replaced on its host'],
   none: ['unchanged', 'unchanged'],
 } as const satisfies Record<Plan['action'], readonly [string, string]>;
 

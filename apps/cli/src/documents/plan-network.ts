@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError, type Answer } from '@trunkline/client';
-import { Network, NetworkPut } from '@trunkline/contracts';
+import { Network, NetworkCreate } from '@trunkline/contracts';
 import { explain } from '../lib/explain.ts';
 import { textField } from './parse-documents.ts';
 import { unlessMissing } from '../lib/unless-missing.ts';
@@ -10,7 +10,7 @@ import { writable } from './writable.ts';
 /** A network is replaced as a whole; the server says what that would make of it. */
 export const planNetwork: PlanDocument = async (document, { client, options }) => {
   const name = textField(document, 'name');
-  const body = writable(document.fields, NetworkPut, Network) as NetworkPut;
+  const body = writable(document.fields, NetworkCreate, Network) as NetworkCreate;
   const ref = `network/${name}`;
   // Without time to wait for them no agent is asked.
   const asking = { dryRun: true, ...(options.asksAgents ? {} : { wait: '0s' as const }) };
@@ -48,4 +48,4 @@ export const planNetwork: PlanDocument = async (document, { client, options }) =
   };
 };
 
-const shown = (network: Network): object => writable(network, NetworkPut, Network) as object;
+const shown = (network: Network): object => writable(network, NetworkCreate, Network) as object;

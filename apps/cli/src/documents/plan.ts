@@ -22,7 +22,8 @@ export interface Planning {
 export interface Plan {
   /** `network/mac_net1`. */
   readonly ref: string;
-  readonly action: 'create' | 'change' | 'none';
+  /** `replace`: changed, and another takes its place on its host. */
+  readonly action: 'create' | 'change' | 'replace' | 'none';
   /** What requests may write of it, as it is; null: it is not there. */
   readonly before: object | null;
   /** The same, as it would be. */

@@ -1,4 +1,4 @@
-import { Container, ContainerCreate, Network, NetworkPut } from '@trunkline/contracts';
+import { Container, ContainerCreate, Network, NetworkCreate } from '@trunkline/contracts';
 import { expect, test } from 'vitest';
 import { writable } from './writable.ts';
 
@@ -22,7 +22,7 @@ test('of a network, what only the server writes is left out, in its subnets too'
     generation: 3,
     status: { ready: true },
   };
-  expect(writable(network, NetworkPut, Network)).toEqual({
+  expect(writable(network, NetworkCreate, Network)).toEqual({
     name: 'mac_net1',
     space: 'default',
     vlan: null,
@@ -47,7 +47,7 @@ test('of a container, null is left out where a request cannot have it', () => {
 });
 
 test('what neither schema has is kept, for the server to judge', () => {
-  expect(writable({ name: 'a', vlam: 3, subnets: [{ cider: 'x' }] }, NetworkPut, Network)).toEqual({
+  expect(writable({ name: 'a', vlam: 3, subnets: [{ cider: 'x' }] }, NetworkCreate, Network)).toEqual({
     name: 'a',
     vlam: 3,
     subnets: [{ cider: 'x' }],

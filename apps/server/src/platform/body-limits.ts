@@ -23,6 +23,8 @@ const bodyLimits: Readonly<Record<string, BodyLimit>> = {
   'PATCH /v1/networks/:name': { bytes: MiB, values: 20_000 },
   // Environment and arguments.
   'POST /v1/containers': { bytes: MiB, values: 2_000 },
+  // With its conditions, as GET answers it.
+  'PUT /v1/containers/:name': { bytes: MiB, values: 3_000 },
   // 512 pairs of a matrix with names as long as they may be.
   'POST /v1/checks': { bytes: 256 * KiB, values: 4_000 },
   // The facts of a machine with 512 interfaces; from anybody.

@@ -177,6 +177,7 @@ describe('the OpenAPI document is the manual', () => {
       'DELETE /v1/networks/{name}',
       'PATCH /v1/hosts/{name}',
       'PATCH /v1/networks/{name}',
+      'PUT /v1/containers/{name}',
       'PUT /v1/networks/{name}',
     ]);
     const posts = operations.map(({ name }) => name).filter((name) => name.startsWith('POST '));

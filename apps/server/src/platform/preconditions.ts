@@ -1,9 +1,50 @@
 import type { FastifyRequest } from 'fastify';
-import { ApiError } from './errors.ts';
+import { ApiError, invalidFields } from './errors.ts';
 
 /** Strong entity tag (RFC 9110 8.8.3) of a resource: which one it is, and its version. */
 export function entityTag(id: string, version: number): string {
   return `"${version}.${id.slice(-12)}"`;
+}
+
+/** What the headers of a PUT say about the resource; each throws what does not hold (RFC 9110 13.1 and 13.2.2). */
+export interface PutPreconditions {
+  /** There is no such resource: it would be made. */
+  whenAbsent(what: string): void;
+  /** There is one, of this version. */
+  whenPresent(what: string, current: string): void;
+  /** It is there, and would change. */
+  beforeChange(current: string): void;
+}
+
+/**
+ * `If-None-Match: *` makes and changes nothing; `If-Match` changes and makes nothing. Without either the resource is made where there is
+ * none; where there is one, only a request that changes nothing is let through.
+ */
+export function putPreconditions(request: Pick<FastifyRequest, 'headers'>): PutPreconditions {
+  const { 'if-match': match, 'if-none-match': noneMatch } = request.headers;
+  return {
+    whenAbsent(what) {
+      if (match === undefined) return;
+      throw new ApiError(
+        'precondition_failed',
+        `there is no ${what}, so If-Match: ${match} does not hold: leave it out to create it`,
+      );
+    },
+    whenPresent(what, current) {
+      if (match !== undefined) checkIfMatch(request, current);
+      if (noneMatch === undefined) return;
+      const tags = noneMatch.split(',').map((tag) => tag.trim());
+      if (!tags.includes('*') && !tags.includes(current)) return;
+      throw new ApiError(
+        'precondition_failed',
+        `${what} is there, with ETag ${current}, so If-None-Match: ${noneMatch} does not hold: send If-Match to change it`,
+        { data: { etag: current } },
+      );
+    },
+    beforeChange(current) {
+      if (match === undefined) checkIfMatch(request, current);
+    },
+  };
 }
 
 /**
@@ -25,4 +66,10 @@ export function checkIfMatch(request: Pick<FastifyRequest, 'headers'>, current: 
     `the resource has changed since ${header} and is now ${current}: read it again and repeat`,
     { data: { etag: current } },
   );
+}
+
+/** The name in the body of a PUT is the one in its path. */
+export function checkName(inBody: string, inPath: string): void {
+  if (inBody !== inPath)
+    throw invalidFields([{ pointer: '/name', message: `must be ${inPath}, as in the path: a name is kept` }]);
 }

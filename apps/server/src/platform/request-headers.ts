@@ -14,6 +14,17 @@ export const IfMatchHeader = Type.Object({
   ),
 });
 
+/** Preconditions of a PUT that makes what is not there. */
+export const PutHeaders = Type.Object({
+  ...IfMatchHeader.properties,
+  'if-none-match': Type.Optional(
+    Type.String({
+      maxLength: maxHeader,
+      description: '`*`: only create it, and change nothing where it is there.',
+    }),
+  ),
+});
+
 /** `Idempotency-Key` in the OpenAPI document. */
 export const IdempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(

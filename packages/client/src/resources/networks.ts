@@ -27,7 +27,7 @@ export function createNetworks({ call, all }: Requester) {
       all('/v1/networks', query, options),
     get: (name: string, options?: CallOptions): Promise<Answer<Network>> =>
       call({ method: 'GET', path: networkPath(name) }, options),
-    /** Replaces the network as it should be; `ifMatch` is required where it exists. */
+    /** Makes it where there is none (`ifNoneMatch: '*'`: only there), else replaces it; `ifMatch` is required for a change. */
     put: (name: string, body: NetworkPut, options?: WriteOptions): Promise<Answer<Network>> =>
       call({ method: 'PUT', path: networkPath(name), body }, options),
     /** Changes some of it (merge patch); `ifMatch` is required. */

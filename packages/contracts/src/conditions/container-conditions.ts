@@ -108,13 +108,19 @@ export const readyOfContainer = {
     remedy: agentDoesIt,
   },
   Replacing: {
-    means: 'The container never ran and changed since it was made, so it is being replaced.',
+    means:
+      'The container was changed since it was made, so it is being replaced. One that runs goes on until its new image is there.',
     remedy: agentDoesIt,
   },
   Outdated: {
     means:
-      'The container was made from an older generation, or the Docker network of a placement is being replaced.',
-    remedy: 'For a container: remove it and create it again.',
+      'The container was made from a generation that was lost with a restored backup, or the Docker network of a placement is being replaced.',
+    remedy:
+      'For a container: change it (a label is enough), and it is replaced; or remove it and create it again.',
+  },
+  UpdateFailed: {
+    means: 'Docker could not change the container.',
+    remedy: 'The message has the error of Docker. The agent tries again.',
   },
   AddressRevoked: {
     means: 'The container runs with an address that was released by force, or that is in conflict.',

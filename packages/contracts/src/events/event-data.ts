@@ -35,6 +35,7 @@ export const eventFields = {
   ),
   unconfirmed: flag('Released although its host has not confirmed it.'),
   fields: names('The fields that changed.'),
+  how: Words(['inPlace', 'replace'], { description: 'Whether it goes on running, or is replaced.' }),
   owner: Nullable(OwnerKey, { description: 'The owner of the address; null: nobody.' }),
   container: Nullable(text('', 256), { description: 'The container; null: not known.' }),
   dockerId: Nullable(text('', 64), { description: 'The Docker id of the container.' }),

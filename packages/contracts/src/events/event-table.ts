@@ -107,6 +107,11 @@ export const eventTable = {
     means: 'A container was created in the API. Its host makes it.',
     data: Closed({ image: f.image, networks: f.networks }),
   },
+  'container.updated': {
+    subject: 'container',
+    means: 'A container was changed. `how`: it goes on running (`inPlace`), or its host replaces it.',
+    data: Closed({ generation: f.generation, fields: f.fields, how: f.how }),
+  },
   'container.deleting': {
     subject: 'container',
     means: 'A container is being removed from its host.',

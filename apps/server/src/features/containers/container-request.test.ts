@@ -87,7 +87,14 @@ test('a container gets one address of each IP version that its network has', () 
   expect(take({ address: 'fd00::5' }, [4, 6]).faults).toMatchObject([{ pointer: '/attachments/0/address' }]);
   expect(take({ address: '10.0.0.5' }, [6]).faults).toMatchObject([{ pointer: '/attachments/0/address' }]);
   expect(take({ address6: 'fd00::5' }, [4]).faults).toMatchObject([{ pointer: '/attachments/0/address6' }]);
-  expect(take({ address6: 'fd00::5' }, [6]).faults).toMatchObject([{ pointer: '/attachments/0/address6' }]);
+  // As GET answers it.
+  expect(take({ address6: 'fd00::5' }, [6])).toEqual({
+    reservations: [{ family: 'ipv6', address: 'fd00::5' }],
+    faults: [],
+  });
+  expect(take({ address: 'fd00::6', address6: 'fd00::5' }, [6]).faults).toMatchObject([
+    { pointer: '/attachments/0/address6' },
+  ]);
 });
 
 test('a container that was made before a field existed has the default of the field', () => {

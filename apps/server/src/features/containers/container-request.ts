@@ -134,7 +134,9 @@ export function reservationsFor(
   }
   if (request.address !== undefined && !isV6 && !has(4))
     addFault(`${at}/address`, `is IPv4; network ${request.network} has IPv6 only`);
-  if (request.address6 !== undefined && !(has(4) && has(6))) {
+  // What GET answers of a network with IPv6 only has its address here.
+  const isOnlyV6 = request.address6 !== undefined && request.address === undefined && has(6) && !has(4);
+  if (request.address6 !== undefined && !(has(4) && has(6)) && !isOnlyV6) {
     addFault(
       `${at}/address6`,
       has(6)
@@ -142,7 +144,7 @@ export function reservationsFor(
         : `is IPv6; network ${request.network} has IPv4 only`,
     );
   }
-  const v6 = has(4) ? request.address6 : request.address;
+  const v6 = has(4) || isOnlyV6 ? request.address6 : request.address;
   const reservations: Reservation[] = [];
   if (has(4))
     reservations.push({

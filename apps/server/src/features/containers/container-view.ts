@@ -1,7 +1,9 @@
 import { containerSettings, type Condition, type Container } from '@trunkline/contracts';
 import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
 import { canonicalIp } from '../../platform/database/inet.ts';
+import { entityTag } from '../../platform/preconditions.ts';
 import { wholeValues } from '../../platform/settings.ts';
+import type { ContainerFields } from './container-fields.ts';
 import type { ObservedContainer } from './container-verdict.ts';
 import type { ContainerSpec } from './container-request.ts';
 import type { ContainerRow } from './containers.store.ts';
@@ -14,8 +16,15 @@ export const observedOf = (row: ContainerRow): ObservedContainer | null =>
 export const conditionsOf = (row: ContainerRow): Condition[] => row.conditions as unknown as Condition[];
 const labelsOf = (row: ContainerRow): Record<string, string> => row.labels as Record<string, string>;
 
-const networkModeOf = (row: ContainerRow): string | null =>
+export const networkModeOf = (row: ContainerRow): string | null =>
   row.stackOwner === null ? null : `container:${row.stackOwner.name}`;
+
+/** What operators change of a container, as it is. */
+export const fieldsOf = (row: ContainerRow): ContainerFields => ({ ...specOf(row), labels: labelsOf(row) });
+
+/** The entity tag of a container. */
+export const containerTag = (container: { id: string; generation: number }): string =>
+  entityTag(container.id, container.generation);
 
 /** Whether it was seen running as it should be, on a host that is heard of. */
 export function isRunning(row: ContainerRow, online: boolean): boolean {

@@ -3,11 +3,15 @@ import {
   Container,
   ContainerCreate,
   ContainerName,
+  containerPath,
+  ContainerPut,
+  containerServerFields,
   DryRunQuery,
   HostName,
   NetworkName,
   Page,
   PageQuery,
+  type ServerField,
   WaitQuery,
 } from '@trunkline/contracts';
 import type { FastifyReply } from 'fastify';
@@ -17,10 +21,12 @@ import { holdUntil } from '../../platform/database/change-feed.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { checkIfMatch } from '../../platform/preconditions.ts';
+import { checkIfMatch, checkName, putPreconditions } from '../../platform/preconditions.ts';
 import { callerGone, changeContext, sendReply, waitMs } from '../../platform/request-context.ts';
-import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
-import { containerTag, type ContainersService } from './containers.service.ts';
+import { IdempotencyKeyHeader, IfMatchHeader, PutHeaders } from '../../platform/request-headers.ts';
+import { containerFields } from './container-fields.ts';
+import { containerTag } from './container-view.ts';
+import type { ContainersService } from './containers.service.ts';
 
 const tags = ['containers'];
 const OfContainer = Type.Object({ name: ContainerName });
@@ -35,6 +41,17 @@ const Removing = Closed({
     Type.Boolean({
       description:
         'Remove it although others share its network stack. Containers of the API that do so are removed too, before it. Any others are left running without a network: recreate them by hand.',
+      examples: [false],
+    }),
+  ),
+  ...WaitQuery,
+  ...DryRunQuery,
+});
+const Changing = Closed({
+  force: Type.Optional(
+    Type.Boolean({
+      description:
+        'Replace it although containers that Trunkline did not make share its network stack: they are left without a network.',
       examples: [false],
     }),
   ),
@@ -93,6 +110,34 @@ const getContainer = route({
   },
 });
 
+const wordsOf = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
+const reaching = (kind: 'inPlace' | 'replace'): string =>
+  wordsOf(Object.entries(containerFields).flatMap(([name, of]) => (of === kind ? [name] : [])));
+const serverFields = (kind: ServerField): string =>
+  wordsOf(Object.entries(containerServerFields).flatMap(([name, of]) => (of === kind ? [name] : [])));
+
+const putContainer = route({
+  method: 'PUT',
+  url: '/v1/containers/:name',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'putContainer',
+    summary: 'Run a container, or change it',
+    description:
+      'Runs the container where there is none (201), and makes one that is there what the body says (200). A change requires `If-Match` with the ETag of the container (`*` matches any version); `If-None-Match: *` creates only, and is refused with 412 where the container is there. A field that is left out takes its default. A repeated request with the same container changes nothing, and needs no header. ' +
+      `Changed in place: ${reaching('inPlace')}. A change of ${reaching('replace')} replaces the container on its host: it runs until the new image is there, then it is stopped and removed, and another is created with the same name and addresses; containers of the API that share its network stack are replaced with it. \`dryRun\` answers in \`change\` which of them it would be. ` +
+      'Its host, its networks and addresses, and the stack that it shares are kept: a request that changes them is refused. ' +
+      `What GET answers may be sent as it is: of what only the server writes, ${serverFields('kept')} must be as they are, and ${serverFields('observed')} are passed over. ` +
+      'With `wait` the answer comes when the container was seen running in its new form, or at once if its host is silent.',
+    headers: PutHeaders,
+    params: OfContainer,
+    querystring: Changing,
+    body: ContainerPut,
+    response: answers({ 200: Container, 201: Container }),
+  },
+});
+
 const deleteContainer = route({
   method: 'DELETE',
   url: '/v1/containers/:name',
@@ -139,6 +184,27 @@ export async function containerRoutes(
   app.route({
     ...getContainer,
     handler: async ({ params }, reply) => sendContainer(reply, 200, await containers.get(params.name)),
+  });
+
+  app.route({
+    ...putContainer,
+    handler: async (request, reply) => {
+      const { params, body, query } = request;
+      checkName(body.name, params.name);
+      const context = changeContext(request);
+      const options = { preconditions: putPreconditions(request), force: query.force === true };
+      const put = await containers.put(params.name, body, options, context);
+      const ms = waitMs(request);
+      let { container } = put;
+      if (ms > 0) {
+        const { id } = container;
+        await holdUntil(platform.feed, () => containers.settled(id), ms, callerGone(request));
+        if (!(await containers.isGone(id))) container = await containers.get(params.name);
+      }
+      const isMade = put.created && context.dryRun !== true;
+      if (isMade) reply.header('location', containerPath(container.name));
+      return sendContainer(reply, isMade ? 201 : 200, container);
+    },
   });
 
   app.route({

@@ -1,7 +1,9 @@
 import {
   containerPath,
   type Container,
+  type ContainerChangeKind,
   type ContainerCreate,
+  type ContainerPut,
   type ContainerReport,
   type DesiredContainer,
 } from '@trunkline/contracts';
@@ -12,12 +14,14 @@ import { ApiError } from '../../platform/errors.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { entityTag } from '../../platform/preconditions.ts';
+import type { PutPreconditions } from '../../platform/preconditions.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
 import { moveFromConflicts, type ConflictedAddress } from './conflict-moves.ts';
+import { changeContainer } from './container-change.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
+import { creationOf } from './container-put.ts';
 import { recordContainerReports, type AddressesOfReports } from './container-reports.ts';
-import { isRunning, presentContainer } from './container-view.ts';
+import { containerTag, isRunning, presentContainer } from './container-view.ts';
 import { refuseWhileShared } from './shared-removal.ts';
 import { readContainer } from './container-request.ts';
 import { containersOfHosts } from './desired-containers.ts';
@@ -55,6 +59,16 @@ export interface ContainerRef {
 
 export interface ContainersService {
   create(input: ContainerCreate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
+  /**
+   * Runs the container where there is none, else makes it what the body says. With `force` also where containers that others made
+   * would lose the network stack that they share.
+   */
+  put(
+    name: string,
+    body: ContainerPut,
+    options: { preconditions: PutPreconditions; force: boolean },
+    context: ChangeContext,
+  ): Promise<{ created: boolean; container: Container }>;
   list(
     filter: ContainerFilter,
     page: { limit: number; cursor: string | undefined },
@@ -97,10 +111,6 @@ export interface ContainersService {
   hostIdOf(db: TransactionClient, name: string): Promise<string | undefined>;
 }
 
-/** The entity tag of a container. */
-export const containerTag = (container: { id: string; generation: number }): string =>
-  entityTag(container.id, container.generation);
-
 const found = (row: ContainerRow | null, name: string): ContainerRow => {
   if (row === null) throw new ApiError('container_not_found', `there is no container ${name}`);
   return row;
@@ -133,6 +143,31 @@ export function createContainersService(
         const headers = { location: containerPath(request.name), etag: containerTag(body) };
         return { status: 201, headers, body };
       });
+    },
+
+    async put(name, body, options, context) {
+      const once = (): Promise<{ created: boolean; container: Container }> =>
+        changes.make(context, async (change) => {
+          const row = await lockWithSharers(change.db, name);
+          const created = row === null;
+          let difference: { how: ContainerChangeKind; fields: string[] } = { how: 'create', fields: [] };
+          if (row === null) {
+            options.preconditions.whenAbsent(`container ${name}`);
+            await createContainer(change, deps, readContainer(creationOf(body)), now());
+          } else difference = await changeContainer(change, row, body, options);
+          const container = present(found(await findContainer(change.db, name), name));
+          return {
+            created,
+            container: context.dryRun === true ? { ...container, change: difference } : container,
+          };
+        });
+      try {
+        return await once();
+      } catch (error) {
+        // Somebody else made it after it was looked for.
+        if (error instanceof ApiError && error.code === 'container_exists') return once();
+        throw error;
+      }
     },
 
     async list(filter, { limit, cursor }) {

@@ -123,6 +123,24 @@ export async function holderOfMac(
   return held?.container.name;
 }
 
+/** Writes the container as it should be, and raises its generation. `sameAs`: the earlier ones that it is the same as on its host. */
+export async function updateContainer(
+  db: TransactionClient,
+  id: string,
+  {
+    spec,
+    labels,
+    sameAs,
+  }: Pick<ContainerRequest, 'spec' | 'labels'> & {
+    sameAs: number[];
+  },
+): Promise<void> {
+  await db.container.update({
+    where: { id },
+    data: { spec: { ...spec }, labels, sameAs, generation: { increment: 1 } },
+  });
+}
+
 export async function markContainerDeleting(db: TransactionClient, id: string, now: Date): Promise<void> {
   await db.container.update({
     where: { id },

@@ -3,6 +3,7 @@ import { networkPath } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
+import type { PutPreconditions } from '../../platform/preconditions.ts';
 import { refuseWhileAttached } from '../placements/attached-containers.ts';
 import { foundNetwork } from '../placements/placed-network.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';
@@ -44,20 +45,44 @@ export type NetworkAddresses = RemovalDeps['addresses'] & {
 export type CheckTag = (current: string) => void;
 
 /** What becomes of a network. */
-export type EditNetwork = (current: NetworkSpec, network: { space: string }) => NetworkSpec;
+export type EditNetwork = (current: NetworkSpec, network: NetworkRow) => NetworkSpec;
+
+/** A network to make. The spec is valid. */
+export interface NewNetwork {
+  name: string;
+  space: string;
+  spec: NetworkSpec;
+}
+
+/** A change of a network. `beforeChange` is asked once it is known that something changes. */
+interface EditRequest {
+  name: string;
+  check: CheckTag;
+  beforeChange?: CheckTag;
+  edit: EditNetwork;
+  force: boolean;
+}
 
 /** Changes of networks, each inside a transaction of the caller. */
 export interface NetworkWrites {
   /** Throws network_exists, subnet_overlaps. The spec is valid. */
-  make(change: Change, network: { name: string; space: string; spec: NetworkSpec }): Promise<void>;
+  make(change: Change, network: NewNetwork): Promise<void>;
+  /** Makes the network where there is none, else makes it what `edit` makes of it; answers whether it was made. */
+  put(
+    change: Change,
+    request: {
+      name: string;
+      preconditions: PutPreconditions;
+      create: () => NewNetwork;
+      edit: EditNetwork;
+      force: boolean;
+    },
+  ): Promise<boolean>;
   /**
    * Makes the network what `edit` makes of it; nothing at all changes when that is what it is. With `force` hosts may
    * disconnect containers where Docker must make it again, also for an earlier change that still waits for that.
    */
-  edit(
-    change: Change,
-    request: { name: string; check: CheckTag; edit: EditNetwork; force: boolean },
-  ): Promise<void>;
+  edit(change: Change, request: EditRequest): Promise<void>;
   /** Marks it as leaving, unless it is; answers it as it was. */
   beginRemoval(change: Change, name: string, check: CheckTag): Promise<NetworkRow>;
 }
@@ -89,7 +114,7 @@ export function createNetworkWrites(deps: {
     );
   };
 
-  return {
+  const writes: NetworkWrites = {
     async make(change, { name, space, spec }) {
       const { db } = change;
       await placements.lockSelection(db);
@@ -113,7 +138,24 @@ export function createNetworkWrites(deps: {
       await placements.placeNetwork(change, { id, name }, spec.hosts);
     },
 
-    async edit(change, { name, check, edit, force }) {
+    async put(change, { name, preconditions, create, edit, force }) {
+      await placements.lockSelection(change.db);
+      if (!(await isTaken(change.db, name))) {
+        preconditions.whenAbsent(`network ${name}`);
+        await writes.make(change, create());
+        return true;
+      }
+      await writes.edit(change, {
+        name,
+        check: (tag) => preconditions.whenPresent(`network ${name}`, tag),
+        beforeChange: (tag) => preconditions.beforeChange(tag),
+        edit,
+        force,
+      });
+      return false;
+    },
+
+    async edit(change, { name, check, beforeChange, edit, force }) {
       const { db } = change;
       await placements.lockSelection(db);
       const row = foundNetwork(await lockNetwork(db, name), name);
@@ -129,6 +171,7 @@ export function createNetworkWrites(deps: {
       const { fields } = difference;
       const forced = force ? await forcedBy(change, row, difference) : undefined;
       if (fields.length === 0 && (forced === undefined || forced.hostIds.length === 0)) return;
+      beforeChange?.(networkTag(row));
       const generation = fields.length === 0 ? row.generation : row.generation + 1;
       change.record({
         type: 'network.updated',
@@ -174,4 +217,5 @@ export function createNetworkWrites(deps: {
       return row;
     },
   };
+  return writes;
 }

@@ -6,19 +6,22 @@ import {
   NetworkName,
   NetworkPatch,
   NetworkPut,
+  networkPath,
+  networkServerFields,
   Page,
   PageQuery,
+  type ServerField,
+  subnetServerFields,
   WaitQuery,
 } from '@trunkline/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
-import { invalidFields } from '../../platform/errors.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
-import { checkIfMatch } from '../../platform/preconditions.ts';
+import { checkIfMatch, checkName, putPreconditions } from '../../platform/preconditions.ts';
 import {
   callerGone,
   changeContext,
@@ -26,9 +29,9 @@ import {
   sendReply,
   waitMs,
 } from '../../platform/request-context.ts';
-import { IdempotencyKeyHeader, IfMatchHeader } from '../../platform/request-headers.ts';
+import { IdempotencyKeyHeader, IfMatchHeader, PutHeaders } from '../../platform/request-headers.ts';
 import { replacingFields } from './spec/network-fields.ts';
-import { patchedSpec, wholeSpec } from './spec/network-spec.ts';
+import { patchedSpec } from './spec/network-spec.ts';
 import { networkTag } from './network-view.ts';
 import type { RequestContext, NetworksService } from './networks.service.ts';
 
@@ -54,6 +57,13 @@ const dryRun =
 const needsIfMatch = 'Requires `If-Match` with the ETag of the network (`*` matches any version).';
 
 const refusal = `What Docker cannot change in place (${replacingFields.map((field) => `\`${field}\``).join(', ')}) is refused while containers are attached, unless \`force\` is set. A subnet with addresses in use cannot be removed in any case.`;
+
+const serverFields = (kind: ServerField): string =>
+  Object.entries({ ...networkServerFields, ...subnetServerFields })
+    .filter(([, of]) => of === kind)
+    .map(([name]) => `\`${name}\``)
+    .join(', ');
+const [kept, observed] = [serverFields('kept'), serverFields('observed')];
 
 const sendNetwork = async (reply: FastifyReply, status: number, network: Network): Promise<void> => {
   await reply.code(status).header('etag', networkTag(network)).send(network);
@@ -113,13 +123,13 @@ const replaceNetwork = route({
   schema: {
     tags,
     operationId: 'replaceNetwork',
-    summary: 'Replace a network',
-    description: `${needsIfMatch} A field that is left out takes its default; the space stays. A repeated request with the same network changes nothing. ${refusal} ${dryRun}`,
-    headers: IfMatchHeader,
+    summary: 'Create or replace a network',
+    description: `Creates the network where there is none (201), and makes one that is there what the body says (200). A change requires \`If-Match\` with the ETag of the network (\`*\` matches any version); \`If-None-Match: *\` creates only, and is refused with 412 where the network is there. A field that is left out takes its default; the space stays. A repeated request with the same network changes nothing, and needs no header. What GET answers may be sent as it is: of what only the server writes, ${kept} must be as they are, and ${observed} are passed over. ${refusal} ${dryRun}`,
+    headers: PutHeaders,
     params: OfNetwork,
     querystring: Changing,
     body: NetworkPut,
-    response: answers({ 200: Network }),
+    response: answers({ 200: Network, 201: Network }),
   },
 });
 
@@ -156,12 +166,6 @@ const deleteNetwork = route({
     response: answers({ 200: Network, 202: Network, 204: Gone }),
   },
 });
-
-/** A network keeps its name and its space; a PUT may repeat them. */
-function checkKept(field: 'name' | 'space', requested: string | undefined, kept: string): void {
-  if (requested === undefined || requested === kept) return;
-  throw invalidFields([{ pointer: `/${field}`, message: `must be ${kept}: a network keeps its ${field}` }]);
-}
 
 export async function networkRoutes(
   app: App,
@@ -207,17 +211,15 @@ export async function networkRoutes(
     ...replaceNetwork,
     handler: async (request, reply) => {
       const { params, body } = request;
-      checkKept('name', body.name, params.name);
-      const network = await networks.update(
-        params.name,
-        (tag) => checkIfMatch(request, tag),
-        (_current, { space }) => {
-          checkKept('space', body.space, space);
-          return wholeSpec(body);
-        },
-        { ...contextOf(request), force: request.query.force === true },
-      );
-      return sendNetwork(reply, 200, await afterWait(request, network));
+      checkName(body.name, params.name);
+      const context = contextOf(request);
+      const { created, network } = await networks.put(params.name, body, putPreconditions(request), {
+        ...context,
+        force: request.query.force === true,
+      });
+      const isMade = created && context.context.dryRun !== true;
+      if (isMade) reply.header('location', networkPath(network.name));
+      return sendNetwork(reply, isMade ? 201 : 200, await afterWait(request, network));
     },
   });
 

@@ -1,10 +1,17 @@
-import { networkPath, type DesiredNetwork, type Network, type NetworkCreate } from '@trunkline/contracts';
+import {
+  networkPath,
+  type DesiredNetwork,
+  type Network,
+  type NetworkCreate,
+  type NetworkPut,
+} from '@trunkline/contracts';
 import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import type { HostQuery } from '../../platform/database/host-queries.ts';
 import type { Reply } from '../../platform/idempotency.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
+import type { PutPreconditions } from '../../platform/preconditions.ts';
 import type { WaitBudget, Preflights } from '../checks/preflights.ts';
 import type { LimitThresholds } from '../limits/limit-conditions.ts';
 import { foundNetwork } from '../placements/placed-network.ts';
@@ -13,6 +20,7 @@ import type { PlacementsService } from '../placements/placements.service.ts';
 import { desiredOnHosts, networksOfHosts } from './desired-networks.ts';
 import { validSpec } from './network-changes.ts';
 import { askHosts, maxAsked } from './network-preflight.ts';
+import { putSpec } from './network-put.ts';
 import { finishRemoval } from './network-removal.ts';
 import { isReady, networkTag, presentNetwork, type HostsOfNetworks } from './network-view.ts';
 import {
@@ -47,6 +55,13 @@ export interface NetworksService {
   create(input: NetworkCreate, context: RequestContext): Promise<Reply & { replayed: boolean }>;
   list(page: PageRequest): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
+  /** Makes the network where there is none, and what the body says of one that is there. */
+  put(
+    name: string,
+    body: NetworkPut,
+    preconditions: PutPreconditions,
+    context: RequestContext & { force?: boolean },
+  ): Promise<{ created: boolean; network: Network }>;
   /** Makes the network what `edit` makes of it; nothing at all changes when that is what it is. */
   update(
     name: string,
@@ -138,6 +153,24 @@ export function createNetworksService(
     },
 
     get: (name) => read(prisma, name),
+
+    async put(name, body, preconditions, { context, waitBudget, force = false }) {
+      let created = false;
+      const change = async (open: Change): Promise<Network> => {
+        created = await writes.put(open, {
+          name,
+          preconditions,
+          create: () => ({ name, space: body.space ?? 'default', spec: validSpec(wholeSpec(body), name) }),
+          edit: (_current, row) => putSpec(body, row),
+          force,
+        });
+        return read(open.db, name);
+      };
+      const network = await (context.dryRun === true
+        ? wouldBe(context, waitBudget, change)
+        : changes.make(context, change));
+      return { created, network };
+    },
 
     async update(name, check, edit, { context, waitBudget, force = false }) {
       const change = async (open: Change): Promise<Network> => {
