@@ -312,7 +312,7 @@ export const WaitQuery = {
   wait: Type.Optional(
     Shaped('^([0-9]{1,2}|[0-2][0-9]{2}|300)s$', 'whole seconds from `0s` to `300s`, such as `30s`', {
       description:
-        'Answer when the change is applied on its hosts, or after this time: whole seconds, `0s` to `300s`, such as `30s`. The answer states what was reached, either way.',
+        'Answer when the change is applied on its hosts, or after this time: whole seconds, `0s` to `300s`, such as `30s`. The answer comes at once where every host that is not ready reported what only a person can change, such as a missing parent; these reasons are marked at [/docs/conditions](/docs/conditions). The answer states what was reached, either way.',
       examples: ['30s'],
     }),
   ),

@@ -17,6 +17,7 @@ export * from './checks/wire-result.ts';
 export * from './common.ts';
 export * from './conditions/condition-kind.ts';
 export * from './conditions/condition-table.ts';
+export * from './conditions/person-reasons.ts';
 export * from './containers.ts';
 export * from './endpoints.ts';
 export * from './errors.ts';

@@ -17,8 +17,8 @@ const firstPauseMs = 250;
 const longestPauseMs = 2000;
 
 /**
- * Looks again and again until all of it is so, and shows on a terminal what is missing. Fails when the time is up, or when only a host that
- * nobody hears of could make it so.
+ * Looks again and again until all of it is so, and shows on a terminal what is missing. Fails when the time is up, when only a host that
+ * nobody hears of could make it so, or when only a person can change what is in the way.
  */
 export async function waitUntil(
   io: Io,
@@ -33,9 +33,9 @@ export async function waitUntil(
       if (state === 'real') break;
       io.progress(says);
       const left = deadline - io.now().getTime();
-      if (state === 'stuck' || left <= 0) {
+      if (state !== 'under way' || left <= 0) {
         io.endProgress();
-        const why = state === 'stuck' ? 'nobody is there to make it so' : `after ${seconds} s`;
+        const why = state === 'under way' ? `after ${seconds} s` : inVain[state];
         throw new Failure('waited', `waited in vain, ${why}: ${says}`);
       }
       await io.sleep(Math.min(pause, left));
@@ -43,6 +43,11 @@ export async function waitUntil(
   }
   io.endProgress();
 }
+
+const inVain = {
+  stuck: 'nobody is there to make it so',
+  blocked: 'only a person can change what is in the way',
+} as const;
 
 async function look(client: ApiClient, { kind, name, until }: Awaited): Promise<Standing> {
   if (until === 'gone') {

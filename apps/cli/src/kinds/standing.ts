@@ -1,9 +1,15 @@
-import type { Condition, Container, Network, Placement } from '@trunkline/contracts';
+import {
+  needsPerson,
+  type Condition,
+  type Container,
+  type Network,
+  type Placement,
+} from '@trunkline/contracts';
 
 /** How far something is from what is asked of it. */
 export interface Standing {
-  /** `stuck`: it cannot be real before a host joins or is heard of again. */
-  readonly state: 'real' | 'under way' | 'stuck';
+  /** `stuck`: it cannot be real before a host joins or is heard of again. `blocked`: only a person can change what is in the way. */
+  readonly state: 'real' | 'under way' | 'stuck' | 'blocked';
   /** In a few words, for people. */
   readonly says: string;
 }
@@ -12,6 +18,16 @@ const readyOf = (conditions: readonly Condition[]): Condition | undefined =>
   conditions.find(({ type }) => type === 'Ready');
 
 const isSilent = (conditions: readonly Condition[]): boolean => readyOf(conditions)?.reason === 'HostOffline';
+
+/** Whether its host found, of the present generation, what only a person can change. */
+function isBlocked(
+  of: 'placement' | 'container',
+  conditions: readonly Condition[],
+  generation: number,
+): boolean {
+  const ready = readyOf(conditions);
+  return ready !== undefined && ready.observedGeneration >= generation && needsPerson(of, ready);
+}
 
 /** A network is real when every host that should have it has it as it should be now. */
 export function networkStanding({ name, status }: Network, placements: readonly Placement[]): Standing {
@@ -23,15 +39,20 @@ export function networkStanding({ name, status }: Network, placements: readonly 
   if (status.ready) return { state: 'real', says };
   if (total === 0)
     return { state: 'stuck', says: `network ${name} is nowhere: ${messageOf(status.conditions)}` };
-  const isStuck = rest.length > 0 && rest.every(({ conditions }) => isSilent(conditions));
-  return { state: isStuck ? 'stuck' : 'under way', says };
+  if (rest.length === 0) return { state: 'under way', says };
+  if (rest.every(({ conditions }) => isSilent(conditions))) return { state: 'stuck', says };
+  const waits = rest.some(
+    ({ conditions, generation }) => !isSilent(conditions) && !isBlocked('placement', conditions, generation),
+  );
+  return { state: waits ? 'under way' : 'blocked', says };
 }
 
 /** A container is real when it was seen running with its addresses. */
-export function containerStanding({ name, host, running, conditions }: Container): Standing {
+export function containerStanding({ name, host, running, conditions, generation }: Container): Standing {
   if (running) return { state: 'real', says: `container ${name} runs on ${host}` };
+  const isBlockedNow = isBlocked('container', conditions, generation);
   return {
-    state: isSilent(conditions) ? 'stuck' : 'under way',
+    state: isSilent(conditions) ? 'stuck' : isBlockedNow ? 'blocked' : 'under way',
     says: `container ${name} does not run on ${host} yet: ${messageOf(conditions)}`,
   };
 }

@@ -31,6 +31,8 @@ export interface ContainerDeps {
   };
   placements: {
     keepPlacedOn(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<string[]>;
+    /** Whether one of the networks can only be made ready on the host by a person. */
+    waitForPerson(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<boolean>;
   };
   addresses: Pick<ContainerAddresses, 'refuseTakenMac' | 'reserveForContainer'>;
 }

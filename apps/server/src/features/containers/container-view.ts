@@ -26,9 +26,13 @@ export const fieldsOf = (row: ContainerRow): ContainerFields => ({ ...specOf(row
 export const containerTag = (container: { id: string; generation: number }): string =>
   entityTag(container.id, container.generation);
 
+/** Its condition `Ready`, as its host last reported it. */
+export const readyOf = (row: ContainerRow): Condition | undefined =>
+  conditionsOf(row).find(({ type }) => type === 'Ready');
+
 /** Whether it was seen running as it should be, on a host that is heard of. */
 export function isRunning(row: ContainerRow, online: boolean): boolean {
-  const ready = conditionsOf(row).find(({ type }) => type === 'Ready');
+  const ready = readyOf(row);
   return (
     online &&
     observedOf(row)?.state === 'running' &&

@@ -1,5 +1,6 @@
 import {
   containerPath,
+  needsPerson,
   type Container,
   type ContainerChangeKind,
   type ContainerCreate,
@@ -21,7 +22,7 @@ import { changeContainer } from './container-change.ts';
 import { createContainer, type ContainerDeps } from './container-creation.ts';
 import { creationOf } from './container-put.ts';
 import { recordContainerReports, type AddressesOfReports } from './container-reports.ts';
-import { containerTag, isRunning, presentContainer } from './container-view.ts';
+import { containerTag, isRunning, presentContainer, readyOf } from './container-view.ts';
 import { refuseWhileShared } from './shared-removal.ts';
 import { readContainer } from './container-request.ts';
 import { containersOfHosts } from './desired-containers.ts';
@@ -84,7 +85,7 @@ export interface ContainersService {
     check: (tag: string) => void,
     context: ChangeContext,
   ): Promise<Container>;
-  /** Whether waiting any longer is of no use: it runs, or is gone, or its host is silent. */
+  /** Whether waiting any longer is of no use: it runs, or is gone, or its host is silent, or only a person can change what is in the way. */
   settled(id: string): Promise<boolean>;
   isGone(id: string): Promise<boolean>;
   /** Containers a host should run, and those it should remove. */
@@ -130,6 +131,15 @@ export function createContainersService(
     host: row.host.name,
     running: isRunning(row, deps.hosts.isOnline(row.host)),
   });
+
+  /** As its host reported of the generation that should be real. What it waits for may itself wait for a person: its networks. */
+  const waitsForPerson = async (row: ContainerRow): Promise<boolean> => {
+    const ready = readyOf(row);
+    if (row.observedGeneration < row.generation || ready === undefined) return false;
+    if (ready.reason !== 'NetworkNotReady') return needsPerson('container', ready);
+    const networks = row.attachments.map(({ networkId }) => networkId);
+    return deps.placements.waitForPerson(prisma, networks, row.hostId);
+  };
 
   return {
     create(input, context) {
@@ -213,7 +223,8 @@ export function createContainersService(
     async settled(id) {
       const row = await findContainerById(prisma, id);
       if (row === null || !deps.hosts.isAwaited(row.host)) return true;
-      return row.deletingSince === null && isRunning(row, deps.hosts.isOnline(row.host));
+      if (row.deletingSince === null && isRunning(row, deps.hosts.isOnline(row.host))) return true;
+      return await waitsForPerson(row);
     },
 
     isGone: async (id) =>

@@ -5,6 +5,7 @@ import {
   errorTable,
   eventTable,
   eventTypes,
+  personReasonTable,
   sharedReasonTable,
   type ConditionKind,
   type EventType,
@@ -32,13 +33,21 @@ const takesOver = ({ inherits }: ConditionKind): string => {
   return ` It may also have the reasons of ${whose}.`;
 };
 
+/** As `Ready` of which resources a reason ends a wait (`?wait`), in words. */
+function endsWaits(reason: string): string {
+  const of = Object.entries(personReasonTable).flatMap(([name, reasons]: [string, readonly string[]]) =>
+    reasons.includes(reason) ? [name] : [],
+  );
+  return of.length === 0 ? '' : ` Ends \`?wait\` as \`Ready\` of a ${of.join(' or ')}.`;
+}
+
 function conditionRows(type: string, kind: ConditionKind): TableRow[] {
   const about = `On: ${kind.on.join(', ')}. Reported by: ${kind.reportedBy.join(', ')}. Good: \`${kind.good}\`.`;
   return [
     { id: type, cells: [`\`${type}\``, '', `${kind.means}${takesOver(kind)}`, about] },
     ...Object.entries(kind.reasons).map(([reason, { means, remedy }]) => ({
       id: `${type}.${reason}`,
-      cells: ['', `\`${reason}\``, means, remedy],
+      cells: ['', `\`${reason}\``, means, `${remedy}${endsWaits(reason)}`],
     })),
   ];
 }
@@ -47,7 +56,7 @@ function conditionRows(type: string, kind: ConditionKind): TableRow[] {
 export const conditionsPage = (): string =>
   tablePage({
     title: 'Conditions',
-    intro: `Hosts, networks, placements and containers have conditions. The first row of each type says what its status <code>True</code> means; the rows below it are its reasons. The <code>message</code> of a condition says what was found this time. ${others}`,
+    intro: `Hosts, networks, placements and containers have conditions. The first row of each type says what its status <code>True</code> means; the rows below it are its reasons. The <code>message</code> of a condition says what was found this time. Where only a person can change it, <code>?wait</code> is answered at once; such reasons say so. ${others}`,
     columns: ['type', 'reason', 'meaning', 'what to do'],
     rows: [
       ...Object.entries(conditionTable).flatMap(([type, kind]) => conditionRows(type, kind)),

@@ -16,6 +16,7 @@ import type { WaitBudget, Preflights } from '../checks/preflights.ts';
 import type { LimitThresholds } from '../limits/limit-conditions.ts';
 import { foundNetwork } from '../placements/placed-network.ts';
 import { placementStandings } from '../placements/placement-standings.ts';
+import { waitsForPerson } from '../placements/placement-status.ts';
 import type { PlacementsService } from '../placements/placements.service.ts';
 import { desiredOnHosts, networksOfHosts } from './desired-networks.ts';
 import { validSpec } from './network-changes.ts';
@@ -77,7 +78,10 @@ export interface NetworksService {
   ): Promise<{ gone: boolean; network: Network }>;
   /** By id; undefined when it is no more. */
   find(id: string): Promise<Network | undefined>;
-  /** Whether waiting any longer is of no use: it is ready everywhere but on hosts that are silent, or it is gone. */
+  /**
+   * Whether waiting any longer is of no use: it is ready everywhere but on hosts that are silent, or where only a person can change what
+   * is in the way; or it is gone.
+   */
   settled(id: string): Promise<boolean>;
   /** Whether the network, by id, is no more. */
   isGone(id: string): Promise<boolean>;
@@ -208,7 +212,7 @@ export function createNetworksService(
 
     settled: async (id) =>
       (await placementStandings(prisma, id)).every(
-        (placement) => isReady(placement, hosts) || !hosts.isAwaited(placement),
+        (placement) => isReady(placement, hosts) || !hosts.isAwaited(placement) || waitsForPerson(placement),
       ),
 
     isGone: async (id) => (await prisma.network.findUnique({ where: { id }, select: { id: true } })) === null,

@@ -1,5 +1,6 @@
-import type { Condition } from '@trunkline/contracts';
+import { needsPerson, type Condition } from '@trunkline/contracts';
 import { silentConditions, unseenConditions } from '../../platform/conditions.ts';
+import type { PlacementStandingRow } from './placement-standings.ts';
 
 /** A placement as far as its standing goes. */
 export interface PlacementFacts {
@@ -24,6 +25,18 @@ export function standingOf(placement: PlacementFacts, generation: number): Stand
   const ready = placement.conditions.find((condition) => condition.type === 'Ready');
   if (ready === undefined || placement.observedGeneration < generation) return 'unknown';
   return ready.status === 'True' ? 'ready' : ready.status === 'False' ? 'notReady' : 'unknown';
+}
+
+/** Whether only a person can make a placement ready, or let it go, as its host reported of the generation that should be real. */
+export function waitsForPerson(
+  placement: Pick<PlacementStandingRow, 'generation' | 'observedGeneration' | 'forceGeneration' | 'ready'>,
+): boolean {
+  const { generation, observedGeneration, forceGeneration, ready } = placement;
+  if (observedGeneration < generation) return false;
+  // A force that came later than the report.
+  if (ready?.reason === 'ReplaceBlocked' && forceGeneration !== null && forceGeneration >= generation)
+    return false;
+  return needsPerson('placement', ready);
 }
 
 /** The conditions of a placement as the API shows them. */

@@ -18,6 +18,8 @@ import { refuseWhileAttached } from './attached-containers.ts';
 import { planPlacements, type HostRef } from './host-selection.ts';
 import { foundNetwork } from './placed-network.ts';
 import { recordPlacements, type PlacementDeps } from './placement-reports.ts';
+import { placementStandings } from './placement-standings.ts';
+import { waitsForPerson } from './placement-status.ts';
 import { presentPlacement, type HostsOfPlacements, type PlacementContext } from './placement-view.ts';
 import {
   findPlacedNetwork,
@@ -74,6 +76,8 @@ export interface PlacementsService {
   ): Promise<void>;
   /** Of some networks, those that are on a host to stay, kept there until the transaction ends. */
   keepPlacedOn(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<string[]>;
+  /** Whether one of the networks can only be made ready on the host by a person. */
+  waitForPerson(db: TransactionClient, networkIds: readonly string[], hostId: string): Promise<boolean>;
 }
 
 export function createPlacementsService(
@@ -185,5 +189,10 @@ export function createPlacementsService(
       recordPlacements(change, deps, host, report, observedAt, mayBeAhead),
 
     keepPlacedOn,
+
+    async waitForPerson(db, networkIds, hostId) {
+      const standings = await Promise.all(networkIds.map((id) => placementStandings(db, id)));
+      return standings.flat().some((row) => row.hostId === hostId && waitsForPerson(row));
+    },
   };
 }
