@@ -16,7 +16,8 @@ const maxAddresses = 16;
 
 /**
  * The addresses of this host, those first that lie nearest to `near`: the link of a network, the NIC below it, the link of the default
- * route. Left out is what only this host knows (loopback, bridges of Docker, tunnels) and what does not last. Pure.
+ * route. Left out is what only this host knows (loopback, bridges of Docker, tunnels) and what does not last. Those in `near` lead to
+ * the LAN whatever they are: the NIC of a virtual machine may be a bridge with a veth. Pure.
  */
 export function hostAddresses(
   links: readonly Link[],
@@ -28,7 +29,7 @@ export function hostAddresses(
     return at === -1 ? near.length : at;
   };
   return links
-    .filter((link) => link.name !== 'lo' && link.up && leadsOut(link, links))
+    .filter((link) => link.name !== 'lo' && link.up && (near.includes(link.name) || leadsOut(link, links)))
     .flatMap((link) =>
       link.addresses.flatMap(({ address, prefixLength, scope, passing }): HostAddress[] => {
         const ip = tryParseIp(address);

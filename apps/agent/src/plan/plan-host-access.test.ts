@@ -219,6 +219,8 @@ test.each(shimRows)('shim: $name', async ({ links, want = open(), steps, access 
 interface SourceRow {
   name: string;
   addresses: Record<string, LinkAddress[]>;
+  /** Links that are a bridge whose only port is a veth. */
+  bridges?: string[];
   /** The source of the host's packets to 172.16.100.10, and all that the container reaches it at. */
   source: string | undefined;
   reached: string[];
@@ -253,15 +255,26 @@ const sources: SourceRow[] = [
     reached: [],
   },
   {
+    name: 'one of a bridge whose only port is a veth, where the network is on it',
+    addresses: { ens33: [address('172.16.1.30')], docker0: [address('172.17.0.1')] },
+    bridges: ['ens33'],
+    source: '172.16.1.30',
+    reached: ['172.16.1.30'],
+  },
+  {
     name: 'none that the container has itself',
     addresses: { ens33: [address('172.16.100.10'), address('172.16.1.30')] },
     source: '172.16.1.30',
     reached: ['172.16.1.30'],
   },
 ];
-test.each(sources)('address of the host: $name', async ({ addresses, source, reached }) => {
+test.each(sources)('address of the host: $name', async ({ addresses, bridges = [], source, reached }) => {
   const host = host27(ens34, shim());
   const kinds: Record<string, string> = { docker0: 'bridge', wg0: 'wireguard' };
+  for (const name of bridges) {
+    kinds[name] = 'bridge';
+    host.links.put({ ...nic(), name: `veth-${name}`, kind: 'veth', master: name, addresses: [] });
+  }
   for (const [name, all] of Object.entries(addresses)) {
     host.links.put({ ...nic({ mac: null }), name, kind: kinds[name] ?? null, addresses: all });
   }
