@@ -48,6 +48,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/server/src/features/placements': ['addresses', 'limits'],
   'apps/server/src/features/recovery': ['addresses'],
   'apps/server/src/features/tokens': [],
+  'apps/server/src/features/webhooks': [],
 
   'apps/agent/src': ['client', 'contracts', 'log'],
   'apps/agent/src/<room>': ['batching', 'client', 'contracts', 'log', 'netaddr'],

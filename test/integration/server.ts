@@ -54,6 +54,8 @@ export interface TestServerOptions {
   pastMark?: PastMark;
   /** As TRUNKLINE_TRUST_PROXY. */
   trustProxy?: readonly string[];
+  /** As TRUNKLINE_WEBHOOK_ALLOW. */
+  webhookAllow?: readonly string[];
   /** As TRUNKLINE_UNUSED_LEASES. */
   unusedLeases?: number;
   /** As TRUNKLINE_POOL_LOW_PERCENT, TRUNKLINE_POOL_LOW_DAYS and TRUNKLINE_MANY_STATIONS. */
@@ -96,6 +98,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
   const features = await buildApp(platform, {
     version: '0.0.0-test',
     pastMark: options.pastMark,
+    webhookAllow: options.webhookAllow,
     unusedLeases: options.unusedLeases,
     thresholds: options.thresholds,
     trustProxy: options.trustProxy,

@@ -38,6 +38,8 @@ import { compareRoutes, readItems, recoveryRoutes } from './features/recovery/re
 import { createRecoveryService } from './features/recovery/recovery.service.ts';
 import { tokenRoutes } from './features/tokens/tokens.routes.ts';
 import { createTokensService, type TokensService } from './features/tokens/tokens.service.ts';
+import { webhookRoutes } from './features/webhooks/webhooks.routes.ts';
+import { createWebhooksService } from './features/webhooks/webhooks.service.ts';
 import type { App } from './platform/app-types.ts';
 import { auth } from './platform/auth.ts';
 import { smallBody } from './platform/body-limits.ts';
@@ -65,6 +67,8 @@ export interface AppOptions {
   reachedAt?: ReachedAt | undefined;
   /** How many addresses of a network a host may hold that no container was seen on, beside its warm pool. */
   unusedLeases?: number | undefined;
+  /** Addresses and CIDRs that webhooks may send to although they are not public; as TRUNKLINE_WEBHOOK_ALLOW. */
+  webhookAllow?: readonly string[] | undefined;
   /** How long entries of the audit log are kept, in days. */
   auditDays?: number | undefined;
   /** From when on limits of networks are shown as conditions. */
@@ -125,6 +129,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   const events = createEventsService(platform);
   const audit = createAuditService(platform, { days: options.auditDays ?? defaultAuditDays });
   const joinTokens = createJoinTokensService(platform, options.reachedAt ?? sentTo);
+  const webhooks = createWebhooksService(platform, { allowed: options.webhookAllow ?? [] });
   const addresses = createAddressesService(platform);
   const thresholds = options.thresholds ?? defaultThresholds;
   const limits = createLimitsService(platform, thresholds);
@@ -242,6 +247,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(joinTokenRoutes, { joinTokens });
   await app.register(eventRoutes, { platform, events });
   await app.register(auditRoutes, { platform, audit });
+  await app.register(webhookRoutes, { webhooks });
   await app.register(tokenRoutes, { tokens });
   await app.register(agentRoutes, {
     agents,
@@ -277,6 +283,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
         checks.startSweep(),
         events.startSweep(),
         audit.startSweep(),
+        webhooks.startSending(),
         agents.startSweep(),
         recovery.startSweep(),
         tokens.startSweep(),

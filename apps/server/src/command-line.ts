@@ -25,6 +25,7 @@ The server of a Trunkline fleet. Settings are environment variables; the package
   TRUNKLINE_POOL_LOW_PERCENT  percentage of addresses left from which PoolNearlyFull is shown; 10
   TRUNKLINE_POOL_LOW_DAYS     days until full from which PoolNearlyFull is shown; 7
   TRUNKLINE_MANY_STATIONS     MACs of a network on one host from which ManyStations is shown; 200
+  TRUNKLINE_WEBHOOK_ALLOW     private addresses or CIDRs that webhooks may send to, with commas between them
   TRUNKLINE_AUDIT_DAYS        days that entries of the audit log are kept; 90
   TRUNKLINE_LOG_LEVEL         trace, debug, info, warn, error, fatal or silent; info
 

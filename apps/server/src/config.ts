@@ -29,6 +29,8 @@ export interface ServerConfig {
     /** `ManyStations` from so many MACs of a network on one host on; 0: never. */
     manyStations: number;
   };
+  /** Where webhooks may send to although it is not public, as addresses and CIDRs. */
+  webhookAllow: readonly string[];
   /** How long entries of the audit log are kept, in days. */
   auditDays: number;
   logLevel: string;
@@ -66,14 +68,15 @@ function parseDatabaseUrl(text: string): string {
   return text;
 }
 
-function parseTrustProxy(text: string): string[] {
+/** Addresses and CIDRs, in canonical form. */
+function parseAddresses(variable: string, text: string): string[] {
   return text.split(',').map((part) => {
-    const proxy = part.trim();
+    const one = part.trim();
     try {
-      return proxy.includes('/') ? formatCidr(parseCidr(proxy)) : formatIp(parseIp(proxy));
+      return one.includes('/') ? formatCidr(parseCidr(one)) : formatIp(parseIp(one));
     } catch (error) {
       throw new ConfigError(
-        `TRUNKLINE_TRUST_PROXY has "${proxy}": write addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/24 (${messageOf(error)})`,
+        `${variable} has "${one}": write addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/24 (${messageOf(error)})`,
       );
     }
   });
@@ -139,7 +142,8 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
     throw new ConfigError(`TRUNKLINE_LOG_LEVEL is "${logLevel}": write one of ${logLevels.join(', ')}`);
   const databaseUrl = read('DATABASE_URL');
   const proxies = read('TRUNKLINE_TRUST_PROXY');
-  const trustProxy = proxies === undefined ? [] : parseTrustProxy(proxies);
+  const trustProxy = proxies === undefined ? [] : parseAddresses('TRUNKLINE_TRUST_PROXY', proxies);
+  const allowed = read('TRUNKLINE_WEBHOOK_ALLOW');
   const listen = parseListen(read('TRUNKLINE_LISTEN') ?? '127.0.0.1:7400');
   const transport = parseTransport(read, { host: listen.host, trustsProxies: trustProxy.length > 0 });
   const publicUrl = read('TRUNKLINE_PUBLIC_URL');
@@ -162,6 +166,7 @@ export function readConfig(env: Environment, isRoot: boolean): ServerConfig {
       poolLowDays: numberOf('TRUNKLINE_POOL_LOW_DAYS', 7, 0, 365),
       manyStations: numberOf('TRUNKLINE_MANY_STATIONS', 200, 0, 1_000_000),
     },
+    webhookAllow: allowed === undefined ? [] : parseAddresses('TRUNKLINE_WEBHOOK_ALLOW', allowed),
     auditDays: numberOf('TRUNKLINE_AUDIT_DAYS', 90, 1, 3_650),
     logLevel,
   };

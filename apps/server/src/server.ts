@@ -127,6 +127,7 @@ export async function startServer({ config, log, version, signal }: ServerStart)
       unusedLeases: config.unusedLeases,
       thresholds: config.thresholds,
       auditDays: config.auditDays,
+      webhookAllow: config.webhookAllow,
       pastMark,
     });
     let stopSweeps: (() => Promise<void>) | undefined;

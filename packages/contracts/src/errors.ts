@@ -119,6 +119,11 @@ export const errorTable = {
   token_exists: { status: 409, title: 'A token with this name exists', retryable: false },
   last_admin_token: { status: 409, title: 'The last admin token cannot be revoked', retryable: false },
 
+  // Webhooks
+  webhook_not_found: { status: 404, title: 'There is no such webhook', retryable: false },
+  webhook_exists: { status: 409, title: 'A webhook with this name exists', retryable: false },
+  delivery_not_found: { status: 404, title: 'The webhook has no such delivery', retryable: false },
+
   // The server
   recovering: { status: 503, title: 'The database is recovering from a backup', retryable: true },
   host_not_waited_for: { status: 409, title: 'No recovery is waiting for this host', retryable: false },

@@ -43,3 +43,4 @@ export * from './settings.ts';
 export * from './stacks.ts';
 export * from './subnets.ts';
 export * from './tokens.ts';
+export * from './webhooks.ts';

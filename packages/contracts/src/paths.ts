@@ -22,6 +22,7 @@ export const containerPath = (name: string): string => `/v1/containers/${segment
 export const checkPath = (id: string): string => `/v1/checks/${segment(id)}`;
 export const tokenPath = (id: string): string => `/v1/tokens/${segment(id)}`;
 export const joinTokenPath = (id: string): string => `/v1/join-tokens/${segment(id)}`;
+export const webhookPath = (name: string): string => `/v1/webhooks/${segment(name)}`;
 /** Ends the wait of a recovery for a host that does not answer. */
 export const recoveryReleasePath = (host: string): string => `/v1/recovery/hosts/${segment(host)}/release`;
 /** Where an agent reports the result of a check. */

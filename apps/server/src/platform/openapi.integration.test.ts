@@ -88,6 +88,8 @@ describe('the OpenAPI document is the manual', () => {
       '/v1/checks',
       '/v1/events',
       '/v1/tokens',
+      '/v1/audit',
+      '/v1/webhooks',
       '/livez',
       '/readyz',
       '/metrics',

@@ -48,6 +48,10 @@ const sections = [
     name: 'audit',
     description: 'Who asked for which change, from where, and what became of it.',
   },
+  {
+    name: 'webhooks',
+    description: 'Where events are sent, as Standard Webhooks 1.0 has it.',
+  },
   { name: 'tokens', description: 'Tokens for callers of this API.' },
   { name: 'server', description: 'State of the server itself.' },
 ];

@@ -90,6 +90,11 @@ export const eventFields = {
   hosts: count('How many hosts were asked.'),
   name: text('The name of the token.', 128),
   role: text('The role of the token.', 32),
+  previousSecretUntil: Described(Timestamp, {
+    description: 'Until when messages are also signed with the secret before.',
+  }),
+  delivery: text('The id of the delivery.', 64),
+  disabledReason: text('Why the server disabled it: `gone` or `failing`.', 32),
   recovery: text('The id of the recovery.', 64),
   recoveryReason: text('How the server noticed that the database is older.', 1024),
   waitedFor: names('The hosts that have to compare, the first hundred by name.'),

@@ -279,6 +279,30 @@ export const eventTable = {
   },
   'join-token.revoked': { subject: 'join token', means: 'A join token was revoked.', data: nothing },
 
+  // Webhooks
+  'webhook.created': { subject: 'webhook', means: 'A webhook was created.', data: nothing },
+  'webhook.updated': {
+    subject: 'webhook',
+    means: 'A webhook was changed.',
+    data: Closed({ fields: f.fields }),
+  },
+  'webhook.rotated': {
+    subject: 'webhook',
+    means: 'The secret of a webhook was rotated.',
+    data: Closed({ previousSecretUntil: f.previousSecretUntil }),
+  },
+  'webhook.replayed': {
+    subject: 'webhook',
+    means: 'A delivery of a webhook is sent again on request.',
+    data: Closed({ delivery: f.delivery }),
+  },
+  'webhook.disabled': {
+    subject: 'webhook',
+    means: 'The server disabled a webhook, because its target is gone or failed for days.',
+    data: Closed({ disabledReason: f.disabledReason, message: f.says }),
+  },
+  'webhook.deleted': { subject: 'webhook', means: 'A webhook was deleted.', data: nothing },
+
   // A restored backup
   'recovery.started': {
     subject: 'recovery',

@@ -61,6 +61,7 @@ const constraintErrors: Record<string, { code: ErrorCode; detail: string }> = {
     detail: 'a host with this key has joined: give the agent a state directory of its own',
   },
   address_host_id_fkey: { code: 'host_in_use', detail: 'the host holds addresses: release them first' },
+  webhook_name_key: { code: 'webhook_exists', detail: 'a webhook with this name exists' },
   api_token_name_key: { code: 'token_exists', detail: 'a token with this name exists' },
 };
 
