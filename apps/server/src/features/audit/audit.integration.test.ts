@@ -133,6 +133,23 @@ test('no secret is in the audit log: of tokens, join tokens, and environments of
     expect(text).not.toContain(secret);
   const [created] = await audit('subject=/v1/containers/secretive');
   expect(created?.after).toMatchObject({ image: 'busybox', env: { DB_PASSWORD: '(hidden)' } });
+
+  const { body } = await server.request('GET', '/v1/containers/secretive');
+  const env = { DB_PASSWORD: 'shut-sesame' };
+  const put = await server.request(
+    'PUT',
+    '/v1/containers/secretive',
+    { ...body, env, restart: 'always' },
+    { 'if-match': '*' },
+  );
+  expect(put.status).toBe(200);
+  const [, changed] = await audit('subject=/v1/containers/secretive');
+  expect(changed).toMatchObject({
+    operation: 'putContainer',
+    before: { env: { DB_PASSWORD: '(hidden)' } },
+    after: { env: { DB_PASSWORD: '(hidden)' }, restart: 'always' },
+  });
+  expect(JSON.stringify(changed)).not.toContain('sesame');
 });
 
 test('a host that joins and one that is retired are there, with the key that it joined with', async () => {

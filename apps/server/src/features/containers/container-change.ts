@@ -43,6 +43,7 @@ export async function changeContainer(
     host: row.host.name,
     data: { generation: row.generation + 1, fields: difference.fields, how },
   });
+  change.audit({ subject: containerPath(row.name), before: fieldsOf(row), after: wanted });
   change.notifyHosts([row.hostId]);
   return { ...difference, how };
 }

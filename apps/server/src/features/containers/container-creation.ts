@@ -81,6 +81,8 @@ export async function createContainer(
     host: host.name,
     data: { image: request.spec.image, networks: request.attachments.map(({ network }) => network) },
   });
+  const { spec, ...rest } = request;
+  change.audit({ subject: containerPath(request.name), after: { ...rest, ...spec } });
   change.notifyHosts([host.id]);
 }
 

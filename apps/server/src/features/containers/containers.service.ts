@@ -146,8 +146,6 @@ export function createContainersService(
       const request = readContainer(input);
       return changes.makeOnce(context, async (change) => {
         await createContainer(change, deps, request, now());
-        const { spec, ...rest } = request;
-        change.audit({ subject: containerPath(request.name), after: { ...rest, ...spec } });
         const body = present(found(await findContainer(change.db, request.name), request.name));
         if (context.dryRun === true) return { status: 200, body };
         const headers = { location: containerPath(request.name), etag: containerTag(body) };
