@@ -51,7 +51,10 @@ import { startIdempotencySweep } from './platform/idempotency.ts';
 import { onlyProxies } from './platform/only-proxies.ts';
 import { openapi } from './platform/openapi.ts';
 import type { Platform } from './platform/platform.ts';
-import { newRequestId, problems, sendFrameworkError } from './platform/problems.ts';
+import { problems, sendFrameworkError } from './platform/problems.ts';
+import { requestIdOf, requestIds } from './platform/request-id.ts';
+import { compression } from './platform/compression.ts';
+import { conditionalGet } from './platform/conditional-get.ts';
 import { limitSources } from './platform/source-limits.ts';
 import { requestLog } from './platform/request-log.ts';
 import { requestLimits } from './platform/request-limits.ts';
@@ -105,7 +108,7 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
   return {
     loggerInstance: platform.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    genReqId: newRequestId,
+    genReqId: requestIdOf,
     frameworkErrors: sendFrameworkError,
     clientErrorHandler: clientErrors(platform.log),
     bodyLimit: smallBody.bytes,
@@ -183,7 +186,10 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
     endpoints,
   });
 
+  await app.register(requestIds);
   await app.register(problems);
+  await app.register(conditionalGet);
+  await app.register(compression);
   if (options.onlyProxies === true) await app.register(onlyProxies, { proxies: options.trustProxy ?? [] });
   await app.register(limitSources);
   await app.register(httpConnections, { stopping: platform.stopping });
@@ -221,6 +227,13 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
       reserveByOwner: (network, owner, request, context) =>
         recovery.whenOpen(() =>
           leases.recallFirst(context, () => addresses.reserveByOwner(network, owner, request, context)),
+        ),
+      releaseOfOwner: (network, owner, family, force, context) =>
+        leases.recallFirst(
+          context,
+          onceGone('address_taken', 'address_not_found', () =>
+            addresses.releaseOfOwner(network, owner, family, force, context),
+          ),
         ),
       release: (network, ip, force, context) =>
         leases.recallFirst(

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Address, ownerPath, type AddressByOwner } from '@trunkline/contracts';
+import { Address, type AddressByOwner } from '@trunkline/contracts';
 import { formatIp, parseMac, tryParseIp } from '@trunkline/netaddr';
+import { collect } from '../lib/collect.ts';
 import { misuse } from '../lib/failure.ts';
 import { textField, type WantedDocument } from './parse-documents.ts';
 import { unlessMissing } from '../lib/unless-missing.ts';
@@ -19,9 +20,7 @@ export const planAddress: PlanDocument = async (document, planning) => {
     return unowned(document, network, wanted, planning);
   const list = planning.made.has(`network/${network}`)
     ? []
-    : await planning.client
-        .request<{ items: readonly Address[] }>({ method: 'GET', path: ownerPath(network, owner) })
-        .then(({ body }) => body.items);
+    : await collect(planning.client.addresses.all(network, { owner }));
   const current =
     wanted.ip === undefined
       ? list[0]

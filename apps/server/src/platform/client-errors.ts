@@ -2,7 +2,8 @@ import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { ApiError } from './errors.ts';
-import { newRequestId, problemOf } from './problems.ts';
+import { problemOf } from './problems.ts';
+import { newRequestId } from './request-id.ts';
 
 /** What Node's HTTP parser gave up on. */
 function apiErrorOf({ code }: NodeJS.ErrnoException): ApiError {
@@ -30,6 +31,7 @@ export function clientErrors(log: FastifyBaseLogger): (error: NodeJS.ErrnoExcept
           `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}`,
           'content-type: application/problem+json; charset=utf-8',
           `content-length: ${Buffer.byteLength(body)}`,
+          `x-request-id: ${id}`,
           'connection: close',
           '',
           body,

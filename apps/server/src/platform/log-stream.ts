@@ -33,6 +33,7 @@ export async function streamLog<T>(
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
+    'x-request-id': reply.request.id,
   });
   raw.write('retry: 1000\n\n');
   const write = async (text: string): Promise<void> => {

@@ -3,6 +3,8 @@ import swaggerUi from '@fastify/swagger-ui';
 import * as contracts from '@trunkline/contracts';
 import type { FastifySchema } from 'fastify';
 import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import { isConditional } from './conditional-get.ts';
 import { withoutSentExamples } from './openapi-parameters.ts';
 
 /**
@@ -61,7 +63,9 @@ const intro = `Declare the networks and containers that you want. Trunkline crea
 **Authenticate** with \`Authorization: Bearer tl_…\`. The first admin token is in the file \`admin-token\` of the data directory.
 **Errors** are \`application/problem+json\` with a stable \`code\`; the codes are listed under [/docs/errors](/docs/errors).
 **Conditions** of hosts, networks, placements and containers have a stable \`type\` and \`reason\`; they are listed with what to do under [/docs/conditions](/docs/conditions).
-**Write safely**: \`Idempotency-Key\` on POST; \`If-Match\` with the ETag on PUT, PATCH and DELETE of networks and hosts (\`*\` matches any version); \`?dryRun=true\` shows the result without changing anything; \`?wait=30s\` waits until the change is applied on its hosts.
+**Write safely**: \`Idempotency-Key\` on POST; \`If-Match\` with the ETag on a change or DELETE of networks and hosts, and on a change of a container (\`*\` matches any version); PUT creates what is not there (\`If-None-Match: *\`: only that); \`?dryRun=true\` shows the result without changing anything; \`?wait=30s\` waits until the change is applied on its hosts, or only a person can change what is in the way.
+**Read cheaply**: every GET has an \`ETag\`; send it as \`If-None-Match\`, and an unchanged answer is 304 without a body. Long answers are compressed for \`Accept-Encoding: gzip\`.
+**Trace requests**: \`X-Request-Id\` (up to 64 letters, digits, \`.\`, \`_\`, \`:\` or \`-\`, the first a letter or digit) names your request in logs, events and the audit log. Every answer has it; the server chooses one where you do not.
 **Lists** return \`nextCursor\`; send it as \`cursor\` to get the next page.`;
 
 /** OpenAPI 3.1 at /openapi.json and Swagger UI at /docs, made from the very schemas that validate. */
@@ -89,7 +93,10 @@ export const openapi = fp<{ version: string }>(
       transform: ({ schema, url, route }) => ({
         url,
         schema: {
-          ...withoutSentExamples(withExamples(schema as FastifySchema | undefined) ?? {}),
+          ...withoutSentExamples({
+            ...withExamples(schema as FastifySchema | undefined),
+            ...(isConditional(route) ? conditional(schema as FastifySchema | undefined) : {}),
+          }),
           ...(route.config?.access === 'agent' ? { hide: true } : {}),
           ...(route.config?.access === 'public' ? { security: [] } : {}),
         },
@@ -115,6 +122,27 @@ export const openapi = fp<{ version: string }>(
   },
   { name: 'openapi', dependencies: ['problems'] },
 );
+
+/** What every GET takes and answers beside its own (conditional-get.ts). */
+function conditional({ headers, response }: FastifySchema = {}): FastifySchema {
+  const own = (headers as { properties?: object } | undefined)?.properties ?? {};
+  return {
+    headers: Type.Object({
+      ...own,
+      'if-none-match': Type.Optional(
+        Type.String({
+          maxLength: 16_384,
+          description:
+            'The `ETag` of an answer that you have: 304 without a body where it would be the same.',
+        }),
+      ),
+    }),
+    response: {
+      ...(response as object),
+      304: Type.Null({ description: 'It is as the answer that you have.' }),
+    },
+  };
+}
 
 /** A body that is referred to loses its examples in Swagger UI, so it stands in the document as it is. */
 function withExamples(schema: FastifySchema | undefined): FastifySchema | undefined {

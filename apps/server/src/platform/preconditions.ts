@@ -6,6 +6,10 @@ export function entityTag(id: string, version: number): string {
   return `"${version}.${id.slice(-12)}"`;
 }
 
+/** Whether a tag is of this version: as changes answer it, or as GET does, with what was answered behind it (conditional-get.ts). */
+const namesVersion = (tag: string, current: string): boolean =>
+  tag === '*' || tag === current || (tag.startsWith(`${current.slice(0, -1)}.`) && tag.endsWith('"'));
+
 /** What the headers of a PUT say about the resource; each throws what does not hold (RFC 9110 13.1 and 13.2.2). */
 export interface PutPreconditions {
   /** There is no such resource: it would be made. */
@@ -34,7 +38,7 @@ export function putPreconditions(request: Pick<FastifyRequest, 'headers'>): PutP
       if (match !== undefined) checkIfMatch(request, current);
       if (noneMatch === undefined) return;
       const tags = noneMatch.split(',').map((tag) => tag.trim());
-      if (!tags.includes('*') && !tags.includes(current)) return;
+      if (!tags.some((tag) => namesVersion(tag, current))) return;
       throw new ApiError(
         'precondition_failed',
         `${what} is there, with ETag ${current}, so If-None-Match: ${noneMatch} does not hold: send If-Match to change it`,
@@ -60,7 +64,7 @@ export function checkIfMatch(request: Pick<FastifyRequest, 'headers'>, current: 
     );
   }
   const tags = header.split(',').map((tag) => tag.trim());
-  if (tags.includes('*') || tags.includes(current)) return;
+  if (tags.some((tag) => namesVersion(tag, current))) return;
   throw new ApiError(
     'precondition_failed',
     `the resource has changed since ${header} and is now ${current}: read it again and repeat`,

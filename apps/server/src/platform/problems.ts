@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { errorTable, Problem, type ErrorCode } from '@trunkline/contracts';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -75,9 +74,6 @@ const details: Record<string, (request: FastifyRequest) => string> = {
   FST_ERR_MAX_PARAM_LENGTH: () => 'a name in the path may have at most 256 characters',
 };
 
-/** Names a request in the log and in its answer. */
-export const newRequestId = (): string => `req-${randomUUID().slice(0, 13)}`;
-
 /** Turns whatever was thrown into an answer with a code. */
 function apiErrorOf(error: unknown, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
@@ -108,6 +104,8 @@ async function sendProblem(error: ApiError, request: FastifyRequest, reply: Fast
   request.problem = error.code;
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
   if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="trunkline"');
+  // What fails before there is a route has met no hook.
+  reply.header('x-request-id', request.id);
   await reply
     .code(error.status)
     .header('content-type', 'application/problem+json; charset=utf-8')

@@ -31,6 +31,36 @@ export function createAddresses({ call, all }: Requester) {
       body: AddressByOwner = {},
       options?: WriteOptions,
     ): Promise<Answer<Address>> => call({ method: 'PUT', path: ownerPath(network, owner), body }, options),
+    /** The address that an owner has; `family` where it has one of each. */
+    getByOwner: (
+      network: string,
+      owner: string,
+      family?: 'ipv4' | 'ipv6',
+      options?: CallOptions,
+    ): Promise<Answer<Address>> =>
+      call(
+        {
+          method: 'GET',
+          path: ownerPath(network, owner),
+          ...(family === undefined ? {} : { query: { family } }),
+        },
+        options,
+      ),
+    /** Releases what an owner has; `family`: its address of this IP version only. */
+    releaseByOwner: (
+      network: string,
+      owner: string,
+      family?: 'ipv4' | 'ipv6',
+      options?: WriteOptions,
+    ): Promise<Answer<unknown>> =>
+      call(
+        {
+          method: 'DELETE',
+          path: ownerPath(network, owner),
+          ...(family === undefined ? {} : { query: { family } }),
+        },
+        options,
+      ),
     /** One page of the addresses that are not free. */
     list: (network: string, query?: ListQuery, options?: CallOptions): Promise<Answer<PageOf<Address>>> =>
       call({ method: 'GET', path: addressesPath(network), ...(query && { query }) }, options),

@@ -27,7 +27,18 @@ const unconfirmed = (network: string, ip: string, host: string): ApiError =>
 /** An operator lets go of an address; see decideRelease. */
 export async function releaseAddress(
   { database, changes, feed, stopping }: Pick<Platform, 'database' | 'changes' | 'feed' | 'stopping'>,
-  { network, ip, force }: { network: string; ip: string; force: ReleaseForce },
+  {
+    network,
+    ip,
+    force,
+    owner: onlyOf,
+  }: {
+    network: string;
+    ip: string;
+    force: ReleaseForce;
+    /** Only while it is this owner's. */
+    owner?: string;
+  },
   context: ChangeContext,
   idOf: (network: string) => Promise<string>,
 ): Promise<void> {
@@ -35,10 +46,10 @@ export async function releaseAddress(
   const released = await changes.make(context, async (change): Promise<Released> => {
     const query = transactionQuery(change.db);
     const row = await lockAddress(query, id, ip);
-    if (row === undefined)
+    if (row === undefined || (onlyOf !== undefined && row.owner !== onlyOf))
       throw new ApiError(
         'address_not_found',
-        `nobody holds ${ip} on ${network}: there is nothing to release`,
+        `${onlyOf ?? 'nobody'} ${onlyOf === undefined ? 'holds' : 'no longer has'} ${ip} on ${network}: there is nothing to release`,
       );
     const record = (type: 'address.released' | 'address.revoked'): void => {
       change.record({ type, subject: addressPath(network, ip), network, data: eventData(row, force) });

@@ -5,6 +5,7 @@ import {
   AddressReserve,
   AddressState,
   DryRunQuery,
+  Family,
   FreeRange,
   HostName,
   IpAddress,
@@ -20,6 +21,7 @@ import { defaultLimit } from '../../platform/pagination.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
 import { IdempotencyKeyHeader } from '../../platform/request-headers.ts';
 import { writtenAs } from '../../platform/written-as.ts';
+import type { ReleaseForce } from './address-release.ts';
 import type { AddressesService } from './addresses.service.ts';
 
 const tags = ['addresses'];
@@ -57,6 +59,9 @@ const Force = Type.Object({
   ),
   ...DryRunQuery,
 });
+
+const forceOf = ({ force, unconfirmed }: { force?: boolean; unconfirmed?: boolean }): ReleaseForce =>
+  force !== true ? false : unconfirmed === true ? 'unconfirmed' : true;
 
 const listAddresses = route({
   method: 'GET',
@@ -110,7 +115,7 @@ const reserveAddressByOwner = route({
     operationId: 'reserveAddressByOwner',
     summary: 'Give an owner an address',
     description:
-      'Reserves an address when the owner has none; otherwise answers with the one it has. Safe to repeat.',
+      'Reserves an address when the owner has none (201); otherwise makes the reservation what the body says, and answers with the one it has (200). Safe to repeat. GET answers the same address, DELETE releases it.',
     params: OfOwner,
     querystring: Type.Object(DryRunQuery),
     body: AddressByOwner,
@@ -121,17 +126,43 @@ const reserveAddressByOwner = route({
   },
 });
 
-const addressesByOwner = route({
+const FamilyQuery = {
+  family: Type.Optional({
+    ...Family,
+    description:
+      'IP version, of an owner that has an address of each. Left out: GET answers the IPv4 one, DELETE releases both.',
+  }),
+};
+
+const addressByOwner = route({
   method: 'GET',
   url: '/v1/networks/:name/addresses/by-owner/:owner',
   config: { access: 'viewer' },
   schema: {
     tags,
-    operationId: 'addressesByOwner',
-    summary: 'List the addresses of an owner',
-    description: 'At most one address per IP version.',
+    operationId: 'addressByOwner',
+    summary: 'Get the address of an owner',
+    description:
+      '404 `address_not_found` when the owner has none. The addresses of an owner on one network are listed with `GET …/addresses?owner=`.',
     params: OfOwner,
-    response: answers({ 200: AddressList }),
+    querystring: Type.Object(FamilyQuery),
+    response: answers({ 200: Address }),
+  },
+});
+
+const releaseByOwner = route({
+  method: 'DELETE',
+  url: '/v1/networks/:name/addresses/by-owner/:owner',
+  config: { access: 'operator' },
+  schema: {
+    tags,
+    operationId: 'releaseAddressByOwner',
+    summary: 'Release the address of an owner',
+    description:
+      "As DELETE of the address itself, and never of one that is somebody else's by then. An owner with an address of each IP version loses both, or neither where one is refused, unless `family` names one. 404 `address_not_found` when the owner has none, as after the first of two requests.",
+    params: OfOwner,
+    querystring: Type.Object({ ...FamilyQuery, ...Force.properties }),
+    response: answers({ 204: Type.Null({ description: 'Released.' }) }),
   },
 });
 
@@ -215,8 +246,23 @@ export async function addressRoutes(app: App, { addresses }: { addresses: Addres
   });
 
   app.route({
-    ...addressesByOwner,
-    handler: async ({ params }) => ({ items: await addresses.byOwner(params.name, params.owner) }),
+    ...addressByOwner,
+    handler: async ({ params, query }) => addresses.ofOwner(params.name, params.owner, query.family),
+  });
+
+  app.route({
+    ...releaseByOwner,
+    handler: async (request, reply) => {
+      const { params, query } = request;
+      await addresses.releaseOfOwner(
+        params.name,
+        params.owner,
+        query.family,
+        forceOf(query),
+        changeContext(request),
+      );
+      await reply.code(204).send(null);
+    },
   });
 
   app.route({ ...getAddress, handler: async ({ params }) => addresses.get(params.name, params.ip) });
@@ -227,7 +273,7 @@ export async function addressRoutes(app: App, { addresses }: { addresses: Addres
       await addresses.release(
         request.params.name,
         request.params.ip,
-        request.query.force !== true ? false : request.query.unconfirmed === true ? 'unconfirmed' : true,
+        forceOf(request.query),
         changeContext(request),
       );
       await reply.code(204).send(null);

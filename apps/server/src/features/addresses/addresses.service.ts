@@ -30,6 +30,16 @@ import { createTemporaryAddresses, type TemporaryAddresses } from './temporary-a
 
 export interface AddressesService extends ContainerAddresses, Reservations, TemporaryAddresses {
   byOwner(network: string, owner: string): Promise<Address[]>;
+  /** The address that an owner has: of this IP version, or else IPv4 before IPv6. Throws `address_not_found`. */
+  ofOwner(network: string, owner: string, family: 'ipv4' | 'ipv6' | undefined): Promise<Address>;
+  /** Releases what an owner has, or its address of one IP version; nothing where one of two may not be released. Throws as `release`. */
+  releaseOfOwner(
+    network: string,
+    owner: string,
+    family: 'ipv4' | 'ipv6' | undefined,
+    force: ReleaseForce,
+    context: ChangeContext,
+  ): Promise<void>;
   list(
     network: string,
     filter: AddressFilter,
@@ -69,15 +79,38 @@ export function createAddressesService(platform: Platform): AddressesService {
   const query = poolQuery(platform.database.pool);
   const networkId = (name: string): Promise<string> => networkIdOf(query, name);
 
+  const byOwner = async (network: string, owner: string, family?: 'ipv4' | 'ipv6'): Promise<Address[]> => {
+    const rows = await listAddresses(query, await networkId(network), { owner }, undefined, 64);
+    const some = rows.filter(({ ip }) => family === undefined || ip.includes(':') === (family === 'ipv6'));
+    if (some.length === 0)
+      throw new ApiError(
+        'address_not_found',
+        `${owner} has no ${family === undefined ? '' : `${family === 'ipv4' ? 'IPv4' : 'IPv6'} `}address on ${network}`,
+      );
+    return some.map(presentAddress);
+  };
+
   return {
     ...createContainerAddresses(),
     ...createReservations(platform),
     ...createTemporaryAddresses(),
 
-    async byOwner(network, owner) {
-      const rows = await listAddresses(query, await networkId(network), { owner }, undefined, 64);
-      if (rows.length === 0) throw new ApiError('address_not_found', `${owner} has no address on ${network}`);
-      return rows.map(presentAddress);
+    byOwner: (network, owner) => byOwner(network, owner),
+
+    async ofOwner(network, owner, family) {
+      const all = await byOwner(network, owner, family);
+      const [first] = all.toSorted((a, b) => Number(a.ip.includes(':')) - Number(b.ip.includes(':')));
+      return first as Address;
+    },
+
+    async releaseOfOwner(network, owner, family, force, context) {
+      const ips = (await byOwner(network, owner, family)).map(({ ip }) => ip);
+      const releaseAll = async (how: ChangeContext): Promise<void> => {
+        for (const ip of ips) await releaseAddress(platform, { network, ip, force, owner }, how, networkId);
+      };
+      // Of two both are tried before one is gone.
+      if (ips.length > 1 && force === false) await releaseAll({ ...context, dryRun: true });
+      await releaseAll(context);
     },
 
     async list(network, filter, { limit, cursor }) {

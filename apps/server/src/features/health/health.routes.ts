@@ -1,4 +1,4 @@
-import { Closed, Words } from '@trunkline/contracts';
+import { agentProtocolVersion, Closed, Words } from '@trunkline/contracts';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { ApiError } from '../../platform/errors.ts';
@@ -24,6 +24,32 @@ const Ready = Closed(
   },
   { description: 'The server can serve requests.' },
 );
+
+const Version = Closed(
+  {
+    version: Type.String({ maxLength: 64, description: 'Version of the server.', examples: ['0.1.0'] }),
+    agentProtocol: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Version of the protocol that it speaks with agents.',
+      examples: [agentProtocolVersion],
+    }),
+  },
+  { description: 'What answers.' },
+);
+
+const versionRoute = route({
+  method: 'GET',
+  url: '/v1/version',
+  config: { access: 'viewer' },
+  schema: {
+    tags: ['server'],
+    operationId: 'getVersion',
+    summary: 'Version of the server',
+    description: 'Never uses the database but for the token of the caller.',
+    response: answers({ 200: Version }),
+  },
+});
 
 const live = route({
   method: 'GET',
@@ -91,6 +117,10 @@ export async function healthRoutes(
   registerBuildInfo(platform.metrics.registry, version);
   registerConditionGauge(platform);
   registerFleetGauges(platform);
+  app.route({
+    ...versionRoute,
+    handler: async () => ({ version, agentProtocol: agentProtocolVersion }),
+  });
   app.route({ ...live, handler: async () => ({ status: 'ok' as const }) });
   app.route({
     ...ready,

@@ -54,7 +54,7 @@ const getHost = route({
     operationId: 'getHost',
     summary: 'Get one host',
     description:
-      'Facts and conditions as its agent saw them at `observedAt`. The ETag changes with what operators change, not with reports.',
+      'Facts and conditions as its agent saw them at `observedAt`. The ETag is for `If-Match`, which looks at what operators change, not at reports.',
     params: OfHost,
     response: answers({ 200: Host }),
   },
