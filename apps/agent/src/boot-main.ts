@@ -52,6 +52,7 @@ export async function boot(
   const { ready, failed } = await runBoot(
     {
       desired: await desiredOnDisk(config.stateDir, log),
+      permitted: config.permitted,
       links,
       kernel: createKernel({
         run,

@@ -9,6 +9,7 @@ import { boot, desiredOnDisk } from './boot-main.ts';
 import { openTrialStore } from './confirm/trial-store.ts';
 import { createFakeKernel } from './host/kernel.fake.ts';
 import { createFakeLinks } from './host/links.fake.ts';
+import { everything, type Permissions } from './observation/permissions.ts';
 import { document, id, network } from './reconcile/subjects.fixture.ts';
 import { openDesiredCache } from './sync/desired-cache.ts';
 import { loadIdentity, saveHostId } from './machine/identity.ts';
@@ -24,7 +25,10 @@ afterEach(() => {
 const nothing = () => {};
 
 /** A host right after its start: hardware is there and down, nothing of ours is. */
-function host(links: Parameters<typeof createFakeLinks>[0] = [{ name: 'ens33' }]) {
+function host(
+  links: Parameters<typeof createFakeLinks>[0] = [{ name: 'ens33' }],
+  permitted: Permissions = everything,
+) {
   const fakeLinks = createFakeLinks(links);
   const kernel = createFakeKernel();
   const time = createManualTime();
@@ -37,6 +41,7 @@ function host(links: Parameters<typeof createFakeLinks>[0] = [{ name: 'ens33' }]
         desired,
         links: fakeLinks,
         kernel,
+        permitted,
         watch: async (onChange) => {
           changed = onChange;
           onChange();
@@ -272,4 +277,12 @@ test('a change that was undone before the host went down is not put in place aga
   expect((await desiredOnDisk(folder.path, log))?.networks).toMatchObject([
     { parent: 'ens33', generation: 2 },
   ]);
+});
+
+test('a parent that this host does not allow is left as it is, and the boot stage says why', async () => {
+  const at = host([{ name: 'ens33' }], { ...everything, parents: ['ens34'] });
+  const { ready, failed } = await at.start(document([network()]));
+  expect(ready).toEqual([]);
+  expect(failed).toMatchObject([{ network: 'mac_net1', reason: 'ParentNotAllowed' }]);
+  expect(await at.links.get('ens33')).toMatchObject({ up: false, promiscuous: false });
 });

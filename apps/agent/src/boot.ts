@@ -6,6 +6,7 @@ import type { Links } from './host/links.ts';
 import { applyLinkSteps, type LinkApplyDeps } from './reconcile/apply.ts';
 import type { ConditionDraft } from './plan/conditions.ts';
 import { servingBook, type Observed } from './observation/observed.ts';
+import type { Permissions } from './observation/permissions.ts';
 import { planLink, type LinkPlan } from './plan/plan-link.ts';
 import { touchesLinks, type LinkStep } from './plan/steps.ts';
 import { createWaker } from './lib/waker.ts';
@@ -18,6 +19,8 @@ export interface BootDeps {
   readonly desired: DesiredDocument | null;
   readonly links: LinkApplyDeps['links'] & Pick<Links, 'list'>;
   readonly kernel: LinkApplyDeps['kernel'] & Pick<Kernel, 'observe'>;
+  /** What the agent may do on this host. */
+  readonly permitted: Permissions;
   /** Calls `onChange` when something about the links changed, until aborted. */
   readonly watch: (onChange: () => void, signal: AbortSignal) => Promise<void>;
   readonly timing: Pick<Timing, 'now' | 'delay'>;
@@ -90,6 +93,7 @@ export async function runBoot(deps: BootDeps, signal: AbortSignal): Promise<Boot
       linksToRestore: {},
       wire: wholeWire,
       book: servingBook,
+      permitted: deps.permitted,
     };
   }
 

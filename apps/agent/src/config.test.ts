@@ -25,6 +25,7 @@ test('only the server has to be named', () => {
     netnsDir: '/var/run/docker/netns',
     leakSeconds: 45,
     dns: null,
+    permitted: { parents: null, containers: 'all' },
     logLevel: 'info',
   });
 });
@@ -43,6 +44,8 @@ test('every variable is taken', () => {
     TRUNKLINE_LEAK_SECONDS: '5',
     TRUNKLINE_DNS_LISTEN: '172.16.1.30:53',
     TRUNKLINE_DNS_ZONE: 'Lan.Example.',
+    TRUNKLINE_ALLOWED_PARENTS: 'ens34, bond0',
+    TRUNKLINE_CONTAINERS: 'own',
     TRUNKLINE_LOG_LEVEL: 'debug',
   };
   expect(readConfig(env, sources)).toEqual({
@@ -57,6 +60,7 @@ test('every variable is taken', () => {
     netnsDir: '/srv/docker/netns',
     leakSeconds: 5,
     dns: { listen: { host: '172.16.1.30', port: 53 }, zone: 'lan.example' },
+    permitted: { parents: ['ens34', 'bond0'], containers: 'own' },
     logLevel: 'debug',
   });
 });
@@ -67,6 +71,10 @@ test.each([
   ['TRUNKLINE_SERVER', '172.16.1.1:7400'],
   ['TRUNKLINE_SERVER', 'ftp://x'],
   ['TRUNKLINE_SERVER', 'http://user:secret@x'],
+  ['TRUNKLINE_ALLOWED_PARENTS', 'ens33,'],
+  ['TRUNKLINE_ALLOWED_PARENTS', 'ens33 ens34'],
+  ['TRUNKLINE_ALLOWED_PARENTS', 'an-interface-name-that-is-too-long'],
+  ['TRUNKLINE_CONTAINERS', 'none'],
   ['TRUNKLINE_HOST_NAME', 'a b'],
   ['TRUNKLINE_HOST_NAME', '-a'],
   ['TRUNKLINE_STATE_DIR', 'relative'],
@@ -113,6 +121,7 @@ test('DNS over IPv6 and for all addresses, in a zone of Trunkline unless another
 test('the boot stage asks for nothing that it does not need', () => {
   expect(readBootConfig({ TRUNKLINE_SERVER: 'nonsense', TRUNKLINE_HOST_NAME: '-' })).toEqual({
     stateDir: '/var/lib/trunkline-agent',
+    permitted: { parents: null, containers: 'all' },
     logLevel: 'info',
   });
   expect(() => readBootConfig({ TRUNKLINE_STATE_DIR: 'relative' })).toThrow(InvalidConfig);

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import {
+  containerPermissions,
+  type ContainerPermission,
+  type Permissions,
+} from './observation/permissions.ts';
 
 /** The settings of an agent. */
 export interface AgentConfig {
@@ -24,6 +29,8 @@ export interface AgentConfig {
     readonly listen: { readonly host: string; readonly port: number };
     readonly zone: string;
   } | null;
+  /** What this host lets its agent do, whatever a server asks for. */
+  readonly permitted: Permissions;
   readonly logLevel: LogLevel;
 }
 
@@ -38,7 +45,7 @@ export class InvalidConfig extends Error {
 }
 
 /** The settings of the boot stage. It needs no server, so a wrong setting of the server does not keep links down. */
-export type BootConfig = Pick<AgentConfig, 'stateDir' | 'logLevel'>;
+export type BootConfig = Pick<AgentConfig, 'stateDir' | 'permitted' | 'logLevel'>;
 
 /** What the configuration is read from besides the environment. */
 export interface ConfigSources {
@@ -63,6 +70,8 @@ export interface ConfigSources {
  * | `TRUNKLINE_LEAK_SECONDS` | `45` | seconds after which an address given to Docker is reclaimed if no container uses it (at most 10 where it is reserved for an owner); 1 to 3600 |
  * | `TRUNKLINE_DNS_LISTEN` | off | address and port at which the agent answers DNS questions about containers of networks with `names`, such as `172.16.1.30:53` or `[fd00::30]:53` |
  * | `TRUNKLINE_DNS_ZONE` | `trunkline.internal` | DNS zone of these names |
+ * | `TRUNKLINE_ALLOWED_PARENTS` | all | interfaces that networks may have as parents, separated by commas, such as `ens34,bond0`; no server can override it |
+ * | `TRUNKLINE_CONTAINERS` | `all` | containers that the agent may make, start, stop, remove and disconnect: `off`: none, `own`: those created through the API, `all`: also restart those of others; no server can override it |
  * | `TRUNKLINE_LOG_LEVEL` | `info` | `trace`, `debug`, `info`, `warn`, `error` or `fatal` |
  *
  * An empty variable counts as not set. Fails with {@link InvalidConfig}.
@@ -101,12 +110,39 @@ export function readBootConfig(env: Readonly<Record<string, string | undefined>>
       'TRUNKLINE_STATE_DIR',
       setting('TRUNKLINE_STATE_DIR') ?? '/var/lib/trunkline-agent',
     ),
+    permitted: {
+      parents: parents(setting('TRUNKLINE_ALLOWED_PARENTS')),
+      containers: containers(setting('TRUNKLINE_CONTAINERS') ?? 'all'),
+    },
     logLevel: logLevel(setting('TRUNKLINE_LOG_LEVEL') ?? 'info'),
   };
 }
 
 function settingsOf(env: Readonly<Record<string, string | undefined>>): (name: string) => string | null {
   return (name) => (env[name] === '' ? null : (env[name] ?? null));
+}
+
+/** IFNAMSIZ is 16 with the closing zero (linux/if.h). */
+const interfaceName = /^(?!\.{1,2}$)[a-zA-Z0-9_.][a-zA-Z0-9_.-]{0,14}$/;
+
+function parents(value: string | null): readonly string[] | null {
+  if (value === null) return null;
+  const names = value.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !interfaceName.test(name));
+  if (wrong !== undefined)
+    throw new InvalidConfig(
+      `TRUNKLINE_ALLOWED_PARENTS has ${JSON.stringify(wrong)}: write names of interfaces with commas between them, such as ens34,bond0`,
+    );
+  return names;
+}
+
+function containers(value: string): ContainerPermission {
+  const found = containerPermissions.find((one) => one === value);
+  if (found === undefined)
+    throw new InvalidConfig(
+      `TRUNKLINE_CONTAINERS is ${JSON.stringify(value)}: write ${containerPermissions.join(', ')}`,
+    );
+  return found;
 }
 
 function serverUrl(value: string | null): string {

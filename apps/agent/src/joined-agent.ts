@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createAgentClient, type AgentClient, type ServerLocation } from '@trunkline/client';
-import { instanceOf } from '@trunkline/contracts';
+import { instanceOf, type DesiredNetwork } from '@trunkline/contracts';
 import type { AgentDeps } from './agent-deps.ts';
 import { createCheckRunner, type CheckRunnerDeps } from './checks/check-runner.ts';
 import { createMatrixCheck } from './checks/matrix.ts';
@@ -36,6 +36,7 @@ import { openNamesStore } from './names/names-store.ts';
 import { createNames, type Names } from './names/names.ts';
 import type { Observer } from './observation/observer.ts';
 import { watchDocker } from './observation/watch-docker.ts';
+import { parentRefusal } from './observation/permissions.ts';
 import { linkOf } from './plan/link-users.ts';
 import { whyHarmfulNow } from './plan/passthru-harm.ts';
 import { createFrameWatch } from './observation/frame-watch.ts';
@@ -238,7 +239,7 @@ function checksOf(
   const { docker, run, open, links, probe, timing } = agent;
   const placeOf: WireCheckDeps['placeOf'] = (networkId) => {
     const network = effective()?.networks.find(({ id, state }) => id === networkId && state === 'present');
-    const link = network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
+    const link = network === undefined ? null : permittedLink(agent, network, observer);
     return network === undefined || link === null ? null : { link, isPassthru: network.mode === 'passthru' };
   };
   const openWire: WireCheckDeps['open'] = (spec, until) => openStation({ run, open }, spec, until);
@@ -267,9 +268,21 @@ function checksOf(
   };
 }
 
+/** The link that a network hangs on; null while that is not known, and where this host allows no network on its parent. */
+function permittedLink(
+  { config }: Pick<AgentDeps, 'config'>,
+  network: DesiredNetwork,
+  observer: Observer,
+): string | null {
+  const defaultRoute = observer.latest()?.defaultRoute ?? null;
+  const parent = network.parent ?? defaultRoute;
+  if (parent === null || parentRefusal(parent, config.permitted) !== null) return null;
+  return linkOf(network, defaultRoute);
+}
+
 /** What the address book asks of the networks of this host. */
 function networksOf(
-  { links, kernel }: AgentDeps,
+  agent: AgentDeps,
   { effective }: Confirmation,
   observer: Observer,
 ): Pick<IpamHost, 'desired' | 'linkOf' | 'look' | 'whyHarmful'> {
@@ -278,12 +291,12 @@ function networksOf(
     desired: effective,
     linkOf: (networkId) => {
       const network = find(networkId);
-      return network === undefined ? null : linkOf(network, observer.latest()?.defaultRoute ?? null);
+      return network === undefined ? null : permittedLink(agent, network, observer);
     },
     look: () => observer.look(),
     whyHarmful: async (networkId) => {
       const network = find(networkId);
-      return network?.mode === 'passthru' ? await whyHarmfulNow(network, { links, kernel }) : null;
+      return network?.mode === 'passthru' ? await whyHarmfulNow(network, agent) : null;
     },
   };
 }

@@ -87,6 +87,7 @@ export function createLooks(agent: AgentDeps, deps: LooksDeps): Looks {
     stackMemory: deps.stacks.all,
     shimRoutesOf: createShimRoutes(run).list,
     hostAccessOf: createHostAccessLook(docker, (pid) => readContainerHostAccess(pid, readFile)),
+    permitted: agent.config.permitted,
     adopted: deps.adoption.all,
     detached: deps.detached.all,
     linksToRestore: deps.linksToRestore.all,

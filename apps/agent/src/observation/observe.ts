@@ -19,6 +19,7 @@ import {
   type ObservedBook,
   type ObservedDocker,
 } from './observed.ts';
+import type { Permissions } from './permissions.ts';
 import { isShim } from './shims.ts';
 import { emptyStackMemory, type StackMemory } from './stack-memory.ts';
 import { findStackSharers, inFull as sharersInFull } from './stack-sharers.ts';
@@ -50,6 +51,8 @@ export interface ObserveSources {
   readonly wire?: () => Promise<WireState>;
   /** Default: one that serves. */
   readonly book?: () => ObservedBook;
+  /** Default: everything. */
+  readonly permitted?: Permissions;
   /** Default: one that remembers nothing. */
   readonly failedStarts?: FailedStarts;
   /** How long a look waits for Docker, in milliseconds. Default: as long as it takes. */
@@ -95,6 +98,7 @@ export async function observe(
     linksToRestore,
     wire,
     book: sources.book?.() ?? servingBook,
+    ...(sources.permitted === undefined ? {} : { permitted: sources.permitted }),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Link } from '../host/links.ts';
 import type { ShimRoute } from '../host/shim-routes.ts';
 import type { Detached } from './detached.ts';
 import type { LinksToRestore } from './links-to-restore.ts';
+import type { Permissions } from './permissions.ts';
 import type { StackMemory } from './stack-memory.ts';
 import type { StackSharer } from './stack-sharers.ts';
 import type { WireState } from './wire-state.ts';
@@ -33,6 +34,8 @@ export interface Observed {
   /** How far the wire can be asked and announced to. */
   readonly wire: WireState;
   readonly book: ObservedBook;
+  /** What the agent may do here. Left out: everything. */
+  readonly permitted?: Permissions;
   /** The routes of this host over each of its shims, by name. */
   readonly shimRoutes?: ReadonlyMap<string, readonly ShimRoute[]>;
 }

@@ -7,6 +7,7 @@ import { attachedCondition, shouldHaveRun, stateCondition } from './container-st
 import { containerLabel, generationLabel, isMadeFrom, sameGenerations } from '../observation/marks.ts';
 import { namesOf } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
+import { containersRefusal, everything } from '../observation/permissions.ts';
 import { stackSharing } from '../observation/stack-sharing.ts';
 import { planDefaultRoute } from './plan-default-route.ts';
 import { sharedStack } from './shared-stack.ts';
@@ -57,6 +58,9 @@ export function planContainer(
   const named = docker.containers.find(({ name }) => name === container.name);
   const found = named === undefined ? null : (docker.details.get(named.id) ?? null);
   const own = found !== null && found.labels[containerLabel] === container.id ? found : null;
+  const refusal = containersRefusal(observed.permitted ?? everything);
+  if (refusal !== null && (own !== null || container.state === 'present'))
+    return plan(own, [], [fails('Ready', 'ContainersOff', refusal)]);
   if (container.state === 'absent') return planRemoval(container, docker, own, around);
   if (own !== null) return planOwn(container, docker, own, around);
   if (named !== undefined) return notReady('NameTaken', nameTakenMessage(named));

@@ -1,10 +1,11 @@
 import type { DesiredNetwork } from '@trunkline/contracts';
-import type { DockerNetwork } from '../host/docker-engine.ts';
+import type { DockerContainer, DockerNetwork } from '../host/docker-engine.ts';
 import { ipv6OnlySince, isAtLeast, parseApiVersion } from '../host/docker-api-version.ts';
 import { addressBookCondition } from './address-book-condition.ts';
 import { fails, holds, mending, unknown, type ConditionDraft } from './conditions.ts';
 import { isBusy, isDead } from '../observation/lost-network.ts';
 import {
+  containerLabel,
   fixedSpec,
   ipamDriver,
   ipamNetworkOption,
@@ -24,6 +25,7 @@ import {
   standInOf,
 } from '../observation/network-fit.ts';
 import type { Observed, ObservedDocker } from '../observation/observed.ts';
+import { everything, type Permissions } from '../observation/permissions.ts';
 import { parentInUse } from './parent-use.ts';
 import { subnetOnWire } from './subnet-on-wire.ts';
 import type { LinkPlan } from './plan-link.ts';
@@ -136,6 +138,7 @@ function planOwn(
   const differs = differences(found, network, wanted, true);
   const dead = differs.length === 0 && isDead(docker, found);
   const attached = attachedTo(docker, found);
+  const untouchable = notToDetach(attached, observed.permitted ?? everything);
   // One whose addresses Docker gives by itself works as it is; it is moved to the driver where that cuts nobody off.
   // So does one that Docker was given an address of the subnet for, in place of the gateway that it does not have.
   const standIn = standInOf(found, network, observed.book.standIns ?? []);
@@ -143,7 +146,7 @@ function planOwn(
     (!isCoordinated(found) || standIn !== null) &&
     observed.book.notServing === null &&
     linkUsable &&
-    (attached.length === 0 || network.force);
+    (attached.length === 0 || (network.force && untouchable.length === 0));
   if (differs.length === 0 && !dead && !moves) {
     return linkUsable
       ? { ...own, condition: holds('NetworkReady', 'Created', `Docker network ${network.name} exists`) }
@@ -165,6 +168,17 @@ function planOwn(
         : `Docker uses ${standIn} as its gateway, and the network has none`;
   // No container runs on a network that Docker lost: nobody is cut off when it is made again.
   const mayDetach = network.force || (dead && !isBusy(docker, found));
+  if (mayDetach && untouchable.length > 0) {
+    const { containers } = observed.permitted ?? everything;
+    return {
+      ...own,
+      condition: fails(
+        'NetworkReady',
+        'ReplaceBlocked',
+        `${why}: it must be replaced, but containers are attached that this host does not let its agent disconnect (TRUNKLINE_CONTAINERS=${containers} of the agent, which no server can override): ${namesOf(untouchable)}; remove them first`,
+      ),
+    };
+  }
   if (attached.length > 0 && !mayDetach) {
     return {
       ...own,
@@ -201,6 +215,12 @@ function planOwn(
     condition: mending('NetworkReady', dead ? 'LostByDocker' : 'Outdated', `${why}; it is being replaced`),
   };
 }
+
+/** Of the containers on a Docker network those that the agent may not take off it. */
+const notToDetach = (attached: readonly DockerContainer[], { containers }: Permissions): DockerContainer[] =>
+  attached.filter(
+    ({ labels }) => containers === 'off' || (containers === 'own' && labels[containerLabel] === undefined),
+  );
 
 function planForeign(
   network: DesiredNetwork,

@@ -3,6 +3,7 @@ import { conflictOfVlan, type Link } from '../host/links.ts';
 import { fails, holds, mending, unknown, type ConditionDraft, type DraftOf } from './conditions.ts';
 import { isMarked, linkAlias, vlanLinkName } from '../observation/marks.ts';
 import type { Observed } from '../observation/observed.ts';
+import { everything, parentRefusal } from '../observation/permissions.ts';
 import { whyHarmful } from './passthru-harm.ts';
 import { planHostNetwork } from './plan-host-network.ts';
 import { planMtu } from './plan-mtu.ts';
@@ -40,8 +41,10 @@ export function planLink(
       `this host has no default route that would determine the parent: name an interface in parent or parents; it has: ${existing.join(', ') || 'none'}`,
     );
   }
+  const refusal = parentRefusal(name, observed.permitted ?? everything);
   const parent = observed.links.find((link) => link.name === name);
   const link = network.vlan === null ? name : vlanLinkName(name, network.vlan);
+  if (refusal !== null) return blocked(network, link, 'ParentNotAllowed', refusal);
   if (parent === undefined) {
     return blocked(
       network,

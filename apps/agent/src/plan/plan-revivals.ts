@@ -4,6 +4,7 @@ import { failedAtNetwork } from '../observation/failed-starts.ts';
 import { lostNetworkIn, removedNetworkIn } from '../observation/lost-network.ts';
 import { attachedTo, isCoordinated } from '../observation/network-fit.ts';
 import type { Observed } from '../observation/observed.ts';
+import { everything } from '../observation/permissions.ts';
 import { standsFor } from '../observation/stands-for.ts';
 import type { Step } from './steps.ts';
 
@@ -24,13 +25,13 @@ export interface RevivalPlan {
  * with 20.10 to 28). Such a container is started once Docker can request addresses, and once the network that it lost was made
  * again. Containers of the desired document are not among them: they have plans of their own.
  *
- * `networks`: those of the document.
+ * `networks`: those of the document. None where the host allows the agent nothing of others.
  */
 export function planRevivals(
-  { docker, book }: Pick<Observed, 'docker' | 'book'>,
+  { docker, book, permitted = everything }: Pick<Observed, 'docker' | 'book' | 'permitted'>,
   networks: readonly DesiredNetwork[],
 ): ReadonlyMap<string, RevivalPlan> {
-  if (!docker.reachable || book.notServing !== null) return new Map();
+  if (!docker.reachable || book.notServing !== null || permitted.containers !== 'all') return new Map();
   const known = new Set(docker.networks.map(({ id }) => id));
   return new Map(
     docker.failedStarts.map((container) => {

@@ -3,6 +3,7 @@ import type { DockerContainerDetail, DockerNetwork } from '../host/docker-engine
 import { networkLabel } from '../observation/marks.ts';
 import { isCoordinated } from '../observation/network-fit.ts';
 import type { Observed } from '../observation/observed.ts';
+import { everything } from '../observation/permissions.ts';
 import { failedToJoin, isStale } from '../observation/stale-stack.ts';
 import type { StackSharer } from '../observation/stack-sharers.ts';
 import { standsFor } from '../observation/stands-for.ts';
@@ -38,12 +39,12 @@ export function sharerNeed(
   return owner.status === 'running' ? 'start' : 'wait';
 }
 
-/** Plans for them, by Docker's id. Pure. `networks`: those of the document. */
+/** Plans for them, by Docker's id; none where the host allows the agent nothing of others. Pure. `networks`: those of the document. */
 export function planSharers(
-  { docker, adopted }: Pick<Observed, 'docker' | 'adopted'>,
+  { docker, adopted, permitted = everything }: Pick<Observed, 'docker' | 'adopted' | 'permitted'>,
   networks: readonly DesiredNetwork[],
 ): ReadonlyMap<string, RevivalPlan> {
-  if (!docker.reachable) return new Map();
+  if (!docker.reachable || permitted.containers !== 'all') return new Map();
   return new Map(
     needsOf(docker).map(({ sharer, ownerName: of, networks: on, need }) => {
       const target = { dockerId: sharer.id, name: sharer.name, of };

@@ -100,7 +100,7 @@ export function hostConditions(
   more: readonly ConditionDraft[] = [],
   lookingForMs: number | null = null,
 ): ConditionDraft[] {
-  const stacks = observed.docker.reachable ? sharedStackOfHost(observed.docker) : null;
+  const stacks = observed.docker.reachable ? sharedStackOfHost(observed.docker, observed.permitted) : null;
   const parts = [
     docker(observed, lookingForMs),
     ...preparation(observed, desired),

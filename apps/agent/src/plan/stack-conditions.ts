@@ -1,6 +1,7 @@
 import { listed } from '@trunkline/log';
 import type { DockerContainerDetail } from '../host/docker-engine.ts';
 import type { ObservedDocker } from '../observation/observed.ts';
+import { everything, type Permissions } from '../observation/permissions.ts';
 import { stackSharing } from '../observation/stack-sharing.ts';
 import type { StackSharer } from '../observation/stack-sharers.ts';
 import { advises, holds, type DraftOf } from './conditions.ts';
@@ -9,12 +10,22 @@ import { needsOf } from './plan-sharers.ts';
 type Draft = DraftOf<'SharedStack'>;
 
 /** `SharedStack` of the host: how the containers of others are that share a stack of ours; null where there are none. Pure. */
-export function sharedStackOfHost(docker: ObservedDocker): Draft | null {
+export function sharedStackOfHost(
+  docker: ObservedDocker,
+  { containers }: Permissions = everything,
+): Draft | null {
   const all = needsOf(docker);
   if (all.length === 0) return null;
   const remake = all.filter(({ need }) => need === 'remake');
   if (remake.length > 0) return madeForEarlier(remake);
   const restarted = all.filter(({ need }) => need === 'restart' || need === 'start');
+  if (restarted.length > 0 && containers !== 'all') {
+    return advises(
+      'SharedStack',
+      'SharersNotAllowed',
+      `${pairs(restarted)}: started again, or never before it; what shares it has no network until somebody restarts it (docker restart ${restarted[0]?.sharer.name ?? ''}): TRUNKLINE_CONTAINERS=${containers} of this host does not let the agent`,
+    );
+  }
   if (restarted.length > 0) {
     return advises(
       'SharedStack',
@@ -30,7 +41,11 @@ export function sharedStackOfHost(docker: ObservedDocker): Draft | null {
       `${pairs(waiting)}, which does not run: what shares it has no network. The agent starts it again once the other runs (docker start ${waiting[0]?.ownerName ?? ''})`,
     );
   }
-  return holds('SharedStack', 'Shared', `${pairs(all)}; the agent restarts what shares it with it`);
+  const follows =
+    containers === 'all'
+      ? 'the agent restarts what shares it with it'
+      : 'the agent restarts nothing of others here';
+  return holds('SharedStack', 'Shared', `${pairs(all)}; ${follows}`);
 }
 
 /** `SharedStack` of a container of ours; null where nobody shares its stack. `found`: null: it is not there. Pure. */

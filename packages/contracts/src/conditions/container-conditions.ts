@@ -66,6 +66,11 @@ export const containerConditionTable = {
         means: 'The container was restarted. What shares its network stack is being started again.',
         remedy: agentDoesIt,
       },
+      SharersNotAllowed: {
+        means:
+          'The container was restarted. What shares its network stack has no network, and the settings of the agent on this host do not let it start containers of others.',
+        remedy: 'Restart what the message names by hand, or allow it on the host (`TRUNKLINE_CONTAINERS`).',
+      },
       OwnerNotRunning: {
         means:
           'The container does not run. What shares its network stack has no network, or could not start.',
@@ -90,6 +95,10 @@ export const readyOfContainer = {
   Missing: {
     means: 'The container, or the Docker network of a placement, does not exist yet.',
     remedy: agentDoesIt,
+  },
+  ContainersOff: {
+    means: 'The settings of the agent on this host let it run no containers. No server can override them.',
+    remedy: 'Choose another host, or allow it there (`TRUNKLINE_CONTAINERS`).',
   },
   NetworkNotReady: {
     means: 'The container waits for one of its networks.',

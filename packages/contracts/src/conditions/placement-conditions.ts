@@ -32,6 +32,12 @@ export const placementConditionTable = {
         means: 'The network names no parent, and the host has no default route to take it from.',
         remedy: 'Name an interface in `parent`, or in `parents` for this host.',
       },
+      ParentNotAllowed: {
+        means:
+          'The settings of the agent on this host do not allow networks on that interface. No server can override them.',
+        remedy:
+          'Name an allowed interface in `parent`, or in `parents` for this host; or allow it there (`TRUNKLINE_ALLOWED_PARENTS`).',
+      },
       HostNeedsParent: {
         means: 'Mode `passthru` would give one container an interface that the host itself uses.',
         remedy: 'Name an interface that the host does not use, or use mode `bridge`.',
