@@ -47,6 +47,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   ],
   'apps/server/src/features/placements': ['addresses', 'limits'],
   'apps/server/src/features/recovery': ['addresses'],
+  'apps/server/src/features/search': [],
   'apps/server/src/features/tokens': [],
   'apps/server/src/features/webhooks': [],
 

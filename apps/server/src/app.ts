@@ -36,6 +36,8 @@ import { createPlacementsService } from './features/placements/placements.servic
 import type { PastMark } from './features/recovery/past-mark.ts';
 import { compareRoutes, readItems, recoveryRoutes } from './features/recovery/recovery.routes.ts';
 import { createRecoveryService } from './features/recovery/recovery.service.ts';
+import { searchRoutes } from './features/search/search.routes.ts';
+import { createSearchService } from './features/search/search.service.ts';
 import { tokenRoutes } from './features/tokens/tokens.routes.ts';
 import { createTokensService, type TokensService } from './features/tokens/tokens.service.ts';
 import { webhookRoutes } from './features/webhooks/webhooks.routes.ts';
@@ -261,6 +263,7 @@ export async function buildApp(platform: Platform, options: AppOptions): Promise
   await app.register(eventRoutes, { platform, events });
   await app.register(auditRoutes, { platform, audit });
   await app.register(webhookRoutes, { webhooks });
+  await app.register(searchRoutes, { search: createSearchService(platform) });
   await app.register(tokenRoutes, { tokens });
   await app.register(agentRoutes, {
     agents,

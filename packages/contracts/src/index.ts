@@ -38,6 +38,7 @@ export * from './outcomes.ts';
 export * from './paths.ts';
 export * from './recovery.ts';
 export * from './schema.ts';
+export * from './search.ts';
 export * from './server-fields.ts';
 export * from './settings.ts';
 export * from './stacks.ts';

@@ -1,4 +1,13 @@
-import { Event, HostName, NetworkName, Page, PageQuery, Revision } from '@trunkline/contracts';
+import {
+  Event,
+  HostName,
+  NetworkName,
+  Page,
+  PageQuery,
+  Revision,
+  Timestamp,
+  Words,
+} from '@trunkline/contracts';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { invalidFields } from '../../platform/errors.ts';
@@ -7,16 +16,28 @@ import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { callerGone } from '../../platform/request-context.ts';
+import { readFilter } from './event-filter.ts';
 import type { EventsService } from './events.service.ts';
 
 const filterFields = {
   type: Type.Optional(
     Type.String({
       maxLength: 64,
-      description: 'Only this type, one of [/docs/events](/docs/events).',
+      description:
+        'Only this type, one of [/docs/events](/docs/events), or all of a kind, such as `network.*`. One that does not exist is refused.',
       examples: ['network.created'],
     }),
   ),
+  subject: Type.Optional(
+    Type.String({
+      maxLength: 1024,
+      description:
+        'Only events of this resource and of those below it: its path, such as `/v1/networks/mac_net1`.',
+      examples: ['/v1/networks/mac_net1'],
+    }),
+  ),
+  since: Type.Optional({ ...Timestamp, description: 'Only events from this instant on.' }),
+  until: Type.Optional({ ...Timestamp, description: 'Only events up to this instant.' }),
   network: Type.Optional(NetworkName),
   host: Type.Optional(HostName),
 };
@@ -30,12 +51,19 @@ const listEvents = route({
     operationId: 'listEvents',
     summary: 'List or follow events',
     description:
-      'Oldest first. With `Accept: text/event-stream` the answer is an endless stream (Server-Sent Events), from `Last-Event-ID` or `after` where given, else from now. ' +
+      'Oldest first, unless `order` is `newest`. With `Accept: text/event-stream` the answer is an endless stream (Server-Sent Events), from `Last-Event-ID` or `after` where given, else from now. ' +
       '410 `event_log_truncated` where the log no longer reaches back that far: read the resources again, then follow.',
     querystring: Type.Object({
       ...PageQuery,
       ...filterFields,
       after: Type.Optional({ ...Revision, description: 'Only events after this revision.' }),
+      order: Type.Optional(
+        Words(['oldest', 'newest'], {
+          description:
+            'Which come first; left out: the oldest. With `newest` the pages lead back, as far as the log reaches. A stream is always in order.',
+          examples: ['newest'],
+        }),
+      ),
     }),
     headers: Type.Object({
       'last-event-id': Type.Optional({
@@ -54,8 +82,14 @@ export async function eventRoutes(
   app.route({
     ...listEvents,
     handler: async (request, reply) => {
-      const { limit, cursor, after, ...filter } = request.query;
-      if (!wantsStream(request)) return events.list(filter, { limit: limit ?? defaultLimit, cursor, after });
+      const { limit, cursor, after, order, ...query } = request.query;
+      const filter = readFilter(query);
+      if (!wantsStream(request)) {
+        const page = { limit: limit ?? defaultLimit, cursor, after };
+        return order === 'newest' ? events.listNewest(filter, page) : events.list(filter, page);
+      }
+      if (order === 'newest')
+        throw invalidFields([{ pointer: 'query:order', message: 'cannot be newest: a stream is in order' }]);
       if (cursor !== undefined)
         throw invalidFields([
           { pointer: 'query:cursor', message: 'cannot be used with a stream: use after or Last-Event-ID' },

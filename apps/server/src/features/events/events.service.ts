@@ -3,10 +3,16 @@ import { ApiError } from '../../platform/errors.ts';
 import { decodeCursor, isRevisionPosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { deleteInSteps, startSweep } from '../../platform/sweep.ts';
-import { deleteOldEvents, listEvents, logBounds, type EventFilter, type EventRow } from './events.store.ts';
+import type { EventFilter } from './event-filter.ts';
+import { deleteOldEvents, listEvents, logBounds, type EventRow } from './events.store.ts';
 
 export interface EventsService {
   list(
+    filter: EventFilter,
+    page: { limit: number; cursor?: string | undefined; after?: string | undefined },
+  ): Promise<PageOf<Event>>;
+  /** The same, newest first: back to a revision where one is given. */
+  listNewest(
     filter: EventFilter,
     page: { limit: number; cursor?: string | undefined; after?: string | undefined },
   ): Promise<PageOf<Event>>;
@@ -56,7 +62,7 @@ export function createEventsService(platform: Platform): EventsService {
         { data: { first: first.toString(), head: head.toString() } },
       );
     }
-    return (await listEvents(prisma, filter, revision, limit)).map(present);
+    return (await listEvents(prisma, filter, { after: revision }, limit)).map(present);
   };
 
   return {
@@ -68,9 +74,19 @@ export function createEventsService(platform: Platform): EventsService {
       const position = decodeCursor('events', cursor, isRevisionPosition) ?? from;
       const items =
         position === undefined
-          ? (await listEvents(prisma, filter, 0n, limit + 1)).map(present)
+          ? (await listEvents(prisma, filter, { after: 0n }, limit + 1)).map(present)
           : await after(BigInt(position), filter, limit + 1);
       return pageOf('events', items, limit, (event) => event.revision);
+    },
+    async listNewest(filter, { limit, cursor, after: from }) {
+      const position = decodeCursor('newest events', cursor, isRevisionPosition);
+      const bounds = {
+        after: BigInt(from ?? '0'),
+        newestFirst: true,
+        ...(position === undefined ? {} : { before: BigInt(position) }),
+      };
+      const items = (await listEvents(prisma, filter, bounds, limit + 1)).map(present);
+      return pageOf('newest events', items, limit, (event) => event.revision);
     },
     startSweep() {
       return startSweep('events', sweepMs, platform.log, () =>

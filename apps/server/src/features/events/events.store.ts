@@ -1,10 +1,5 @@
 import type { Prisma, PrismaClient } from '../../platform/database/database.ts';
-
-export interface EventFilter {
-  type?: string;
-  network?: string;
-  host?: string;
-}
+import { likeText, type EventFilter } from './event-filter.ts';
 
 export interface EventRow {
   revision: bigint;
@@ -27,17 +22,26 @@ export async function logBounds(prisma: PrismaClient): Promise<{ first: bigint |
 
 export function listEvents(
   prisma: PrismaClient,
-  { type, network, host }: EventFilter,
-  after: bigint,
+  filter: EventFilter,
+  { after, before, newestFirst = false }: { after: bigint; before?: bigint; newestFirst?: boolean },
   limit: number,
 ): Promise<EventRow[]> {
-  const where: Prisma.EventWhereInput = { revision: { gt: after } };
-  if (type !== undefined) where.type = type;
+  const { types, network, host, subject, since, until } = filter;
+  const where: Prisma.EventWhereInput = {
+    revision: { gt: after, ...(before === undefined ? {} : { lt: before }) },
+  };
+  if (types !== undefined) where.type = { in: [...types] };
   if (network !== undefined) where.network = network;
   if (host !== undefined) where.host = host;
+  if (subject !== undefined) where.OR = [{ subject }, { subject: { startsWith: `${likeText(subject)}/` } }];
+  if (since !== undefined || until !== undefined)
+    where.at = {
+      ...(since === undefined ? {} : { gte: since }),
+      ...(until === undefined ? {} : { lte: until }),
+    };
   return prisma.event.findMany({
     where,
-    orderBy: { revision: 'asc' },
+    orderBy: { revision: newestFirst ? 'desc' : 'asc' },
     take: limit,
   });
 }
