@@ -11,6 +11,12 @@ test('--version prints the version alone', () => {
   expect(readCommandLine(['--version'], '1.2.3')).toEqual({ do: 'print', text: '1.2.3\n' });
 });
 
+test.each([['backup'], ['restore']] as const)('%s takes one file', (command) => {
+  expect(readCommandLine([command, 'fleet.tgz'], '1.2.3')).toEqual({ do: command, file: 'fleet.tgz' });
+  expect(() => readCommandLine([command], '1.2.3')).toThrow('takes the name of one file');
+  expect(() => readCommandLine([command, 'a', 'b'], '1.2.3')).toThrow(UsageError);
+});
+
 test.each([['--port'], ['start'], ['-x'], ['--help=yes']])('%s is refused, with what to do', (argument) => {
   expect(() => readCommandLine([argument], '1.2.3')).toThrow(UsageError);
   expect(() => readCommandLine([argument], '1.2.3')).toThrow('--help shows what there is');

@@ -2,14 +2,22 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '@trunkline/log';
 
 /** What the command line asks for. */
-export type CommandLine = { readonly do: 'run' } | { readonly do: 'print'; readonly text: string };
+export type CommandLine =
+  | { readonly do: 'run' }
+  | { readonly do: 'print'; readonly text: string }
+  | { readonly do: 'backup' | 'restore'; readonly file: string };
 
 /** Arguments that are not understood. */
 export class UsageError extends Error {}
 
-const usage = `Usage: trunkline-server [--version | --help]
+const usage = `Usage: trunkline-server [backup FILE | restore FILE | --version | --help]
 
-The server of a Trunkline fleet. Settings are environment variables; the package reads them from /etc/trunkline/server.env:
+The server of a Trunkline fleet. Without an argument it runs until it is stopped.
+
+  backup FILE    write its data directory with its own PostgreSQL into an archive, also while it runs
+  restore FILE   put the data directory back from such an archive, while no server runs on it; what was there is kept
+
+Settings are environment variables; the package reads them from /etc/trunkline/server.env:
 
   TRUNKLINE_LISTEN            address and port to listen on; 127.0.0.1:7400 unless set
   TRUNKLINE_DATA_DIR          folder of its database and of the first admin token
@@ -35,15 +43,23 @@ Exit code 0 after SIGTERM or SIGINT, 1 when it cannot go on or a setting cannot 
 /** Reads the arguments after the program. Throws {@link UsageError}. */
 export function readCommandLine(argv: readonly string[], version: string): CommandLine {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
       args: [...argv],
       options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } },
-      allowPositionals: false,
+      allowPositionals: true,
     });
     if (values.help === true) return { do: 'print', text: usage };
     if (values.version === true) return { do: 'print', text: `${version}\n` };
-    return { do: 'run' };
+    return commandOf(positionals);
   } catch (error) {
     throw new UsageError(`${messageOf(error)} (--help shows what there is)`, { cause: error });
   }
+}
+
+function commandOf([command, file, ...others]: readonly string[]): CommandLine {
+  if (command === undefined) return { do: 'run' };
+  if (command !== 'backup' && command !== 'restore') throw new Error(`${command} is no command`);
+  if (file === undefined || file === '' || others.length > 0)
+    throw new Error(`${command} takes the name of one file`);
+  return { do: command, file };
 }

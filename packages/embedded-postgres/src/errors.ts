@@ -19,9 +19,11 @@ export class DataDirectoryInUse extends Error {
 /**
  * What failed: `binaries` (none for this machine, or not usable), `user` (no system user to run PostgreSQL as),
  * `permission` (a folder that we or that user cannot use), `initdb` (making the cluster), `start` (the cluster is there
- * but PostgreSQL does not come up), `leftover` (a PostgreSQL of an earlier server does not end).
+ * but PostgreSQL does not come up), `leftover` (a PostgreSQL of an earlier server does not end), `backup` (one cannot be made
+ * or restored, or a restore did not finish).
  */
-export type EmbeddedPostgresFailure = 'binaries' | 'user' | 'permission' | 'initdb' | 'start' | 'leftover';
+export type EmbeddedPostgresFailure =
+  'binaries' | 'user' | 'permission' | 'initdb' | 'start' | 'leftover' | 'backup';
 
 /** The server's own PostgreSQL cannot be used. The message states what to do; `output` is the end of what programs printed. */
 export class EmbeddedPostgresFailed extends Error {

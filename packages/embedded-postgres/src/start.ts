@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, realpath } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unfinishedRestore } from './backup/data-directory.ts';
 import { findPostgresPackage, usableBinaries, type PostgresPackage } from './binaries.ts';
 import { openClient } from './client.ts';
 import { clusterAccess, clusterOwner, ensureCluster } from './cluster.ts';
@@ -88,6 +89,7 @@ async function startLocked(
   // One that ran is started again soon, however often it is killed; only one that does not come up is given time.
   const backoff = options.backoff ?? { firstMs: 200, maxMs: 5_000, stableMs: 5_000 };
   const postgres = options.package ?? (await findPostgresPackage());
+  await refuseUnfinishedRestore(dataDir);
   const home = join(dataDir, 'postgresql');
   // One folder a major version: a later one cannot read it as it is.
   const folder = join(home, postgres.version.split('.')[0] ?? '');
@@ -159,6 +161,20 @@ async function checkpoint(connection: ConnectionTarget): Promise<void> {
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/** Half of the data may be elsewhere: a new cluster would be empty. */
+async function refuseUnfinishedRestore(dataDir: string): Promise<void> {
+  const unfinished = join(dataDir, unfinishedRestore);
+  const isThere = await stat(unfinished).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
+    throw new EmbeddedPostgresFailed(
+      'backup',
+      `A restore into ${dataDir} did not finish (${unfinished} is there): run it again before the server is started.`,
+    );
 }
 
 async function makeDataDirectory(dataDir: string): Promise<string> {
