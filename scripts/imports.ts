@@ -71,6 +71,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   'apps/agent/src/names': ['lib', 'host', 'observation', 'plan'],
   'apps/agent/src/dns': ['lib', 'plan', 'names'],
   'apps/agent/src/sync': ['lib', 'machine'],
+  'apps/agent/src/commands': ['lib', 'host', 'machine', 'sync'],
 
   'apps/cli/src': ['client', 'contracts'],
   'apps/cli/src/format': [],

@@ -11,6 +11,8 @@ import type { PackagedFile } from './tree.ts';
 
 const programs = {
   agent: 'apps/agent/src/main.ts',
+  // Commands for people, which the agent loads for them alone.
+  command: 'apps/agent/src/command-main.ts',
   // What the agent runs in the network namespace of a container.
   'resolve-name': 'apps/agent/src/checks/resolve-name.ts',
   'try-inside': 'apps/agent/src/checks/try-inside.ts',

@@ -1,14 +1,16 @@
 /** The Debian packages on a clean Debian: installed, brought up to date, removed and purged. */
-import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unpackCleanRoot } from '@trunkline/lab/hosts/clean-root.ts';
 import { agentUnits, agentFiles } from '../../scripts/package/agent.ts';
 import { makeDeb } from '../../scripts/package/deb.ts';
 import { architectureHere } from '../../scripts/package/node-binary.ts';
+import { ownTlsServer } from './own-tls-server.ts';
 import { serverPackage } from '../../scripts/package/server.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
@@ -67,6 +69,20 @@ function inside(...argv: string[]): SpawnSyncReturns<string> {
     encoding: 'utf8',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
   });
+}
+
+/** As {@link inside}, while this process serves what the program asks for. */
+async function insideBeside(
+  ...argv: string[]
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const enter = ['--mount', '--pid', '--fork', `--mount-proc=${path.join(root, 'proc')}`, 'chroot', root];
+  const child = spawn('unshare', [...enter, ...argv], {
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const status = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
+  return { status: await status, stdout, stderr };
 }
 
 function apt(...argv: string[]): SpawnSyncReturns<string> {
@@ -139,6 +155,32 @@ describe('the agent on a clean Debian, without systemd running', () => {
     await put(settings, 'TRUNKLINE_SERVER=not-a-url\n');
     expect(inside('trunkline-agent').stderr).toContain('not-a-url');
   });
+
+  test('one line joins it to a server with TLS of its own, and no file is copied', async ({ skip }) => {
+    if (why !== null) skip(why);
+    await put(settings, '# mine\nTRUNKLINE_SERVER=\nTRUNKLINE_LOG_LEVEL=warn\n');
+    await using server = await ownTlsServer();
+    const { command } = await server.newToken('clean01');
+    const [program = '', ...argv] = command.split(' ');
+    const joined = await insideBeside(program, ...argv);
+    expect(joined).toMatchObject({ status: 0, stderr: '' });
+    expect(joined.stdout).toContain(`clean01 has joined the fleet of ${server.url}`);
+    const written = await readFile(path.join(root, settings), 'utf8');
+    expect(written).toBe(
+      `# mine\nTRUNKLINE_SERVER=${server.url}\nTRUNKLINE_LOG_LEVEL=warn\nTRUNKLINE_HOST_NAME=clean01\n`,
+    );
+    expect((await lstat(path.join(root, settings))).mode & 0o777).toBe(0o600);
+    expect(await server.hosts()).toEqual(['clean01']);
+    const { stdout } = await insideBeside('trunkline-agent', 'doctor');
+    expect(stdout).toMatch(/^ok {7}ip +ip utility, iproute2/m);
+    expect(stdout).toMatch(/^missing {2}Docker /m);
+    expect(stdout).toMatch(new RegExp(`^ok {7}server +${server.url} answers$`, 'm'));
+    const left = await insideBeside('trunkline-agent', 'leave', '--force');
+    expect(left).toMatchObject({ status: 0, stdout: expect.stringContaining('DELETE /v1/hosts/clean01') });
+    expect(has('var/lib/trunkline-agent/identity.json')).toBe(false);
+    await rm(path.join(root, 'var/lib/trunkline-agent'), { recursive: true });
+    await put(settings, 'TRUNKLINE_SERVER=not-a-url\n');
+  }, 300_000);
 
   test('a newer version keeps settings, state and what an administrator disabled', async ({ skip }) => {
     if (why !== null) skip(why);

@@ -52,23 +52,40 @@ describe('the bundled agent', () => {
     );
   });
 
+  test('has commands for people, of which the agent that runs carries none', () => {
+    expect(agent(['join', '--help'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Usage: trunkline-agent join URL TOKEN/),
+      stderr: '',
+    });
+    expect(agent(['nonsense'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('is no command: write one of join, leave, status, doctor'),
+    });
+    expect(text('usr/lib/trunkline-agent/agent.mjs')).not.toContain('has left its fleet');
+    expect(text('usr/lib/trunkline-agent/command.mjs')).toContain('has left its fleet');
+  });
+
   test('runs its boot stage', () => {
     const ran = agent(['--boot'], { TRUNKLINE_STATE_DIR: path.join(work, 'no-state') });
     expect(ran).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test.each(['agent', 'resolve-name', 'try-inside'])('%s imports nothing, and is ASCII', (name) => {
-    const code = text(`usr/lib/trunkline-agent/${name}.mjs`);
-    expect(/[^\0-\u007f]/.exec(code)?.[0]).toBeUndefined();
-    expect(/(?:^|;)import[ {"*]/.exec(code)?.[0]).toBeUndefined();
-  });
+  test.each(['agent', 'command', 'resolve-name', 'try-inside'])(
+    '%s imports nothing, and is ASCII',
+    (name) => {
+      const code = text(`usr/lib/trunkline-agent/${name}.mjs`);
+      expect(/[^\0-\u007f]/.exec(code)?.[0]).toBeUndefined();
+      expect(/(?:^|;)import[ {"*]/.exec(code)?.[0]).toBeUndefined();
+    },
+  );
 
-  test('has the programs that it runs in containers beside it', () => {
+  test('has the programs that it runs beside it', () => {
     const code = text('usr/lib/trunkline-agent/agent.mjs');
     const run = [...code.matchAll(/new URL\([`'"]([^`'"]+)[`'"],\s*import\.meta\.url\)/g)].map(
       ([, name]) => name,
     );
-    expect(new Set(run)).toEqual(new Set(['resolve-name.mjs', 'try-inside.mjs']));
+    expect(new Set(run)).toEqual(new Set(['command.mjs', 'resolve-name.mjs', 'try-inside.mjs']));
     for (const name of run)
       expect(existsSync(path.join(installed, 'usr/lib/trunkline-agent', name!))).toBe(true);
   });

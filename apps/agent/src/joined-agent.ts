@@ -26,6 +26,7 @@ import { heedingNotJoined, heedingServer } from './lib/failure.ts';
 import { createLooks } from './looks.ts';
 import type { JoinedIdentity } from './machine/identity.ts';
 import type { Binding } from './machine/machine-binding.ts';
+import { keepInstance } from './machine/instance.ts';
 import { hashedMarks } from './machine/machine-marks.ts';
 import type { StatePast } from './machine/state-past.ts';
 import { openAdoptionStore } from './observation/adoption.ts';
@@ -70,7 +71,12 @@ export async function runJoined(agent: AgentDeps, joined: Joined, signal: AbortS
     reconciler.desiredChanged(),
   );
   const { effective, linksToRestore } = confirmation;
-  const client = confirmation.observing(connect(joined));
+  const { marks, accepted } = joined.machine;
+  const instance = instanceOf(randomBytes(16).toString('base64url'), hashedMarks(marks), accepted);
+  await keepInstance(config.stateDir, instance).catch((error: unknown) =>
+    log.warn({ err: error }, 'trunkline-agent status cannot ask the server for this agent'),
+  );
+  const client = confirmation.observing(connect(joined, instance));
   const heartbeatMs = (): number => (cache.current()?.heartbeatSeconds ?? firstHeartbeatSeconds) * 1000;
   const names = createNames({
     host: config.hostName,
@@ -209,14 +215,9 @@ async function openState({ config, timing, log }: AgentDeps, hostId: string, onR
  * A client that signs as this host on this machine. It notifies the address book when the server knows no such host, and whether it
  * answers.
  */
-function connect({ server, identity, machine, ipam }: Joined): AgentClient {
+function connect({ server, identity, ipam }: Joined, instance: string): AgentClient {
   const { hostId, privateKey } = identity;
-  const run = randomBytes(16).toString('base64url');
-  const client = createAgentClient({
-    ...server,
-    identity: { hostId, privateKey },
-    instance: instanceOf(run, hashedMarks(machine.marks), machine.accepted),
-  });
+  const client = createAgentClient({ ...server, identity: { hostId, privateKey }, instance });
   return heedingServer(heedingNotJoined(client, ipam.disowned), {
     onAnswer: ipam.serverAnswers,
     onSilence: ipam.serverFails,

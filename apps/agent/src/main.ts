@@ -58,16 +58,27 @@ async function configOrRefuse(): Promise<AgentConfig> {
 }
 
 const usage = `Usage: trunkline-agent [--boot | --accept-machine | --version | --help]
+       trunkline-agent join URL TOKEN | leave | status | doctor
 
-The agent of a Docker host in a Trunkline fleet. Without an option it runs until it is stopped.
+The agent of a Docker host in a Trunkline fleet. Without an argument it runs until it is stopped.
+
+  join URL TOKEN     let this host join the fleet of a server, and start the agent
+  leave              take this host out of its fleet
+  status             say whether the server is reached, and what it says about this host
+  doctor             try what the agent needs on this machine
 
   --boot             put the links of this host back from the agent's own disk, then end; before Docker starts
   --accept-machine   let the state directory belong to this machine from now on, then end
   --version          print the version
   --help, -h         print this
 
-Settings are environment variables, TRUNKLINE_SERVER above all: see trunkline-agent(8), or the README of the repository.
+Each command has a --help of its own. Settings are environment variables, TRUNKLINE_SERVER above all: see trunkline-agent(8), or the README of the repository.
 `;
+
+const [word] = process.argv.slice(2);
+// A program of its own, which ends the process.
+if (word !== undefined && !word.startsWith('-'))
+  await import(new URL('command-main.ts', import.meta.url).href);
 
 const { values: asked } = orExit(() =>
   parseArgs({

@@ -6,6 +6,7 @@ import {
   DesiredDocument,
   fitted,
   FleetNames,
+  Host,
   JoinAnswer,
   JoinRequest,
   LeaseClaimAnswer,
@@ -28,6 +29,7 @@ import {
   type QueryValues,
   type ServerLocation,
   type Transport,
+  type WireAnswer,
   type WireRequest,
 } from './transport.ts';
 
@@ -110,21 +112,8 @@ const agentConnectMs = 3000;
 /** Speaks for a host that has joined; signs every request (RFC 9421). */
 export function createAgentClient(options: AgentClientOptions): AgentClient {
   const transport = createTransport({ connectTimeoutMs: agentConnectMs, ...options });
-  const clock = options.clock ?? (() => new Date());
   const bound = options.fetchTimeoutMs ?? defaultTimeoutMs;
-
-  async function send(call: SignedCall) {
-    const unsigned = wireRequest(transport, { ...call, timeoutMs: bound + (call.extraMs ?? 0) });
-    const signature = await signRequest(unsigned, options.identity, {
-      created: clock(),
-      nonce: randomBytes(16).toString('base64url'),
-      instance: options.instance,
-    });
-    const wire = { ...unsigned, headers: { ...unsigned.headers, ...signature } };
-    const answer = await transport.send(wire);
-    if (answer.status !== 304) await failUnlessOk(wire, answer);
-    return answer;
-  }
+  const send = (call: SignedCall) => sendSigned(transport, options, call);
 
   return {
     desired: async ({ after, heard, generation, wait = 0, signal } = {}) => {
@@ -190,6 +179,39 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     },
     close: transport.close,
   };
+}
+
+async function sendSigned(
+  transport: Transport,
+  options: AgentClientOptions,
+  call: SignedCall,
+): Promise<WireAnswer> {
+  const clock = options.clock ?? (() => new Date());
+  const bound = options.fetchTimeoutMs ?? defaultTimeoutMs;
+  const unsigned = wireRequest(transport, { ...call, timeoutMs: bound + (call.extraMs ?? 0) });
+  const signature = await signRequest(unsigned, options.identity, {
+    created: clock(),
+    nonce: randomBytes(16).toString('base64url'),
+    instance: options.instance,
+  });
+  const wire = { ...unsigned, headers: { ...unsigned.headers, ...signature } };
+  const answer = await transport.send(wire);
+  if (answer.status !== 304) await failUnlessOk(wire, answer);
+  return answer;
+}
+
+/**
+ * What the server says about the host that asks. With the `instance` of the agent that runs, it is not superseded. Fails as the methods of
+ * {@link AgentClient} do.
+ */
+export async function fetchOwnHost(options: AgentClientOptions): Promise<Host> {
+  const transport = createTransport({ connectTimeoutMs: agentConnectMs, ...options });
+  try {
+    const answer = await sendSigned(transport, options, { method: 'GET', path: '/agent/v1/host' });
+    return parseAs(Host, await answer.text(), 'host');
+  } finally {
+    await transport.close();
+  }
 }
 
 /**

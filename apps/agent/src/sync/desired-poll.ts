@@ -1,6 +1,7 @@
 import { ApiError, type AgentClient } from '@trunkline/client';
 import type { Logger } from 'pino';
 import type { DesiredCache } from './desired-cache.ts';
+import { faultFields } from '../lib/connection-fault.ts';
 import { fatalFailure } from '../lib/failure.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
@@ -105,6 +106,7 @@ function logFailure(log: Logger, error: unknown, waitMs: number): void {
   const needsSomeone =
     error instanceof DesiredRefused ||
     (error instanceof ApiError && error.status < 500 && error.problem?.retryable !== true);
-  if (needsSomeone) log.error({ err: error, waitMs }, 'no usable desired state, keeping the current one');
-  else log.warn({ err: error, waitMs }, 'desired state not reachable, keeping the current one');
+  const fault = faultFields(error);
+  if (needsSomeone) log.error({ ...fault, waitMs }, 'no usable desired state, keeping the current one');
+  else log.warn({ ...fault, waitMs }, 'desired state not reachable, keeping the current one');
 }

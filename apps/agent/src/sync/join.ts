@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { keepTrustedAuthority } from '../machine/trusted-authority.ts';
 import { saveHostId, type Identity, type JoinedIdentity } from '../machine/identity.ts';
 import { findAuthority, WrongAuthority } from './find-authority.ts';
+import { faultFields } from '../lib/connection-fault.ts';
 import { backoffMs, type Timing } from '../lib/timing.ts';
 
 /** The server refused the join. Another try with the same settings is of no use. */
@@ -18,6 +19,8 @@ export interface JoinDeps {
   readonly token: string | null;
   readonly hostName: string;
   readonly facts: () => Promise<HostFacts>;
+  /** Fails where the server cannot be reached or is out of order, in place of another try. */
+  readonly once?: boolean;
   readonly timing: Timing;
   readonly log: Logger;
 }
@@ -63,9 +66,9 @@ export async function ensureJoined(
       return { ...identity, hostId: answer.hostId };
     } catch (error) {
       signal.throwIfAborted();
-      if (!isWorthRetrying(error)) throw refusal(error);
+      if (deps.once === true || !isWorthRetrying(error)) throw refusal(error);
       const waitMs = backoffMs(failures, backoff, deps.timing.random);
-      log.warn({ err: error, waitMs }, 'join failed, trying again');
+      log.warn({ ...faultFields(error), waitMs }, 'join failed, trying again');
       await deps.timing.delay(waitMs, signal);
     }
   }

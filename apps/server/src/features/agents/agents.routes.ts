@@ -2,6 +2,7 @@ import {
   CheckReport,
   DesiredDocument,
   DesiredQuery,
+  Host,
   Id,
   JoinAnswer,
   JoinRequest,
@@ -55,6 +56,13 @@ const desired = route({
     querystring: DesiredQuery,
     response: answers({ 200: DesiredDocument, 304: Type.Null({ description: 'Not changed.' }) }),
   },
+});
+
+const ownHost = route({
+  method: 'GET',
+  url: '/agent/v1/host',
+  config: { access: 'agent' },
+  schema: { response: answers({ 200: Host }) },
 });
 
 const report = route({
@@ -140,6 +148,8 @@ export async function agentRoutes(
         return document;
       },
     });
+
+    signed.route({ ...ownHost, handler: async (request) => agents.host(signedBy(request)) });
 
     signed.route({
       ...report,

@@ -3,6 +3,7 @@ import {
   hostPath,
   type CheckReport,
   type ContainerReport,
+  type Host,
   type JoinAnswer,
   type JoinRequest,
   type Report,
@@ -62,6 +63,8 @@ export interface AgentsDeps {
 
 /** What agents call. */
 export interface AgentsService extends AgentAuthentication, DesiredPolls {
+  /** What is known of a host, for its agent: as GET /v1/hosts/{name} says it. */
+  host(host: HostRef): Promise<Host>;
   /** Throws join_token_invalid for a token that was never made here. Costs one look-up, and locks nothing. */
   checkJoinToken(secret: string): Promise<void>;
   /** Trades a join token for an identity. Throws join_token_invalid, host_exists, agent_too_old. */
@@ -146,6 +149,8 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
 
     checkResult: (host, checkId, report, requestId) =>
       changes.make(actor(host, requestId), (change) => checks.recordResult(change, host.id, checkId, report)),
+
+    host: ({ name }) => hosts.get(name),
 
     startSweep: () =>
       startSweep('agents', sweepMs, log, async () => {
