@@ -43,6 +43,10 @@ const fields = {
   name,
   role: Role,
   expiresAt: Nullable(Timestamp, { description: 'When it stops working; null: never.', examples: [null] }),
+  previousSecretUntil: Nullable(Timestamp, {
+    description: 'Until when the secret before the last rotation is still good; null: it is not.',
+    examples: [null],
+  }),
   lastUsedAt: Nullable(Timestamp, { description: 'When it was last used, to the minute.' }),
   createdAt: Described(Timestamp, {
     description: 'When it was created.',
@@ -68,3 +72,23 @@ export const TokenCreated = Closed(
   { $id: 'TokenCreated', description: 'An API token with its secret.' },
 );
 export type TokenCreated = Static<typeof TokenCreated>;
+
+/** How long the secret before a rotation is still good, unless the request says otherwise, in seconds. */
+export const tokenOverlapSeconds = 3_600;
+
+export const TokenRotate = Closed(
+  {
+    overlapSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 604_800,
+        default: tokenOverlapSeconds,
+        description:
+          'How long the secret of now is still good, in seconds; 0: it ends at once, such as after a leak.',
+        examples: [3_600],
+      }),
+    ),
+  },
+  { $id: 'TokenRotate', description: 'How to rotate the secret.', examples: [{ overlapSeconds: 3_600 }] },
+);
+export type TokenRotate = Static<typeof TokenRotate>;

@@ -93,6 +93,7 @@ export const eventFields = {
   previousSecretUntil: Described(Timestamp, {
     description: 'Until when messages are also signed with the secret before.',
   }),
+  oldSecretUntil: Described(Timestamp, { description: 'Until when the secret before is still good.' }),
   delivery: text('The id of the delivery.', 64),
   disabledReason: text('Why the server disabled it: `gone` or `failing`.', 32),
   recovery: text('The id of the recovery.', 64),

@@ -267,6 +267,11 @@ export const eventTable = {
     means: 'A token was created.',
     data: Closed({ name: f.name, role: f.role }),
   },
+  'token.rotated': {
+    subject: 'token',
+    means: 'A token got a new secret.',
+    data: Closed({ name: f.name, role: f.role, previousSecretUntil: f.oldSecretUntil }),
+  },
   'token.revoked': {
     subject: 'token',
     means: 'A token was revoked.',

@@ -8,6 +8,7 @@ function setup() {
     name: 'terraform',
     role: 'operator',
     expiresAt: null,
+    previousUntil: null,
     lastUsedAt: null,
     createdAt: new Date(0),
   };

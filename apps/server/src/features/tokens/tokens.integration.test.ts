@@ -189,3 +189,64 @@ test('replicas that start at once make one first admin token between them', asyn
     await database.drop();
   }
 });
+
+test('after a rotation both secrets are good until the overlap ends, then the new one alone', async () => {
+  const made = await server.request('POST', '/v1/tokens', { name: 'turning', role: 'viewer' });
+  const status = async (secret: string): Promise<number> =>
+    (await server.request('GET', '/v1/hosts', undefined, bearer(secret))).status;
+  const rotate = (overlapSeconds: number) =>
+    server.request('POST', `/v1/tokens/${made.body.id}/rotate`, { overlapSeconds });
+  const first = made.body.secret as string;
+  const rotated = await rotate(600);
+  const second = rotated.body.secret as string;
+  expect([rotated.status, second === first]).toEqual([201, false]);
+  expect(rotated.body).toMatchObject({ id: made.body.id, name: 'turning', role: 'viewer' });
+  expect(await Promise.all([first, second].map(status))).toEqual([200, 200]);
+  const shown = (await server.request('GET', `/v1/tokens/${made.body.id}`)).body;
+  expect(Date.parse(shown.previousSecretUntil)).toBeGreaterThan(server.clock.now().getTime());
+  expect(shown.secret).toBeUndefined();
+
+  server.clock.advance(601_000);
+  expect(await Promise.all([first, second].map(status))).toEqual([401, 200]);
+  expect((await server.request('GET', `/v1/tokens/${made.body.id}`)).body.previousSecretUntil).toBeNull();
+
+  // After a leak there is no overlap; and what was rotated away twice is never good again.
+  const third = (await rotate(0)).body.secret as string;
+  expect(await Promise.all([first, second, third].map(status))).toEqual([401, 401, 200]);
+  const { body } = await server.request(
+    'GET',
+    `/v1/audit?subject=/v1/tokens/${made.body.id}&operation=rotateToken`,
+  );
+  expect(body.items).toHaveLength(2);
+  expect(JSON.stringify(body)).not.toContain(third);
+});
+
+test('the secret before a rotation ends with its token: when that expires or is revoked', async () => {
+  const expiresAt = new Date(server.clock.now().getTime() + 300_000).toISOString();
+  const made = await server.request('POST', '/v1/tokens', { name: 'ending', role: 'viewer', expiresAt });
+  await server.request('POST', `/v1/tokens/${made.body.id}/rotate`, { overlapSeconds: 86_400 });
+  const status = async (): Promise<number> =>
+    (await server.request('GET', '/v1/hosts', undefined, bearer(made.body.secret as string))).status;
+  expect(await status()).toBe(200);
+  server.clock.advance(301_000);
+  expect(await status()).toBe(401);
+
+  const other = await server.request('POST', '/v1/tokens', { name: 'revoked', role: 'viewer' });
+  await server.request('POST', `/v1/tokens/${other.body.id}/rotate`, {});
+  await server.request('DELETE', `/v1/tokens/${other.body.id}`);
+  const after = await server.request('GET', '/v1/hosts', undefined, bearer(other.body.secret as string));
+  expect(after.status).toBe(401);
+});
+
+test('a dry run rotates nothing, and only admins rotate', async () => {
+  const made = await server.request('POST', '/v1/tokens', { name: 'steady', role: 'operator' });
+  const url = `/v1/tokens/${made.body.id}/rotate`;
+  const dry = await server.request('POST', `${url}?dryRun=true`, { overlapSeconds: 0 });
+  expect([dry.status, dry.body.secret]).toEqual([200, undefined]);
+  const own = bearer(made.body.secret as string);
+  expect((await server.request('GET', '/v1/hosts', undefined, own)).status).toBe(200);
+  expect((await server.request('POST', url, {}, own)).status).toBe(403);
+  expect((await server.request('POST', `/v1/tokens/${crypto.randomUUID()}/rotate`, {})).body.code).toBe(
+    'token_not_found',
+  );
+});

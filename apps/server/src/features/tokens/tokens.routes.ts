@@ -1,4 +1,13 @@
-import { DryRunQuery, Id, Page, PageQuery, Token, TokenCreate, TokenCreated } from '@trunkline/contracts';
+import {
+  DryRunQuery,
+  Id,
+  Page,
+  PageQuery,
+  Token,
+  TokenCreate,
+  TokenCreated,
+  TokenRotate,
+} from '@trunkline/contracts';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
@@ -54,6 +63,24 @@ const getToken = route({
   },
 });
 
+const rotateToken = route({
+  method: 'POST',
+  url: '/v1/tokens/:id/rotate',
+  config: { access: 'admin' },
+  schema: {
+    tags,
+    operationId: 'rotateToken',
+    summary: 'Rotate the secret of a token',
+    description:
+      'The new secret is in this answer and nowhere else. The one of now is good for `overlapSeconds` more, so that the caller can change over; one from a rotation before ends at once. Name, role, expiry and id stay.',
+    params: OfToken,
+    headers: IdempotencyKeyHeader,
+    querystring: Type.Object(DryRunQuery),
+    body: TokenRotate,
+    response: answers({ 200: { ...Token, description: 'A dry run.' }, 201: TokenCreated }),
+  },
+});
+
 const revokeToken = route({
   method: 'DELETE',
   url: '/v1/tokens/:id',
@@ -83,6 +110,12 @@ export async function tokenRoutes(app: App, { tokens }: { tokens: TokensService 
   });
 
   app.route({ ...getToken, handler: async ({ params }) => tokens.get(params.id) });
+
+  app.route({
+    ...rotateToken,
+    handler: async (request, reply) =>
+      sendReply(reply, await tokens.rotate(request.params.id, request.body, changeContext(request))),
+  });
 
   app.route({
     ...revokeToken,

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { tokenPath, type Role, type Token, type TokenCreate } from '@trunkline/contracts';
+import {
+  tokenOverlapSeconds,
+  tokenPath,
+  type Role,
+  type Token,
+  type TokenCreate,
+  type TokenRotate,
+} from '@trunkline/contracts';
 import { hashSecret, newSecret, type FindCaller } from '../../platform/auth.ts';
 import type { ChangeContext } from '../../platform/changes.ts';
 import { ApiError, invalidFields } from '../../platform/errors.ts';
@@ -17,8 +24,10 @@ import {
   insertToken,
   listTokens,
   lockAdminTokens,
+  lockToken,
   noteUse,
   putAdminToken,
+  rotateToken,
   type TokenRow,
 } from './tokens.store.ts';
 
@@ -38,6 +47,8 @@ export interface TokensService {
   list(page: { limit: number; cursor?: string | undefined }): Promise<PageOf<Token>>;
   /** Throws token_not_found. */
   get(id: string): Promise<Token>;
+  /** Gives the token a new secret; the one of now stays good for a while. Throws token_not_found. */
+  rotate(id: string, request: TokenRotate, context: ChangeContext): Promise<Reply & { replayed: boolean }>;
   /** Throws token_not_found, and last_admin_token for the last that could undo it. */
   revoke(id: string, context: ChangeContext): Promise<void>;
   /** Starts deleting what expired long ago; answers how to stop. */
@@ -57,12 +68,14 @@ const firstTokenName = 'admin';
 const notFound = (): ApiError =>
   new ApiError('token_not_found', 'there is no token with this id: see GET /v1/tokens');
 
-function present(row: TokenRow): Token {
+function present(row: TokenRow, now: Date): Token {
   return {
     id: row.id,
     name: row.name,
     role: row.role as Role,
     expiresAt: row.expiresAt?.toISOString() ?? null,
+    previousSecretUntil:
+      row.previousUntil !== null && row.previousUntil > now ? row.previousUntil.toISOString() : null,
     lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
   };
@@ -132,11 +145,11 @@ export function createTokensService(platform: Platform): TokensService {
         });
         change.record({ type: 'token.created', subject: tokenPath(row.id), data: { name, role } });
         change.audit({ subject: tokenPath(row.id), after: { name, role, expiresAt } });
-        if (context.dryRun === true) return { status: 200, body: present(row) };
+        if (context.dryRun === true) return { status: 200, body: present(row, now()) };
         return {
           status: 201,
           headers: { location: tokenPath(row.id) },
-          body: { ...present(row), secret },
+          body: { ...present(row, now()), secret },
           secret: true,
         };
       }),
@@ -148,13 +161,36 @@ export function createTokensService(platform: Platform): TokensService {
         limit + 1,
       );
       const page = pageOf('tokens', rows, limit, (row) => row.name);
-      return { ...page, items: page.items.map(present) };
+      return { ...page, items: page.items.map((row) => present(row, now())) };
     },
 
     async get(id) {
       const row = await findTokenById(database.prisma, id);
       if (row === null) throw notFound();
-      return present(row);
+      return present(row, now());
+    },
+
+    async rotate(id, { overlapSeconds = tokenOverlapSeconds }, context) {
+      const reply = await changes.makeOnce(context, async (change) => {
+        const row = await lockToken(change.db, id);
+        if (row === null) throw notFound();
+        const secret = newSecret('tl_');
+        const previousUntil = new Date(now().getTime() + overlapSeconds * 1000);
+        await rotateToken(change.db, id, { hash: hashSecret(secret), previousUntil });
+        const { name, role } = row;
+        const previousSecretUntil = previousUntil.toISOString();
+        change.record({
+          type: 'token.rotated',
+          subject: tokenPath(id),
+          data: { name, role, previousSecretUntil },
+        });
+        change.audit({ subject: tokenPath(id), after: { name, role, previousSecretUntil } });
+        const body = present({ ...row, previousUntil }, now());
+        if (context.dryRun === true) return { status: 200, body };
+        return { status: 201, headers: { location: tokenPath(id) }, body: { ...body, secret }, secret: true };
+      });
+      callers.clear();
+      return reply;
     },
 
     async revoke(id, context) {

@@ -8,6 +8,7 @@ export interface TokenRow {
   name: string;
   role: string;
   expiresAt: Date | null;
+  previousUntil: Date | null;
   lastUsedAt: Date | null;
   createdAt: Date;
 }
@@ -17,12 +18,37 @@ const columns = {
   name: true,
   role: true,
   expiresAt: true,
+  previousUntil: true,
   lastUsedAt: true,
   createdAt: true,
 } as const;
 
-export function findTokenByHash(db: TransactionClient, hash: string): Promise<TokenRow | null> {
-  return db.apiToken.findUnique({ where: { secretHash: hashBytes(hash) }, select: columns });
+/** The token behind a secret: its own, or the one before a rotation, with which it ends when that does. */
+export async function findTokenByHash(db: TransactionClient, hash: string): Promise<TokenRow | null> {
+  const bytes = hashBytes(hash);
+  const own = await db.apiToken.findUnique({ where: { secretHash: bytes }, select: columns });
+  if (own !== null) return own;
+  const before = await db.apiToken.findUnique({ where: { previousHash: bytes }, select: columns });
+  if (before === null) return null;
+  const ends = [before.expiresAt, before.previousUntil].filter((at) => at !== null).map((at) => at.getTime());
+  return { ...before, expiresAt: new Date(Math.min(...ends)) };
+}
+
+/** Gives a token a new secret. The one of now is good until a time; one from a rotation before is no longer. */
+export function rotateToken(
+  db: TransactionClient,
+  id: string,
+  { hash, previousUntil }: { hash: string; previousUntil: Date },
+): Promise<unknown> {
+  return db.$executeRaw`
+    UPDATE api_token SET previous_hash = secret_hash, previous_until = ${previousUntil}, secret_hash = ${hashBytes(hash)}
+    WHERE id = ${id}::uuid`;
+}
+
+/** The row of a token, held until the transaction ends. */
+export async function lockToken(db: TransactionClient, id: string): Promise<TokenRow | null> {
+  await db.$queryRaw`SELECT 1 FROM api_token WHERE id = ${id}::uuid FOR UPDATE`;
+  return findTokenById(db, id);
 }
 
 export function findTokenById(db: TransactionClient, id: string): Promise<TokenRow | null> {
@@ -67,7 +93,8 @@ export async function putAdminToken(
 ): Promise<boolean> {
   const changed = await db.$executeRaw`
     INSERT INTO api_token AS t (id, name, role, secret_hash) VALUES (${token.id}::uuid, ${token.name}, 'admin', ${hashBytes(token.hash)})
-    ON CONFLICT (name) DO UPDATE SET role = 'admin', secret_hash = EXCLUDED.secret_hash, expires_at = NULL
+    ON CONFLICT (name) DO UPDATE SET role = 'admin', secret_hash = EXCLUDED.secret_hash, expires_at = NULL,
+      previous_hash = NULL, previous_until = NULL
     WHERE t.role <> 'admin' OR t.secret_hash <> EXCLUDED.secret_hash OR t.expires_at IS NOT NULL`;
   return changed > 0;
 }
