@@ -308,6 +308,46 @@ export const PageQuery = {
   ),
 };
 
+const labelTerm = '[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=[^,]{0,255}';
+
+/** Filters of lists. All that are sent must hold. */
+export const ListFilters = {
+  q: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 128,
+      description: 'Only those whose name contains this text, whatever its case.',
+      examples: ['web'],
+    }),
+  ),
+  label: Type.Optional(
+    Shaped(
+      `^${labelTerm}(,${labelTerm}){0,15}$`,
+      'up to 16 `key=value` with commas between them, such as `rack=a3`: keys of 1 to 63 letters, digits, `_`, `.`, `/` or `-`, values of up to 255 characters without a comma',
+      {
+        maxLength: 5_120,
+        description:
+          'Only those with this label, `key=value`, or with all of several, with commas between them.',
+        examples: ['rack=a3'],
+      },
+    ),
+  ),
+};
+
+export const AddressFilter = Type.Optional(
+  Type.String({
+    minLength: 2,
+    maxLength: 45,
+    description: 'Only those with this IP address.',
+    examples: ['172.16.100.10'],
+  }),
+);
+
+export const MacFilter = Type.Optional({
+  ...MacAddress,
+  description: 'Only those with this Ethernet address.',
+});
+
 export const WaitQuery = {
   wait: Type.Optional(
     Shaped('^([0-9]{1,2}|[0-2][0-9]{2}|300)s$', 'whole seconds from `0s` to `300s`, such as `30s`', {

@@ -9,6 +9,8 @@ import {
   FreeRange,
   HostName,
   IpAddress,
+  ListFilters,
+  MacFilter,
   NetworkName,
   OwnerKey,
   Page,
@@ -16,6 +18,7 @@ import {
 } from '@trunkline/contracts';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
+import { labelsOf, macOf } from '../../platform/list-filters.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import { changeContext, sendReply } from '../../platform/request-context.ts';
@@ -40,6 +43,8 @@ const Filter = Type.Object({
   container: Type.Optional(
     Type.String({ maxLength: 255, description: 'Name of the container.', examples: ['box1'] }),
   ),
+  mac: MacFilter,
+  label: ListFilters.label,
 });
 
 const Force = Type.Object({
@@ -217,7 +222,12 @@ export async function addressRoutes(app: App, { addresses }: { addresses: Addres
   app.route({
     ...listAddresses,
     handler: async ({ params, query }) => {
-      const { limit, cursor, ...filter } = query;
+      const { limit, cursor, mac, label, ...rest } = query;
+      const filter = {
+        ...rest,
+        ...(mac === undefined ? {} : { mac: macOf(mac) }),
+        ...(label === undefined ? {} : { labels: labelsOf(label) }),
+      };
       return addresses.list(params.name, filter, { limit: limit ?? defaultLimit, cursor });
     },
   });

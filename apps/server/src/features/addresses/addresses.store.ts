@@ -9,6 +9,9 @@ export interface AddressFilter {
   owner?: string;
   host?: string;
   container?: string;
+  /** Canonical; asked for or seen. */
+  mac?: string;
+  labels?: Record<string, string>;
 }
 
 /** Addresses of a network after one, in the order of their IPs. */
@@ -31,6 +34,8 @@ export function listAddresses(
   add((n) => `a.owner = $${n}`, filter.owner);
   add((n) => `h.name = $${n}`, filter.host);
   add((n) => `COALESCE(c.name, a.container_name) = $${n}`, filter.container);
+  add((n) => `(a.mac = $${n} OR a.seen_mac = $${n})`, filter.mac);
+  add((n) => `a.labels @> $${n}::jsonb`, filter.labels && JSON.stringify(filter.labels));
   return query(
     `SELECT ${addressColumns} FROM address a ${addressJoins} WHERE ${where.join(' AND ')} ORDER BY a.ip LIMIT $2::int`,
     values,

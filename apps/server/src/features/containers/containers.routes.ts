@@ -1,4 +1,5 @@
 import {
+  AddressFilter,
   Closed,
   Container,
   ContainerCreate,
@@ -6,8 +7,11 @@ import {
   containerPath,
   ContainerPut,
   containerServerFields,
+  ContainerState,
   DryRunQuery,
   HostName,
+  ListFilters,
+  MacFilter,
   NetworkName,
   Page,
   PageQuery,
@@ -18,6 +22,7 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
+import { addressOf, macOf } from '../../platform/list-filters.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -32,8 +37,12 @@ const tags = ['containers'];
 const OfContainer = Type.Object({ name: ContainerName });
 const Filter = Closed({
   ...PageQuery,
+  ...ListFilters,
   host: Type.Optional(HostName),
   network: Type.Optional(NetworkName),
+  state: Type.Optional(ContainerState),
+  address: AddressFilter,
+  mac: MacFilter,
 });
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
 const Removing = Closed({
@@ -72,7 +81,8 @@ const listContainers = route({
     tags,
     operationId: 'listContainers',
     summary: 'List containers that Trunkline runs',
-    description: 'Sorted by name. May be limited to one host or one network.',
+    description:
+      'Sorted by name. May be limited to one host, network, state, address or MAC, by a part of the name and by labels.',
     querystring: Filter,
     response: answers({ 200: Page(Container, 'A page of containers.') }),
   },
@@ -163,7 +173,12 @@ export async function containerRoutes(
   app.route({
     ...listContainers,
     handler: async ({ query }) => {
-      const { limit, cursor, ...filter } = query;
+      const { limit, cursor, address, mac, ...rest } = query;
+      const filter = {
+        ...rest,
+        ...(address === undefined ? {} : { address: addressOf(address) }),
+        ...(mac === undefined ? {} : { mac: macOf(mac) }),
+      };
       return containers.list(filter, { limit: limit ?? defaultLimit, cursor });
     },
   });

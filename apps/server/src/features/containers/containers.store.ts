@@ -1,4 +1,5 @@
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
+import { namedWhere, type NamedQuery } from '../../platform/list-filters.ts';
 import type { ObservedContainer } from './container-verdict.ts';
 import type { ContainerRequest } from './container-request.ts';
 
@@ -33,9 +34,15 @@ export async function holdContainer(db: TransactionClient, name: string): Promis
   return findContainer(db, name);
 }
 
-export interface ContainerFilter {
+export interface ContainerFilter extends NamedQuery {
   host?: string;
   network?: string;
+  /** As Docker reports it. */
+  state?: string;
+  /** Canonical. */
+  address?: string;
+  /** Canonical; asked for or seen. */
+  mac?: string;
 }
 
 /** Up to `take` containers after a name, in the order of names. */
@@ -52,6 +59,16 @@ export function listContainers(
       ...(filter.network === undefined
         ? {}
         : { attachments: { some: { network: { name: filter.network } } } }),
+      ...(filter.state === undefined ? {} : { observed: { path: ['state'], equals: filter.state } }),
+      AND: [
+        namedWhere(filter),
+        ...(filter.address === undefined
+          ? []
+          : [{ attachments: { some: { OR: [{ ipv4: filter.address }, { ipv6: filter.address }] } } }]),
+        ...(filter.mac === undefined
+          ? []
+          : [{ attachments: { some: { OR: [{ mac: filter.mac }, { observedMac: filter.mac }] } } }]),
+      ],
     },
     orderBy: { name: 'asc' },
     take,

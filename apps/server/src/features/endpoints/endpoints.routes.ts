@@ -1,6 +1,16 @@
-import { Endpoint, HostName, NetworkName, Page, PageQuery } from '@trunkline/contracts';
+import {
+  AddressFilter,
+  Endpoint,
+  HostName,
+  ListFilters,
+  MacFilter,
+  NetworkName,
+  Page,
+  PageQuery,
+} from '@trunkline/contracts';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
+import { addressOf, macOf } from '../../platform/list-filters.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { EndpointsService } from './endpoints.service.ts';
@@ -12,6 +22,9 @@ const Filter = Type.Object({
   container: Type.Optional(
     Type.String({ maxLength: 255, description: 'Name of the container.', examples: ['web'] }),
   ),
+  q: ListFilters.q,
+  address: AddressFilter,
+  mac: MacFilter,
 });
 
 const listEndpoints = route({
@@ -37,7 +50,12 @@ export async function endpointRoutes(
   app.route({
     ...listEndpoints,
     handler: async ({ query }) => {
-      const { limit, cursor, ...filter } = query;
+      const { limit, cursor, address, mac, ...rest } = query;
+      const filter = {
+        ...rest,
+        ...(address === undefined ? {} : { address: addressOf(address) }),
+        ...(mac === undefined ? {} : { mac: macOf(mac) }),
+      };
       return endpoints.list(filter, { limit: limit ?? defaultLimit, cursor });
     },
   });

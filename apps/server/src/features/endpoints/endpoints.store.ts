@@ -70,6 +70,10 @@ export interface EndpointFilter {
   host?: string;
   network?: string;
   container?: string;
+  q?: string;
+  /** Canonical. */
+  address?: string;
+  mac?: string;
 }
 
 /** A place in the list. */
@@ -88,6 +92,8 @@ export function listEndpoints(
             EXISTS (SELECT 1 FROM container c WHERE c.host_id = e.host_id AND c.observed ->> 'dockerId' = e.docker_id) AS ours
      FROM endpoint e JOIN host h ON h.id = e.host_id JOIN network n ON n.id = e.network_id
      WHERE ($1::text IS NULL OR h.name = $1) AND ($2::text IS NULL OR n.name = $2) AND ($3::text IS NULL OR e.name = $3)
+       AND ($9::text IS NULL OR position(lower($9) IN lower(e.name)) > 0) AND ($10::inet IS NULL OR e.ipv4 = $10 OR e.ipv6 = $10)
+       AND ($11::text IS NULL OR e.mac = $11)
        AND ($4::text IS NULL OR (h.name, n.name, e.docker_id, e.id) > ($4::text, $5::text, $6::text, $7::bigint))
      ORDER BY h.name, n.name, e.docker_id, e.id LIMIT $8::int`,
     [
@@ -99,6 +105,9 @@ export function listEndpoints(
       after?.[2] ?? null,
       after?.[3] ?? null,
       limit,
+      filter.q ?? null,
+      filter.address ?? null,
+      filter.mac ?? null,
     ],
   );
 }

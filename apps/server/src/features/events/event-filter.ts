@@ -44,6 +44,3 @@ function typesOf(text: string): EventType[] {
     },
   ]);
 }
-
-/** A text of which PostgreSQL's LIKE takes every character as itself. */
-export const likeText = (text: string): string => text.replaceAll(/[\\%_]/g, '\\$&');

@@ -1,5 +1,6 @@
 import type { Prisma, PrismaClient } from '../../platform/database/database.ts';
-import { likeText, type EventFilter } from './event-filter.ts';
+import { likeText } from '../../platform/list-filters.ts';
+import type { EventFilter } from './event-filter.ts';
 
 export interface EventRow {
   revision: bigint;

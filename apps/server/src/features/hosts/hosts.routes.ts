@@ -1,4 +1,4 @@
-import { DryRunQuery, Host, HostName, HostPatch, Page, PageQuery, Shaped } from '@trunkline/contracts';
+import { DryRunQuery, Host, HostName, HostPatch, ListFilters, Page, PageQuery } from '@trunkline/contracts';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { answers } from '../../platform/openapi.ts';
@@ -11,25 +11,7 @@ import { hostTag, type HostsService } from './hosts.service.ts';
 const tags = ['hosts'];
 const OfHost = Type.Object({ name: HostName });
 
-const Filter = Type.Object({
-  ...PageQuery,
-  label: Type.Optional(
-    Shaped(
-      '^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}=.{0,255}$',
-      '`key=value`, such as `rack=a3`: a key of 1 to 63 letters, digits, `_`, `.`, `/` or `-`, a value of up to 255 characters',
-      {
-        description: 'Only hosts with this label: `key=value`.',
-        examples: ['rack=a3'],
-      },
-    ),
-  ),
-});
-
-function labelOf(text: string | undefined): { key: string; value: string } | undefined {
-  if (text === undefined) return undefined;
-  const at = text.indexOf('=');
-  return { key: text.slice(0, at), value: text.slice(at + 1) };
-}
+const Filter = Type.Object({ ...PageQuery, ...ListFilters });
 
 const listHosts = route({
   method: 'GET',
@@ -108,11 +90,10 @@ const retireHost = route({
 export async function hostRoutes(app: App, { hosts }: { hosts: HostsService }): Promise<void> {
   app.route({
     ...listHosts,
-    handler: async ({ query }) =>
-      hosts.list(
-        { label: labelOf(query.label) },
-        { limit: query.limit ?? defaultLimit, cursor: query.cursor },
-      ),
+    handler: async ({ query }) => {
+      const { limit, cursor, ...filter } = query;
+      return hosts.list(filter, { limit: limit ?? defaultLimit, cursor });
+    },
   });
 
   app.route({

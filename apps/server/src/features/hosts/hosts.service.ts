@@ -4,6 +4,7 @@ import type { Change, ChangeContext } from '../../platform/changes.ts';
 import type { TransactionClient } from '../../platform/database/database.ts';
 import { ApiError } from '../../platform/errors.ts';
 import { mergeMap } from '../../platform/merge-patch.ts';
+import type { NamedQuery } from '../../platform/list-filters.ts';
 import { decodeCursor, isNamePosition, pageOf, type PageOf } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { entityTag } from '../../platform/preconditions.ts';
@@ -29,7 +30,6 @@ import {
   selectableHosts,
   writeLabels,
   type HostRow,
-  type LabelFilter,
   type UnusedLeases,
 } from './hosts.store.ts';
 
@@ -51,10 +51,7 @@ export interface HostsDeps {
 }
 
 export interface HostsService extends HostReports {
-  list(
-    filter: { label?: LabelFilter | undefined },
-    page: { limit: number; cursor?: string | undefined },
-  ): Promise<PageOf<Host>>;
+  list(filter: NamedQuery, page: { limit: number; cursor?: string | undefined }): Promise<PageOf<Host>>;
   /** Throws host_not_found. */
   get(name: string): Promise<Host>;
   /** `check` throws when the caller has not seen this version. */

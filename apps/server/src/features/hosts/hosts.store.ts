@@ -1,5 +1,6 @@
 import { addressPath, containerPath, type Condition, type HostFacts } from '@trunkline/contracts';
 import type { Prisma, TransactionClient } from '../../platform/database/database.ts';
+import { namedWhere, type NamedQuery } from '../../platform/list-filters.ts';
 
 const whole = { desired: true, recovery: true } as const;
 export type HostRow = Prisma.HostGetPayload<{ include: typeof whole }>;
@@ -62,24 +63,17 @@ export function manyUnused(
     ORDER BY n.name COLLATE "C"`;
 }
 
-/** A label to have. */
-export interface LabelFilter {
-  key: string;
-  value: string;
-}
-
+/** Up to `take` hosts after a name, in the order of names. */
 export function listHosts(
   db: TransactionClient,
-  filter: { label?: LabelFilter | undefined },
+  filter: NamedQuery,
   after: string | undefined,
   take: number,
 ): Promise<HostRow[]> {
   return db.host.findMany({
     where: {
       ...(after === undefined ? {} : { name: { gt: after } }),
-      ...(filter.label === undefined
-        ? {}
-        : { labels: { path: [filter.label.key], equals: filter.label.value } }),
+      ...namedWhere(filter),
     },
     orderBy: { name: 'asc' },
     take,

@@ -1,6 +1,9 @@
 import {
+  AddressFilter,
   Closed,
   DryRunQuery,
+  HostName,
+  ListFilters,
   Network,
   NetworkCreate,
   NetworkName,
@@ -18,6 +21,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { route, type App } from '../../platform/app-types.ts';
 import { holdUntil } from '../../platform/database/change-feed.ts';
+import { addressOf } from '../../platform/list-filters.ts';
 import { answers } from '../../platform/openapi.ts';
 import { defaultLimit } from '../../platform/pagination.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -37,7 +41,15 @@ import type { RequestContext, NetworksService } from './networks.service.ts';
 
 const tags = ['networks'];
 const OfNetwork = Type.Object({ name: NetworkName });
-const Paging = Closed(PageQuery);
+const Filter = Closed({
+  ...PageQuery,
+  ...ListFilters,
+  host: Type.Optional(HostName),
+  address: Type.Optional({
+    ...AddressFilter,
+    description: 'Only those with a subnet that has this IP address.',
+  }),
+});
 const Writing = Closed({ ...WaitQuery, ...DryRunQuery });
 const Changing = Closed({
   ...WaitQuery,
@@ -77,8 +89,9 @@ const listNetworks = route({
     tags,
     operationId: 'listNetworks',
     summary: 'List networks',
-    description: 'Sorted by name, each with its state over all hosts.',
-    querystring: Paging,
+    description:
+      'Sorted by name, each with its state over all hosts. May be limited to one host or address, by a part of the name and by labels.',
+    querystring: Filter,
     response: answers({ 200: Page(Network, 'A page of networks.') }),
   },
 });
@@ -189,7 +202,11 @@ export async function networkRoutes(
 
   app.route({
     ...listNetworks,
-    handler: async ({ query }) => networks.list({ limit: query.limit ?? defaultLimit, cursor: query.cursor }),
+    handler: async ({ query }) => {
+      const { limit, cursor, address, ...rest } = query;
+      const filter = { ...rest, ...(address === undefined ? {} : { address: addressOf(address) }) };
+      return networks.list(filter, { limit: limit ?? defaultLimit, cursor });
+    },
   });
 
   app.route({

@@ -36,6 +36,7 @@ import {
   listNetworks,
   type AttachableNetwork,
   type LimitQuery,
+  type NetworkFilter,
   type NetworkRow,
   type ShownNetworkRow,
 } from './networks.store.ts';
@@ -54,7 +55,7 @@ export interface RequestContext {
 
 export interface NetworksService {
   create(input: NetworkCreate, context: RequestContext): Promise<Reply & { replayed: boolean }>;
-  list(page: PageRequest): Promise<PageOf<Network>>;
+  list(filter: NetworkFilter, page: PageRequest): Promise<PageOf<Network>>;
   get(name: string): Promise<Network>;
   /** Makes the network where there is none, and what the body says of one that is there. */
   put(
@@ -145,10 +146,11 @@ export function createNetworksService(
       });
     },
 
-    async list({ limit, cursor }) {
+    async list(filter, { limit, cursor }) {
       const rows = await listNetworks(
         prisma,
         limits(),
+        filter,
         decodeCursor('networks', cursor, isNamePosition),
         limit + 1,
       );

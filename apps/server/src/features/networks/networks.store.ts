@@ -1,6 +1,7 @@
 import type { AddressState } from '@trunkline/contracts';
 import type { Change } from '../../platform/changes.ts';
 import { Prisma, type TransactionClient } from '../../platform/database/database.ts';
+import { namedSql, type NamedQuery } from '../../platform/list-filters.ts';
 import { limitsOfNetwork, readLimits, type LimitFacts, type LimitJson } from '../limits/limit-facts.ts';
 import { columnsRead, columnsWritten } from './network-columns.ts';
 import { networkFields, type NetworkSpec, type SubnetSpec } from './spec/network-fields.ts';
@@ -114,15 +115,42 @@ export async function lockNetwork(db: TransactionClient, name: string): Promise<
   return findNetwork(db, name);
 }
 
+export interface NetworkFilter extends NamedQuery {
+  /** On this host. */
+  host?: string;
+  /** With a subnet that has this address. Canonical. */
+  address?: string;
+}
+
 /** Up to `take` networks after a name, in the order of names. */
 export function listNetworks(
   db: TransactionClient,
   limits: LimitQuery,
+  filter: NetworkFilter,
   after: string | undefined,
   take: number,
 ): Promise<ShownNetworkRow[]> {
-  const from = after === undefined ? Prisma.empty : Prisma.sql`WHERE n.name > ${after}`;
-  return readShown(db, limits, Prisma.sql`${from} ORDER BY n.name LIMIT ${take}`);
+  const { host, address } = filter;
+  const conditions = [
+    Prisma.sql`true`,
+    ...(after === undefined ? [] : [Prisma.sql`n.name > ${after}`]),
+    ...namedSql('n', filter),
+    ...(host === undefined
+      ? []
+      : [
+          Prisma.sql`EXISTS (SELECT 1 FROM placement p JOIN host h ON h.id = p.host_id WHERE p.network_id = n.id AND h.name = ${host})`,
+        ]),
+    ...(address === undefined
+      ? []
+      : [
+          Prisma.sql`EXISTS (SELECT 1 FROM subnet s WHERE s.network_id = n.id AND s.cidr >>= ${address}::inet)`,
+        ]),
+  ];
+  return readShown(
+    db,
+    limits,
+    Prisma.sql`WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY n.name LIMIT ${take}`,
+  );
 }
 
 type Column = Exclude<(typeof networkFields)[keyof NetworkSpec]['column'], null>;
