@@ -1,5 +1,5 @@
 /** Two machines with one address: a diagnosis asks the wire itself, and does not wait until somebody hears the other one. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createFakeHost, document, network, type FakeHost } from '../reconcile/subjects.fixture.ts';
 import type { Ask, ProbeAnswer } from '../wire/address-probe.ts';
 import { holdersExaminer } from './holders.ts';
@@ -65,6 +65,56 @@ test.each<[string, Readonly<Record<string, readonly string[]>>, readonly string[
   const { findings } = await found(wire(stations), wanted);
   expect(shown(findings)).toEqual(finds);
   expect(findings.every(({ evidence }) => evidence.some((line) => line.includes(other)))).toBe(true);
+});
+
+describe('an address inside a container that Docker did not give it', () => {
+  const third = '02:42:ac:10:64:14';
+  const shownInside = (address: string, local = '172.16.100.10'): string =>
+    JSON.stringify([
+      {
+        ifindex: 1,
+        ifname: 'lo',
+        flags: ['UP'],
+        addr_info: [{ family: 'inet', local: address, prefixlen: 32, scope: 'global' }],
+      },
+      {
+        ifindex: 2,
+        ifname: 'eth0',
+        address: own,
+        flags: ['UP'],
+        addr_info: [{ family: 'inet', local, prefixlen: 24, scope: 'global' }],
+      },
+    ]);
+
+  async function foundInside(address: string, stations: Readonly<Record<string, readonly string[]>>) {
+    const host = await boxHost();
+    const { pid } = await host.docker.container('box1');
+    const program = `nsenter --net=/proc/${pid}/ns/net -- ip -json -details address show`;
+    const programs = { [program]: shownInside(address) };
+    const scene = await sceneOn(host, [network()], ['box1'], { recheck: wire(stations), programs });
+    return (await examine(holdersExaminer, scene)).findings;
+  }
+
+  test('is found where another machine answers for it, also when only that container is asked about', async () => {
+    const [finding, ...others] = await foundInside('172.16.100.20', {
+      ...well,
+      '172.16.100.20': [own, third],
+    });
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      code: 'address-foreign',
+      message: expect.stringContaining(`has 172.16.100.20 on its interface lo`),
+      remedy: expect.stringContaining('ip address del 172.16.100.20/32 dev lo inside box1'),
+    });
+    expect(finding?.evidence.join('\n')).toContain(third);
+  });
+
+  test.each([
+    ['a virtual address that nobody else has', '172.16.100.99', { ...well, '172.16.100.99': [own] }],
+    ['one of another subnet', '10.9.9.9', { ...well, '10.9.9.9': [third] }],
+  ])('is no fault where it is %s', async (_, address, stations) => {
+    expect(await foundInside(address, stations)).toEqual([]);
+  });
 });
 
 test('asked once more, where it could not be asked the first time', async () => {

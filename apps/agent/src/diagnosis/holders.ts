@@ -2,6 +2,7 @@ import type { HostFinding } from '@trunkline/contracts';
 import type { ProbeAnswer, ProbeRequest } from '../wire/address-probe.ts';
 import { placesOf } from './container-place.ts';
 import type { Examiner } from './examiner.ts';
+import { extraAddresses, type ExtraAddress } from './extra-addresses.ts';
 import { ownGateways } from './places.ts';
 import type { Scene } from './scene.ts';
 
@@ -16,14 +17,14 @@ export const holdersExaminer: Examiner = {
   area: 'wire',
   begin: async (scene) => {
     // Nothing that is sent meanwhile is harmed by it.
-    const [containers, gateways] = [
-      Promise.all(heldBy(scene).map((one) => askHolder(one, scene))),
-      Promise.all(gatewaysOf(scene).map((one) => askGateway(one, scene))),
-    ];
-    containers.catch(() => undefined);
-    gateways.catch(() => undefined);
+    const asking = Promise.all([
+      ...heldBy(scene).map((one) => askHolder(one, scene)),
+      ...gatewaysOf(scene).map((one) => askGateway(one, scene)),
+      ...(await extraAddresses(scene)).slice(0, maxAsked).map((one) => askExtra(one, scene)),
+    ]);
+    asking.catch(() => undefined);
     return async () => {
-      const asked = [...(await containers), ...(await gateways)];
+      const asked = await asking;
       const failures = [...new Set(asked.flatMap(({ failure }) => failure ?? []))];
       const findings = asked.flatMap(({ found }) => found ?? []);
       if (asked.length > 0 && asked.every(({ failure }) => failure !== null))
@@ -79,6 +80,27 @@ async function askHolder({ container, network, link, ip, mac }: Held, scene: Sce
       ],
       remedy: `find the machine with the MAC ${answer.mac} on the switches and change its address, or start ${container} with another one`,
       mac: answer.mac,
+    },
+  };
+}
+
+/** Where nobody else answers, it is for whoever set it to know what for. */
+async function askExtra(extra: ExtraAddress, scene: Scene): Promise<Asked> {
+  const { container, network, link, ip, mac } = extra;
+  const answer = await ask({ link, ip, known: [mac] }, scene);
+  if (answer.answer !== 'taken') return without(answer);
+  const inside = `${ip}/${extra.prefixLength} dev ${extra.interface}`;
+  return {
+    failure: null,
+    found: {
+      code: 'address-foreign',
+      subject: `address ${ip} of network ${network}`,
+      message: `container ${container} has ${ip} on its interface ${extra.interface}, which Docker did not give it, and ${answer.mac} answers for it on ${link}`,
+      evidence: [
+        `ip address show inside ${container}: ${inside}`,
+        `asked on ${link} who has ${ip}: ${answer.mac} answered`,
+      ],
+      remedy: `ip address del ${inside} inside ${container}, or restart that container; then look for what sets it`,
     },
   };
 }
