@@ -48,6 +48,7 @@ import { smallBody } from './platform/body-limits.ts';
 import { httpConnections } from './platform/http-connections.ts';
 import { bodyParsers } from './platform/body-parsers.ts';
 import { clientErrors } from './platform/client-errors.ts';
+import { createHandshakes, type Handshakes } from './platform/handshakes.ts';
 import { requestMetrics } from './platform/metrics.ts';
 import { startIdempotencySweep } from './platform/idempotency.ts';
 import { onlyProxies } from './platform/only-proxies.ts';
@@ -106,13 +107,17 @@ const sentTo: ReachedAt = { publicUrl: undefined, authority: () => null };
 /** Half a head is given up sooner than half a body; Node looks for such connections this often. */
 const arrival = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 };
 
-function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerOptions {
+function fastifyOptions(
+  platform: Platform,
+  options: AppOptions,
+  handshakes: Handshakes,
+): FastifyServerOptions {
   return {
     loggerInstance: platform.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
     frameworkErrors: sendFrameworkError,
-    clientErrorHandler: clientErrors(platform.log),
+    clientErrorHandler: clientErrors(platform.log, handshakes),
     bodyLimit: smallBody.bytes,
     trustProxy: [...(options.trustProxy ?? [])],
     // A client has this long to send its request; answers may take longer (`?wait`, event streams).
@@ -128,7 +133,11 @@ function fastifyOptions(platform: Platform, options: AppOptions): FastifyServerO
 
 /** Wires every feature by name. Listens on nothing: `main.ts` does, and tests inject. */
 export async function buildApp(platform: Platform, options: AppOptions): Promise<Features> {
-  const app: App = fastify(fastifyOptions(platform, options)).withTypeProvider<TypeBoxTypeProvider>();
+  const handshakes = createHandshakes(platform.log);
+  const app: App = fastify(
+    fastifyOptions(platform, options, handshakes),
+  ).withTypeProvider<TypeBoxTypeProvider>();
+  if (options.tls !== undefined) handshakes.watch(app.server, platform.stopping);
 
   const tokens = createTokensService(platform);
   const events = createEventsService(platform);

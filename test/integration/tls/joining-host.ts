@@ -15,6 +15,8 @@ export interface JoiningHost extends AsyncDisposable {
     server: { readonly baseUrl: string; readonly ca?: string },
     token: string,
     signal?: AbortSignal,
+    /** One try. */
+    once?: boolean,
   ) => Promise<JoinedIdentity>;
 }
 
@@ -22,12 +24,13 @@ export async function joiningHost(hostName: string, log: Logger): Promise<Joinin
   const stateDir = await mkdtemp(path.join(tmpdir(), 'trunkline-joining-'));
   return {
     stateDir,
-    join: async (server, token, signal = new AbortController().signal) =>
+    join: async (server, token, signal = new AbortController().signal, once = false) =>
       await ensureJoined(
         {
           stateFolder: stateDir,
           server,
           token,
+          once,
           hostName,
           facts: async () => testFacts(hostName),
           timing: { ...realTiming, now: Date.now },

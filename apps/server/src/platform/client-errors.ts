@@ -2,11 +2,17 @@ import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { ApiError } from './errors.ts';
+import { handshakeFaultOf, type HandshakeFaultKind, type Handshakes } from './handshakes.ts';
 import { problemOf } from './problems.ts';
 import { newRequestId } from './request-id.ts';
 
 /** What Node's HTTP parser gave up on. */
-function apiErrorOf({ code }: NodeJS.ErrnoException): ApiError {
+function apiErrorOf({ code }: NodeJS.ErrnoException, fault: HandshakeFaultKind | null): ApiError {
+  if (fault === 'plain-http')
+    return new ApiError(
+      'https_required',
+      'this port speaks TLS, and the request came over plain HTTP: write https:// in the URL, and replace a token that was sent',
+    );
   if (code === 'HPE_HEADER_OVERFLOW')
     return new ApiError(
       'request_head_too_large',
@@ -18,15 +24,24 @@ function apiErrorOf({ code }: NodeJS.ErrnoException): ApiError {
 }
 
 /** Answers what never became a request, on the bare socket, as every other error is answered; then closes it. */
-export function clientErrors(log: FastifyBaseLogger): (error: NodeJS.ErrnoException, socket: Socket) => void {
+export function clientErrors(
+  log: FastifyBaseLogger,
+  handshakes: Handshakes,
+): (error: NodeJS.ErrnoException, socket: Socket) => void {
   return (error, socket) => {
-    if (error.code === 'ECONNRESET' || socket.destroyed) return;
-    const answer = apiErrorOf(error);
+    const fault = handshakeFaultOf(error);
+    if (error.code === 'ECONNRESET' || (socket.destroyed && fault === null)) return;
+    if (fault !== null) handshakes.note(fault, socket.remoteAddress ?? '');
+    const answer = apiErrorOf(error, fault);
     const id = newRequestId();
     log.debug({ err: error, requestId: id }, 'request could not be read');
-    if (socket.writable) {
+    // Nothing can be written over TLS that never came to be.
+    const open = fault === 'plain-http' ? handshakes.below(socket) : socket;
+    if (open?.writable === true) {
       const body = JSON.stringify(problemOf(answer, { id, url: '/' }));
-      socket.write(
+      // Below TLS the end of the connection would overtake the answer.
+      const end = open === socket ? undefined : (): void => void open.destroy();
+      open.write(
         [
           `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}`,
           'content-type: application/problem+json; charset=utf-8',
@@ -36,7 +51,9 @@ export function clientErrors(log: FastifyBaseLogger): (error: NodeJS.ErrnoExcept
           '',
           body,
         ].join('\r\n'),
+        end,
       );
+      if (end !== undefined) return;
     }
     socket.destroy(error);
   };

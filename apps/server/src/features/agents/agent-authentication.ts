@@ -36,7 +36,7 @@ const clockNotes = { burst: 1, perSecond: 1 / 30 };
 const keepNoncesMs = 5 * 60_000;
 
 export function createAgentAuthentication(
-  { changes, now, query }: Pick<Platform, 'changes' | 'now'> & { query: Query },
+  { changes, now, log, query }: Pick<Platform, 'changes' | 'now' | 'log'> & { query: Query },
   hosts: Pick<HostsService, 'recordConflict' | 'recordClock'>,
 ): AgentAuthentication {
   const keys = createAgentKeys((hostId) => findPublicKey(query, hostId));
@@ -83,6 +83,10 @@ export function createAgentAuthentication(
     if (clocks.waitSeconds(hostId) > 0) return;
     clocks.count(hostId);
     await checkSignature(request, parameters, key);
+    log.warn(
+      { hostId, seconds },
+      'the clock of a host is off: its requests are refused until both clocks are set by NTP',
+    );
     await changes.make({ actor: 'server' }, (change) => hosts.recordClock(change, hostId, seconds));
   };
 

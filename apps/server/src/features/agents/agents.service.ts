@@ -92,7 +92,7 @@ export function createAgentsService(platform: Platform, deps: AgentsDeps): Agent
   };
 
   return {
-    ...createAgentAuthentication({ changes, now, query }, hosts),
+    ...createAgentAuthentication({ changes, now, log, query }, hosts),
     ...createDesiredPolls({ query, feed, log, metrics, stopping }, { ...deps, parts }),
 
     checkJoinToken: (secret) => joinTokens.checkKnown(secret),
