@@ -78,5 +78,10 @@ export function pingFailure(error: unknown): string {
   if (error instanceof CommandFailed && error.kind === 'spawn') {
     return `${error.message}; install iputils-ping and util-linux on this host`;
   }
+  const said = error instanceof CommandFailed ? error.stderr.trim() : '';
+  // What ping makes of EACCES, also where the address is no broadcast.
+  if (said.includes('Do you want to ping broadcast?'))
+    return 'ping: the kernel refuses to send there (EACCES): a route or a rule forbids it';
+  if (/^ping: [^\n]+$/.test(said)) return said;
   return shortMessageOf(error);
 }

@@ -314,6 +314,33 @@ test('a container that sends what is for another one elsewhere is found, also wh
   expect(codesOf({ answers })).toEqual([]);
 });
 
+test('a container whose own MAC was changed inside is no stranger', () => {
+  const mac = '02:00:00:00:77:77';
+  const ping = { ...lostPing, received: 5, lossPercent: 0, mac };
+  const differs = {
+    ...dropped,
+    code: 'address-differs' as const,
+    subject: 'container box2, interface eth0',
+    evidence: [`ip address show eth0 inside box2: ${mac}`],
+  };
+  const answers = [
+    answer('docker01', { pings: [{ from: 'box1', to: 'box2', ...ping }] }),
+    answer('docker02', { findings: [differs] }),
+  ];
+  const macs = new Map([['172.16.100.20', '02:42:ac:10:64:14']]);
+  expect(codesOf({ answers, macs })).toEqual(['address-differs docker02']);
+});
+
+test('where nothing stands before a lost ping, what is between the hosts is left to be looked at', () => {
+  const lost = answer('docker01', { pings: [{ from: 'box1', to: 'box2', ...lostPing }] });
+  expect(merged({ answers: [lost] }).findings).toMatchObject([
+    { code: 'no-answer', remedy: expect.stringContaining('a switch port that filters broadcasts') },
+  ]);
+  const explained = merged({ answers: [lost, answer('docker02', { findings: [dropped] })] }).findings;
+  expect(explained.map(({ code }) => code)).toEqual(['packets-dropped', 'no-answer']);
+  expect(explained[1]?.remedy).toContain('Mend what stands before it');
+});
+
 test('who answers for the address of another is named, where it is a container of the fleet', () => {
   const mac = '02:42:68:61:83:5a';
   const onWire = { ...dropped, code: 'address-foreign' as const, subject: 'an address', mac };

@@ -14,7 +14,7 @@ import type { ReportedConditions } from './diagnoses.store.ts';
 import { conditionFindings } from './diagnosis-conditions.ts';
 import { withDoubts } from './diagnosis-losses.ts';
 import { linkFindings } from './diagnosis-links.ts';
-import { goneContainers, pingFindings, strangerFindings } from './diagnosis-pings.ts';
+import { goneContainers, pingFindings, strangerFindings, withoutCause } from './diagnosis-pings.ts';
 import { targetWords, type DiagnosisPlan } from './diagnosis-plan.ts';
 import { findingOf } from './diagnosis-words.ts';
 
@@ -67,9 +67,10 @@ export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
     ...strangerFindings(evidence, gone),
     ...pingFindings(evidence, gone),
   ];
-  const findings = withoutRepeats(found)
+  const ordered = withoutRepeats(found)
     .toSorted((a, b) => diagnosisCodes.indexOf(a.code) - diagnosisCodes.indexOf(b.code))
     .slice(0, maxFindings);
+  const findings = [...withoutCause(ordered)];
   const looked = lookedAt(evidence, findings);
   const gaps = looked.filter(({ outcome }) => outcome === 'not-looked');
   return {

@@ -37,12 +37,23 @@ function triedOf({ plan, answers }: Evidence, gone: ReadonlySet<string>): Tried[
     .filter(({ from, to, host }) => !isGone(from, host) && !isGone(to, hostOf.get(to) ?? ''));
 }
 
-/** Containers that send what is for another one to a MAC that it has not: somebody else answers for its address. */
+/**
+ * Containers that send what is for another one to a MAC that it has not: somebody else answers for its address. One whose MAC was changed inside answers
+ * itself, and was found to have it.
+ */
 export function strangerFindings(evidence: Evidence, gone: ReadonlySet<string>): DiagnosisFinding[] {
   const owners = new Map([...evidence.macs].map(([ip, mac]) => [mac, ip]));
+  const changed = evidence.answers.flatMap(({ result }) =>
+    result.findings.filter(({ code }) => code === 'address-differs'),
+  );
+  const isOwn = (container: string, mac: string): boolean =>
+    changed.some(
+      ({ subject, evidence: shown }) =>
+        subject.startsWith(`container ${container}, `) && shown.some((line) => line.includes(mac)),
+    );
   return triedOf(evidence, gone).flatMap(({ from, to, address, mac, host }) => {
     const own = evidence.macs.get(address);
-    if (own === undefined || mac === null || mac === own) return [];
+    if (own === undefined || mac === null || mac === own || isOwn(to, mac)) return [];
     const other = owners.get(mac);
     return [
       findingOf('address-foreign', {
@@ -77,6 +88,19 @@ export function pingFindings(evidence: Evidence, gone: ReadonlySet<string>): Dia
   return lost.filter(({ from, host }) => asked.has(host) && !hasAnswer.has(`${from} on ${host}`)).map(silent);
 }
 
+/**
+ * The same findings, where none of them says why: then what is between the hosts is left to be looked at. What a host sends is seen on it, and what a
+ * switch does with it is not.
+ */
+export function withoutCause(findings: readonly DiagnosisFinding[]): readonly DiagnosisFinding[] {
+  return findings.every(({ code }) => code === 'no-answer')
+    ? findings.map((finding) => ({ ...finding, remedy: lookBetween }))
+    : findings;
+}
+
+const lookBetween =
+  'Nothing that was looked at on these hosts explains it. Look at what is between them: a switch port that filters broadcasts (ARP), unknown unicast or MACs, a MAC that a switch has on another port, private VLANs. tcpdump -eni with the interface of the network, on both hosts, shows how far packets come.';
+
 function silent({ from, to, address, sent, mac, error, host }: Tried): DiagnosisFinding {
   return findingOf('no-answer', {
     host,
@@ -85,7 +109,7 @@ function silent({ from, to, address, sent, mac, error, host }: Tried): Diagnosis
     evidence: [
       error ?? `ping ${address} from ${from}: 0 of ${sent} answered`,
       mac === null
-        ? `the neighbour table of ${from} has no MAC for ${address}`
+        ? `${from} has no answer to ARP or neighbour discovery for ${address}`
         : `the neighbour table of ${from} has ${mac} for ${address}`,
     ],
   });
