@@ -331,6 +331,48 @@ test('a container whose own MAC was changed inside is no stranger', () => {
   expect(codesOf({ answers, macs })).toEqual(['address-differs docker02']);
 });
 
+describe('a conflict that a host reported before', () => {
+  const conflicted: AddressFinding = {
+    kind: 'conflicted',
+    network: 'mac_net1',
+    ip: '172.16.100.20',
+    state: 'bound',
+    mac: '02:00:00:00:66:66',
+    holders: [
+      { host: 'docker02', container: 'box2', dockerId: null, mac: null, since: null, observedAt: null },
+    ],
+    message: 'a foreign station answers for it',
+    remedy: 'find it',
+  };
+  const foreign = condition('AddressConflict', 'True', 'ForeignStation', 'another one answers', since);
+  const conditions = [{ host: 'docker02', subject: 'network mac_net1', conditions: [foreign] }];
+  const withBox2: DiagnosisPlan = {
+    ...plan,
+    hosts: plan.hosts.map((host) => ({ ...host, containers: host.name === 'docker02' ? ['box2'] : [] })),
+  };
+  const asked = (outcome: 'clear' | 'found' | 'not-looked') => [
+    answer('docker01'),
+    answer('docker02', { looked: [{ area: 'wire', outcome, detail: 'who answers for 1 address' }] }),
+  ];
+  const reported = { addresses: [conflicted], conditions };
+
+  test('is over, where the host asked the wire again and heard nobody', () => {
+    expect(merged({ plan: withBox2, answers: asked('clear'), ...reported })).toMatchObject({
+      ok: true,
+      findings: [],
+    });
+  });
+
+  test.each<[string, Partial<DiagnosisEvidence>]>([
+    ['it heard somebody', { plan: withBox2, answers: asked('found') }],
+    ['it could not ask', { plan: withBox2, answers: asked('not-looked') }],
+    ['it did not look into that container', { answers: asked('clear') }],
+    ['it did not answer', { plan: withBox2, answers: [answer('docker01')] }],
+  ])('stands, where %s', (_, change) => {
+    expect(codesOf({ ...reported, ...change })).toContain('address-foreign docker02');
+  });
+});
+
 test('where nothing stands before a lost ping, what is between the hosts is left to be looked at', () => {
   const lost = answer('docker01', { pings: [{ from: 'box1', to: 'box2', ...lostPing }] });
   expect(merged({ answers: [lost] }).findings).toMatchObject([

@@ -12,6 +12,7 @@ import {
 import { listed } from '@trunkline/log';
 import type { ReportedConditions } from './diagnoses.store.ts';
 import { conditionFindings } from './diagnosis-conditions.ts';
+import { withoutEnded } from './diagnosis-conflicts.ts';
 import { withDoubts } from './diagnosis-losses.ts';
 import { linkFindings } from './diagnosis-links.ts';
 import { goneContainers, pingFindings, strangerFindings, withoutCause } from './diagnosis-pings.ts';
@@ -51,6 +52,7 @@ const maxFindings = 1000;
 /** One ordered list of what is wrong, the most likely cause first. Pure. */
 export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
   const { plan } = evidence;
+  const reported = withoutEnded(evidence);
   const gone = goneContainers(evidence);
   const own = withDoubts(
     evidence.answers.flatMap((answer) => ownFindings(answer, evidence.stations)),
@@ -59,8 +61,8 @@ export function mergeDiagnosis(evidence: DiagnosisEvidence): DiagnosisResult {
   const found = [
     ...offlineFindings(evidence),
     ...own,
-    ...evidence.conditions.flatMap(conditionFindings),
-    ...evidence.addresses.flatMap(addressFinding),
+    ...reported.conditions.flatMap(conditionFindings),
+    ...reported.addresses.flatMap(addressFinding),
     ...evidence.answers.flatMap(clockFinding),
     ...linkFindings(evidence),
     ...wireFindings(evidence, own),
