@@ -56,6 +56,15 @@ export const problemFault: Promised['fault'] = (_status, body) => faultOf(proble
 const local = (schema: Schema): Schema =>
   JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"document#/components/')) as Schema;
 
+/** Whether it is one status, and no class (`4XX`) or rest (`default`). */
+const isOne = (status: string): boolean => /^\d{3}$/.test(status);
+
+/** A body stands in the document under its name. */
+function named(schema: Schema | undefined, { components }: OpenApiDocument): Schema | undefined {
+  const [, name] = /^#\/components\/schemas\/(\w+)$/.exec(schema?.$ref ?? '') ?? [];
+  return name === undefined ? schema : components.schemas[name];
+}
+
 /** Every operation of the document, with checks of its answers made from the document itself. */
 export function operationsOf(document: OpenApiDocument): Operation[] {
   const ajv = validator();
@@ -66,8 +75,7 @@ export function operationsOf(document: OpenApiDocument): Operation[] {
       let isText = false;
       for (const [status, { content = {} }] of Object.entries(operation.responses)) {
         const json = content['application/json'];
-        if (json !== undefined && status !== 'default')
-          checks.set(Number(status), ajv.compile(local(json.schema)));
+        if (json !== undefined && isOne(status)) checks.set(Number(status), ajv.compile(local(json.schema)));
         else if (Object.keys(content).some((type) => type.startsWith('text/'))) isText = true;
       }
       return {
@@ -75,11 +83,9 @@ export function operationsOf(document: OpenApiDocument): Operation[] {
         method: method.toUpperCase(),
         path,
         parameters: operation.parameters ?? [],
-        body: Object.values(operation.requestBody?.content ?? {})[0]?.schema,
+        body: named(Object.values(operation.requestBody?.content ?? {})[0]?.schema, document),
         promised: {
-          statuses: Object.keys(operation.responses)
-            .filter((status) => status !== 'default')
-            .map(Number),
+          statuses: Object.keys(operation.responses).filter(isOne).map(Number),
           isText,
           fault: (status, body) => {
             const check = checks.get(status);

@@ -170,7 +170,11 @@ export const HostPatch = Closed(
       }),
     ),
   },
-  { description: 'Changes to a host (JSON merge patch).', examples: [{ labels: { rack: 'a3' } }] },
+  {
+    $id: 'HostPatch',
+    description: 'Changes to a host (JSON merge patch).',
+    examples: [{ labels: { rack: 'a3' } }],
+  },
 );
 export type HostPatch = Static<typeof HostPatch>;
 
@@ -192,7 +196,7 @@ export const JoinTokenCreate = Closed(
       }),
     ),
   },
-  { description: 'A join token to create.', examples: [{ host: 'docker01' }] },
+  { $id: 'JoinTokenCreate', description: 'A join token to create.', examples: [{ host: 'docker01' }] },
 );
 export type JoinTokenCreate = Static<typeof JoinTokenCreate>;
 

@@ -38,6 +38,7 @@ let server: TestServer;
 let operations: { name: string; operation: Operation }[];
 let version: string;
 let schemas: Record<string, Schema>;
+let webhooks: unknown;
 
 beforeAll(async () => {
   server = await createTestServer();
@@ -45,7 +46,9 @@ beforeAll(async () => {
     openapi: string;
     paths: Record<string, Record<string, Operation>>;
     components: { schemas?: Record<string, Schema> };
+    webhooks?: unknown;
   }>();
+  webhooks = document.webhooks;
   version = document.openapi;
   schemas = document.components.schemas ?? {};
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -193,6 +196,28 @@ describe('the OpenAPI document is the manual', () => {
       ),
     );
     expect(bare.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('bodies have names, and no name stands for nothing', () => {
+    const bodies = operations.flatMap(({ name, operation }) =>
+      Object.values(operation.requestBody?.content ?? {}).map(({ schema }) => [name, schema.$ref] as const),
+    );
+    expect(bodies.filter(([, ref]) => ref === undefined).map(([name]) => name)).toEqual([]);
+    const used = new Set(
+      JSON.stringify([operations, schemas, webhooks]).match(/(?<=#\/components\/schemas\/)\w+/g) ?? [],
+    );
+    expect(Object.keys(schemas).filter((name) => !used.has(name))).toEqual([]);
+  });
+
+  test('what is refused is described by its class, and by default', () => {
+    const silent = operations.filter(
+      ({ operation: { responses, operationId } }) =>
+        operationId !== 'metrics' &&
+        ['4XX', '5XX', 'default'].some(
+          (status) => responses[status]?.content?.['application/problem+json'] === undefined,
+        ),
+    );
+    expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
   test('nullable fields are written as OpenAPI 3.1 has it', async () => {

@@ -68,6 +68,28 @@ const intro = `Declare the networks and containers that you want. Trunkline crea
 **Trace requests**: \`X-Request-Id\` (up to 64 letters, digits, \`.\`, \`_\`, \`:\` or \`-\`, the first a letter or digit) names your request in logs, events and the audit log. Every answer has it; the server chooses one where you do not.
 **Lists** return \`nextCursor\`; send it as \`cursor\` to get the next page.`;
 
+/** What the server itself sends, to the targets of webhooks (OpenAPI 3.1, `webhooks`). */
+const sentToWebhooks = {
+  event: {
+    post: {
+      operationId: 'receiveEvent',
+      summary: 'An event is sent to a webhook',
+      description:
+        'A POST to the `url` of a webhook, signed as Standard Webhooks 1.0 has it (`webhook-id`, `webhook-timestamp`, `webhook-signature`). It is sent again until it is answered with 2xx; 410 disables the webhook.',
+      tags: ['webhooks'],
+      security: [],
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/WebhookMessage' } } },
+      },
+      responses: {
+        204: { description: 'Taken; the body of any 2xx is not read.' },
+        '4XX': { description: 'Sent again later; 410: never again.' },
+      },
+    },
+  },
+};
+
 /** OpenAPI 3.1 at /openapi.json and Swagger UI at /docs, made from the very schemas that validate. */
 export const openapi = fp<{ version: string }>(
   async (app, { version }) => {
@@ -81,6 +103,7 @@ export const openapi = fp<{ version: string }>(
           description: intro,
           license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
         },
+        servers: [{ url: '/', description: 'The server that this document comes from.' }],
         tags: sections,
         components: {
           securitySchemes: {
@@ -93,14 +116,20 @@ export const openapi = fp<{ version: string }>(
       transform: ({ schema, url, route }) => ({
         url,
         schema: {
-          ...withoutSentExamples({
-            ...withExamples(schema as FastifySchema | undefined),
-            ...(isConditional(route) ? conditional(schema as FastifySchema | undefined) : {}),
-          }),
+          ...withoutSentExamples(
+            withRefusals({
+              ...withExamples(schema as FastifySchema | undefined),
+              ...(isConditional(route) ? conditional(schema as FastifySchema | undefined) : {}),
+            }),
+          ),
           ...(route.config?.access === 'agent' ? { hide: true } : {}),
           ...(route.config?.access === 'public' ? { security: [] } : {}),
         },
       }),
+      transformObject: (document) =>
+        'openapiObject' in document
+          ? { ...withNamedBodies(document.openapiObject), webhooks: sentToWebhooks }
+          : document.swaggerObject,
       refResolver: {
         buildLocalReference: (json, _base, _fragment, i) =>
           typeof json['$id'] === 'string' ? json['$id'] : `def-${i}`,
@@ -144,11 +173,37 @@ function conditional({ headers, response }: FastifySchema = {}): FastifySchema {
   };
 }
 
-/** A body that is referred to loses its examples in Swagger UI, so it stands in the document as it is. */
+/** Where the name of a body is kept until its examples stand beside it. */
+const bodyName = 'x-component';
+
+/** A body that is referred to loses its examples in Swagger UI, so it is handed over as it is, with its name. */
 function withExamples(schema: FastifySchema | undefined): FastifySchema | undefined {
   if (typeof schema?.body !== 'object' || schema.body === null || !('$id' in schema.body)) return schema;
-  const { $id: _name, ...body } = schema.body;
-  return { ...schema, body };
+  const { $id: name, ...body } = schema.body;
+  return { ...schema, body: { ...body, [bodyName]: name } };
+}
+
+/** Generated clients get a type for each body by its name. The examples stay beside it. */
+function withNamedBodies<D extends { paths?: object | undefined }>(document: D): D {
+  for (const methods of Object.values(document.paths ?? {}) as Record<string, DocumentedOperation>[])
+    for (const { requestBody } of Object.values(methods))
+      for (const media of Object.values(requestBody?.content ?? {})) {
+        const name = media.schema?.[bodyName];
+        if (typeof name === 'string') media.schema = { $ref: `#/components/schemas/${name}` };
+      }
+  return document;
+}
+
+interface DocumentedOperation {
+  requestBody?: { content?: Record<string, { schema?: Record<string, unknown> }> };
+}
+
+/** What is refused is said by its class too: generated clients and linters do not read `default`. */
+function withRefusals(schema: FastifySchema): FastifySchema {
+  const { default: other, ...response } = (schema.response ?? {}) as Record<string, unknown>;
+  return other === undefined
+    ? schema
+    : { ...schema, response: { ...response, '4XX': other, '5XX': other, default: other } };
 }
 
 /** The answers of a route: its own, and the problem that any other status is. */
