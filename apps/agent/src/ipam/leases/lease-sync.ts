@@ -121,9 +121,11 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     // What cannot be sent is not marked as returning: it may be needed here meanwhile.
     if (reachability.away() !== null) await askForNothing(client, bounded);
     const desired = deps.desired();
-    await store.revoke(desired?.revocations ?? []);
-    const confirms = (desired?.revocations ?? []).filter((one) => !confirmed.has(revocationKey(one)));
+    const revocations = desired?.revocations ?? [];
+    await store.revoke(revocations);
     const now = timing.now();
+    const compares = now >= compareAt;
+    const confirms = unconfirmed(revocations, compares);
     const { returns, drops, wants } = planExchange({
       held: store.all(),
       desired,
@@ -133,7 +135,6 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
     });
     const wanted = new Set(wants.map(({ networkId, family }) => warmKey(networkId, family)));
     for (const [pool, { until }] of shortages) if (until <= now && !wanted.has(pool)) shortages.delete(pool);
-    const compares = now >= compareAt;
     const fresh = returns.filter((record) => store.get(keyOf(record)) !== record);
     await store.apply([...fresh, ...drops.map((drop) => ({ drop }))]);
     if (returns.length === 0 && wants.length === 0 && confirms.length === 0 && !compares) return;
@@ -164,6 +165,16 @@ export function createLeaseSync(deps: LeaseSyncDeps): LeaseSync {
       if (wasNeverSent(error)) await keepHere(fresh);
       throw error;
     }
+  }
+
+  /**
+   * What is to be confirmed: what the document lists and this agent has not confirmed since it was listed. A server whose database went back lists it
+   * again, and does not know of the confirmation: a comparison confirms all of it.
+   */
+  function unconfirmed(revocations: readonly Revocation[], compares: boolean): readonly Revocation[] {
+    const listed = new Set(revocations.map(revocationKey));
+    for (const key of confirmed) if (!listed.has(key)) confirmed.delete(key);
+    return compares ? revocations : revocations.filter((one) => !confirmed.has(revocationKey(one)));
   }
 
   /** Notes the pools that got less than they wanted, so that they are not requested again at once. */
