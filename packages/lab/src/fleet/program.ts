@@ -7,6 +7,9 @@ import { patient } from '../hosts/patience.ts';
 /** How many lines of a program are kept for failure messages. */
 const keptLines = 400;
 
+/** What a server writes of a request that was answered: it explains no failure, and would push out the lines that do. */
+const routine = /^\{"level":30,.*"msg":"request"\}$/;
+
 /** A program of ours that runs as a process of its own; what it prints is kept. */
 export interface Program {
   readonly name: string;
@@ -49,6 +52,7 @@ export function watchProgram(name: string, child: ChildProcess, lines: string[] 
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on('line', (line) => {
+      if (routine.test(line)) return;
       lines.push(line);
       if (lines.length > keptLines) lines.splice(0, lines.length - keptLines);
       fresh.push(line);
