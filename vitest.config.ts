@@ -15,10 +15,13 @@ const retry = 1;
 /** Labs do not see each other, and a test with one waits more than it works: two fill a machine of two processors. */
 const labsAtOnce = 2;
 
+/** Bundles, compresses and installs: beside a lab it keeps that from what has a second to answer. */
+const packageTests = 'test/e2e/{debian-packages,packaged}*.test.ts';
+
 /**
  * Projects, run in this order: `unit` needs nothing but Node, `integration` a real PostgreSQL (the embedded
- * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `vm` boots VMs,
- * `vlan` needs a kernel with 8021q and goes into the VM if need be; `e2e` two files at a time, the last two one.
+ * one), `e2e` the lab (root, network namespaces, real dockerds, `test/engines` with a newer one), `packages` installs what
+ * `npm run package` makes, `vm` boots VMs, `vlan` needs a kernel with 8021q and goes into the VM if need be; `e2e` two files at a time, those after it one.
  */
 export default defineConfig({
   test: {
@@ -61,10 +64,22 @@ export default defineConfig({
             'packages/lab/src/hosts/**/*.test.ts',
             'test/chaos/**/*.e2e.test.ts',
           ],
+          exclude: ['**/node_modules/**', packageTests],
           maxWorkers: labsAtOnce,
           testTimeout: 120_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'packages',
+          retry,
+          include: [packageTests],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -76,7 +91,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 900_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -88,7 +103,7 @@ export default defineConfig({
           // For an emulated machine, some 20 times slower.
           testTimeout: 600_000,
           hookTimeout: 1_200_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],
