@@ -18,6 +18,8 @@ export interface Progress {
   readonly keepOnly: (planned: Iterable<ItemKey>) => void;
   /** A revision is carried out once these items were worked on. */
   readonly waitFor: (revision: string, items: Iterable<ItemKey>) => void;
+  /** Steps of an item are being carried out, by a plan that may be of an earlier document; or no longer, and the host was looked at since. */
+  readonly working: (key: ItemKey, isSo: boolean) => void;
   /** These steps were done, which reports tell of these items. */
   readonly acted: (subjects: Iterable<ItemKey>, done: readonly string[]) => void;
   /** What came of an item; null: no failure. */
@@ -32,6 +34,7 @@ export function createProgress(): Progress {
   const attempted = new Map<ItemKey, number>();
   const lastActions = new Map<ItemKey, string>();
   const pending = new Set<ItemKey>();
+  const worked = new Set<ItemKey>();
   let observedRevision = '0';
   let pendingRevision: string | null = null;
   let taken: DesiredDocument | null = null;
@@ -48,6 +51,7 @@ export function createProgress(): Progress {
       attempted: (key) => attempted.get(key) ?? 0,
       failure: (key) => failures.get(key),
       lastAction: (key) => lastActions.get(key) ?? null,
+      isWorkedOn: (key) => worked.has(key),
     },
     revision: () => observedRevision,
     take: (desired) => {
@@ -66,6 +70,10 @@ export function createProgress(): Progress {
       for (const key of items) pending.add(key);
       pendingRevision = revision;
       takeRevision();
+    },
+    working: (key, isSo) => {
+      if (isSo) worked.add(key);
+      else worked.delete(key);
     },
     acted: (subjects, done) => {
       for (const subject of subjects) lastActions.set(subject, done.join(', '));

@@ -108,6 +108,29 @@ test('S1: wanted network and container become real, and the report says what is'
   expect(reported.inventory).toMatchObject([{ name: 'box1', networkId: id(1), ipv4: '172.16.100.10' }]);
 });
 
+test('a container that is being made while it is deleted is not reported as gone, and is removed once it is there', async () => {
+  const host = createFakeHost();
+  const made = Promise.withResolvers<void>();
+  const slow = Object.assign(Object.create(host.docker) as typeof host.docker, {
+    createContainer: async (spec: Parameters<typeof host.docker.createContainer>[0]) => {
+      await made.promise;
+      return await host.docker.createContainer(spec);
+    },
+  });
+  const { want, happen, report } = start({ ...host, docker: slow });
+  await want(document([network()], [container()], '1'));
+  await happen();
+  await want(document([network()], [container({ state: 'absent', generation: 2 })], '2'));
+  const meanwhile = (await report()).containers[0];
+  expect(meanwhile).toMatchObject({ state: 'absent' });
+  expect(meanwhile?.generation).toBeLessThan(2);
+  made.resolve();
+  await happen();
+  await happen();
+  expect((await report()).containers[0]).toMatchObject({ state: 'absent', generation: 2 });
+  expect(await host.docker.containers()).toEqual([]);
+});
+
 test('S3: who shares the stack of a container is reported with it, whatever made them and the container', async () => {
   const { host, want, happen, report } = start();
   await want(document([network()], [container()], '1'));

@@ -26,6 +26,8 @@ export interface ItemMemory {
   readonly attempted: (key: ItemKey) => number;
   readonly failure: (key: ItemKey) => StepFailure | undefined;
   readonly lastAction: (key: ItemKey) => string | null;
+  /** Steps of it are being carried out: what the last look saw is about to change. */
+  readonly isWorkedOn: (key: ItemKey) => boolean;
 }
 
 /** What a report is made from. */
@@ -230,9 +232,12 @@ function aliasesOf(
   return aliases === null ? {} : { aliases: [...aliases] };
 }
 
-/** With nothing left to do, what is wanted is carried out, whoever did it. */
+/**
+ * With nothing left to do, what is wanted is carried out, whoever did it. Not while steps of an earlier plan are on their way: a container that is just
+ * being made would be reported as removed, and be nobody's once it is there.
+ */
 function carriedOut(wanted: number, steps: readonly unknown[], key: ItemKey, memory: ItemMemory): number {
-  return steps.length === 0 ? wanted : Math.min(wanted, memory.attempted(key));
+  return steps.length === 0 && !memory.isWorkedOn(key) ? wanted : Math.min(wanted, memory.attempted(key));
 }
 
 function stampAll(

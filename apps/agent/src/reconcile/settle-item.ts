@@ -5,7 +5,7 @@ import type { Observed } from '../observation/observed.ts';
 import type { Observer } from '../observation/observer.ts';
 import { planHost, type ItemKey } from '../plan/plan.ts';
 import { changesLinks, type Step } from '../plan/steps.ts';
-import { applySteps, type ApplyDeps } from './apply.ts';
+import { applySteps, type Applied, type ApplyDeps } from './apply.ts';
 import { readFailure } from './failures.ts';
 import type { Progress } from './progress.ts';
 import type { WorkOutcome } from './queue.ts';
@@ -63,14 +63,21 @@ export async function settleItem(
       if (round > 0) onSettled(desired, observed);
       return 'done';
     }
-    if (desired !== null) await deps.around?.begin(key, desired, observed, plan.steps);
-    const { done, failed } = await applySteps(plan.steps, deps.apply);
-    deps.around?.end(key);
-    if (done.length > 0) {
-      progress.acted(host.shownBy(key), done);
-      log.info({ key, done }, 'host changed');
+    let failed: Applied['failed'];
+    progress.working(key, true);
+    try {
+      if (desired !== null) await deps.around?.begin(key, desired, observed, plan.steps);
+      const applied = await applySteps(plan.steps, deps.apply);
+      ({ failed } = applied);
+      deps.around?.end(key);
+      if (applied.done.length > 0) {
+        progress.acted(host.shownBy(key), applied.done);
+        log.info({ key, done: applied.done }, 'host changed');
+      }
+      observed = await observer.look(plan.steps.some(changesLinks) ? 'all' : 'docker');
+    } finally {
+      progress.working(key, false);
     }
-    observed = await observer.look(plan.steps.some(changesLinks) ? 'all' : 'docker');
     if (failed !== null) {
       const failure = readFailure(failed.step, failed.error);
       progress.failed(key, failure);
