@@ -38,7 +38,7 @@ export const eventFields = {
   how: Words(['inPlace', 'replace'], { description: 'Whether it goes on running, or is replaced.' }),
   owner: Nullable(OwnerKey, { description: 'The owner of the address; null: nobody.' }),
   container: Nullable(text('', 256), { description: 'The container; null: not known.' }),
-  dockerId: Nullable(text('', 64), { description: 'The Docker id of the container.' }),
+  dockerId: Nullable(text('', 128), { description: 'The Docker id of the container.' }),
   host: Nullable(HostName, { description: 'The host that had it; null: none.' }),
   mac: Nullable(text('', 32), { description: 'The MAC address that was seen; null: not known.' }),
   link: text('The interface of the host that has the address.', 64),
