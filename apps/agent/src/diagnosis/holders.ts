@@ -18,13 +18,15 @@ export const holdersExaminer: Examiner = {
   begin: async (scene) => {
     // Nothing that is sent meanwhile is harmed by it.
     const asking = Promise.all([
-      ...heldBy(scene).map((one) => askHolder(one, scene)),
-      ...gatewaysOf(scene).map((one) => askGateway(one, scene)),
-      ...(await extraAddresses(scene)).slice(0, maxAsked).map((one) => askExtra(one, scene)),
+      Promise.all(heldBy(scene).map((one) => askHolder(one, scene))),
+      Promise.all(gatewaysOf(scene).map((one) => askGateway(one, scene))),
+      extraAddresses(scene).then((all) =>
+        Promise.all(all.slice(0, maxAsked).map((one) => askExtra(one, scene))),
+      ),
     ]);
     asking.catch(() => undefined);
     return async () => {
-      const asked = await asking;
+      const asked = (await asking).flat();
       const failures = [...new Set(asked.flatMap(({ failure }) => failure ?? []))];
       const findings = asked.flatMap(({ found }) => found ?? []);
       if (asked.length > 0 && asked.every(({ failure }) => failure !== null))
