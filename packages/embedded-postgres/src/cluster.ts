@@ -1,10 +1,11 @@
-import { chown, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { advice, EmbeddedPostgresFailed, errnoOf } from './errors.ts';
 import type { Log } from './log.ts';
 import { blockedAbove } from './reachable.ts';
 import { runProgram } from './run-program.ts';
 import type { SystemUser } from './system-user.ts';
+import { syncToDisk } from './sync-to-disk.ts';
 
 /** A program of PostgreSQL, ready to be given to a cluster. */
 export interface ClusterAccess {
@@ -55,7 +56,7 @@ export async function ensureCluster(options: {
       );
     }
     await rename(unfinished, folder);
-    await syncFolder(dirname(folder));
+    await syncToDisk(dirname(folder));
     log.info({ folder, ms: Math.round(performance.now() - started) }, 'made the PostgreSQL cluster');
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true, maxRetries: 5 });
@@ -125,14 +126,5 @@ async function removeUnfinished(folder: string, log: Log): Promise<void> {
       'removing the PostgreSQL cluster that an earlier start did not finish',
     );
     await rm(join(parent, name), { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

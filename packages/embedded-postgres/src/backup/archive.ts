@@ -1,6 +1,7 @@
 import { chmod, open, rename, rm } from 'node:fs/promises';
 import { EmbeddedPostgresFailed } from '../errors.ts';
 import { runProgram } from '../run-program.ts';
+import { syncToDisk } from '../sync-to-disk.ts';
 
 /** A database of ten gigabytes on a slow disk. */
 const maxMs = 3_600_000;
@@ -32,7 +33,7 @@ export async function beginArchive(file: string): Promise<Archive> {
     async finish() {
       await run('gzip', ['--force', '--fast', part], part, [0]);
       await chmod(`${part}.gz`, 0o600);
-      await syncFile(`${part}.gz`);
+      await syncToDisk(`${part}.gz`);
       await refuseExisting(file);
       await rename(`${part}.gz`, file);
     },
@@ -69,13 +70,4 @@ async function refuseExisting(file: string): Promise<void> {
   if (there === null) return;
   await there.close();
   throw new EmbeddedPostgresFailed('backup', `${file} is there already: name a file that is not.`);
-}
-
-async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

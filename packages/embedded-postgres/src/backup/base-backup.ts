@@ -6,7 +6,7 @@ import { EmbeddedPostgresFailed } from '../errors.ts';
 import { messageOf } from '../message-of.ts';
 
 /**
- * What PostgreSQL makes anew at its start, or what must not be in a backup: its own log is added at the end (PostgreSQL, Making a Base
+ * What PostgreSQL recreates at its start, or what must not be copied. The write-ahead log is added at the end (PostgreSQL, Making a Base
  * Backup Using the Low Level API, https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP-DATA).
  */
 const leftOut = [

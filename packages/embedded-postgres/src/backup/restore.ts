@@ -1,4 +1,4 @@
-import { access, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { findPostgresPackage } from '../binaries.ts';
 import { lockDataDirectory } from '../data-directory-lock.ts';
@@ -8,6 +8,7 @@ import { stopLeftover } from '../leftover.ts';
 import type { Log } from '../log.ts';
 import { unpack } from './archive.ts';
 import { beforeRestore, isOfThisRun, unfinishedRestore } from './data-directory.ts';
+import { syncToDisk } from '../sync-to-disk.ts';
 
 /** What is to be restored, and where to. */
 export interface RestoreOptions {
@@ -66,10 +67,10 @@ async function restoreLocked(folder: string, file: string, options: RestoreOptio
   if (there.length > 0) await mkdir(before, { mode: 0o700 });
   for (const name of there) await rename(join(folder, name), join(before, name));
   for (const name of await readdir(unpacked)) await rename(join(unpacked, name), join(folder, name));
-  await syncFolder(folder);
+  await syncToDisk(folder);
   // From here on it is whole.
   await rm(unpacked, { recursive: true });
-  await syncFolder(folder);
+  await syncToDisk(folder);
   return { before: there.length > 0 ? before : null };
 }
 
@@ -87,13 +88,4 @@ async function refuseOthers(unpacked: string, file: string): Promise<void> {
       'backup',
       `${file} is of PostgreSQL ${version}, and this server has ${ours}: restore it with the version of Trunkline that made it.`,
     );
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
