@@ -5,7 +5,7 @@ import { ConfigError, readConfig } from './config.ts';
 const key = { TRUNKLINE_TLS_KEY: '/key.pem', TRUNKLINE_TLS_CERT: '/cert.pem' };
 const lan = { TRUNKLINE_LISTEN: '0.0.0.0:7400' };
 
-test('who listens for others has TLS without being told', () => {
+test('a server that listens beyond loopback has TLS by default', () => {
   expect(readConfig(lan, false).transport).toEqual({ kind: 'own' });
   expect(readConfig({}, false).transport).toEqual({ kind: 'plain' });
   expect(readConfig({ ...lan, TRUNKLINE_TRUST_PROXY: '10.0.0.1' }, false).transport).toEqual({

@@ -54,7 +54,7 @@ test('a host joins, then the settings are written, then its units are enabled an
   ]);
 });
 
-test('where no systemd runs the person is told to start it', async () => {
+test('without systemd, join says how to start the agent', async () => {
   expect(await joining(without())).toContain('start trunkline-agent yourself');
   expect(did).toEqual(['join', 'settings']);
 });
@@ -111,7 +111,7 @@ const leaving = (change: Partial<LeaveFleetDeps> = {}) =>
     ...change,
   });
 
-test('a host leaves: units first, then its state, and the server is to be told', async () => {
+test('leave stops the units, then removes the state, and says how to retire the host on the server', async () => {
   expect(await leaving()).toContain('DELETE /v1/hosts/docker01');
   expect(did).toEqual([
     'systemctl cat --quiet trunkline-agent.service',
